@@ -1,0 +1,159 @@
+"""Arithmetic: add, sub, mul, div, neg, pow, square."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from dezero.broadcast import Binary
+from dezero.functions.elementwise import Select
+from dezero.graph import Data
+from dezero.primitive import OUTPUT, Unary, native
+from dezero.variable import Operand, Variable
+
+
+class Add(Binary):
+    __slots__ = ()
+    fresh = False
+    forward = native(operator.add)
+
+    def backward(self, gy: Any) -> Any:
+        return gy, gy
+
+
+class Sub(Binary):
+    __slots__ = ()
+    fresh = False
+    forward = native(operator.sub)
+
+    def backward(self, gy: Any) -> Any:
+        return gy, None if self.edges[1] is None else -gy
+
+
+class Mul(Binary):
+    __slots__ = ()
+    saves = (0, 1)
+    crossed = True
+    forward = native(operator.mul)
+
+    def backward(self, gy: Any, a: Any, b: Any) -> Any:
+        return None if b is None else gy * b, None if a is None else gy * a
+
+
+class Div(Binary):
+    __slots__ = ()
+    saves = (1, OUTPUT)
+    forward = native(operator.truediv)
+
+    def backward(self, gy: Any, b: Any, y: Any) -> Any:
+        ea, eb = self.edges
+        return None if ea is None else gy / b, None if eb is None else -gy * (y / b)
+
+
+class Reciprocal(Unary):
+    """1 / x. PyTorch computes ``c / x`` as ``c * (1 / x)`` (semantics.md 15.7)."""
+
+    __slots__ = ()
+    saves = (OUTPUT,)
+
+    def forward(self, x: Data) -> Data:
+        return 1 / x
+
+    def backward(self, gy: Any, y: Any) -> Any:
+        return -gy * (y * y)
+
+
+class Neg(Unary):
+    __slots__ = ()
+    forward = native(operator.neg)
+
+    def backward(self, gy: Any) -> Any:
+        return -gy
+
+
+class Square(Unary):
+    __slots__ = ()
+    saves = (0,)
+
+    def forward(self, x: Data) -> Data:
+        return x * x
+
+    def backward(self, gy: Any, x: Any) -> Any:
+        return gy * (2 * x)
+
+
+def _power(x: Any, exponent: float) -> Any:
+    """``x ** exponent`` with PyTorch's roundings for exponents that it treats apart."""
+    if exponent == 3:
+        return x * x * x
+    if exponent == 2:
+        return x * x
+    if exponent == -2:
+        return 1 / (x * x)
+    return x**exponent
+
+
+class Pow(Unary):
+    """``x ** exponent`` for a Python number."""
+
+    __slots__ = ("exponent",)
+    saves = (0,)
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Data) -> Data:
+        return _power(x, self.exponent)
+
+    def backward(self, gy: Any, x: Any) -> Any:
+        p = self.exponent
+        if p == 0:  # zero everywhere, also at infinity and nan (semantics.md 9)
+            return Select.on(gy, mask=np.True_)
+        if p == 1:  # one everywhere
+            return gy * 1.0
+        return gy * (p * _power(x, p - 1))
+
+
+def add(x0: Operand, x1: Operand) -> Variable:
+    """``x0 + x1``."""
+    return Add()(x0, x1)
+
+
+def sub(x0: Operand, x1: Operand) -> Variable:
+    """``x0 - x1``."""
+    return Sub()(x0, x1)
+
+
+def mul(x0: Operand, x1: Operand) -> Variable:
+    """``x0 * x1``."""
+    return Mul()(x0, x1)
+
+
+def div(x0: Operand, x1: Operand) -> Variable:
+    """``x0 / x1``; a Python number over a Variable is rounded as in PyTorch, ``x0 * (1 / x1)``."""
+    if isinstance(x0, (int, float)) and not isinstance(x0, np.generic):
+        reciprocal = Reciprocal()(x1)
+        return reciprocal if x0 == 1 else Mul()(reciprocal, x0)
+    return Div()(x0, x1)
+
+
+def neg(x: Operand) -> Variable:
+    """``-x``."""
+    return Neg()(x)
+
+
+def pow(x: Operand, exponent: float) -> Variable:
+    """``x ** exponent`` for a Python number ``exponent``.
+
+    Raises TypeError for an exponent that is no number.
+    """
+    if not isinstance(exponent, (int, float, np.number)):
+        raise TypeError(f"pow: the exponent must be a Python number, got {type(exponent)}")
+    return Pow(exponent if isinstance(exponent, (int, float)) else exponent.item())(x)
+
+
+def square(x: Operand) -> Variable:
+    """``x * x``."""
+    return Square()(x)

@@ -1,0 +1,121 @@
+"""The graph: nodes, and edges from node to node.
+
+A function that was applied *is* its node; a leaf has a small node of its own. A
+``Variable`` is only a handle: its array, its node and its gradient. Edges never
+lead to a Variable, so an array that no backward needs is freed as soon as the
+program drops it, and no reference runs in a circle: reference counts alone free
+a graph.
+
+    Variable --> Node --edges--> Node --edges--> Leaf --weak--> Variable
+
+How the nodes run is in ``dezero/backward.py``, the gradient formulas are in
+``dezero/functions/``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dezero.variable import Variable
+
+Array: TypeAlias = NDArray[Any]
+#: What the engine computes on inside: 0-d results stay NumPy scalars there (ten
+#: times faster than 0-d arrays) until somebody asks for ``Variable.data``.
+Data: TypeAlias = Any
+
+#: Creation numbers: backward runs nodes in decreasing order of them (semantics.md 15.1).
+_next_seq = itertools.count().__next__
+
+#: Supported dtypes, each with that of its gradients.
+GRAD_DTYPES: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(c): np.dtype(np.float64) for c in "?bBhHiIlLqQd"
+}
+GRAD_DTYPES[np.dtype(np.float32)] = np.dtype(np.float32)
+
+
+def grad_dtype(data: Data) -> np.dtype[Any]:
+    """The dtype of gradients for ``data``: its own, or float64 for integers (a divergence)."""
+    return GRAD_DTYPES[data.dtype]
+
+
+class Leaf:
+    """The node of a Variable that no function made: where gradients arrive."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = weakref.ref(variable)
+
+
+class Node:
+    """A step of the computation that backward goes through."""
+
+    __slots__ = ("seq", "edges", "saved", "fix", "kept")
+
+    #: Whether ``backward`` returns new arrays only, so that they need no copy.
+    fresh: ClassVar[bool] = False
+    #: Whether the pass may call ``backward(gy, *saved)`` itself, without ``gradients``.
+    direct: ClassVar[bool] = False
+
+    seq: int
+    edges: tuple[Node | Leaf | None, ...]
+    #: What backward needs; None once it was freed.
+    saved: tuple[Any, ...] | None
+    #: For each input the shape and dtype its gradient is brought to, if any needs it.
+    fix: tuple[tuple[tuple[int, ...], np.dtype[Any]] | None, ...] | None
+    #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
+    kept: Variable | bool | None
+
+    @property
+    def function(self) -> Any:
+        """The function whose output this node is the node of."""
+        return self
+
+    def backward(self, *gys: Any) -> Any:
+        """Gradients of the inputs from those of the outputs."""
+        raise NotImplementedError(f"{type(self).__name__}.backward is not defined")
+
+    def gradients(self, gy: Any, create_graph: bool) -> tuple[Any, ...]:
+        """As ``backward``, for nodes that are not ``direct``."""
+        raise NotImplementedError
+
+    def lifted(self) -> tuple[Any, ...]:
+        """What was saved, as Variables on this graph (``create_graph``)."""
+        return self.saved or ()
+
+    def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Gradients brought to the shapes and dtypes of the inputs, where ``fix`` is set."""
+        return gxs
+
+    def cut(self) -> None:
+        """End the graph at this node: gradients stop here."""
+        self.edges = self.saved = ()
+
+
+def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:
+    """Make ``node`` the next node of the graph."""
+    node.seq = _next_seq()
+    node.edges = edges
+    node.saved = saved
+    node.fix = None
+    node.kept = None
+
+
+class Parts(dict[int, Any]):
+    """The gradients of a function with several outputs, by number; their sum is their union."""
+
+    def __add__(self, other: Parts) -> Parts:
+        return Parts(self | other)
+
+    def filled(self, ys: Sequence[Data]) -> list[Any]:
+        """One gradient an output: zeros for each that was not used (semantics.md 11.1)."""
+        return [
+            self[i] if i in self else np.zeros(y.shape, grad_dtype(y)) for i, y in enumerate(ys)
+        ]

@@ -1,0 +1,123 @@
+"""What the built-in functions have in common: how they are recorded and undone.
+
+A primitive computes on raw data and saves only what its backward needs. Its
+``backward(gy, *saved)`` is written once and runs in two ways: on arrays in a
+plain pass, on Variables under ``create_graph``. Operators and methods work on
+both; where a formula calls another primitive it says ``Cos.on(x)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dezero.function import Function, output_variables
+from dezero.graph import Data, Parts, grad_dtype, record
+from dezero.modes import Config
+from dezero.variable import Variable, as_variable, checked, variable_on
+
+#: The place of a function's output in ``Primitive.saves``.
+OUTPUT = -1
+
+
+def native(function: Any) -> Any:
+    """A function of NumPy or ``operator`` as ``forward``, with no Python call around it."""
+    return staticmethod(function)
+
+
+def constant(x: Any) -> Data:
+    """An operand that is no Variable: Python scalars stay, so that float32 stays float32."""
+    if isinstance(x, (int, float, np.generic)):
+        return x
+    return checked(x)
+
+
+class Primitive(Function):
+    """A built-in function with one output and any number of inputs."""
+
+    __slots__ = ()
+    direct = True
+    fresh = True
+    #: What backward gets: numbers of inputs, and OUTPUT for the output.
+    saves: ClassVar[tuple[int, ...]] = ()
+
+    @classmethod
+    def on(cls, *xs: Any, **attributes: Any) -> Any:
+        """Apply to arrays, giving an array, or, if any is a Variable, recording."""
+        function = cls(**attributes)
+        if any(isinstance(x, Variable) for x in xs):
+            return function(*xs)
+        return function.forward(*xs)
+
+    def __call__(self, *inputs: Any) -> Variable:
+        xs, edges = [], []
+        for x in inputs:
+            if isinstance(x, Variable):
+                xs.append(x._data)
+                edges.append(x._node)
+            else:
+                xs.append(np.asarray(constant(x)))
+                edges.append(None)
+        y = self.forward(*xs)
+        if not Config.enable_backprop or all(edge is None for edge in edges):
+            return variable_on(y, None)
+        record(self, tuple(edges), tuple(y if i == OUTPUT else xs[i] for i in self.saves))
+        dtypes = [None if e is None else grad_dtype(x) for x, e in zip(xs, edges, strict=True)]
+        if any(dtype not in (None, y.dtype) for dtype in dtypes):
+            self.fix = tuple(dtype and ((), dtype) for dtype in dtypes)
+        return variable_on(y, self)
+
+    def lifted(self) -> tuple[Any, ...]:
+        saved: list[Any] = []
+        for i, data in zip(self.saves, self.saved or (), strict=True):
+            node = self if i == OUTPUT else self.edges[i]
+            saved.append(data if node is None or data is None else variable_on(data, node))
+        return tuple(saved)
+
+    def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients in the dtypes of the inputs."""
+        return tuple(
+            gx if gx is None or fix is None or gx.dtype == fix[1] else gx.astype(fix[1])
+            for gx, fix in zip(gxs, self.fix or (), strict=True)
+        )
+
+
+class Unary(Primitive):
+    """One input, one output."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Any) -> Variable:  # type: ignore[override]
+        if not isinstance(x, Variable):
+            return variable_on(self.forward(np.asarray(constant(x))), None)
+        data = x._data
+        y = self.forward(data)
+        edge = x._node
+        if edge is None or not Config.enable_backprop:
+            return variable_on(y, None)
+        record(self, (edge,), tuple([y if i == OUTPUT else data for i in self.saves]))
+        return variable_on(y, self)
+
+
+class Splitting(Primitive):
+    """One input, several outputs; saves nothing."""
+
+    __slots__ = ("parts",)
+    direct = False
+    #: The outputs' shapes and dtypes, as arrays of zeros that take no memory.
+    parts: list[Any]
+
+    def __call__(self, x: Any) -> tuple[Variable, ...]:  # type: ignore[override]
+        data = x._data if isinstance(x, Variable) else np.asarray(constant(x))
+        ys = self.forward(data)
+        edge = x._node if isinstance(x, Variable) else None
+        if edge is None or not Config.enable_backprop:
+            return tuple(variable_on(y, None) for y in ys)
+        record(self, (edge,), ())
+        self.parts = [np.broadcast_to(np.zeros((), grad_dtype(y)), y.shape) for y in ys]
+        return tuple(output_variables(self, ys))
+
+    def gradients(self, gy: Parts, create_graph: bool) -> tuple[Any, ...]:
+        gys = gy.filled(self.parts)
+        return (self.backward(*map(as_variable, gys) if create_graph else gys),)
