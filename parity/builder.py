@@ -1,0 +1,300 @@
+"""Builds a valid program step by step; whatever does not fit is left out.
+
+It tracks what validity needs: shapes and dtypes, spans of values (to stay in
+the domains of functions), which part of the graph a backward runs (to retain
+what a later one needs) and which leaves have a gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parity import program as pr
+from parity.ops import OPS, Op, attribute_choices, output_shapes, output_span, result_dtype
+from parity.shapes import Attrs, Shape, size
+from parity.spans import LIMIT, Span
+
+#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
+EXACT_VALUES: tuple[float, ...] = (
+    3.0,
+    2.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.0,
+    4.0,
+    1.5,
+    0.0,
+    -0.5,
+    2.0,
+    -3.0,
+    0.25,
+)
+#: Numbers with no end in binary, of mixed sign and size.
+ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
+POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
+EXACT_POSITIVE: tuple[float, ...] = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+#: Gradients that are not uniform: ones hide whole families of faults.
+GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
+
+_UNKNOWN: Span = (-LIMIT, LIMIT)
+#: In exact programs values stay small, so that gradients stay exact as well.
+_EXACT_LIMIT = 2.0**12
+
+
+class Builder:
+    """A program under construction."""
+
+    def __init__(self, abilities: frozenset[str], ops: frozenset[str]) -> None:
+        self.abilities = abilities
+        self.ops = ops
+        self.exact = True
+        self.leaves: list[pr.Leaf] = []
+        self.statements: list[pr.Statement] = []
+        self.infos: list[pr.Info] = []
+        self.spans: list[Span] = []
+        self.graph: list[int] = []  # for each value the statements behind it, as bits
+        self.reach: list[int] = []  # and the leaves, as bits
+        self.siblings: dict[int, int] = {}
+        self.dropped: set[int] = set()
+        self.have_grad = 0  # leaves with a gradient, as bits
+        self.fresh = 0  # leaves whose gradient was recorded by the last pass, as bits
+        self.recorded = 0  # the statements behind recorded gradients, as bits
+        self.captured = False  # a recorded gradient is in use: no in-place change may hit it
+        self.gradient_passed = False
+        self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
+
+    def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
+        """A leaf with values from a pool, from place ``start`` on in steps."""
+        positive = flags % 4 == 3
+        if self.exact:
+            pool = EXACT_POSITIVE if positive else EXACT_VALUES
+        else:
+            pool = POSITIVE_VALUES if positive else ROUGH_VALUES
+        step = 1 + (flags >> 2) % 4
+        values = tuple(pool[(start + i * step) % len(pool)] for i in range(size(shape)))
+        self.reach.append(1 << len(self.leaves) if requires_grad else 0)
+        self.leaves.append(pr.Leaf(shape, values, dtype, requires_grad))
+        self.infos.append(pr.Info(shape, dtype, requires_grad))
+        self.spans.append((min(values, default=1.0), max(values, default=1.0)))
+        self.graph.append(0)
+
+    def program(self) -> pr.Program:
+        """The program, with ``retain_graph`` wherever a later backward needs it."""
+        later = 0
+        for number, ran in reversed(self.backwards):
+            statement = self.statements[number]
+            assert isinstance(statement, pr.Backward)
+            if ran & later and not statement.retain_graph:
+                self.statements[number] = replace(statement, retain_graph=True)
+            later |= ran
+        return pr.Program(tuple(self.leaves), tuple(self.statements))
+
+    def apply(
+        self, name: str, left: int, right: int, b: int, extra: int, no_grad: bool = False
+    ) -> int | None:
+        """Apply an operation if some operands and attributes fit; the value it gives."""
+        op = OPS[name]
+        if op.arity == 1:
+            return self._apply(op, (left,), extra, b, no_grad)
+        # The wanted operand first, then others, the newest first, at last the same one twice.
+        others = (right, *range(len(self.infos) - 1, max(-1, len(self.infos) - 5), -1), left)
+        for other in others:
+            if other in self.dropped:
+                continue
+            inputs = (other, left) if extra % 4 == 3 else (left, other)
+            value = self._apply(op, inputs, extra >> 2, b, no_grad)
+            if value is not None:
+                return value
+        return None
+
+    def _apply(
+        self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
+    ) -> int | None:
+        if any(i in self.dropped for i in inputs) or (self.exact and op.exact is None):
+            return None
+        shapes = tuple(self.infos[i].shape for i in inputs)
+        if op.choices is not None:
+            choices = attribute_choices(op.name, shapes)
+            if not choices:
+                return None
+            attrs: Attrs = choices[extra % len(choices)]
+        else:
+            attrs = ()
+        outputs = output_shapes(op.name, shapes, attrs)
+        if outputs is None or max(map(size, outputs)) > 24 or max(map(len, outputs)) > 3:
+            return None
+        dtype = result_dtype(op.name, [self.infos[i].dtype for i in inputs], shapes)
+        span = self._span(op, inputs, shapes, attrs)
+        if dtype is None or span is None:
+            return None
+        statement = pr.Apply(op.name, inputs, attrs, no_grad)
+        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
+        return self._define(statement, infos, span, inputs, b)
+
+    def _span(
+        self, op: Op, inputs: tuple[int, ...], shapes: tuple[Shape, ...], attrs: Attrs
+    ) -> Span | None:
+        """The span of a result, or None where the operands leave the domain or it grows large."""
+        spans = [self.spans[i] for i in inputs]
+        keywords = dict(attrs)
+        if not op.domain(*spans, **keywords):
+            return None
+        if self.exact and op.exact is not None:
+            grids = tuple((0.0, 0) for _ in inputs)
+            if op.exact.value(grids, tuple(map(size, shapes)), keywords)[0] > 64:
+                return None
+        span = output_span(op, spans, shapes, attrs)
+        limit = _EXACT_LIMIT if self.exact else LIMIT
+        return span if -limit <= span[0] and span[1] <= limit else None
+
+    def _define(
+        self,
+        statement: pr.Statement,
+        infos: list[pr.Info],
+        span: Span,
+        inputs: tuple[int, ...],
+        b: int,
+    ) -> int:
+        """Append a statement that defines values; one of them, chosen by ``b``."""
+        graph = reach = 0
+        if infos[0].requires_grad is not False:
+            graph = 1 << len(self.statements)
+            for i in inputs:
+                graph |= self.graph[i]
+                reach |= self.reach[i]
+        first = len(self.infos)
+        for k, info in enumerate(infos):
+            self.infos.append(info)
+            self.spans.append(span)
+            self.graph.append(graph)
+            self.reach.append(reach)
+            self.siblings[first + k] = first + (k + 1) % len(infos)
+        self.statements.append(statement)
+        return first + b % len(infos)
+
+    # Events: each takes a value and two bytes, and returns the value it gives, if any.
+
+    def sibling(self, value: int, b: int, extra: int) -> int | None:
+        """Another output of the operation that gave ``value``."""
+        other = self.siblings.get(value)
+        return None if other in self.dropped else other
+
+    def detach(self, value: int, b: int, extra: int) -> int | None:
+        if value in self.dropped:
+            return None
+        info = replace(self.infos[value], requires_grad=False)
+        return self._define(pr.Detach(value), [info], self.spans[value], (), 0)
+
+    def drop(self, value: int, b: int, extra: int) -> None:
+        if value >= len(self.leaves) and value not in self.dropped:
+            self.dropped.add(value)
+            self.statements.append(pr.Drop(value))
+
+    def backward(self, value: int, b: int, extra: int) -> None:
+        """Propagate from ``value``, or from the newest value that can be propagated from."""
+        if value in self.dropped or not self.infos[value].requires_grad:
+            return
+        self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+
+    def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
+        if self.captured:
+            if "clear_grad" in self.abilities:
+                self.clear(value, 0, 0)
+            else:
+                create_graph = True
+        shape = self.infos[value].shape
+        gradient = None
+        if size(shape) != 1 or extra >= 128:
+            values = tuple(GRADIENTS[(extra + 2 * i) % len(GRADIENTS)] for i in range(size(shape)))
+            gradient = pr.Constant(shape, values, self.infos[value].dtype)
+        self.gradient_passed = gradient is not None
+        self.backwards.append((len(self.statements), self.graph[value]))
+        self.statements.append(pr.Backward(value, gradient, retain, create_graph))
+        self.have_grad |= self.reach[value]
+        self.fresh = self.reach[value] if create_graph else 0
+        self.recorded |= self.graph[value] if create_graph else 0
+
+    def clear(self, value: int, b: int, extra: int) -> None:
+        """Clear all leaves, or one; all where a recorded gradient is in use."""
+        chosen = self._leaves(b)
+        if self.captured:
+            chosen = tuple(range(len(self.leaves)))
+            self.captured = False
+            self.recorded = 0
+        for i in chosen:
+            self.have_grad &= ~(1 << i)
+            self.fresh &= ~(1 << i)
+        self.statements.append(pr.Clear(chosen))
+
+    def zero(self, value: int, b: int, extra: int) -> None:
+        if not self.captured and self.have_grad:
+            self.statements.append(pr.Zero(self._leaves(b)))
+
+    def change_grad(self, value: int, b: int, extra: int) -> None:
+        leaf = b % len(self.leaves)
+        if not self.captured and self.have_grad >> leaf & 1:
+            self.statements.append(pr.ChangeGrad(leaf))
+
+    def change_gradient(self, value: int, b: int, extra: int) -> None:
+        if self.gradient_passed:
+            self.gradient_passed = False
+            self.statements.append(pr.ChangeGradient())
+
+    def _leaves(self, b: int) -> tuple[int, ...]:
+        """All leaves, or one of them."""
+        n = len(self.leaves)
+        return tuple(range(n)) if b < 128 else (b % n,)
+
+    def take_grad(self, value: int, b: int, extra: int) -> int | None:
+        """The gradient of a leaf, recorded by the last pass, as a value."""
+        leaves = self._fresh_leaves()
+        return self._take(leaves[b % len(leaves)]) if leaves else None
+
+    def _fresh_leaves(self) -> list[int]:
+        return [i for i in range(len(self.leaves)) if self.fresh >> i & 1]
+
+    def _take(self, leaf: int) -> int:
+        self.captured = True
+        info = replace(self.infos[leaf], requires_grad=None)
+        result = self._define(pr.TakeGrad(leaf), [info], _UNKNOWN, (), 0)
+        # Its graph is at most what the recorded passes ran.
+        self.graph[result] |= self.recorded
+        self.reach[result] |= self.fresh
+        return result
+
+    def end(self, ending: str, second_order: bool, extra: int) -> None:
+        """See to it that the program ends with what it is about."""
+        self._last_backward(extra, create_graph=second_order and "grad_tensor" in self.abilities)
+        if ending == "change_all" and "buffer" in self.abilities:
+            for leaf in range(len(self.leaves)):
+                self.change_grad(0, leaf, 0)
+        if self.fresh:
+            self._second_order(extra)
+
+    def _last_backward(self, extra: int, create_graph: bool) -> None:
+        """A backward from the newest value that none has run through, if there is one."""
+        ran = self.backwards[-1] if self.backwards else None
+        for value in range(len(self.infos) - 1, -1, -1):
+            if value in self.dropped or not self.infos[value].requires_grad:
+                continue
+            if create_graph or ran is None or self.graph[value] & ~ran[1]:
+                self._backward(value, extra, create_graph)
+            return
+
+    def _second_order(self, extra: int) -> None:
+        """Differentiate once more: a gradient times its leaf surely requires a gradient."""
+        names = [name for name in ("mul", "add") if name in self.ops]
+        if not names:
+            return
+        op = OPS[names[extra % 3 == 0 and len(names) > 1]]
+        for leaf in self._fresh_leaves():
+            root = self._apply_unbounded(op, (self._take(leaf), leaf))
+            if extra % 2:
+                break
+        self._backward(root, extra, create_graph=False)
+
+    def _apply_unbounded(self, op: Op, inputs: tuple[int, ...]) -> int:
+        statement = pr.Apply(op.name, inputs)
+        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
+        return self._define(statement, infos, _UNKNOWN, inputs, 0)

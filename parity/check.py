@@ -1,0 +1,15 @@
+"""One program on an engine and the reference: a finding, or none."""
+
+from __future__ import annotations
+
+from parity.compare import Finding, compare
+from parity.engines.base import Engine
+from parity.execute import execute
+from parity.program import Program
+
+
+def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
+    """Run ``program`` on both and compare; the first difference, or None."""
+    finding = compare(program, execute(program, engine), execute(program, reference))
+    # What was recorded in second order may hold itself alive in PyTorch (semantics.md 7.2).
+    return finding

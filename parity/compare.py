@@ -1,0 +1,182 @@
+"""Two traces to a finding: the first thing on which an engine and the reference differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity import program as pr
+from parity.execute import Observation, Trace
+from parity.tolerance import Tolerance
+
+
+@dataclass(eq=False)
+class Finding(Exception):  # noqa: N818 - the contract's word
+    """A difference between an engine and the reference; one subclass a kind.
+
+    ``engine``, ``reference``: the arrays that differ (None: no gradient), or a
+    text where an exception is concerned. ``error_over_bound``: the difference as
+    a multiple of what is allowed, None where that is no number.
+    """
+
+    kind: ClassVar[str] = ""
+    says: ClassVar[str] = ""
+    statement: int
+    what: str
+    which: int
+    engine: Any
+    reference: Any
+    error_over_bound: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.says}"
+
+
+KINDS: dict[str, type[Finding]] = {}
+
+
+def _kind(name: str, says: str) -> type[Finding]:
+    """A class of its own for each kind, so that Hypothesis tells failures apart."""
+    title = "".join(part.capitalize() for part in name.split("-")) + "Finding"
+    cls = type(title, (Finding,), {"kind": name, "says": says, "__module__": __name__})
+    KINDS[name] = cls
+    return cls
+
+
+Value = _kind("value", "a forward value differs")
+Gradient = _kind("gradient", "a gradient differs")
+MissingGradient = _kind("missing-gradient", "there is no gradient where PyTorch has one")
+SpuriousGradient = _kind("spurious-gradient", "there is a gradient where PyTorch has none")
+Accumulation = _kind("accumulation", "a gradient is wrong only from the second backward on")
+Clear = _kind("clear", "cleargrad does not make the gradient None")
+Zero = _kind("zero", "zero_ does not fill the gradient with zeros in place")
+Alias = _kind("alias", "arrays share memory: changing one changes another")
+Dtype = _kind("dtype", "a dtype differs")
+Shape = _kind("shape", "a shape differs")
+SecondOrder = _kind("second-order", "a gradient of a gradient differs")
+Raised = _kind("exception", "the engine raised, PyTorch did not")
+NotRaised = _kind("no-exception", "PyTorch raised, the engine did not")
+Depth = _kind("depth", "a deep graph exhausts the stack")
+Time = _kind("time", "the work grows faster than the graph")
+Leak = _kind("leak", "a graph that was dropped stays in memory")
+
+
+def compare(
+    program: pr.Program, engine: Trace, reference: Trace, tolerance: Tolerance | None = None
+) -> Finding | None:
+    """The first difference, or None.
+
+    Arrays are compared by bits first; only where they differ is it asked how
+    much they may (``tolerance``). None and zeros are the same gradient after a
+    backward (semantics.md 5.3, 11.2), but not after a clear or a zero.
+    """
+    for place, (e, r) in enumerate(zip(engine.observations, reference.observations, strict=False)):
+        a, b = e.array, r.array
+        if e[:3] == r[:3]:
+            if a is b or (
+                a is not None
+                and b is not None
+                and a.dtype == b.dtype
+                and a.shape == b.shape
+                and a.tobytes() == b.tobytes()
+            ):
+                continue
+            if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+                finding = _of_form(program, e, r)
+            else:
+                tolerance = tolerance or Tolerance(program)
+                finding = _of_values(program, e, r, place, tolerance)
+            if finding is not None:
+                return finding
+        elif e.statement != r.statement:  # one of the two failed before
+            break
+        else:
+            counts = [sum(o[:2] == e[:2] for o in t.observations) for t in (engine, reference)]
+            return Shape(
+                e.statement, e.what, e.which, f"{counts[0]} outputs", f"{counts[1]} outputs"
+            )
+    return _of_failures(engine, reference)
+
+
+def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
+    e, r = engine.failure, reference.failure
+    if e is not None and (r is None or e.statement < r.statement):
+        kind = Depth if isinstance(e.error, RecursionError) else Raised
+        return kind(e.statement, "exception", 0, e.text(), "no exception")
+    if r is not None and (e is None or r.statement < e.statement):
+        return NotRaised(r.statement, "exception", 0, "no exception", r.text())
+    return None
+
+
+def _statement(program: pr.Program, number: int) -> pr.Statement | None:
+    return program.statements[number] if 0 <= number < len(program.statements) else None
+
+
+def _of_form(program: pr.Program, e: Observation, r: Observation) -> Finding | None:
+    """A difference in presence, shape or dtype."""
+    a, b = e.array, r.array
+    statement = _statement(program, e.statement)
+    details = (e.statement, e.what, e.which, a, b)
+    if a is None or b is None:
+        present = b if a is None else a
+        assert present is not None
+        if isinstance(statement, pr.Clear) and e.which in statement.leaves:
+            return Clear(*details)
+        if isinstance(statement, pr.Zero) and e.which in statement.leaves:
+            return Zero(*details)
+        if not np.any(present):
+            return None
+        return MissingGradient(*details) if a is None else SpuriousGradient(*details)
+    return Shape(*details) if a.shape != b.shape else Dtype(*details)
+
+
+def _of_values(
+    program: pr.Program, e: Observation, r: Observation, place: int, tolerance: Tolerance
+) -> Finding | None:
+    """A difference in values that is larger than rounding explains."""
+    a, b = e.array, r.array
+    assert a is not None
+    assert b is not None
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    if same.all():  # zeros of different sign, or other bits of nan
+        return None
+    with np.errstate(all="ignore"):
+        error = np.where(same, 0.0, np.abs(a.astype(np.float64) - b.astype(np.float64)))
+        error = np.where(np.isnan(error), np.inf, error)
+        excess = tolerance.excess(place, error, b)
+        if excess is None:
+            return None
+        worst = float(np.max(excess))
+    kind = _kind_of_value(program, e)
+    return kind(e.statement, e.what, e.which, a, b, worst if np.isfinite(worst) else None)
+
+
+def _kind_of_value(program: pr.Program, e: Observation) -> type[Finding]:
+    statement = _statement(program, e.statement)
+    if e.what == "gradient":
+        return Alias
+    if e.what == "held":
+        return Zero
+    if e.what == "value":
+        if isinstance(statement, pr.TakeGrad):
+            return Gradient
+        return Value if statement is not None else Alias  # leaves, seen again at the end
+    kind = _KIND_OF_GRAD.get(type(statement))
+    return _of_backward(program, e.statement) if kind is None else kind
+
+
+def _of_backward(program: pr.Program, number: int) -> type[Finding]:
+    before = program.statements[:number]
+    if any(isinstance(s, pr.TakeGrad) for s in before):
+        return SecondOrder
+    return Accumulation if any(isinstance(s, pr.Backward) for s in before) else Gradient
+
+
+_KIND_OF_GRAD: dict[type[Any], type[Finding]] = {
+    pr.Clear: Clear,
+    pr.Zero: Zero,
+    pr.ChangeGrad: Alias,
+    pr.ChangeGradient: Alias,
+}

@@ -1,0 +1,84 @@
+"""The contract between the harness and an engine under test."""
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+
+class Engine:
+    """One autograd engine; subclass it and name the class as ``--engine path/to/file.py:Class``.
+
+    A class sets ``name`` and ``ops`` and overrides ``leaf``, ``value``, ``grad``
+    and ``backward``. The other methods are optional: overriding one declares the
+    ability, and what an engine does not declare is not generated. Tensors (``t``)
+    are whatever the engine works on; the harness only passes them around.
+    """
+
+    #: How reports call the engine.
+    name: ClassVar[str] = ""
+    #: Its version, for reports.
+    version: ClassVar[str] = ""
+    #: Operations by their names in ``parity.ops.OPS``: tensors in, attributes as keywords.
+    ops: ClassVar[dict[str, Any]] = {}
+    #: The dtypes of leaves that the engine keeps.
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
+    #: The largest number of dimensions, 0 for an engine of scalars, None for any.
+    max_ndim: ClassVar[int | None] = None
+    #: Documented dialects; each report lists them.
+    quirks: ClassVar[frozenset[str]] = frozenset()
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        """A new variable on a copy of an ndarray."""
+        raise NotImplementedError
+
+    def value(self, t: Any) -> Any:
+        """The value of a tensor as an ndarray."""
+        raise NotImplementedError
+
+    def grad(self, t: Any) -> Any:
+        """The gradient of a leaf as an ndarray, or None; the engine's own buffer if it has one."""
+        raise NotImplementedError
+
+    def backward(
+        self,
+        t: Any,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Propagate from ``t``; ``gradient`` is an ndarray of its shape, or None for one element.
+
+        ``create_graph`` is passed only to engines that define ``grad_tensor``.
+        """
+        raise NotImplementedError
+
+    def clear_grad(self, t: Any) -> None:
+        """Make the gradient of a leaf None: ``x.cleargrad()``, ``x.grad = None``."""
+        raise NotImplementedError
+
+    def zero_grad(self, t: Any) -> None:
+        """Fill the gradient of a leaf, which is not None, with zeros: ``x.grad.zero_()``."""
+        raise NotImplementedError
+
+    def grad_tensor(self, t: Any) -> Any:
+        """The gradient of a leaf as a tensor to compute on, after ``create_graph``."""
+        raise NotImplementedError
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        """A context in which nothing is recorded."""
+        raise NotImplementedError
+
+    def detach(self, t: Any) -> Any:
+        """A constant on the values of ``t``."""
+        raise NotImplementedError
+
+
+#: What an engine must override, and what it may.
+REQUIRED = ("leaf", "value", "grad", "backward")
+OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach")
+
+
+def abilities(engine: Engine) -> frozenset[str]:
+    """The optional methods that an engine overrides."""
+    cls = type(engine)
+    return frozenset(name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name))

@@ -1,0 +1,77 @@
+"""dezero as an engine under test."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import dezero
+import dezero.functions as F
+from parity.engines.base import Engine
+from parity.ops import OPS
+
+
+def _concat(*xs: Any, axis: int) -> Any:
+    return F.concat(xs, axis)
+
+
+def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return F.split(a, ends, axis)
+
+
+#: Operations that dezero spells in another way than under their names in ``functions``.
+_OTHERS: dict[str, Any] = {
+    "concat": _concat,
+    "split": _split,
+    "add_scalar": lambda a, *, c: a + c,
+    "mul_scalar": lambda a, *, c: a * c,
+    "sub_scalar": lambda a, *, c: a - c,
+    "rsub_scalar": lambda a, *, c: c - a,
+    "div_scalar": lambda a, *, c: a / c,
+    "rdiv_scalar": lambda a, *, c: c / a,
+}
+
+
+class Dezero(Engine):
+    """The engine of this project."""
+
+    name = "dezero"
+    version = dezero.__version__
+    ops: ClassVar[dict[str, Any]] = {
+        name: _OTHERS[name] if name in _OTHERS else getattr(F, name) for name in OPS
+    }
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        return dezero.Variable(array.copy(), requires_grad=requires_grad)
+
+    def value(self, t: Any) -> Any:
+        return t.data
+
+    def grad(self, t: Any) -> Any:
+        return None if t.grad is None else t.grad.data
+
+    def backward(
+        self,
+        t: Any,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        t.backward(gradient, create_graph=create_graph, retain_graph=retain_graph or create_graph)
+
+    def clear_grad(self, t: Any) -> None:
+        t.cleargrad()
+
+    def zero_grad(self, t: Any) -> None:
+        t.grad.zero_()
+
+    def grad_tensor(self, t: Any) -> Any:
+        return t.grad
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return dezero.no_grad()  # type: ignore[no-any-return]
+
+    def detach(self, t: Any) -> Any:
+        return t.detach()

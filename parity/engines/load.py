@@ -1,0 +1,115 @@
+"""From the name on a command line to an engine."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from parity.engines.base import REQUIRED, Engine
+from parity.ops import OPS
+
+#: Engines that have a name of their own.
+BUILT_IN = {
+    "dezero": "parity.engines.dezero:Dezero",
+    "torch": "parity.engines.torch:Torch",
+}
+
+
+class EngineError(Exception):
+    """An engine cannot be used; the message is one line that says why and what to do."""
+
+
+def load_engine(spec: str) -> Engine:
+    """The engine of a built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
+
+    Raises EngineError where there is none, or where it does not fulfil the contract.
+    """
+    place, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
+    if not colon or not place or not class_name:
+        raise EngineError(
+            f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
+            "path/to/file.py:Class"
+        )
+    module = _load_file(place) if place.endswith(".py") else _load_module(place)
+    cls = getattr(module, class_name, None)
+    if cls is None:
+        classes = [
+            name
+            for name, value in vars(module).items()
+            if isinstance(value, type) and issubclass(value, Engine) and value is not Engine
+        ]
+        found = f"; it has {', '.join(classes)}" if classes else ""
+        raise EngineError(f"engine {spec!r}: {place} has no class {class_name!r}{found}")
+    return _checked(cls, spec)
+
+
+def _load_file(path: str) -> ModuleType:
+    file = Path(path)
+    if not file.is_file():
+        raise EngineError(f"engine file {path!r} does not exist")
+    # A name of its own a file: two adapters called engine.py do not meet.
+    name = f"parity_engine_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module_spec = importlib.util.spec_from_file_location(name, file)
+    assert module_spec is not None
+    assert module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    folder = str(file.resolve().parent)
+    if folder not in sys.path:  # an adapter imports the engine beside it
+        sys.path.append(folder)
+    sys.modules[name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise EngineError(f"engine file {path!r} cannot be loaded: {_one_line(error)}") from error
+    return module
+
+
+def _load_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise EngineError(f"module {name!r} cannot be imported: {_one_line(error)}") from error
+
+
+def _checked(cls: Any, spec: str) -> Engine:
+    """An instance of a class that fulfils the contract of ``Engine``."""
+    start = f"engine {spec!r}"
+    if not (isinstance(cls, type) and issubclass(cls, Engine)):
+        raise EngineError(f"{start} is not a subclass of parity.engines.Engine")
+    missing = [name for name in REQUIRED if getattr(cls, name) is getattr(Engine, name)]
+    if missing:
+        raise EngineError(
+            f"{start} does not define {', '.join(missing)}: see parity.engines.Engine"
+        )
+    try:
+        engine = cls()
+    except Exception as error:
+        raise EngineError(f"{start} cannot be created: {_one_line(error)}") from error
+    if not (isinstance(engine.name, str) and engine.name):
+        raise EngineError(f'{start} has no name: set name = "..." in the class')
+    if not isinstance(engine.ops, dict) or not engine.ops:
+        raise EngineError(f'{start} has no operations: set ops = {{"add": ...}} in the class')
+    unknown = sorted(set(engine.ops) - set(OPS))
+    if unknown:
+        raise EngineError(
+            f"{start} has operations that are not known: {', '.join(unknown)}; known are "
+            f"{', '.join(OPS)}"
+        )
+    not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
+    if not_callable:
+        raise EngineError(f"{start}: not callable in ops: {', '.join(not_callable)}")
+    if not engine.dtypes or not set(engine.dtypes) <= {"float32", "float64"}:
+        raise EngineError(f"{start}: dtypes {engine.dtypes!r} are not a part of float32, float64")
+    return engine
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

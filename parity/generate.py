@@ -1,0 +1,261 @@
+"""Bytes to programs.
+
+A program is a fixed number of slots of a few bytes each (design: slot i always
+names value i). Byte 0 of an operand means the newest value and the lowest
+opcodes mean "this slot is its operand", so that a zeroed byte deletes or rewires
+without renumbering, and what shrinks bytes shrinks programs. Every byte string
+of the right length is a valid program. The same bytes serve Hypothesis
+(``programs``), a plain sweep (``sweep``), and replay.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from parity.builder import Builder
+from parity.engines.base import Engine, abilities
+from parity.execute import owns_buffer
+from parity.ops import OPS
+from parity.program import Program
+from parity.shapes import Shape
+
+#: Shapes of leaves; most broadcast against each other, in both directions.
+SHAPES: tuple[Shape, ...] = (
+    (),
+    (2,),
+    (3,),
+    (2, 3),
+    (1,),
+    (1, 3),
+    (2, 1),
+    (2, 2),
+    (3, 3),
+    (),
+    (2, 3),
+    (3,),
+    (0,),
+    (0, 3),
+    (1, 1),
+    (2, 1, 3),
+)
+LEAF_BYTES = 3
+SLOT_BYTES = 4
+HEADER_BYTES = 3
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What programs of a property look like.
+
+    ``events``: names of ``Builder`` methods and their weights; ``ops``: names of
+    operations, None for all that the engine has; ``exact``, ``narrow``: shares
+    in 8 of programs with exact arithmetic and with float32 leaves.
+    """
+
+    name: str
+    ops: tuple[str, ...] | None = None
+    events: dict[str, int] = field(default_factory=dict)
+    exact: int = 6
+    narrow: int = 2
+    shapes: tuple[Shape, ...] = SHAPES
+    slots: int = 12
+    leaves: int = 3
+    constants: bool = True
+    modes: bool = False
+    second_order: bool = False
+    ending: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many bytes make a program."""
+        return HEADER_BYTES + self.leaves * LEAF_BYTES + self.slots * SLOT_BYTES
+
+
+#: What events need of an engine.
+EVENT_NEEDS: dict[str, str] = {
+    "clear": "clear_grad",
+    "zero": "zero_grad",
+    "detach": "detach",
+    "take_grad": "grad_tensor",
+    "change_grad": "buffer",
+}
+
+_EVENTS = {"backward": 10, "clear": 4, "zero": 3, "change_grad": 2, "change_gradient": 2}
+
+_BROADCASTING = (
+    *("add", "mul", "sub", "div", "maximum", "minimum", "matmul"),
+    *("sum", "mean", "broadcast_to", "sum_to"),
+)
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile("general", events={**_EVENTS, "detach": 2, "drop": 2}, modes=True),
+        Profile("gradients", events={"backward": 2, "drop": 2}),
+        Profile("accumulation", events={"backward": 40}, slots=10),
+        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, slots=12),
+        Profile(
+            "aliasing",
+            events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
+            slots=10,
+            ending="change_all",
+        ),
+        Profile(
+            "broadcasting",
+            ops=_BROADCASTING,
+            events={"backward": 4},
+        ),
+        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=6, exact=4),
+        Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
+        Profile("modes", events={"backward": 10, "detach": 30}, modes=True),
+        Profile("second-order", second_order=True, slots=8, exact=3),
+        Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
+        Profile("bits", exact=0, narrow=3, events={**_EVENTS}),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Turns bytes into programs for one profile and the abilities of one engine.
+
+    ``untested``: what the profile asks for and the engine lacks.
+    """
+
+    profile: Profile
+    menu: tuple[str, ...]
+    ops: frozenset[str]
+    dtypes: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    abilities: frozenset[str]
+    untested: tuple[str, ...]
+
+    @staticmethod
+    def of(profile: Profile, engine: Engine) -> Decoder:
+        """The decoder that draws only what ``engine`` has."""
+        able = abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+        wanted = profile.ops or tuple(OPS)
+        ops = [name for name in wanted if name in engine.ops]
+        events = {
+            e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "leaf") in able | {"leaf"}
+        }
+        limit = engine.max_ndim
+        shapes = tuple(s for s in profile.shapes if limit is None or len(s) <= limit) or ((),)
+        untested = [name for name in wanted if name not in engine.ops]
+        untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
+        untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
+        if profile.second_order and "grad_tensor" not in able:
+            untested.append("grad_tensor")
+        return Decoder(
+            profile,
+            _menu(ops, events),
+            frozenset(engine.ops),
+            tuple(engine.dtypes),
+            shapes,
+            able,
+            tuple(untested),
+        )
+
+    def decode(self, data: bytes) -> Program:
+        """The program of ``data``, which has ``profile.size`` bytes."""
+        profile = self.profile
+        builder = Builder(self.abilities, self.ops)
+        mode, count, narrow = data[0], data[1], data[2]
+        builder.exact = mode % 8 < profile.exact
+        widths = self._dtypes(narrow)
+        position = HEADER_BYTES
+        for i in range(profile.leaves):
+            if i <= count % profile.leaves:
+                code, start, flags = data[position : position + LEAF_BYTES]
+                shape = self.shapes[code % len(self.shapes)]
+                dtype = widths[(flags >> 6) % len(widths)]
+                constant = profile.constants and i > 0 and flags % 8 == 7
+                builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
+            position += LEAF_BYTES
+        self._slots(builder, data, position)
+        builder.end(profile.ending, profile.second_order, data[1])
+        return builder.program()
+
+    def _dtypes(self, narrow: int) -> tuple[str, ...]:
+        """The dtypes of the leaves of one program: mostly one, sometimes both."""
+        if len(self.dtypes) < 2 or narrow % 8 >= self.profile.narrow:
+            return (self.dtypes[-1] if len(self.dtypes) < 2 else "float64",)
+        return ("float32", "float64") if narrow % 16 >= 8 else ("float32",)
+
+    def _slots(self, builder: Builder, data: bytes, position: int) -> None:
+        menu = self.menu
+        under_no_grad = self.profile.modes and "no_grad" in self.abilities
+        slots = list(range(len(builder.infos)))  # the value that each slot names
+        first = slots[0]
+        for _ in range(self.profile.slots):
+            opcode, a, b, extra = data[position : position + SLOT_BYTES]
+            position += SLOT_BYTES
+            action = menu[opcode]
+            left = first if a >= _HUB else slots[-1 - a % len(slots)]
+            if action == "":
+                slots.append(left)
+            elif action in OPS:
+                right = first if b >= _HUB else slots[-1 - b % len(slots)]
+                quiet = under_no_grad and extra >= 232
+                value = builder.apply(action, left, right, b, extra, no_grad=quiet)
+                slots.append(left if value is None else value)
+            else:
+                event: Callable[[int, int, int], int | None] = getattr(builder, action)
+                value = event(left, b, extra)
+                slots.append(left if value is None else value)
+
+
+#: Operand bytes from here on name the first leaf, so that it is used often.
+_HUB = 208
+#: The share of opcodes that mean "this slot is its operand".
+_PASS = 20
+
+
+def _menu(ops: list[str], events: dict[str, int]) -> tuple[str, ...]:
+    """256 actions: first none, then operations from the simplest on, then events."""
+    total = 256 - _PASS
+    event_room = min(sum(events.values()), total // 2) if ops else total
+    op_room = total - event_room
+    weights = {name: _WEIGHTS.get(name, 1) for name in ops}
+    menu = [""] * _PASS + _spread(weights, op_room) + _spread(events, event_room)
+    return tuple((menu + [""] * 256)[:256])
+
+
+#: Two operands make reuse: those come more often.
+_WEIGHTS = {"add": 6, "mul": 6, "sub": 4, "div": 2, "matmul": 3, "square": 2, "sum": 2, "concat": 2}
+
+
+def _spread(weights: dict[str, int], room: int) -> list[str]:
+    """``room`` entries in proportion to the weights, each name at least once if there is room."""
+    total = sum(weights.values())
+    names: list[str] = []
+    done = 0
+    for name, weight in weights.items():
+        done += weight
+        names += [name] * (round(room * done / total) - len(names))
+    return names
+
+
+def programs(decoder: Decoder, several: int = 1) -> st.SearchStrategy[list[Program]]:
+    """A Hypothesis strategy for lists of ``several`` programs.
+
+    Drawing one byte string for all costs a fraction of drawing each by itself.
+    """
+    n = decoder.profile.size
+
+    def decode(data: bytes) -> list[Program]:
+        return [decoder.decode(data[i * n : (i + 1) * n]) for i in range(several)]
+
+    return st.binary(min_size=several * n, max_size=several * n).map(decode)
+
+
+def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:
+    """Programs without end, the same for the same seed, outside Hypothesis."""
+    source = random.Random(f"{decoder.profile.name}:{seed}")
+    while True:
+        yield decoder.decode(source.randbytes(decoder.profile.size))

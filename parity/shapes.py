@@ -1,0 +1,257 @@
+"""Shapes: what each operation makes of them, and which attributes fit them.
+
+A shape rule raises ShapeError where the operation does not apply. Choices of
+attributes are listed simplest first: the generator picks one by number, the
+reducer walks to the front of the list.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+#: Attributes as sorted pairs, so that they can be hashed; tuples stand for lists.
+Attrs: TypeAlias = tuple[tuple[str, Any], ...]
+ShapeRule: TypeAlias = Callable[..., tuple[Shape, ...]]
+
+
+class ShapeError(ValueError):
+    """An operation does not apply to operands of these shapes."""
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The common shape by NumPy's rules."""
+    ndim = max(map(len, shapes))
+    result = []
+    for lengths in zip(*((1,) * (ndim - len(s)) + s for s in shapes), strict=True):
+        distinct = {n for n in lengths if n != 1}
+        if len(distinct) > 1:
+            raise ShapeError(f"shapes {shapes} do not broadcast")
+        result.append(distinct.pop() if distinct else 1)
+    return tuple(result)
+
+
+def elementwise(*shapes: Shape, **attrs: Any) -> tuple[Shape, ...]:
+    return (broadcast(*shapes),)
+
+
+def matmul(a: Shape, b: Shape) -> tuple[Shape, ...]:
+    if not a or not b:
+        raise ShapeError("matmul of a scalar")
+    left, right = (a if len(a) > 1 else (1, *a)), (b if len(b) > 1 else (*b, 1))
+    if left[-1] != right[-2]:
+        raise ShapeError(f"matmul of {a} and {b}")
+    stack = broadcast(left[:-2], right[:-2]) if len(left) > 2 or len(right) > 2 else ()
+    rows = (left[-2],) if len(a) > 1 else ()
+    columns = (right[-1],) if len(b) > 1 else ()
+    return ((*stack, *rows, *columns),)
+
+
+def _axes(shape: Shape, axis: Any) -> set[int]:
+    if axis is None:
+        return set(range(len(shape)))
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    if any(not -len(shape) <= a < len(shape) for a in axes):
+        raise ShapeError(f"axis {axis} of shape {shape}")
+    return {a % len(shape) for a in axes}
+
+
+def reduction(a: Shape, *, axis: Any, keepdims: bool) -> tuple[Shape, ...]:
+    axes = _axes(a, axis)
+    if keepdims:
+        return (tuple(1 if i in axes else n for i, n in enumerate(a)),)
+    return (tuple(n for i, n in enumerate(a) if i not in axes),)
+
+
+def reduction_choices(a: Shape) -> list[dict[str, Any]]:
+    axes: list[Any] = [None, *range(len(a)), *((-1,) if a else ())]
+    axes += list(itertools.combinations(range(len(a)), 2))
+    return [{"axis": axis, "keepdims": keep} for keep in (False, True) for axis in axes]
+
+
+def size(shape: Shape) -> int:
+    n = 1
+    for length in shape:
+        n *= length
+    return n
+
+
+def reshape(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
+    if size(a) != size(shape):
+        raise ShapeError(f"reshape of {a} to {shape}")
+    return (shape,)
+
+
+def reshape_choices(a: Shape) -> list[dict[str, Any]]:
+    n = size(a)
+    shapes: list[Shape] = [(n,), a, a[::-1], (1, *a), (*a, 1), (n, 1), (1, n)]
+    shapes += [(k, n // k) for k in (2, 3) if n and n % k == 0]
+    shapes += [()] if n == 1 else []
+    return [{"shape": shape} for shape in dict.fromkeys(shapes)]
+
+
+def transpose(a: Shape, *, axes: tuple[int, ...]) -> tuple[Shape, ...]:
+    if sorted(axes) != list(range(len(a))):
+        raise ShapeError(f"transpose of {a} with axes {axes}")
+    return (tuple(a[i] for i in axes),)
+
+
+def transpose_choices(a: Shape) -> list[dict[str, Any]]:
+    orders = sorted(itertools.permutations(range(len(a))), reverse=True)
+    return [{"axes": axes} for axes in orders]
+
+
+def broadcast_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
+    if broadcast(a, shape) != shape:
+        raise ShapeError(f"{a} does not broadcast to {shape}")
+    return (shape,)
+
+
+def broadcast_to_choices(a: Shape) -> list[dict[str, Any]]:
+    shapes: list[Shape] = [(2, *a), tuple(2 if n == 1 else n for n in a), a, (1, *a), (3, *a)]
+    shapes += [(3, 1, *a)] if len(a) < 2 else []
+    return [{"shape": shape} for shape in dict.fromkeys(shapes) if len(shape) <= 3]
+
+
+def sum_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
+    if broadcast(a, shape) != a:
+        raise ShapeError(f"sum_to of {a} to {shape}")
+    return (shape,)
+
+
+def sum_to_choices(a: Shape) -> list[dict[str, Any]]:
+    shapes: list[Shape] = [()]
+    for drop in range(len(a) + 1):
+        rest = a[drop:]
+        for mask in itertools.product((True, False), repeat=len(rest)):
+            shapes.append(tuple(1 if m else n for m, n in zip(mask, rest, strict=True)))
+    return [{"shape": shape} for shape in dict.fromkeys(shapes)]
+
+
+#: An index is a tuple of items: an int, ("slice", start, stop, step), ("list", ints),
+#: "newaxis" or "...". Data from a file, never code.
+Index: TypeAlias = tuple[Any, ...]
+
+
+def real_index(index: Index) -> Any:
+    """The Python index that an index of a program stands for."""
+    return tuple(_real_item(item) for item in index)
+
+
+def _real_item(item: Any) -> Any:
+    if item == "newaxis":
+        return None
+    if item == "...":
+        return Ellipsis
+    if isinstance(item, tuple):
+        return slice(*item[1:]) if item[0] == "slice" else list(item[1])
+    return item
+
+
+def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
+    given = sum(1 for item in index if item not in ("newaxis", "..."))
+    if given > len(a):
+        raise ShapeError(f"index {index} of shape {a}")
+    items: list[Any] = []
+    for item in index:
+        items += [_FULL] * (len(a) - given) if item == "..." else [item]
+    if "..." not in index:
+        items += [_FULL] * (len(a) - given)
+    result: list[int] = []
+    lengths = iter(a)
+    lists: list[tuple[int, int]] = []  # places in the result and lengths of index lists
+    for place, item in enumerate(items):
+        if item == "newaxis":
+            result.append(1)
+            continue
+        n = next(lengths)
+        if isinstance(item, tuple) and item[0] == "slice":
+            result.append(len(range(*slice(*item[1:]).indices(n))))
+        else:
+            values = [item] if isinstance(item, int) else list(item[1])
+            if any(not -n <= v < n for v in values):
+                raise ShapeError(f"index {index} of shape {a}")
+            if not isinstance(item, int):
+                lists.append((len(result), len(values)))
+                if len(lists) > 1 and items[place - 1][0] != "list":
+                    raise ShapeError("index lists that are apart")
+    if lists:
+        if len({n for _, n in lists}) > 1 or any(isinstance(item, int) for item in items):
+            raise ShapeError(f"index {index} of shape {a}")
+        result.insert(lists[0][0], lists[0][1])
+    return (tuple(result),)
+
+
+_FULL = ("slice", None, None, None)
+
+
+def get_item_choices(a: Shape) -> list[dict[str, Any]]:
+    every: list[Index] = [(), ("newaxis",), ("...",)]
+    if a:
+        n = a[0]
+        every += [
+            (0,),
+            (("list", (0, 0)),),
+            (("slice", 0, 1, None),),
+            (-1,),
+            (("list", (0, n - 1, 0)),),
+            (("slice", 1, None, None),),
+            (("slice", None, None, 2),),
+            (("list", ()),),
+            (("list", (-1, 0)),),
+            ("...", 0),
+            ("...", "newaxis"),
+            (_FULL, "newaxis"),
+        ]
+    if len(a) > 1:
+        every += [
+            (_FULL, ("list", (0, 0))),
+            (("list", (0, 0)), ("list", (0, 0))),
+            (0, ("slice", None, None, 2)),
+            (_FULL, -1),
+            (("list", (0, a[0] - 1)), ("list", (0, a[1] - 1))),
+        ]
+    return [{"index": index} for index in every if _fits(get_item, a, index=index)]
+
+
+def _fits(rule: ShapeRule, *shapes: Shape, **attrs: Any) -> bool:
+    try:
+        rule(*shapes, **attrs)
+    except ShapeError:
+        return False
+    return True
+
+
+def concat(*shapes: Shape, axis: int) -> tuple[Shape, ...]:
+    first = shapes[0]
+    (axis,) = _axes(first, axis)
+    for shape in shapes:
+        same = len(shape) == len(first) and all(
+            m == n for i, (m, n) in enumerate(zip(shape, first, strict=True)) if i != axis
+        )
+        if not same:
+            raise ShapeError(f"concat of {shapes} along {axis}")
+    total = sum(shape[axis] for shape in shapes)
+    return ((*first[:axis], total, *first[axis + 1 :]),)
+
+
+def concat_choices(*shapes: Shape) -> list[dict[str, Any]]:
+    return [{"axis": axis} for axis in (*range(len(shapes[0])), -1)] if shapes[0] else []
+
+
+def split(a: Shape, *, axis: int, sizes: tuple[int, ...]) -> tuple[Shape, ...]:
+    (axis,) = _axes(a, axis)
+    if sum(sizes) != a[axis] or min(sizes) < 0:
+        raise ShapeError(f"split of {a} into {sizes}")
+    return tuple((*a[:axis], n, *a[axis + 1 :]) for n in sizes)
+
+
+def split_choices(a: Shape) -> list[dict[str, Any]]:
+    found = []
+    for axis in range(len(a)):
+        n = a[axis]
+        every = [(1, n - 1), (n - 1, 1), (1,) * n, (n,), (0, n)] if n else [(0,)]
+        found += [{"axis": axis, "sizes": s} for s in dict.fromkeys(every) if s]
+    return found

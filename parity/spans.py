@@ -1,0 +1,111 @@
+"""Intervals: between which bounds the values of an operation lie, given those of its operands.
+
+The generator keeps a span for every value. So it asks for a logarithm only
+where the operand is positive and for an exponential only where the result is
+finite, and most programs stay away from nan and infinity, which would hide what
+is compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Span: TypeAlias = tuple[float, float]
+SpanRule: TypeAlias = Callable[..., Span]
+Domain: TypeAlias = Callable[..., bool]
+
+#: Values beyond it are not worth computing on.
+LIMIT = 2.0**40
+
+
+def hull(*spans: Span, **attrs: Any) -> Span:
+    """The values of the operands, moved or chosen."""
+    return min(s[0] for s in spans), max(s[1] for s in spans)
+
+
+def add(a: Span, b: Span) -> Span:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def sub(a: Span, b: Span) -> Span:
+    return a[0] - b[1], a[1] - b[0]
+
+
+def neg(a: Span) -> Span:
+    return -a[1], -a[0]
+
+
+def mul(a: Span, b: Span) -> Span:
+    ends = [p * q for p in a for q in b]
+    return min(ends), max(ends)
+
+
+def div(a: Span, b: Span) -> Span:
+    return mul(a, (1 / b[1], 1 / b[0]))
+
+
+def square(a: Span) -> Span:
+    low, high = sorted((abs(a[0]), abs(a[1])))
+    return 0.0 if a[0] <= 0 <= a[1] else low * low, high * high
+
+
+def absolute(a: Span) -> Span:
+    low, high = sorted((abs(a[0]), abs(a[1])))
+    return 0.0 if a[0] <= 0 <= a[1] else low, high
+
+
+def power(a: Span, *, exponent: float) -> Span:
+    high = max(abs(a[0]), abs(a[1]))
+    if a[0] > 0:
+        ends = sorted((a[0] ** exponent, a[1] ** exponent))
+        return ends[0], ends[1]
+    return (0.0 if exponent % 2 == 0 else -(high**exponent)), high**exponent
+
+
+def increasing(function: Callable[[float], float]) -> SpanRule:
+    return lambda a: (function(a[0]), function(a[1]))
+
+
+def within(low: float, high: float) -> SpanRule:
+    return lambda *spans, **attrs: (low, high)
+
+
+def total(a: Span, *, n: int) -> Span:
+    return min(0.0, a[0] * n), max(0.0, a[1] * n)
+
+
+def with_scalar(rule: SpanRule, *, left: bool = False) -> SpanRule:
+    """A rule of two operands, one of which is the scalar ``c``."""
+
+    def scalar_rule(a: Span, *, c: float) -> Span:
+        return rule((c, c), a) if left else rule(a, (c, c))
+
+    return scalar_rule
+
+
+def anywhere(*spans: Span, **attrs: Any) -> bool:
+    return True
+
+
+def positive(a: Span, **attrs: Any) -> bool:
+    return a[0] >= 2.0**-10
+
+
+def not_zero(a: Span, **attrs: Any) -> bool:
+    return a[0] >= 2.0**-10 or a[1] <= -(2.0**-10)
+
+
+def small(a: Span) -> bool:
+    return a[0] >= -20 and a[1] <= 20
+
+
+def power_domain(a: Span, *, exponent: float) -> bool:
+    return exponent in (0, 1, 2, 3) or positive(a)
+
+
+def magnitude(span: Span) -> float:
+    """The power of two that bounds the absolute value (-inf for zero)."""
+    high = max(abs(span[0]), abs(span[1]))
+    return math.log2(high) if high > 0 else -math.inf

@@ -1,0 +1,162 @@
+"""How far two correct engines may differ on a program, and no further.
+
+1. Exact programs (``parity.exactness``): not at all.
+2. Programs whose every bit IEEE 754 fixes: not at all.
+3. Others: a bound for this very program and its data, from random rounding
+   (Monte Carlo arithmetic, D. S. Parker 1997). The program is run again in
+   float64 with each operand of each use and each result disturbed by the
+   rounding that is allowed there. To first order the disturbance of an observed
+   number is a sum of c_i * s_i with one random sign s_i a disturbed element. Its
+   root mean square is the 2-norm of c, and by Cauchy-Schwarz the worst case,
+   the 1-norm, is at most sqrt(N) times that for N elements. Two engines
+   differ by at most twice the worst case; another factor 2 covers the estimate
+   of the norm from a few samples. Where a kink or a pole lies within rounding,
+   the samples scatter and so the bound grows: such a program decides nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity import program as pr
+from parity.engines.torch import Torch
+from parity.exactness import is_exact, is_rounded
+from parity.execute import Trace, execute
+from parity.ops import OPS, Op
+
+SAMPLES = 8
+UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
+
+
+class Tolerance:
+    """The bounds of one program; samples are drawn when they are first needed."""
+
+    def __init__(self, program: pr.Program) -> None:
+        self.program = program
+        narrow = any(info.dtype == "float32" for info in program.infer())
+        self.unit = UNIT_ROUNDOFF["float32" if narrow else "float64"]
+        self._strict: bool | None = None
+        self._samples: tuple[Trace, list[Trace], int] | None = None
+
+    @property
+    def strict(self) -> bool:
+        """Whether engines must agree in every bit."""
+        if self._strict is None:
+            self._strict = is_exact(self.program) or is_rounded(self.program)
+        return self._strict
+
+    def excess(
+        self, place: int, error: NDArray[Any], reference: NDArray[Any]
+    ) -> NDArray[Any] | None:
+        """``error`` over its bound in observation number ``place``, by element.
+
+        None if no error exceeds its bound. For programs that must agree in every
+        bit the unit is the roundoff of the value.
+        """
+        floor = self.unit * np.abs(reference.astype(np.float64)) + np.finfo(np.float64).tiny
+        floor = np.where(np.isfinite(floor), floor, 0.0)
+        if self.strict:
+            return error / floor
+        bound = 8 * floor  # the least of all bounds, so that most samples need not be drawn
+        if np.all(error <= bound):
+            return None
+        bound = bound + self._sampled(place, error.shape)
+        return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
+
+    def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The part of the bound that comes from samples."""
+        base, samples, count = self._draw()
+        if place >= min(len(t.observations) for t in (base, *samples)):
+            return np.zeros(shape)
+        exact = base.observations[place].array
+        if exact is None or exact.shape != shape:
+            return np.zeros(shape)
+        squares = np.zeros(shape)
+        for trace in samples:
+            array = trace.observations[place].array
+            with np.errstate(all="ignore"):
+                deviation = np.where(_same(array, exact), 0.0, array - exact)
+                squares = squares + deviation * deviation
+        bound = 4 * np.sqrt(count * squares / len(samples))
+        return np.where(np.isnan(bound), np.inf, bound)
+
+    def _draw(self) -> tuple[Trace, list[Trace], int]:
+        if self._samples is None:
+            base = execute(self.program, Disturbed(self.program, 0.0, 0))
+            engines = [Disturbed(self.program, self.unit, k + 1) for k in range(SAMPLES)]
+            traces = [execute(self.program, engine) for engine in engines]
+            self._samples = base, traces, max(1, engines[0].count)
+        return self._samples
+
+
+def _same(a: Any, b: Any) -> Any:
+    return (a == b) | (np.isnan(a) & np.isnan(b))
+
+
+class Disturbed(Torch):
+    """PyTorch in float64 with random roundings of ``unit``."""
+
+    name = "torch, disturbed"
+
+    def __init__(self, program: pr.Program, unit: float, sample: int) -> None:
+        super().__init__()
+        self.random = np.random.default_rng((zlib.crc32(repr(program).encode()), sample))
+        self.unit = unit
+        self.count = 0
+        uses = [0] * len(program.infer())
+        for statement in program.statements:
+            for value in pr.operands(statement):
+                uses[value] += 1
+        # A sum of k contributions is rounded k - 1 times, in each backward anew.
+        passes = sum(isinstance(s, pr.Backward) for s in program.statements)
+        self.folds = max(uses, default=0) + passes
+        self.ops = {name: self.disturbed(op) for name, op in OPS.items()}  # type: ignore[misc]
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        return super().leaf(array.astype(np.float64), requires_grad)
+
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        wide = None if gradient is None else gradient.astype(np.float64)
+        super().backward(t, wide, **flags)
+
+    def disturb(self, t: Any, ulps: float) -> Any:
+        if not self.unit:
+            return t
+        signs = self.random.choice((-1.0, 1.0), tuple(t.shape))
+        self.count += signs.size
+        return t * (1 + self.torch(self.unit * ulps * signs))
+
+    def torch(self, array: Any) -> Any:
+        return super().leaf(np.asarray(array), requires_grad=False)
+
+    def disturbed(self, op: Op) -> Any:
+        function = op.function
+
+        def apply(*xs: Any, **attrs: Any) -> Any:
+            result = function(*[self.disturb(x, 1 + self.folds) for x in xs], **attrs)
+            # Where elements are summed, forward or back, each term is rounded once an addition.
+            terms = max(t.numel() for t in xs) if op.sums else 1
+            if isinstance(result, tuple):
+                return tuple(self.disturb(y, op.ulps) for y in result)
+            if any(x.shape != result.shape for x in xs):
+                terms = max(terms, result.numel(), *(x.numel() for x in xs))
+            result = self.disturb(result, op.ulps + terms)
+            return self.tilted(result, xs[0], op.slope_ulps) if op.slope_ulps else result
+
+        return apply
+
+    def tilted(self, y: Any, x: Any, ulps: float) -> Any:
+        """``y`` with the same value and another first and second derivative."""
+        if not self.unit:
+            return y
+        step = x - x.detach()  # zero, with derivative one
+        first, second = (
+            self.torch(self.unit * ulps * self.random.choice((-1.0, 1.0), tuple(x.shape)))
+            for _ in range(2)
+        )
+        self.count += 2 * x.numel()
+        return y + first * step + second * step * step / 2
