@@ -7,6 +7,8 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
 
 from parity import program as pr
@@ -34,6 +36,10 @@ EXACT_VALUES: tuple[float, ...] = (
 ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
 POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
 EXACT_POSITIVE: tuple[float, ...] = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+_random = random.Random(20)
+#: Arbitrary significands between 1/8 and 8: every bit counts.
+WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
+WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
 #: Gradients that are not uniform: ones hide whole families of faults.
 GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 
@@ -45,9 +51,13 @@ _EXACT_LIMIT = 2.0**12
 class Builder:
     """A program under construction."""
 
-    def __init__(self, abilities: frozenset[str], ops: frozenset[str]) -> None:
+    def __init__(
+        self, abilities: frozenset[str], ops: frozenset[str], max_size: int = 24, wild: bool = False
+    ) -> None:
         self.abilities = abilities
         self.ops = ops
+        self.max_size = max_size
+        self.wild = wild
         self.exact = True
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
@@ -69,6 +79,8 @@ class Builder:
         positive = flags % 4 == 3
         if self.exact:
             pool = EXACT_POSITIVE if positive else EXACT_VALUES
+        elif self.wild:
+            pool = WILD_POSITIVE if positive else WILD_VALUES
         else:
             pool = POSITIVE_VALUES if positive else ROUGH_VALUES
         step = 1 + (flags >> 2) % 4
@@ -122,7 +134,7 @@ class Builder:
         else:
             attrs = ()
         outputs = output_shapes(op.name, shapes, attrs)
-        if outputs is None or max(map(size, outputs)) > 24 or max(map(len, outputs)) > 3:
+        if outputs is None or max(map(size, outputs)) > self.max_size or max(map(len, outputs)) > 3:
             return None
         dtype = result_dtype(op.name, [self.infos[i].dtype for i in inputs], shapes)
         span = self._span(op, inputs, shapes, attrs)
@@ -266,11 +278,60 @@ class Builder:
     def end(self, ending: str, second_order: bool, extra: int) -> None:
         """See to it that the program ends with what it is about."""
         self._last_backward(extra, create_graph=second_order and "grad_tensor" in self.abilities)
-        if ending == "change_all" and "buffer" in self.abilities:
-            for leaf in range(len(self.leaves)):
-                self.change_grad(0, leaf, 0)
+        if ending:
+            _ENDINGS[ending](self, extra)
         if self.fresh:
             self._second_order(extra)
+
+    def _change_all(self, extra: int) -> None:
+        """Change every gradient in place."""
+        if "buffer" in self.abilities:
+            for leaf in range(len(self.leaves)):
+                self.change_grad(0, leaf, 0)
+
+    def _error(self, extra: int) -> None:
+        """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
+        ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
+        for k in range(len(ways)):
+            if ways[(extra + k) % len(ways)]():
+                return
+
+    def _freed_graph(self) -> bool:
+        """A second backward through a graph that the last one freed."""
+        if not self.backwards:
+            return False
+        number, _ran = self.backwards[-1]
+        last = self.statements[number]
+        assert isinstance(last, pr.Backward)
+        maker = self._maker(last.value)
+        if last.retain_graph or maker is None or not OPS[maker.op].saves:
+            return False
+        self.statements.append(last)
+        return True
+
+    def _maker(self, value: int) -> pr.Apply | None:
+        """The operation that gave ``value``."""
+        number = (self.graph[value] & ~(self.graph[value] >> 1)).bit_length() - 1
+        statement = self.statements[number] if number >= 0 else None
+        return statement if isinstance(statement, pr.Apply) else None
+
+    def _wrong_shape(self) -> bool:
+        """A gradient of another shape."""
+        for value in reversed(range(len(self.infos))):
+            if value not in self.dropped and self.infos[value].requires_grad:
+                shape = (*self.infos[value].shape, 2)
+                gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
+                self.statements.append(pr.Backward(value, gradient))
+                return True
+        return False
+
+    def _no_grad_needed(self) -> bool:
+        """A backward from a constant."""
+        for value, info in enumerate(self.infos):
+            if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
+                self.statements.append(pr.Backward(value))
+                return True
+        return False
 
     def _last_backward(self, extra: int, create_graph: bool) -> None:
         """A backward from the newest value that none has run through, if there is one."""
@@ -298,3 +359,12 @@ class Builder:
         statement = pr.Apply(op.name, inputs)
         infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
         return self._define(statement, infos, _UNKNOWN, inputs, 0)
+
+
+#: What a profile may ask for as the end of its programs.
+_ENDINGS: dict[str, Callable[[Builder, int], object]] = {
+    "change_all": Builder._change_all,
+    "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
+    "freed": lambda builder, extra: builder._freed_graph(),
+    "error": Builder._error,
+}

@@ -29,6 +29,8 @@ class Finding(Exception):  # noqa: N818 - the contract's word
     engine: Any
     reference: Any
     error_over_bound: float | None = None
+    #: The program that shows it, where it is raised out of a property.
+    program: pr.Program | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.says}"

@@ -54,7 +54,10 @@ class Profile:
 
     ``events``: names of ``Builder`` methods and their weights; ``ops``: names of
     operations, None for all that the engine has; ``exact``, ``narrow``: shares
-    in 8 of programs with exact arithmetic and with float32 leaves.
+    in 8 of programs with exact arithmetic and with float32 leaves; ``mixed``: the
+    share in 8 of the latter that have float64 leaves as well; ``ending``:
+    what the builder adds at the end; ``max_size``: elements of the largest value;
+    ``wild``: whether inexact leaves have arbitrary significands.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Profile:
     events: dict[str, int] = field(default_factory=dict)
     exact: int = 6
     narrow: int = 2
+    mixed: int = 3
     shapes: tuple[Shape, ...] = SHAPES
     slots: int = 12
     leaves: int = 3
@@ -69,6 +73,8 @@ class Profile:
     modes: bool = False
     second_order: bool = False
     ending: str = ""
+    max_size: int = 24
+    wild: bool = False
 
     @property
     def size(self) -> int:
@@ -98,7 +104,9 @@ PROFILES: dict[str, Profile] = {
         Profile("general", events={**_EVENTS, "detach": 2, "drop": 2}, modes=True),
         Profile("gradients", events={"backward": 2, "drop": 2}),
         Profile("accumulation", events={"backward": 40}, slots=10),
-        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, slots=12),
+        Profile("cleargrad", events={"backward": 26, "clear": 26}),
+        Profile("zero", events={"backward": 26, "zero": 26}),
+        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}),
         Profile(
             "aliasing",
             events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
@@ -106,16 +114,37 @@ PROFILES: dict[str, Profile] = {
             ending="change_all",
         ),
         Profile(
+            "user-gradient",
+            events={"backward": 30, "change_gradient": 40},
+            slots=10,
+            ending="change_gradient",
+        ),
+        Profile(
             "broadcasting",
             ops=_BROADCASTING,
             events={"backward": 4},
         ),
-        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=6, exact=4),
+        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, exact=4),
+        Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
         Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
         Profile("modes", events={"backward": 10, "detach": 30}, modes=True),
+        Profile("no-grad", events={"backward": 10}, modes=True),
+        Profile("detach", events={"backward": 10, "detach": 40}),
         Profile("second-order", second_order=True, slots=8, exact=3),
         Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
-        Profile("bits", exact=0, narrow=3, events={**_EVENTS}),
+        Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
+        Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
+        Profile("lifetime", events={"backward": 16, "drop": 30, "clear": 4}),
+        Profile(
+            "bits",
+            ops=tuple(name for name, op in OPS.items() if op.rounded),
+            events=_EVENTS,
+            exact=0,
+            narrow=4,
+            shapes=((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
+            max_size=4,
+            wild=True,
+        ),
     )
 }
 
@@ -164,7 +193,7 @@ class Decoder:
     def decode(self, data: bytes) -> Program:
         """The program of ``data``, which has ``profile.size`` bytes."""
         profile = self.profile
-        builder = Builder(self.abilities, self.ops)
+        builder = Builder(self.abilities, self.ops, profile.max_size, profile.wild)
         mode, count, narrow = data[0], data[1], data[2]
         builder.exact = mode % 8 < profile.exact
         widths = self._dtypes(narrow)
@@ -185,7 +214,7 @@ class Decoder:
         """The dtypes of the leaves of one program: mostly one, sometimes both."""
         if len(self.dtypes) < 2 or narrow % 8 >= self.profile.narrow:
             return (self.dtypes[-1] if len(self.dtypes) < 2 else "float64",)
-        return ("float32", "float64") if narrow % 16 >= 8 else ("float32",)
+        return ("float32", "float64") if narrow // 8 % 8 < self.profile.mixed else ("float32",)
 
     def _slots(self, builder: Builder, data: bytes, position: int) -> None:
         menu = self.menu

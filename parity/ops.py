@@ -95,7 +95,8 @@ class Op:
     in units of roundoff, where it is computed from the result with cancellation
     (``1 - y * y``). ``sums``: whether elements of one operand are
     summed; the span rule then gets their number as ``n``. ``spreads``: whether an
-    element of the operand may reach several results.
+    element of the operand may reach several results. ``saves``: whether PyTorch keeps
+    operands or the result for backward, and so notices a freed graph (semantics.md 1.2).
     """
 
     name: str
@@ -112,6 +113,7 @@ class Op:
     slope_ulps: float = 0.0
     sums: bool = False
     spreads: bool = False
+    saves: bool = False
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
@@ -173,14 +175,14 @@ _REDUCTION = ("axis", "keepdims")
 
 _ROWS = [
     Op("add", 2, "a + b", span=sp.add, exact=SUMS, rounded=True),
-    Op("mul", 2, "a * b", span=sp.mul, exact=PRODUCTS, rounded=True),
+    Op("mul", 2, "a * b", saves=True, span=sp.mul, exact=PRODUCTS, rounded=True),
     Op("sub", 2, "a - b", span=sp.sub, exact=SUMS, rounded=True),
     Op("neg", 1, "-a", span=sp.neg, exact=MOVES, rounded=True),
-    Op("square", 1, "torch.square(a)", span=sp.square, exact=SQUARE, rounded=True),
+    Op("square", 1, "torch.square(a)", saves=True, span=sp.square, exact=SQUARE, rounded=True),
     Op(
         "div",
         2,
-        "a / b",
+        "a / b", saves=True,
         span=sp.div,
         domain=lambda a, b: sp.not_zero(b),
         rounded=True,
@@ -188,7 +190,7 @@ _ROWS = [
     Op(
         "pow",
         1,
-        "a ** exponent",
+        "a ** exponent", saves=True,
         choices=_exponents,
         attrs=("exponent",),
         span=sp.power,
@@ -197,21 +199,25 @@ _ROWS = [
         rounded=lambda exponent: exponent in (0, 1, 2, 3),
         ulps=4,
     ),
-    Op("exp", 1, "torch.exp(a)", span=sp.increasing(math.exp), domain=sp.small, ulps=4),
-    Op("log", 1, "torch.log(a)", span=sp.increasing(math.log), domain=sp.positive, ulps=4),
-    Op("sin", 1, "torch.sin(a)", span=sp.within(-1, 1), domain=sp.small, ulps=4),
-    Op("cos", 1, "torch.cos(a)", span=sp.within(-1, 1), domain=sp.small, ulps=4),
-    Op("tanh", 1, "torch.tanh(a)", span=sp.within(-1, 1), domain=sp.small, ulps=4, slope_ulps=8),
-    Op("sigmoid", 1, "torch.sigmoid(a)", span=sp.within(0, 1), domain=sp.small, ulps=4, slope_ulps=4),
-    Op("relu", 1, "torch.relu(a)", span=sp.increasing(lambda x: max(x, 0.0)), exact=MOVES,
-       rounded=True),
-    Op("absolute", 1, "torch.abs(a)", span=sp.absolute, exact=MOVES, rounded=True),
-    Op("maximum", 2, "torch.maximum(a, b)", exact=TIES, rounded=True),
-    Op("minimum", 2, "torch.minimum(a, b)", exact=TIES, rounded=True),
+    Op("exp", 1, "torch.exp(a)", saves=True, span=sp.increasing(math.exp),
+       domain=sp.small, ulps=4),
+    Op("log", 1, "torch.log(a)", saves=True, span=sp.increasing(math.log),
+       domain=sp.positive, ulps=4),
+    Op("sin", 1, "torch.sin(a)", saves=True, span=sp.within(-1, 1), domain=sp.small, ulps=4),
+    Op("cos", 1, "torch.cos(a)", saves=True, span=sp.within(-1, 1), domain=sp.small, ulps=4),
+    Op("tanh", 1, "torch.tanh(a)", saves=True, span=sp.within(-1, 1), domain=sp.small,
+       ulps=4, slope_ulps=8),
+    Op("sigmoid", 1, "torch.sigmoid(a)", saves=True, span=sp.within(0, 1), domain=sp.small,
+       ulps=4, slope_ulps=4),
+    Op("relu", 1, "torch.relu(a)", saves=True, span=sp.increasing(lambda x: max(x, 0.0)),
+       exact=MOVES, rounded=True),
+    Op("absolute", 1, "torch.abs(a)", saves=True, span=sp.absolute, exact=MOVES, rounded=True),
+    Op("maximum", 2, "torch.maximum(a, b)", saves=True, exact=TIES, rounded=True),
+    Op("minimum", 2, "torch.minimum(a, b)", saves=True, exact=TIES, rounded=True),
     Op(
         "matmul",
         2,
-        "a @ b",
+        "a @ b", saves=True,
         shape=sh.matmul,
         span=lambda a, b, n: sp.total(sp.mul(a, b), n=n),
         exact=MATMUL,
@@ -246,7 +252,7 @@ _ROWS = [
     Op(
         "sum_to",
         1,
-        "a.sum_to_size(shape)",
+        "a.sum_to_size(shape).clone()",  # without clone it may return `a` itself
         shape=sh.sum_to,
         choices=sh.sum_to_choices,
         attrs=_SHAPE_ATTR,
@@ -263,15 +269,15 @@ _ROWS = [
     # Python scalars on either side.
     Op("add_scalar", 1, "a + c", choices=_scalars(1.0, 2, -0.5, 0.0), attrs=("c",),
        span=sp.with_scalar(sp.add), exact=SCALAR_SUM, rounded=True),
-    Op("mul_scalar", 1, "a * c", choices=_scalars(2.0, 3, -0.5, -1, 0.0), attrs=("c",),
+    Op("mul_scalar", 1, "a * c", saves=True, choices=_scalars(2.0, 3, -0.5, -1, 0.0), attrs=("c",),
        span=sp.with_scalar(sp.mul), exact=SCALAR_PRODUCT, rounded=True),
     Op("sub_scalar", 1, "a - c", choices=_scalars(1.0, 2, -0.5), attrs=("c",),
        span=sp.with_scalar(sp.sub), exact=SCALAR_SUM, rounded=True),
     Op("rsub_scalar", 1, "c - a", choices=_scalars(1.0, 2, -0.5), attrs=("c",),
        span=sp.with_scalar(sp.sub, left=True), exact=SCALAR_SUM, rounded=True),
-    Op("div_scalar", 1, "a / c", choices=_scalars(2.0, 3, -0.5), attrs=("c",),
+    Op("div_scalar", 1, "a / c", saves=True, choices=_scalars(2.0, 3, -0.5), attrs=("c",),
        span=sp.with_scalar(sp.div), rounded=True),
-    Op("rdiv_scalar", 1, "c / a", choices=_scalars(1.0, 2, -0.5), attrs=("c",),
+    Op("rdiv_scalar", 1, "c / a", saves=True, choices=_scalars(1.0, 2, -0.5), attrs=("c",),
        span=sp.with_scalar(sp.div, left=True), domain=sp.not_zero, rounded=True),
 ]  # fmt: skip
 

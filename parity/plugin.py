@@ -1,1 +1,126 @@
-"""pytest options."""
+"""pytest options, the ``parity`` fixture, and the summary.
+
+This module is loaded in every pytest run of an environment where parity is
+installed, so it imports what is heavy only when a parity test needs it.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from parity.suite_support import Suite
+
+DEFAULT_PROGRAMS = 24_000
+CANNOT_RUN = 2
+#: Where a test leaves its counts for the summary; reports carry it across processes.
+COUNTS = "parity-counts"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("parity", "parity: autograd engines against PyTorch")
+    group.addoption(
+        "--engine",
+        metavar="SPEC",
+        help="engine under test: dezero (default), torch, package.module:Class or "
+        "path/to/file.py:Class",
+    )
+    group.addoption("--reference", default="torch", metavar="SPEC", help="default: torch")
+    group.addoption(
+        "--programs",
+        type=int,
+        default=DEFAULT_PROGRAMS,
+        metavar="N",
+        help="random programs in the whole suite, default: %(default)s",
+    )
+    group.addoption(
+        "--parity-seed",
+        default="0",
+        metavar="S",
+        help="the same seed gives the same programs; 'random' picks one and names it, default: 0",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _concerned(config):
+        return
+    from parity.engines.load import EngineError
+    from parity.suite_support import Suite
+
+    try:
+        config.stash[_SUITE] = Suite.of(
+            config.getoption("--engine") or "dezero",
+            config.getoption("--reference"),
+            config.getoption("--programs"),
+            _seed(config),
+        )
+    except EngineError as error:
+        pytest.exit(f"parity: error: {error}", returncode=CANNOT_RUN)
+
+
+_SUITE = pytest.StashKey["Suite"]()
+
+
+def _concerned(config: pytest.Config) -> bool:
+    """Whether this run is about parity: an engine was named, or its suite was asked for."""
+    if config.getoption("--engine"):
+        return True
+    package = Path(__file__).resolve().parent
+    places = [Path(arg.partition("::")[0]) for arg in config.args]
+    return "parity" in config.args or any(
+        place.exists() and (package in (r := place.resolve()).parents or package == r)
+        for place in places
+    )
+
+
+def _seed(config: pytest.Config) -> int:
+    """The seed; a random one is drawn once and handed on to worker processes."""
+    text = str(config.getoption("--parity-seed"))
+    if text == "random":
+        text = config.option.parity_seed = str(random.SystemRandom().randrange(2**31))
+    try:
+        return int(text)
+    except ValueError:
+        pytest.exit(
+            f"parity: error: --parity-seed {text!r} is neither a number nor 'random'",
+            returncode=CANNOT_RUN,
+        )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    suite = config.stash.get(_SUITE, None)
+    return suite.header() if suite else []
+
+
+@pytest.fixture
+def parity(request: pytest.FixtureRequest) -> Suite:
+    """The engine under test with the checks of the suite."""
+    suite = request.config.stash.get(_SUITE, None)
+    if suite is None:  # a parity test among others, named by a path of its own
+        from parity.suite_support import Suite
+
+        suite = request.config.stash[_SUITE] = Suite.of("dezero", "torch", DEFAULT_PROGRAMS, 0)
+    return suite.for_test(request.node)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    counts = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for key, value in getattr(report, "user_properties", ())
+        if key == COUNTS
+    ]
+    programs, reused, hubs = (sum(c[i] for c in counts) for i in range(3))
+    if not programs:
+        return
+    terminalreporter.section("parity")
+    terminalreporter.write_line(
+        f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "
+        f"{100 * hubs / programs:.1f}% five times or more"
+    )

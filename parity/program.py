@@ -180,10 +180,20 @@ class Program:
                     with_gradient = False
                 elif isinstance(statement, Drop):
                     dropped.add(statement.value)
-                infos += _outputs(statement, infos)
+                infos += outputs_of(statement, infos)
             except ProgramError as error:
                 raise ProgramError(f"statement {number} ({statement.keyword}): {error}") from None
         return infos
+
+    def defined(self) -> list[list[int]]:
+        """For each statement the numbers of the values that it defines."""
+        infos = [Info(leaf.shape, leaf.dtype, leaf.requires_grad) for leaf in self.leaves]
+        defined = []
+        for statement in self.statements:
+            first = len(infos)
+            infos += outputs_of(statement, infos)
+            defined.append(list(range(first, len(infos))))
+        return defined
 
     def validate(self) -> None:
         """Raise ProgramError unless the program makes sense."""
@@ -284,7 +294,7 @@ def _check_references(
         raise ProgramError("leaves are not dropped: their gradients are observed")
 
 
-def _outputs(statement: Statement, infos: list[Info]) -> list[Info]:
+def outputs_of(statement: Statement, infos: list[Info]) -> list[Info]:
     """The values that a statement defines."""
     if isinstance(statement, Apply):
         return apply_infos(statement, [infos[i] for i in statement.inputs])

@@ -56,23 +56,11 @@ def statement_text(statement: pr.Statement, names: list[str]) -> str:
     return _TEXTS[type(statement)](statement, names)
 
 
-def defined_values(program: pr.Program) -> list[list[int]]:
-    """For each statement the numbers of the values that it defines."""
-    defined = []
-    count = len(program.leaves)
-    infos = [pr.Info(leaf.shape, leaf.dtype, leaf.requires_grad) for leaf in program.leaves]
-    for statement in program.statements:
-        infos += pr._outputs(statement, infos)
-        defined.append(list(range(count, len(infos))))
-        count = len(infos)
-    return defined
-
-
 def program_text(program: pr.Program) -> str:
     """A line a leaf or statement."""
     names = value_names(program)
     lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(program.leaves)]
-    for statement, values in zip(program.statements, defined_values(program), strict=True):
+    for statement, values in zip(program.statements, program.defined(), strict=True):
         left = ", ".join(names[i] for i in values)
         text = statement_text(statement, names)
         lines.append(f"{left} = {text}" if left else text)

@@ -124,11 +124,21 @@ class Disturbed(Torch):
         super().backward(t, wide, **flags)
 
     def disturb(self, t: Any, ulps: float) -> Any:
+        """``t`` with other roundings of its value and, independently, of its gradient.
+
+        A common factor for both would not do: it leaves gradients that cancel, as
+        those of ``x`` in ``x * y / x``, cancelled.
+        """
         if not self.unit:
             return t
-        signs = self.random.choice((-1.0, 1.0), tuple(t.shape))
-        self.count += signs.size
-        return t * (1 + self.torch(self.unit * ulps * signs))
+        fixed = t.detach()
+        value, slope = (self.unit * ulps * self.signs(t) for _ in range(2))
+        return t + fixed * value + (t - fixed) * slope
+
+    def signs(self, t: Any) -> Any:
+        """Random signs in the shape of ``t``."""
+        self.count += t.numel()
+        return self.torch(self.random.choice((-1.0, 1.0), tuple(t.shape)))
 
     def torch(self, array: Any) -> Any:
         return super().leaf(np.asarray(array), requires_grad=False)
@@ -154,9 +164,5 @@ class Disturbed(Torch):
         if not self.unit:
             return y
         step = x - x.detach()  # zero, with derivative one
-        first, second = (
-            self.torch(self.unit * ulps * self.random.choice((-1.0, 1.0), tuple(x.shape)))
-            for _ in range(2)
-        )
-        self.count += 2 * x.numel()
+        first, second = (self.unit * ulps * self.signs(x) for _ in range(2))
         return y + first * step + second * step * step / 2

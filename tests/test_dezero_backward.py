@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from test_dezero_support import (
     FLOATS,
     assert_bits,
@@ -232,6 +231,7 @@ def test_leaf_gradients_share_no_memory(function, create_graph, wrap):
     arrays += [x.grad.data for x in (a, b) if x.grad is not None]
     arrays += [y.grad.data] if y is not a else []
     for i, array in enumerate(arrays[4:], 4):
+        assert array.flags.writeable
         assert not any(np.shares_memory(array, other) for other in arrays[:i])
     assert_bits(g, before)
     for x, data, grad in zip((a, b), start, once, strict=True):

@@ -296,9 +296,14 @@ def test_using_config_switches_recording():
 
 @pytest.mark.parametrize("name", ["enable_backprop", "train"])
 def test_using_config_is_restored_after_an_exception(name):
-    with pytest.raises(KeyError), using_config(name, False):
-        assert getattr(Config, name) is False
+    def fail():
+        seen.append(getattr(Config, name))
         raise KeyError
+
+    seen = []
+    with pytest.raises(KeyError), using_config(name, False):
+        fail()
+    assert seen == [False]
     assert getattr(Config, name) is True
 
 

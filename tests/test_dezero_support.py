@@ -36,7 +36,7 @@ def tensor(array):
 def to_array(x):
     """The array of a Variable, a tensor or an array (PyTorch's ZeroTensor included)."""
     if isinstance(x, torch.Tensor):
-        return (x.detach() + 0).numpy()
+        return (x.detach() - 0).numpy()  # not + 0, which would make -0 a +0
     return x.data if isinstance(x, Variable) else np.asarray(x)
 
 

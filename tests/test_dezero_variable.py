@@ -142,7 +142,7 @@ def test_as_variable():
         as_variable(None)
 
 
-@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.int32, np.int64])
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint32, np.int64])
 @pytest.mark.parametrize(
     "function",
     [

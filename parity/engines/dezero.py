@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import dezero
 import dezero.functions as F
 from parity.engines.base import Engine
-from parity.ops import OPS
 
 
 def _concat(*xs: Any, axis: int) -> Any:
@@ -31,6 +30,8 @@ _OTHERS: dict[str, Any] = {
     "div_scalar": lambda a, *, c: a / c,
     "rdiv_scalar": lambda a, *, c: c / a,
 }
+#: Not an operation of programs: leaves have dtypes.
+_NOT_COMPARED = ("cast",)
 
 
 class Dezero(Engine):
@@ -39,7 +40,8 @@ class Dezero(Engine):
     name = "dezero"
     version = dezero.__version__
     ops: ClassVar[dict[str, Any]] = {
-        name: _OTHERS[name] if name in _OTHERS else getattr(F, name) for name in OPS
+        **{name: getattr(F, name) for name in F.__all__ if name not in _NOT_COMPARED},
+        **_OTHERS,
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -18,6 +18,8 @@ BUILT_IN = {
     "dezero": "parity.engines.dezero:Dezero",
     "torch": "parity.engines.torch:Torch",
 }
+#: The start of the names of modules that were loaded from a file.
+FILE_MODULE = "parity_engine_"
 
 
 class EngineError(Exception):
@@ -53,7 +55,7 @@ def _load_file(path: str) -> ModuleType:
     if not file.is_file():
         raise EngineError(f"engine file {path!r} does not exist")
     # A name of its own a file: two adapters called engine.py do not meet.
-    name = f"parity_engine_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
+    name = f"{FILE_MODULE}{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     module_spec = importlib.util.spec_from_file_location(name, file)

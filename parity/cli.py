@@ -1,0 +1,134 @@
+"""The ``parity`` command: thin, over the functions that pytest uses as well."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from parity import __version__
+from parity.engines.load import EngineError, load_engine
+from parity.hunt import Hunt, describe, hunt, label
+from parity.ops import OPS
+
+PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
+DEFAULT_EXAMPLES = 2000
+DEFAULT_FOLDER = Path("parity-findings")
+
+
+class UsageError(Exception):
+    """A command cannot run; the message is one line that says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0 (parity), 1 (findings) or 2 (cannot run)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (EngineError, UsageError) as error:
+        print(f"parity: error: {error}", file=sys.stderr)
+        return CANNOT_RUN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="parity", description="Finds programs on which an autograd engine and PyTorch differ."
+    )
+    parser.add_argument("--version", action="version", version=f"parity {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check",
+        help="run random programs on an engine and on PyTorch",
+        description="Exit status: 0 parity, 1 findings, 2 cannot run.",
+    )
+    check.set_defaults(run=_check)
+    check.add_argument(
+        "--engine",
+        required=True,
+        metavar="SPEC",
+        help="dezero, torch, package.module:Class or path/to/file.py:Class",
+    )
+    check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    check.add_argument(
+        "--examples",
+        type=_count,
+        default=DEFAULT_EXAMPLES,
+        metavar="N",
+        help="default: %(default)s",
+    )
+    check.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    check.add_argument("--ops", metavar="a,b", help="only these operations")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    check.add_argument(
+        "--findings",
+        type=Path,
+        default=DEFAULT_FOLDER,
+        metavar="DIR",
+        help="where scripts are written, default: %(default)s",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of programs, 1 or more")
+    return int(text)
+
+
+def _check(options: argparse.Namespace) -> int:
+    engine = load_engine(options.engine)
+    reference = load_engine(options.reference)
+    ops = _chosen_ops(options.ops, set(engine.ops))
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
+    try:
+        result = hunt(engine, reference, options.examples, options.seed, ops, options.findings)
+    except OSError as error:
+        raise UsageError(f"findings cannot be written: {error}") from error
+    print(_text(result))
+    if options.json:
+        try:
+            options.json.write_text(json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n")
+        except OSError as error:
+            raise UsageError(f"--json: {error}") from error
+    return FINDINGS if result.reported else PARITY
+
+
+def _chosen_ops(text: str | None, of_engine: set[str]) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in OPS]
+    if unknown or not names:
+        what = f"{unknown[0]!r} is not an operation" if unknown else "names no operation"
+        raise UsageError(f"--ops {what}; there are {', '.join(OPS)}")
+    missing = [name for name in names if name not in of_engine]
+    if missing:
+        raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")
+    return names
+
+
+def _text(result: Hunt) -> str:
+    """The result as a person reads it."""
+    lines = [
+        f"{label(result.engine)} against {label(result.reference)}: {result.programs} programs, "
+        f"seed {result.seed}, {result.seconds:.1f} s"
+    ]
+    if result.untested:
+        lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
+    if result.engine.quirks:
+        lines.append(f"quirks: {', '.join(sorted(result.engine.quirks))}")
+    for reported in result.reported:
+        lines.append("\n" + describe(reported, result.engine, result.reference))
+    if result.reported:
+        count = f"{result.failing} of {result.programs} programs differ"
+        lines.append(f"\n{len(result.reported)} findings; {count}")
+    else:
+        lines.append("parity: no difference found")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

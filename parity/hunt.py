@@ -1,0 +1,209 @@
+"""Runs many programs on an engine and collects findings, reduced and without repeats.
+
+The same seed gives the same programs and the same findings.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.check import check_program
+from parity.compare import Finding
+from parity.engines.base import Engine
+from parity.generate import PROFILES, Decoder, Profile, sweep
+from parity.probes import PROBES
+from parity.program import Program
+from parity.reduce import reduce_program
+from parity.script import script
+
+#: Profiles take turns; the general one more often.
+ROTATION = (
+    *("general", "gradients", "general", "accumulation", "clearing", "general"),
+    *("aliasing", "broadcasting", "dtypes", "multi-output", "modes", "functions"),
+    *("second-order", "errors"),
+)
+#: Programs of one kind of finding that are reduced, to see whether they are the same one.
+REDUCED_A_KIND = 3
+
+
+@dataclass
+class Reported:
+    """A finding in the form in which it is reported."""
+
+    finding: Finding
+    program: Program | None
+    number: int
+    probe: str = ""
+    script: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the contract (``parity check --json``)."""
+        program = self.program
+        return {
+            "kind": self.finding.kind,
+            "statements": len(program.statements) if program else 0,
+            "leaves": len(program.leaves) if program else 0,
+            "program": program.to_json() if program else {},
+            "text": program.text() if program else self.probe,
+            "engine": _plain(self.finding.engine),
+            "reference": _plain(self.finding.reference),
+            "wrong": None,
+            "error_over_bound": self.finding.error_over_bound,
+            "diagnosis": [],
+            "program_number": self.number,
+            "script": self.script,
+        }
+
+
+@dataclass
+class Hunt:
+    """The result of a run."""
+
+    engine: Engine
+    reference: Engine
+    seed: int
+    programs: int = 0
+    seconds: float = 0.0
+    failing: int = 0
+    reported: list[Reported] = field(default_factory=list)
+    untested: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the contract (``parity check --json``)."""
+        return {
+            "engine": label(self.engine),
+            "reference": label(self.reference),
+            "seed": self.seed,
+            "programs": self.programs,
+            "seconds": round(self.seconds, 3),
+            "verdict": "findings" if self.reported else "parity",
+            "untested": list(self.untested),
+            "quirks": sorted(self.engine.quirks),
+            "findings": [r.to_json() for r in self.reported],
+        }
+
+
+def label(engine: Engine) -> str:
+    """The engine's name and version."""
+    return f"{engine.name} {engine.version}".rstrip()
+
+
+def hunt(
+    engine: Engine,
+    reference: Engine,
+    examples: int,
+    seed: int = 0,
+    ops: tuple[str, ...] | None = None,
+    folder: Path | None = None,
+) -> Hunt:
+    """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
+
+    ``ops``: the operations to use, all by default.
+    """
+    result = Hunt(engine, reference, seed)
+    started = time.perf_counter()
+    found: Counter[str] = Counter()
+    seen: set[tuple[str, Program]] = set()
+    decoders = [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in ROTATION]
+    result.untested = tuple(dict.fromkeys(u for d in decoders for u in d.untested))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        for program in itertools.islice(_programs(decoders, seed), examples):
+            result.programs += 1
+            finding = check_program(program, engine, reference)
+            if finding is None:
+                continue
+            result.failing += 1
+            found[finding.kind] += 1
+            if found[finding.kind] <= REDUCED_A_KIND:
+                small, finding = reduce_program(
+                    program, finding, lambda p: check_program(p, engine, reference)
+                )
+                if (finding.kind, small) not in seen:
+                    seen.add((finding.kind, small))
+                    result.reported.append(Reported(finding, small, result.programs - 1))
+        if ops is None:
+            # A probe says no more than a program that shows the same kind of fault.
+            result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
+    result.reported.sort(key=_simplest_first)
+    if folder is not None:
+        _write_scripts(result, folder)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def run_probes(engine: Engine) -> Iterator[Reported]:
+    """The findings of the probes that apply to the engine."""
+    for probe in PROBES:
+        if probe.applies(engine):
+            finding = next(probe.run(engine), None)
+            if finding is not None:
+                yield Reported(finding, None, -1, probe=probe.says)
+
+
+def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
+    if ops is None:
+        return profile
+    kept = tuple(name for name in ops if profile.ops is None or name in profile.ops)
+    return replace(profile, ops=kept or ops)
+
+
+def _programs(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+    """The profiles' programs in turn."""
+    streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
+    return (next(stream) for stream in itertools.cycle(streams))
+
+
+def _simplest_first(reported: Reported) -> tuple[int, int]:
+    return (len(reported.program.statements) if reported.program else 0, reported.number)
+
+
+def _write_scripts(result: Hunt, folder: Path) -> None:
+    """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
+    numbers: Counter[str] = Counter()
+    for reported in result.reported:
+        numbers[reported.finding.kind] += 1
+        stem = f"{reported.finding.kind}-{numbers[reported.finding.kind]}"
+        write_script(reported, result.engine, folder, stem)
+
+
+def write_script(reported: Reported, engine: Engine, folder: Path, stem: str) -> None:
+    """Write the script of a finding, if it has a program; its path goes into ``reported``."""
+    if reported.program is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{stem}.py"
+    file.write_text(script(reported.program, reported.finding, engine, file.name))
+    reported.script = str(file)
+
+
+def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
+    """A finding as a person reads it: program, both values, kind and script."""
+    finding = reported.finding
+    program = reported.program.text() if reported.program else reported.probe
+    lines = [str(finding), *("    " + line for line in program.splitlines())]
+    for who, value in ((engine, finding.engine), (reference, finding.reference)):
+        text = str(value).replace("\n", "\n" + " " * 12)
+        lines.append(f"  {label(who)}: {text}")
+    if finding.error_over_bound is not None:
+        lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+    if reported.script:
+        lines.append(f"  script: {reported.script}")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays as lists of numbers; what JSON lacks as text."""
+    if value is None or isinstance(value, str):
+        return value
+    flat = np.asarray(value, np.float64).ravel().tolist()
+    return [v if np.isfinite(v) else str(v) for v in flat]

@@ -1,0 +1,153 @@
+"""Findings that random programs do not reach: depth, growth, and memory.
+
+Each probe is one function from an engine to findings. Growth is counted, not
+timed: the number of calls that backward makes must not grow faster than the
+graph. So a probe gives the same answer on a busy machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity import program as pr
+from parity.compare import Depth, Finding, Gradient, Leak, Raised, Time
+from parity.engines.base import Engine
+
+#: Nodes of the deep chain, and uses of the shared value.
+DEEP = 100_000
+WIDE = 10_000
+DOUBLINGS = 60
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A named probe: ``run`` yields findings; ``needs``: operations, one of which it uses."""
+
+    name: str
+    says: str
+    run: Callable[[Engine], Iterator[Finding]]
+    needs: tuple[str, ...]
+
+    def applies(self, engine: Engine) -> bool:
+        """Whether the engine has an operation that the probe can use."""
+        return any(name in engine.ops for name in self.needs)
+
+
+def _scalar(engine: Engine) -> Any:
+    return engine.leaf(np.array(1.0, engine.dtypes[-1]))
+
+
+def _expect(engine: Engine, x: Any, expected: float, program: str) -> Iterator[Finding]:
+    gradient = engine.grad(x)
+    if gradient is None or float(np.asarray(gradient)) != expected:
+        yield Gradient(0, "grad", 0, gradient, np.array(expected))
+
+
+def deep_chain(engine: Engine) -> Iterator[Finding]:
+    """``y = y + x``, ``DEEP`` times: no recursion, the gradient is the length plus one."""
+    for depth in (1_000, DEEP):
+        x = _scalar(engine)
+        y = x
+        try:
+            for _ in range(depth):
+                y = engine.ops["add"](y, x) if "add" in engine.ops else engine.ops["neg"](y)
+            engine.backward(y)
+        except RecursionError as error:
+            yield Depth(0, "exception", 0, f"RecursionError at depth {depth}: {error}", "no error")
+            return
+        except Exception as error:
+            yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
+            return
+        if "add" in engine.ops:
+            yield from _expect(engine, x, depth + 1.0, "chain")
+
+
+def wide_use(engine: Engine) -> Iterator[Finding]:
+    """One value used ``WIDE`` times: the gradient is the number of uses."""
+    x = _scalar(engine)
+    h = engine.ops["add"](x, x)
+    terms = [engine.ops["add"](h, x) for _ in range(WIDE // 2)]
+    total = terms[0]
+    for term in terms[1:]:
+        total = engine.ops["add"](total, term)
+    try:
+        engine.backward(total)
+    except RecursionError:
+        return  # the deep chain says so
+    yield from _expect(engine, x, 3.0 * (WIDE // 2), "fan-out")
+
+
+def doublings(engine: Engine) -> Iterator[Finding]:
+    """``x = x + x``, ``DOUBLINGS`` times: 2 to the 60th paths, but 60 nodes.
+
+    Calls are counted for 6 and for 12 doublings first: one pass a path makes 64
+    times as many, one pass a node twice as many. Only then the whole is run.
+    """
+    few, many = _calls(engine, 6), _calls(engine, 12)
+    if many > 8 * (few + 8):
+        yield Time(0, "calls", 0, f"{few} calls for 6 doublings, {many} for 12", "twice as many")
+        return
+    x = _scalar(engine)
+    y = x
+    for _ in range(DOUBLINGS):
+        y = engine.ops["add"](y, y)
+    engine.backward(y)
+    yield from _expect(engine, x, 2.0**DOUBLINGS, "doublings")
+
+
+def _calls(engine: Engine, n: int) -> int:
+    """Function calls that a backward through ``n`` doublings makes."""
+    y = _scalar(engine)
+    for _ in range(n):
+        y = engine.ops["add"](y, y)
+    count = 0
+
+    def counting(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    outer = sys.getprofile()
+    sys.setprofile(counting)
+    try:
+        engine.backward(y)
+    finally:
+        sys.setprofile(outer)
+    return count
+
+
+def dropped_graph(engine: Engine) -> Iterator[Finding]:
+    """A graph that was dropped is gone after a garbage collection, backward or not."""
+    for backward in (False, True):
+        x = _scalar(engine)
+        function = engine.ops["mul"]
+        intermediate = function(x, x)
+        try:
+            alive = weakref.ref(intermediate)
+        except TypeError:  # this engine's tensors cannot be watched
+            return
+        root = function(intermediate, x)
+        if backward:
+            engine.backward(root)
+        del intermediate, root
+        gc.collect()
+        if alive() is not None:
+            when = "after" if backward else "without"
+            yield Leak(0, "leak", 0, f"an intermediate lives on {when} a backward", "it is gone")
+            return
+
+
+PROBES: tuple[Probe, ...] = (
+    Probe("deep-chain", f"a chain of {DEEP:,} nodes", deep_chain, ("add", "neg")),
+    Probe("wide-use", f"a value used {WIDE:,} times", wide_use, ("add",)),
+    Probe("doublings", f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths", doublings, ("add",)),
+    Probe("dropped-graph", "memory of a dropped graph", dropped_graph, ("mul",)),
+)
+#: Stands for a probe's program in reports: it has no statements of its own.
+NO_PROGRAM = pr.Program((), ())

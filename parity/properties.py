@@ -1,0 +1,118 @@
+"""One property of the suite: many programs of a profile, drawn by Hypothesis."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+from parity import program as pr
+from parity.check import check_program
+from parity.compare import Finding
+from parity.engines.base import Engine
+from parity.generate import Decoder, programs
+from parity.hunt import Reported
+from parity.program import Program
+from parity.reduce import reduce_program
+
+#: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
+PROGRAMS_AN_EXAMPLE = 8
+
+
+@dataclass
+class Tally:
+    """Counts of the programs that ran."""
+
+    programs: int = 0
+    reused: int = 0
+    hubs: int = 0
+
+    def add(self, program: Program) -> None:
+        """Count a program, and how often it uses its most used value."""
+        uses = Counter(i for s in program.statements if isinstance(s, pr.Apply) for i in s.inputs)
+        most = max(uses.values(), default=0)
+        self.programs += 1
+        self.reused += most >= 2
+        self.hubs += most >= 5
+
+
+@dataclass
+class Outcome:
+    """What a property found."""
+
+    tally: Tally = field(default_factory=Tally)
+    reported: list[Reported] = field(default_factory=list)
+
+
+def run_property(
+    decoder: Decoder, engine: Engine, reference: Engine, count: int, number: int, name: str
+) -> Outcome:
+    """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
+
+    Hypothesis shrinks what it finds; ``parity.reduce`` finishes it. Programs that
+    failed in an earlier run with the same engine and ``name`` come first, except
+    where CI is set: there a run depends on the seed alone.
+    """
+    outcome = Outcome()
+    examples = -(-count // PROGRAMS_AN_EXAMPLE)
+    database = None
+    if not os.environ.get("CI"):
+        database = DirectoryBasedExampleDatabase(
+            Path(".hypothesis") / "parity" / engine.name / name
+        )
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        database=database,
+        derandomize=False,
+        deadline=None,
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )
+    @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
+    def run(several: list[Program]) -> None:
+        for program in several:
+            outcome.tally.add(program)
+            finding = check_program(program, engine, reference)
+            if finding is not None:
+                finding.program = program
+                raise finding
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        try:
+            run()
+        except BaseException as error:
+            findings = list(_findings(error))
+            if not findings:
+                raise
+            # Findings of several kinds may come from one cause.
+            reduced = [_reduced(f, engine, reference) for f in findings]
+            outcome.reported = list({(r.finding.kind, r.program): r for r in reduced}.values())
+    return outcome
+
+
+def _findings(error: BaseException) -> Iterable[Finding]:
+    """The findings in an exception or a group of them."""
+    if isinstance(error, Finding):
+        yield error
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _findings(inner)
+
+
+def _reduced(finding: Finding, engine: Engine, reference: Engine) -> Reported:
+    assert finding.program is not None
+    small, reduced = reduce_program(
+        finding.program, finding, lambda p: check_program(p, engine, reference)
+    )
+    return Reported(reduced, small, -1)

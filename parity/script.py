@@ -1,0 +1,372 @@
+"""A finding as a script that anyone can run, with the engine and PyTorch alone.
+
+The script contains the program twice, as calls of the engine and of PyTorch, and
+the source of the adapter with every module of this package that it needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from parity import program as pr
+from parity.compare import Finding
+from parity.engines.base import Engine
+from parity.engines.load import FILE_MODULE
+from parity.ops import OPS, keywords
+from parity.render import value_names
+
+_HEAD = '''\
+"""{title}
+
+{text}
+
+Run: python {file} (needs numpy, torch and the engine; not parity). It ends with
+status 1 while the two differ, and with 0 once they agree.
+"""
+
+import importlib
+import sys
+import types
+
+import numpy as np
+import torch
+
+nan, inf = float("nan"), float("inf")
+
+# What PyTorch does for each operation.
+TORCH = {{
+{table}
+}}
+
+
+def on_engine(engine):
+    held = {{}}
+{engine}
+    return {engine_result}
+
+
+def on_torch():
+    held = {{}}
+{torch}
+    return {torch_result}
+
+
+# The adapter of the engine and what it needs, as source text by module.
+SOURCES = {{
+{sources}
+}}
+PACKAGES = {packages!r}
+FOLDERS = {folders!r}  # where the engine may lie
+
+
+def load_engine():
+    sys.path.extend(FOLDERS)
+    for name in SOURCES:
+        module = sys.modules[name] = types.ModuleType(name)
+        if name in PACKAGES:
+            module.__path__ = []
+    for name, source in SOURCES.items():
+        exec(compile(source, name, "exec"), vars(sys.modules[name]))
+    return getattr(importlib.import_module({module!r}), {cls!r})()
+
+
+def run(function, *arguments):
+    try:
+        with np.errstate(all="ignore"):
+            result = function(*arguments)
+        if isinstance(result, torch.Tensor):
+            result = result.detach().numpy()
+        return None if result is None else np.array(result)
+    except Exception as error:
+        return f"{{type(error).__name__}}: {{error}}"
+
+
+ALLOWED = {allowed!r}  # the largest difference that rounding explains
+
+
+def agree(a, b):
+    if a is None or b is None or isinstance(a, str) or isinstance(b, str):
+        return {agree}
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    with np.errstate(invalid="ignore"):
+        return bool(np.all((a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ALLOWED)))
+
+
+torch.set_num_threads(1)
+engine = load_engine()
+here, there = run(on_engine, engine), run(on_torch)
+print({observed!r})
+print(f"{{engine.name}}: {{here}}")
+print(f"torch: {{there}}")
+same = agree(here, there)
+print("they agree" if same else "they differ")
+sys.exit(0 if same else 1)
+'''
+
+
+def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:
+    """The text of the script; ``file`` is the name it will have."""
+    names = value_names(program)
+    cls = type(engine)
+    sources, packages, folders = _sources(cls.__module__)
+    used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
+    title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
+    return _HEAD.format(
+        title=title,
+        text=program.text(),
+        file=file,
+        table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
+        engine=_body(_EngineLines(program, names), finding),
+        engine_result=_result(finding, names, "engine.grad({})", "engine.value({})"),
+        torch=_body(_TorchLines(program, names), finding),
+        torch_result=_result(finding, names, "{}.grad", "{}.detach()"),
+        sources="\n".join(f"    {name!r}: {_quoted(text)}," for name, text in sources.items()),
+        packages=packages,
+        folders=folders,
+        module=cls.__module__,
+        cls=cls.__qualname__,
+        allowed=_allowed(finding),
+        agree=_agreement(program, finding),
+        observed=_observed(program, finding, names),
+    )
+
+
+def _allowed(finding: Finding) -> float:
+    """The bound at the worst element, 0 where every bit is fixed."""
+    if not finding.error_over_bound or not isinstance(finding.engine, np.ndarray):
+        return 0.0
+    with np.errstate(all="ignore"):
+        error = float(np.nanmax(np.abs(finding.engine - finding.reference)))
+    bound = error / finding.error_over_bound
+    return bound if np.isfinite(bound) else 0.0
+
+
+def _agreement(program: pr.Program, finding: Finding) -> str:
+    """When two results that are not both arrays are the same."""
+    if finding.what == "exception":
+        return "isinstance(a, str) == isinstance(b, str)"
+    statement = program.statements[finding.statement]
+    if isinstance(statement, (pr.Clear, pr.Zero)):
+        return "a is None and b is None"
+    # After a backward None and zeros are the same gradient.
+    return "not isinstance(a, str) and not isinstance(b, str) and not (np.any(a) or np.any(b))"
+
+
+def _observed(program: pr.Program, finding: Finding, names: list[str]) -> str:
+    what = {
+        "value": "the value of {}",
+        "grad": "the gradient of {}",
+        "held": "the gradient of {} that was taken before it was zeroed",
+    }
+    if finding.what in what:
+        return what[finding.what].format(names[finding.which]) + ":"
+    return "what is raised:" if finding.what == "exception" else "the array passed to backward:"
+
+
+def _result(finding: Finding, names: list[str], grad: str, value: str) -> str:
+    forms = {
+        "grad": grad,
+        "value": value,
+        "held": 'held["{}"]',
+        "gradient": "gradient",
+        "exception": "None",
+    }
+    name = "" if finding.what in ("gradient", "exception") else names[finding.which]
+    return forms[finding.what].format(name)
+
+
+def _body(lines: Any, finding: Finding) -> str:
+    text: list[str] = lines.leaves()
+    for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):
+        text += lines.statement(number, statement)
+    return "\n".join("    " + line for line in text)
+
+
+class _Lines:
+    """A program as lines of Python."""
+
+    def __init__(self, program: pr.Program, names: list[str]) -> None:
+        self.program = program
+        self.names = names
+        self.defined = program.defined()
+
+    def leaves(self) -> list[str]:
+        return [
+            f"{self.names[i]} = {self.leaf(leaf, _array(leaf))}"
+            for i, leaf in enumerate(self.program.leaves)
+        ]
+
+    def statement(self, number: int, s: Any) -> list[str]:
+        outputs = ", ".join(self.names[i] for i in self.defined[number])
+        if isinstance(s, pr.Apply):
+            arguments = [self.names[i] for i in s.inputs]
+            arguments += [f"{k}={v!r}" for k, v in keywords(s.attrs).items()]
+            call = f"{outputs} = {self.function(s.op)}({', '.join(arguments)})"
+            return [f"with {self.no_grad}:", f"    {call}"] if s.no_grad else [call]
+        if isinstance(s, pr.Backward):
+            flags = "".join(
+                f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
+            )
+            lines = [] if s.gradient is None else [f"gradient = {_array(s.gradient)}"]
+            return [*lines, self.backward(self.names[s.value], s.gradient is not None, flags)]
+        if isinstance(s, pr.Drop):
+            return [f"del {self.names[s.value]}"]
+        if isinstance(s, pr.ChangeGradient):
+            return ["gradient *= 2", "gradient += 1"]
+        if isinstance(s, pr.Detach):
+            return [f"{outputs} = {self.detach(self.names[s.value])}"]
+        leaves = [self.names[i] for i in pr.leaf_operands(s)]
+        return [line for leaf in leaves for line in self.event(s, leaf, outputs)]
+
+    no_grad = ""
+
+    def leaf(self, leaf: pr.Leaf, array: str) -> str:
+        raise NotImplementedError
+
+    def function(self, op: str) -> str:
+        raise NotImplementedError
+
+    def backward(self, root: str, gradient: bool, flags: str) -> str:
+        raise NotImplementedError
+
+    def detach(self, value: str) -> str:
+        raise NotImplementedError
+
+    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
+        raise NotImplementedError
+
+
+class _EngineLines(_Lines):
+    no_grad = "engine.no_grad()"
+
+    def leaf(self, leaf: pr.Leaf, array: str) -> str:
+        return f"engine.leaf({array}, {leaf.requires_grad})"
+
+    def function(self, op: str) -> str:
+        return f"engine.ops[{op!r}]"
+
+    def backward(self, root: str, gradient: bool, flags: str) -> str:
+        return f"engine.backward({root}, {'gradient' if gradient else 'None'}{flags})"
+
+    def detach(self, value: str) -> str:
+        return f"engine.detach({value})"
+
+    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
+        return {
+            pr.TakeGrad: [f"{outputs} = engine.grad_tensor({leaf})"],
+            pr.Clear: [f"engine.clear_grad({leaf})"],
+            pr.Zero: [
+                f'held["{leaf}"] = engine.grad({leaf})',
+                f"if engine.grad({leaf}) is not None:",
+                f"    engine.zero_grad({leaf})",
+            ],
+            pr.ChangeGrad: [f"buffer = engine.grad({leaf})", "buffer *= 2", "buffer += 1"],
+        }[type(s)]
+
+
+class _TorchLines(_Lines):
+    no_grad = "torch.no_grad()"
+
+    def leaf(self, leaf: pr.Leaf, array: str) -> str:
+        return f"torch.tensor({array}, requires_grad={leaf.requires_grad})"
+
+    def leaves(self) -> list[str]:
+        # PyTorch may let leaves share a gradient; a copy of each keeps it right.
+        hooks = [
+            f"{self.names[i]}.register_hook(torch.clone)"
+            for i, leaf in enumerate(self.program.leaves)
+            if leaf.requires_grad
+        ]
+        return super().leaves() + hooks
+
+    def function(self, op: str) -> str:
+        return f"TORCH[{op!r}]"
+
+    def backward(self, root: str, gradient: bool, flags: str) -> str:
+        return f"{root}.backward({'torch.tensor(gradient)' if gradient else 'None'}{flags})"
+
+    def detach(self, value: str) -> str:
+        return f"{value}.detach()"
+
+    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
+        return {
+            pr.TakeGrad: [f"{outputs} = {leaf}.grad"],
+            pr.Clear: [f"{leaf}.grad = None"],
+            pr.Zero: [
+                f'held["{leaf}"] = {leaf}.grad',
+                f"if {leaf}.grad is not None:",
+                f"    {leaf}.grad.zero_()",
+            ],
+            pr.ChangeGrad: [f"{leaf}.grad.mul_(2).add_(1)"],
+        }[type(s)]
+
+
+def _array(constant: pr.Constant) -> str:
+    dtype = "" if constant.dtype == "float64" else f", np.{constant.dtype}"
+    if not constant.values:
+        return f"np.zeros({constant.shape}{dtype})"
+    return f"np.array({constant.array().tolist()!r}{dtype})"
+
+
+def _quoted(text: str) -> str:
+    """A raw string literal where the text allows it, so that it stays readable."""
+    if '"""' not in text and not text.endswith('"') and "\\" not in text:
+        return f'"""\n{text}"""'
+    if "'''" not in text and not text.endswith("'") and "\\" not in text:
+        return f"'''\n{text}'''"
+    return repr(text)
+
+
+def _sources(module: str) -> tuple[dict[str, str], list[str], list[str]]:
+    """Modules by name, each after those it imports; which are packages; folders for imports."""
+    found: dict[str, str] = {}
+    packages: list[str] = []
+    folders: list[str] = []
+    _collect(module, found, packages, folders)
+    return found, packages, folders
+
+
+def _collect(name: str, found: dict[str, str], packages: list[str], folders: list[str]) -> None:
+    module = sys.modules.get(name) or importlib.import_module(name)
+    if name in found or name in packages:
+        return
+    file = Path(module.__file__ or ".").resolve()
+    source = inspect.getsource(module) if file.stat().st_size else ""
+    if hasattr(module, "__path__"):
+        packages.append(name)
+    elif not name.startswith("parity."):
+        folders.append(str(file.parents[name.count(".")]))
+    for imported in _imports(source):
+        if imported.partition(".")[0] == "parity" and imported in sys.modules:
+            parts = imported.split(".")
+            for i in range(1, len(parts) + 1):
+                if ".".join(parts[:i]) != name:
+                    _collect(".".join(parts[:i]), found, packages, folders)
+    # A module that can be imported by its name is not copied: it belongs to the engine.
+    if name.startswith(("parity", FILE_MODULE)):
+        found[name] = source
+
+
+def _imports(source: str) -> list[str]:
+    """The modules that a source imports at its top, with submodules that it names."""
+    names: list[str] = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+            names += [
+                full
+                for alias in node.names
+                if isinstance(sys.modules.get(full := f"{node.module}.{alias.name}"), ModuleType)
+            ]
+    return names
