@@ -66,14 +66,16 @@ Leak = _kind("leak", "a graph that was dropped stays in memory")
 
 
 def compare(
-    program: pr.Program, engine: Trace, reference: Trace, tolerance: Tolerance | None = None
+    program: pr.Program, engine: Trace, reference: Trace, bitwise: bool = False
 ) -> Finding | None:
     """The first difference, or None.
 
     Arrays are compared by bits first; only where they differ is it asked how
-    much they may (``tolerance``). None and zeros are the same gradient after a
+    much they may (``parity.tolerance``; ``bitwise``: the engine declares that it
+    sums in PyTorch's order). None and zeros are the same gradient after a
     backward (semantics.md 5.3, 11.2), but not after a clear or a zero.
     """
+    tolerance = Tolerance(program, bitwise)
     for place, (e, r) in enumerate(zip(engine.observations, reference.observations, strict=False)):
         a, b = e.array, r.array
         if e[:3] == r[:3]:
@@ -88,7 +90,6 @@ def compare(
             if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
                 finding = _of_form(program, e, r)
             else:
-                tolerance = tolerance or Tolerance(program)
                 finding = _of_values(program, e, r, place, tolerance)
             if finding is not None:
                 return finding

@@ -88,7 +88,8 @@ class _Run:
 
     def start(self) -> None:
         for leaf in self.program.leaves:
-            self.values.append(self.engine.leaf(leaf.array(), leaf.requires_grad))
+            constant = () if leaf.requires_grad else (False,)
+            self.values.append(self.engine.leaf(leaf.array(), *constant))
         self.leaves = list(self.values)
 
     def finish(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from parity.builder import Builder
-from parity.engines.base import Engine, abilities
+from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.execute import owns_buffer
 from parity.ops import OPS
 from parity.program import Program
@@ -69,7 +69,6 @@ class Profile:
     shapes: tuple[Shape, ...] = SHAPES
     slots: int = 12
     leaves: int = 3
-    constants: bool = True
     modes: bool = False
     second_order: bool = False
     ending: str = ""
@@ -178,6 +177,7 @@ class Decoder:
         untested = [name for name in wanted if name not in engine.ops]
         untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
         untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
+        untested += [] if CONSTANTS in able else [CONSTANTS]
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
@@ -203,7 +203,7 @@ class Decoder:
                 code, start, flags = data[position : position + LEAF_BYTES]
                 shape = self.shapes[code % len(self.shapes)]
                 dtype = widths[(flags >> 6) % len(widths)]
-                constant = profile.constants and i > 0 and flags % 8 == 7
+                constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
                 builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
             position += LEAF_BYTES
         self._slots(builder, data, position)

@@ -211,7 +211,7 @@ class _Lines:
             arguments = [self.names[i] for i in s.inputs]
             arguments += [f"{k}={v!r}" for k, v in keywords(s.attrs).items()]
             call = f"{outputs} = {self.function(s.op)}({', '.join(arguments)})"
-            return [f"with {self.no_grad}:", f"    {call}"] if s.no_grad else [call]
+            return self.under_no_grad(call, self.defined[number]) if s.no_grad else [call]
         if isinstance(s, pr.Backward):
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
@@ -227,7 +227,8 @@ class _Lines:
         leaves = [self.names[i] for i in pr.leaf_operands(s)]
         return [line for leaf in leaves for line in self.event(s, leaf, outputs)]
 
-    no_grad = ""
+    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+        raise NotImplementedError
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
         raise NotImplementedError
@@ -246,10 +247,11 @@ class _Lines:
 
 
 class _EngineLines(_Lines):
-    no_grad = "engine.no_grad()"
+    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+        return ["with engine.no_grad():", f"    {call}"]
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
-        return f"engine.leaf({array}, {leaf.requires_grad})"
+        return f"engine.leaf({array}{'' if leaf.requires_grad else ', False'})"
 
     def function(self, op: str) -> str:
         return f"engine.ops[{op!r}]"
@@ -274,7 +276,10 @@ class _EngineLines(_Lines):
 
 
 class _TorchLines(_Lines):
-    no_grad = "torch.no_grad()"
+    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+        # A view of a leaf would still require a gradient.
+        constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
+        return ["with torch.no_grad():", f"    {call}", *constants]
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
         return f"torch.tensor({array}, requires_grad={leaf.requires_grad})"

@@ -223,16 +223,16 @@ def test_leaf_gradients_share_no_memory(function, create_graph, wrap):
     y = function(a, b)
     g = integers(y.shape)
     before = g.copy()
-    y.backward(wrap(g), retain_grad=True, create_graph=create_graph, retain_graph=True)
-    once = [None if x.grad is None else x.grad.data.copy() for x in (a, b)]
-    for _ in range(2):
-        y.backward(wrap(g), create_graph=create_graph, retain_graph=True)
-    arrays = [g, y.data, a.data, b.data]
-    arrays += [x.grad.data for x in (a, b) if x.grad is not None]
-    arrays += [y.grad.data] if y is not a else []
-    for i, array in enumerate(arrays[4:], 4):
-        assert array.flags.writeable
-        assert not any(np.shares_memory(array, other) for other in arrays[:i])
+    once = []
+    for number in range(3):
+        y.backward(wrap(g), retain_grad=True, create_graph=create_graph, retain_graph=True)
+        arrays = [g, y.data, a.data, b.data]
+        arrays += [v.grad.data for v in {a, b, y} if v.grad is not None]
+        for i, array in enumerate(arrays[4:], 4):
+            assert array.flags.writeable
+            assert not any(np.shares_memory(array, other) for other in arrays[:i])
+        if number == 0:
+            once = [None if x.grad is None else x.grad.data.copy() for x in (a, b)]
     assert_bits(g, before)
     for x, data, grad in zip((a, b), start, once, strict=True):
         assert_bits(x, data)

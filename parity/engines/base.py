@@ -1,5 +1,6 @@
 """The contract between the harness and an engine under test."""
 
+import inspect
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -23,11 +24,16 @@ class Engine:
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     #: The largest number of dimensions, 0 for an engine of scalars, None for any.
     max_ndim: ClassVar[int | None] = None
+    #: Whether it sums in PyTorch's order, so that results must agree in every bit.
+    bitwise: ClassVar[bool] = False
     #: Documented dialects; each report lists them.
     quirks: ClassVar[frozenset[str]] = frozenset()
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        """A new variable on a copy of an ndarray."""
+        """A new variable on a copy of an ndarray.
+
+        An engine without constants leaves the parameter ``requires_grad`` out.
+        """
         raise NotImplementedError
 
     def value(self, t: Any) -> Any:
@@ -76,9 +82,16 @@ class Engine:
 #: What an engine must override, and what it may.
 REQUIRED = ("leaf", "value", "grad", "backward")
 OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach")
+#: Further abilities: leaves without a gradient, and results that agree in every bit.
+CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
 
 
 def abilities(engine: Engine) -> frozenset[str]:
-    """The optional methods that an engine overrides."""
+    """What an engine can do: the optional methods that it overrides, constants, equal bits."""
     cls = type(engine)
-    return frozenset(name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name))
+    able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}
+    if "requires_grad" in inspect.signature(cls.leaf).parameters:
+        able.add(CONSTANTS)
+    if engine.bitwise:
+        able.add(BITWISE)
+    return frozenset(able)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -10,6 +11,21 @@ import torch
 
 from parity.engines.base import Engine
 from parity.ops import OPS
+
+
+def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with constant results under ``no_grad``.
+
+    A view of a leaf made there still requires a gradient (semantics.md 6.3).
+    """
+
+    def apply(*xs: Any, **attrs: Any) -> Any:
+        y = function(*xs, **attrs)
+        if torch.is_grad_enabled():
+            return y
+        return tuple(t.detach() for t in y) if isinstance(y, tuple) else y.detach()
+
+    return apply
 
 
 class Torch(Engine):
@@ -22,7 +38,8 @@ class Torch(Engine):
 
     name = "torch"
     version = torch.__version__.partition("+")[0]
-    ops: ClassVar[dict[str, Any]] = {name: op.function for name, op in OPS.items()}
+    bitwise = True
+    ops: ClassVar[dict[str, Any]] = {name: _constant(op.function) for name, op in OPS.items()}
 
     def __init__(self) -> None:
         torch.set_num_threads(1)

@@ -7,4 +7,4 @@ from parity.suite_support import Suite
 
 def test_every_bit_is_equal(parity: Suite) -> None:
     """Values, gradients and accumulated gradients, in PyTorch's order of summation."""
-    parity.check("bits", share=0.05)
+    parity.check("bits", share=0.05, needs=("bitwise",))
