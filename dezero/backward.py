@@ -20,6 +20,7 @@ import numpy as np
 
 from dezero.graph import Array, Leaf, Node, Parts, grad_dtype
 from dezero.modes import Config
+from dezero.primitive import Copy
 from dezero.variable import Variable, variable_on
 
 _FREED = (
@@ -168,7 +169,7 @@ def _accumulate(leaf: Leaf, grad: Any, owned: bool, create_graph: bool) -> None:
         return
     old = x._grad
     if create_graph:
-        x._grad = variable_on(np.array(grad._data), grad._node) if old is None else old + grad
+        x._grad = Copy()(grad) if old is None else old + grad
     elif old is None:
         own = owned and grad.__class__ is np.ndarray
         x._grad = variable_on(grad if own else np.array(grad), None)
@@ -186,6 +187,6 @@ def _keep(node: Node, gy: Any, create_graph: bool) -> None:
     if isinstance(old, Variable):
         node.kept = old + gy
     elif create_graph:
-        node.kept = variable_on(np.array(gy._data), gy._node)
+        node.kept = Copy()(gy)
     else:
         node.kept = variable_on(np.array(gy), None)

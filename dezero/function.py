@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dezero.graph import Data, Leaf, Node, Parts, grad_dtype, record
-from dezero.modes import Config
+from dezero.modes import Config, using_config
 from dezero.variable import Operand, Variable, as_array, as_variable, checked, variable_on
 
 
@@ -38,7 +38,8 @@ class Function(Node):
         node = copy.copy(self) if hasattr(self, "seq") else self
         variables = _as_variables(inputs)
         xs = tuple(v.data for v in variables)
-        ys = tuple(checked(as_array(y)) for y in _as_tuple(node.forward(*xs)))
+        with using_config("enable_backprop", False):  # semantics.md 11.4
+            ys = tuple(checked(as_array(y)) for y in _as_tuple(node.forward(*xs)))
         edges = tuple(v._node for v in variables)
         if not Config.enable_backprop or all(edge is None for edge in edges):
             outputs = [variable_on(y, None) for y in ys]

@@ -97,6 +97,7 @@ class Node:
     def cut(self) -> None:
         """End the graph at this node: gradients stop here."""
         self.edges = self.saved = ()
+        self.fix = None
 
 
 def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:
@@ -109,10 +110,12 @@ def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, 
 
 
 class Parts(dict[int, Any]):
-    """The gradients of a function with several outputs, by number; their sum is their union."""
+    """The gradients of a function with several outputs, by number."""
 
     def __add__(self, other: Parts) -> Parts:
-        return Parts(self | other)
+        """The union; where both have a gradient (an output may have two nodes) the sum."""
+        common = {i: self[i] + other[i] for i in self if i in other}
+        return Parts(self | other | common)
 
     def filled(self, ys: Sequence[Data]) -> list[Any]:
         """One gradient an output: zeros for each that was not used (semantics.md 11.1)."""

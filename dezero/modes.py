@@ -53,17 +53,21 @@ class _SetBackprop:
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         self = super().__new__(cls)
-        self._found = []
+        self._found = {}
         return self if function is None else self(function)
 
-    _found: list[bool]
+    #: By thread, the values found by entries that are still active.
+    _found: dict[int, list[bool]]
 
     def __enter__(self) -> None:
-        self._found.append(Config.enable_backprop)
+        self._found.setdefault(threading.get_ident(), []).append(Config.enable_backprop)
         Config.enable_backprop = self._value
 
     def __exit__(self, *exception: object) -> None:
-        Config.enable_backprop = self._found.pop()
+        thread = threading.get_ident()
+        Config.enable_backprop = self._found[thread].pop()
+        if not self._found[thread]:
+            del self._found[thread]
 
     def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):

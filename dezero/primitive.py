@@ -26,6 +26,18 @@ def native(function: Any) -> Any:
     return staticmethod(function)
 
 
+def floating(function: Any) -> Any:
+    """``native`` for functions whose results are floats: integers are computed in float64.
+
+    NumPy would choose float16 for small integers.
+    """
+
+    def forward(x: Data) -> Data:
+        return function(x if x.dtype.kind == "f" else x.astype(np.float64))
+
+    return staticmethod(forward)
+
+
 def constant(x: Any) -> Data:
     """An operand that is no Variable: Python scalars stay, so that float32 stays float32."""
     if isinstance(x, (int, float, np.generic)):
@@ -65,7 +77,7 @@ class Primitive(Function):
         record(self, tuple(edges), tuple(y if i == OUTPUT else xs[i] for i in self.saves))
         dtypes = [None if e is None else grad_dtype(x) for x, e in zip(xs, edges, strict=True)]
         if any(dtype not in (None, y.dtype) for dtype in dtypes):
-            self.fix = tuple(dtype and ((), dtype) for dtype in dtypes)
+            self.fix = tuple(None if dtype is None else ((), dtype) for dtype in dtypes)
         return variable_on(y, self)
 
     def lifted(self) -> tuple[Any, ...]:
@@ -98,6 +110,19 @@ class Unary(Primitive):
             return variable_on(y, None)
         record(self, (edge,), tuple([y if i == OUTPUT else data for i in self.saves]))
         return variable_on(y, self)
+
+
+class Copy(Unary):
+    """The same values in an array and a node of their own."""
+
+    __slots__ = ()
+    fresh = False
+
+    def forward(self, x: Data) -> Data:
+        return np.array(x)
+
+    def backward(self, gy: Any) -> Any:
+        return gy
 
 
 class Splitting(Primitive):

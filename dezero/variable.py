@@ -109,6 +109,10 @@ class Variable:
         else:
             self._grad = grad
 
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
     def _checked_grad(self, grad: Variable | Array) -> Variable:
         if type(grad) is np.ndarray:
             grad = Variable(grad.copy(), requires_grad=False)
@@ -252,6 +256,15 @@ class Variable:
         """The value of a Variable with one element as a Python number."""
         return self._data.item()  # type: ignore[no-any-return]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leaves can be copied and pickled, with their gradients; a graph cannot."""
+        if isinstance(self._node, Node):
+            raise RuntimeError(
+                "only leaves can be copied or pickled, this Variable was computed by "
+                f"{type(self._node.function).__name__}: use detach() first"
+            )
+        return _restored, (type(self), self.data, self.name, self.requires_grad, self._grad)
+
     def __len__(self) -> int:
         return len(self._data)
 
@@ -299,6 +312,15 @@ class Variable:
             self, axis: int | Sequence[int] | None = None, keepdims: bool = False
         ) -> Variable: ...
         def astype(self, dtype: Any) -> Variable: ...
+
+
+def _restored(
+    cls: type[Variable], data: Array, name: str | None, requires_grad: bool, grad: Variable | None
+) -> Variable:
+    """A copied or unpickled leaf."""
+    v = cls(data, name, requires_grad)
+    v._grad = grad
+    return v
 
 
 def variable_on(data: Data, node: Node | Leaf | None) -> Variable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from dezero.broadcast import Binary
 from dezero.functions.elementwise import Select
 from dezero.graph import Data
-from dezero.primitive import OUTPUT, Unary, native
+from dezero.primitive import OUTPUT, Unary, floating, native
 from dezero.variable import Operand, Variable
 
 
@@ -86,13 +87,28 @@ class Square(Unary):
 
 def _power(x: Any, exponent: float) -> Any:
     """``x ** exponent`` with PyTorch's roundings for exponents that it treats apart."""
-    if exponent == 3:
-        return x * x * x
-    if exponent == 2:
-        return x * x
-    if exponent == -2:
-        return 1 / (x * x)
-    return x**exponent
+    special = _POWERS.get(exponent)
+    return x**exponent if special is None else special(x)
+
+
+_POWERS: dict[float, Callable[[Any], Any]] = {
+    3: lambda x: x * x * x,
+    2: lambda x: x * x,
+    -2: lambda x: 1 / (x * x),
+    0.5: lambda x: Sqrt.on(x),
+    -0.5: lambda x: 1 / Sqrt.on(x),
+}
+
+
+class Sqrt(Unary):
+    """The square root: -0.0 of -0.0 and nan of -inf, unlike ``(-inf) ** 0.5`` of a scalar."""
+
+    __slots__ = ()
+    saves = (OUTPUT,)
+    forward = floating(np.sqrt)
+
+    def backward(self, gy: Any, y: Any) -> Any:
+        return gy / (2 * y)
 
 
 class Pow(Unary):
@@ -151,7 +167,7 @@ def pow(x: Operand, exponent: float) -> Variable:
     """
     if not isinstance(exponent, (int, float, np.number)):
         raise TypeError(f"pow: the exponent must be a Python number, got {type(exponent)}")
-    return Pow(exponent if isinstance(exponent, (int, float)) else exponent.item())(x)
+    return Pow(exponent.item() if isinstance(exponent, np.generic) else exponent)(x)
 
 
 def square(x: Operand) -> Variable:

@@ -8,14 +8,14 @@ import numpy as np
 
 from dezero.broadcast import Binary
 from dezero.graph import Array, Data
-from dezero.primitive import OUTPUT, Unary, native
+from dezero.primitive import OUTPUT, Unary, floating, native
 from dezero.variable import Operand, Variable
 
 
 class Exp(Unary):
     __slots__ = ()
     saves = (OUTPUT,)
-    forward = native(np.exp)
+    forward = floating(np.exp)
 
     def backward(self, gy: Any, y: Any) -> Any:
         return gy * y
@@ -24,7 +24,7 @@ class Exp(Unary):
 class Log(Unary):
     __slots__ = ()
     saves = (0,)
-    forward = native(np.log)
+    forward = floating(np.log)
 
     def backward(self, gy: Any, x: Any) -> Any:
         return gy / x
@@ -33,7 +33,7 @@ class Log(Unary):
 class Sin(Unary):
     __slots__ = ()
     saves = (0,)
-    forward = native(np.sin)
+    forward = floating(np.sin)
 
     def backward(self, gy: Any, x: Any) -> Any:
         return gy * Cos.on(x)
@@ -42,7 +42,7 @@ class Sin(Unary):
 class Cos(Unary):
     __slots__ = ()
     saves = (0,)
-    forward = native(np.cos)
+    forward = floating(np.cos)
 
     def backward(self, gy: Any, x: Any) -> Any:
         return gy * -Sin.on(x)
@@ -51,19 +51,22 @@ class Cos(Unary):
 class Tanh(Unary):
     __slots__ = ()
     saves = (OUTPUT,)
-    forward = native(np.tanh)
+    forward = floating(np.tanh)
 
     def backward(self, gy: Any, y: Any) -> Any:
         return gy * (1 - y * y)
+
+
+def _logistic(x: Data) -> Data:
+    with np.errstate(over="ignore"):  # exp(-x) may be inf: the result 0 is right
+        return 1 / (1 + np.exp(-x))
 
 
 class Sigmoid(Unary):
     __slots__ = ()
     saves = (OUTPUT,)
 
-    def forward(self, x: Data) -> Data:
-        with np.errstate(over="ignore"):  # exp(-x) may be inf: the result 0 is right
-            return 1 / (1 + np.exp(-x))
+    forward = floating(_logistic)
 
     def backward(self, gy: Any, y: Any) -> Any:
         return gy * (1 - y) * y

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class Sum(Unary):
     __slots__ = ("axis", "keepdims", "x_shape")
 
     def __init__(self, axis: Axis, keepdims: bool) -> None:
-        self.axis: Any = axis if axis is None or isinstance(axis, int) else tuple(axis)
+        self.axis: Any = tuple(axis) if isinstance(axis, Iterable) else axis
         self.keepdims = keepdims
 
     def forward(self, x: Data) -> Data:
@@ -54,7 +54,9 @@ def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """``shape`` with 1 in place of each axis that was summed over."""
     if axis is None:
         return (1,) * len(shape)
-    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)} if shape else ()
+    axes = (
+        {a % len(shape) for a in (axis if isinstance(axis, Iterable) else (axis,))} if shape else ()
+    )
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 

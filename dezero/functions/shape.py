@@ -66,6 +66,7 @@ class PutItem(Unary):
     """Zeros of ``shape`` with ``x`` added at ``index``: the transpose of GetItem."""
 
     __slots__ = ("index", "shape")
+    fresh = False
 
     def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
         self.index = index
