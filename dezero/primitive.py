@@ -76,7 +76,7 @@ class Primitive(Function):
             return variable_on(y, None)
         record(self, tuple(edges), tuple(y if i == OUTPUT else xs[i] for i in self.saves))
         dtypes = [None if e is None else grad_dtype(x) for x, e in zip(xs, edges, strict=True)]
-        if any(dtype not in (None, y.dtype) for dtype in dtypes):
+        if any(dtype is not None and dtype != y.dtype for dtype in dtypes):
             self.fix = tuple(None if dtype is None else ((), dtype) for dtype in dtypes)
         return variable_on(y, self)
 
