@@ -13,7 +13,7 @@ is not associative and gradients are to agree in every bit:
 from __future__ import annotations
 
 import threading
-from heapq import heappop, heappush, heappushpop
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -70,21 +70,20 @@ def propagate(
 
     The third of each triple says that the sum is an array that nobody else holds.
     """
-    grads: dict[Node | Leaf, Any] = {root: seed}  # of nodes that were reached and did not run yet
-    owned: dict[Node | Leaf, bool] = {}  # whether grads[node] may be added to in place
-    leaves: list[Leaf] = []
-    heap: list[tuple[int, Node]] = []  # nodes to run, newest first
-    node: Node = root
+    sums: dict[Leaf, Any] = {}  # of leaves, so far
+    owned: set[Leaf | Node] = set()  # whose sum is an array of this pass alone
+    waiting: dict[Node, Any] = {}  # gradients of nodes in the heap
+    heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
+    node, gy = root, seed
     while True:
-        gy = grads.pop(node)
         saved = node.saved
-        if saved is None:
-            raise RuntimeError(_FREED)
         if keep or node.kept is not None:
             _keep(node, gy, create_graph)
-        edges = node.edges
-        if not edges:  # cut by unchain_backward
-            gxs: Any = ()
+        gxs: Any
+        if saved is None:
+            if node.edges:
+                raise RuntimeError(_FREED)
+            gxs = ()  # cut by unchain_backward
         elif not node.direct:
             gxs = node.gradients(gy, create_graph)
         elif create_graph:
@@ -97,39 +96,48 @@ def propagate(
             gxs = node.fixed(gxs)
         if free:
             node.saved = None
-        fresh = node.fresh
         # The newest node reached here stays out of the heap: in a chain, every one.
-        following: Node | None = None
+        newest: Node | None = None
+        total: Any = None
         edge: Any
-        for edge, gx in zip(edges, gxs, strict=False):
+        for edge, gx in zip(node.edges, gxs, strict=False):
             if edge is None or gx is None:
                 continue
-            if edge in grads:
-                if create_graph or not owned.get(edge):
-                    grads[edge] = grads[edge] + gx
-                    owned[edge] = True
+            if edge is newest:
+                total = total + gx
+            elif edge.__class__ is Leaf:
+                if edge not in sums:
+                    sums[edge] = gx
+                    if node.fresh:
+                        owned.add(edge)
+                elif edge in owned and not create_graph:
+                    sums[edge] += gx
                 else:
-                    total = grads[edge]
-                    total += gx
-                    grads[edge] = total  # NumPy scalars are not changed in place
-                continue
-            grads[edge] = gx
-            if edge.__class__ is Leaf:
-                owned[edge] = fresh
-                leaves.append(edge)
-            elif following is None:
-                following = edge
-            elif edge.seq > following.seq:
-                heappush(heap, (-following.seq, following))
-                following = edge
+                    sums[edge] = sums[edge] + gx
+                    owned.add(edge)
+            elif edge in waiting:
+                if edge in owned and not create_graph:
+                    waiting[edge] += gx
+                else:
+                    waiting[edge] = waiting[edge] + gx
+                    owned.add(edge)
+            elif newest is None:
+                newest, total = edge, gx
             else:
+                if edge.seq > newest.seq:
+                    newest, edge, total, gx = edge, newest, gx, total
+                waiting[edge] = gx
                 heappush(heap, (-edge.seq, edge))
-        if following is not None:
-            node = heappushpop(heap, (-following.seq, following))[1] if heap else following
-        elif heap:
-            node = heappop(heap)[1]
-        else:
-            return [(leaf, grads[leaf], owned[leaf]) for leaf in leaves]
+        if newest is not None:
+            if not heap or newest.seq > -heap[0][0]:
+                node, gy = newest, total
+                continue
+            waiting[newest] = total
+            heappush(heap, (-newest.seq, newest))
+        if not heap:
+            return [(leaf, total, leaf in owned) for leaf, total in sums.items()]
+        node = heappop(heap)[1]
+        gy = waiting.pop(node)
 
 
 def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:

@@ -6,14 +6,17 @@ shape (0, 3) have the same size.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dezero.graph import Data, grad_dtype, record
+from dezero import graph
+from dezero.graph import Data, grad_dtype
 from dezero.modes import Config
 from dezero.primitive import OUTPUT, Primitive, Unary, constant
-from dezero.variable import Variable, variable_on
+from dezero.variable import Variable
 
 Shape = tuple[int, ...]
 
@@ -91,37 +94,11 @@ class Binary(Primitive):
     """Two inputs that are broadcast against each other; backward undoes the broadcast."""
 
     __slots__ = ()
-    #: Whether input i is saved only for the gradient of the other one.
+    #: Whether each input is saved only for the gradient of the other one.
     crossed: ClassVar[bool] = False
 
     def __call__(self, a: Any, b: Any) -> Variable:  # type: ignore[override]
-        if isinstance(a, Variable):
-            xa, ea = a._data, a._node
-        else:
-            xa, ea = constant(a), None
-        if isinstance(b, Variable):
-            xb, eb = b._data, b._node
-        else:
-            xb, eb = constant(b), None
-            if xa is a:  # two constants: not two Python scalars
-                xa, xb = np.asarray(xa), np.asarray(xb)
-        y = self.forward(xa, xb)
-        if (ea is None and eb is None) or not Config.enable_backprop:
-            return variable_on(y, None)
-        if self.crossed:
-            saved = (None if eb is None else xa, None if ea is None else xb)
-        else:
-            saved = tuple([y if i == OUTPUT else (xb if i else xa) for i in self.saves])
-        record(self, (ea, eb), saved)
-        shape, dtype = y.shape, y.dtype
-        if (ea is not None and (xa.shape != shape or xa.dtype != dtype)) or (
-            eb is not None and (xb.shape != shape or xb.dtype != dtype)
-        ):
-            self.fix = (
-                None if ea is None else (xa.shape, grad_dtype(xa)),
-                None if eb is None else (xb.shape, grad_dtype(xb)),
-            )
-        return variable_on(y, self)
+        return binary(type(self))(a, b)  # type: ignore[arg-type]
 
     def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients in the shapes and dtypes of the inputs: summed first, then cast (8.3)."""
@@ -133,3 +110,67 @@ class Binary(Primitive):
                 for gx, fix in zip(gxs, self.fix or (), strict=True)
             )
         )
+
+
+@functools.cache
+def binary(cls: Any) -> Callable[[Any, Any], Variable]:
+    """The function of two operands whose node is a ``cls``.
+
+    This is where most of the time of a forward pass goes, so all happens in one
+    frame: no call but ``forward``, no lookup of what the class knows.
+    """
+    forward, saves, crossed = cls.forward, cls.saves, cls.crossed
+    new = object.__new__
+    config, next_seq, ndarray = Config, graph.next_seq, np.ndarray
+
+    def apply(x0: Any, x1: Any) -> Variable:
+        if isinstance(x0, Variable):
+            a, edge0 = x0._data, x0._node
+        else:
+            a, edge0 = constant(x0), None
+            if not isinstance(x1, Variable):  # Python scalars would give no NumPy number
+                a = np.asarray(a)
+        if isinstance(x1, Variable):
+            b, edge1 = x1._data, x1._node
+        else:
+            b, edge1 = constant(x1), None
+        # Arithmetic on NumPy scalars is several times faster than on 0-d arrays.
+        if a.__class__ is ndarray and not a.ndim:
+            a = a[()]
+        if b.__class__ is ndarray and not b.ndim:
+            b = b[()]
+        y = forward(a, b)
+        out = new(Variable)
+        out._data = y
+        out._grad = out.name = None
+        if (edge0 is None and edge1 is None) or not config.enable_backprop:
+            out._node = None
+            return out
+        out._node = node = new(cls)
+        node.seq = next_seq()
+        node.edges = (edge0, edge1)
+        if crossed:
+            node.saved = (None if edge1 is None else a, None if edge0 is None else b)
+        elif saves:
+            node.saved = tuple([y if i == OUTPUT else b if i else a for i in saves])
+        else:
+            node.saved = saves
+        node.kept = node.fix = None
+        if y.__class__ is ndarray:
+            shape, dtype = y.shape, y.dtype
+            if (edge0 is not None and (a.shape != shape or a.dtype is not dtype)) or (
+                edge1 is not None and (b.shape != shape or b.dtype is not dtype)
+            ):
+                node.fix = _fix(a, edge0), _fix(b, edge1)
+        elif (edge0 is not None and a.__class__ is not y.__class__) or (
+            edge1 is not None and b.__class__ is not y.__class__
+        ):
+            node.fix = _fix(a, edge0), _fix(b, edge1)
+        return out
+
+    return apply
+
+
+def _fix(x: Data, edge: Any) -> tuple[Shape, np.dtype[Any]] | None:
+    """What the gradient of an operand is brought to."""
+    return None if edge is None else (x.shape, grad_dtype(x))

@@ -31,7 +31,7 @@ Array: TypeAlias = NDArray[Any]
 Data: TypeAlias = Any
 
 #: Creation numbers: backward runs nodes in decreasing order of them (semantics.md 15.1).
-_next_seq = itertools.count().__next__
+next_seq = itertools.count().__next__
 
 #: Supported dtypes, each with that of its gradients.
 GRAD_DTYPES: dict[np.dtype[Any], np.dtype[Any]] = {
@@ -66,7 +66,7 @@ class Node:
 
     seq: int
     edges: tuple[Node | Leaf | None, ...]
-    #: What backward needs; None once it was freed.
+    #: What backward needs; None once it was freed, and where the graph was cut.
     saved: tuple[Any, ...] | None
     #: For each input the shape and dtype its gradient is brought to, if any needs it.
     fix: tuple[tuple[tuple[int, ...], np.dtype[Any]] | None, ...] | None
@@ -96,13 +96,13 @@ class Node:
 
     def cut(self) -> None:
         """End the graph at this node: gradients stop here."""
-        self.edges = self.saved = ()
-        self.fix = None
+        self.edges = ()
+        self.saved = self.fix = None
 
 
 def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:
     """Make ``node`` the next node of the graph."""
-    node.seq = _next_seq()
+    node.seq = next_seq()
     node.edges = edges
     node.saved = saved
     node.fix = None

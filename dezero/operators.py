@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero import functions as F
+from dezero.broadcast import binary
+from dezero.functions.arithmetic import Add, Mul, Sub
 from dezero.variable import Operand, Variable
 
 
@@ -42,12 +44,12 @@ def _transpose(self: Variable, *axes: Any) -> Variable:
 def install() -> None:
     """Give Variable its operators and methods."""
     methods: dict[str, Any] = {
-        "__add__": F.add,
-        "__radd__": F.add,  # a sum of two commutes in every bit
-        "__sub__": F.sub,
+        "__add__": binary(Add),
+        "__radd__": binary(Add),  # sums and products of two commute in every bit
+        "__sub__": binary(Sub),
         "__rsub__": _rsub,
-        "__mul__": F.mul,
-        "__rmul__": F.mul,
+        "__mul__": binary(Mul),
+        "__rmul__": binary(Mul),
         "__truediv__": F.div,
         "__rtruediv__": _rdiv,
         "__matmul__": F.matmul,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dezero.function import Function, output_variables
-from dezero.graph import Data, Parts, grad_dtype, record
+from dezero.graph import Data, Parts, grad_dtype, next_seq, record
 from dezero.modes import Config
 from dezero.variable import Variable, as_variable, checked, variable_on
 
@@ -103,12 +103,16 @@ class Unary(Primitive):
     def __call__(self, x: Any) -> Variable:  # type: ignore[override]
         if not isinstance(x, Variable):
             return variable_on(self.forward(np.asarray(constant(x))), None)
-        data = x._data
+        data, edge = x._data, x._node
         y = self.forward(data)
-        edge = x._node
         if edge is None or not Config.enable_backprop:
             return variable_on(y, None)
-        record(self, (edge,), tuple([y if i == OUTPUT else data for i in self.saves]))
+        saves = self.saves
+        # What `record` does, written out: this is a hot path.
+        self.saved = saves and tuple([y if i == OUTPUT else data for i in saves])
+        self.seq = next_seq()
+        self.edges = (edge,)
+        self.kept = self.fix = None
         return variable_on(y, self)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -264,6 +264,16 @@ class Variable:
                 f"{type(self._node.function).__name__}: use detach() first"
             )
         return _restored, (type(self), self.data, self.name, self.requires_grad, self._grad)
+
+    def __copy__(self) -> Variable:
+        """A leaf on the same array, with no gradient yet."""
+        restore, (cls, data, name, requires_grad, _grad) = self.__reduce__()
+        return restore(cls, data, name, requires_grad, None)  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Variable]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d variable")
+        return (self[i] for i in range(len(self)))
 
     def __len__(self) -> int:
         return len(self._data)
