@@ -87,9 +87,9 @@ def propagate(
         elif not node.direct:
             gxs = node.gradients(gy, create_graph)
         elif create_graph:
-            gxs = node.backward(gy, *node.lifted())
+            gxs = node.backward(gy, node.lifted())
         else:
-            gxs = node.backward(gy, *saved)
+            gxs = node.backward(gy, saved)
         if gxs.__class__ is not tuple:
             gxs = (gxs,)
         if node.fix is not None:

@@ -48,7 +48,7 @@ class BroadcastTo(Unary):
         self.x_shape = x.shape
         return np.broadcast_to(x, self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy if gy.shape == self.x_shape else SumTo.on(gy, shape=self.x_shape)
 
 
@@ -69,7 +69,7 @@ class SumTo(Unary):
             raise ValueError(f"sum_to: shape {self.shape} does not broadcast to {x.shape}")
         return sum_to_shape(x, self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy if gy.shape == self.x_shape else BroadcastTo.on(gy, shape=self.x_shape)
 
 
@@ -86,7 +86,7 @@ class Cast(Unary):
         self.x_dtype = grad_dtype(x)
         return x.astype(self.dtype)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy.astype(self.x_dtype)
 
 
@@ -146,7 +146,7 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
         if (edge0 is None and edge1 is None) or not config.enable_backprop:
             out._node = None
             return out
-        out._node = node = new(cls)
+        out._node = node = cls()
         node.seq = next_seq()
         node.edges = (edge0, edge1)
         if crossed:
@@ -156,15 +156,20 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
         else:
             node.saved = saves
         node.kept = node.fix = None
+        # Does a gradient need to be summed or cast? A result is at least as wide and as large as
+        # its operands: as many bytes in as many dimensions are the same shape (unless there are
+        # none), and asking for them costs half of comparing shapes and dtypes.
         if y.__class__ is ndarray:
-            shape, dtype = y.shape, y.dtype
-            if (edge0 is not None and (a.shape != shape or a.dtype is not dtype)) or (
-                edge1 is not None and (b.shape != shape or b.dtype is not dtype)
-            ):
-                node.fix = _fix(a, edge0), _fix(b, edge1)
-        elif (edge0 is not None and a.__class__ is not y.__class__) or (
-            edge1 is not None and b.__class__ is not y.__class__
-        ):
+            size, ndim = y.nbytes, y.ndim
+            same = (
+                size
+                and (edge0 is None or (a.nbytes == size and a.ndim == ndim))
+                and (edge1 is None or (b.nbytes == size and b.ndim == ndim))
+            )
+        else:
+            kind = y.__class__
+            same = (edge0 is None or a.__class__ is kind) and (edge1 is None or b.__class__ is kind)
+        if not same:
             node.fix = _fix(a, edge0), _fix(b, edge1)
         return out
 

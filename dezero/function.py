@@ -96,7 +96,7 @@ class OutputNode(Node):
     index: int
     direct = True
 
-    def backward(self, gy: Any) -> Parts:
+    def backward(self, gy: Any, saved: Any) -> Parts:
         return Parts({self.index: gy})
 
     @property

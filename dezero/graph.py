@@ -61,7 +61,7 @@ class Node:
 
     #: Whether ``backward`` returns new arrays only, so that they need no copy.
     fresh: ClassVar[bool] = False
-    #: Whether the pass may call ``backward(gy, *saved)`` itself, without ``gradients``.
+    #: Whether the pass may call ``backward(gy, saved)`` itself, without ``gradients``.
     direct: ClassVar[bool] = False
 
     seq: int

@@ -1,7 +1,7 @@
 """What the built-in functions have in common: how they are recorded and undone.
 
 A primitive computes on raw data and saves only what its backward needs. Its
-``backward(gy, *saved)`` is written once and runs in two ways: on arrays in a
+``backward(gy, saved)`` is written once and runs in two ways: on arrays in a
 plain pass, on Variables under ``create_graph``. Operators and methods work on
 both; where a formula calls another primitive it says ``Cos.on(x)``.
 """
@@ -125,7 +125,7 @@ class Copy(Unary):
     def forward(self, x: Data) -> Data:
         return np.array(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy
 
 

@@ -1,10 +1,7 @@
-"""Modes: no_grad, enable_grad, using_config, and that each thread has its own."""
-
-import threading
+"""Modes: no_grad, enable_grad and using_config."""
 
 import numpy as np
 import pytest
-import torch
 from test_dezero_support import leaf
 
 import dezero.functions as F
@@ -320,83 +317,3 @@ def test_config_can_be_set_as_in_the_book():
     finally:
         Config.enable_backprop = True
     assert records()
-
-
-# threads
-
-
-def in_thread(function):
-    """The result of a function that ran in a thread of its own."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(function()))
-    thread.start()
-    thread.join()
-    (result,) = results
-    return result
-
-
-def test_a_new_thread_starts_enabled():
-    with no_grad(), using_config("train", False):
-        assert in_thread(records)
-        assert in_thread(lambda: Config.train)
-        assert not records()
-
-
-def test_no_grad_in_one_thread_does_not_concern_another():
-    entered, checked = threading.Event(), threading.Event()
-
-    def other():
-        with no_grad():
-            entered.set()
-            assert checked.wait(60)
-            inside = records()
-        return inside, records()
-
-    results = []
-    thread = threading.Thread(target=lambda: results.append(other()))
-    thread.start()
-    assert entered.wait(60)
-    here = records()
-    with no_grad():
-        checked.set()
-        thread.join()
-        assert not records()
-    assert here
-    assert results == [(False, True)]
-
-
-def test_one_object_in_two_threads_restores_the_mode_of_each():
-    # Entered here first, where gradients are on, then there, where they are off; left in the
-    # same order.
-    mode, entered, left = no_grad(), threading.Event(), threading.Event()
-
-    def other():
-        with no_grad():
-            with mode:
-                entered.set()
-                assert left.wait(60)
-            return records()
-
-    results = []
-    thread = threading.Thread(target=lambda: results.append(other()))
-    with mode:
-        thread.start()
-        assert entered.wait(60)
-    here = Config.enable_backprop
-    Config.enable_backprop = True
-    left.set()
-    thread.join()
-    assert here
-    assert results == [False]
-
-
-def test_pytorch_agrees_on_nesting_and_threads():
-    def recorded():
-        return (torch.ones((), requires_grad=True) * 2).requires_grad
-
-    with torch.no_grad():
-        assert not recorded()
-        with torch.enable_grad():
-            assert recorded()
-        assert in_thread(recorded)
-    assert recorded()

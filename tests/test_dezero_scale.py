@@ -1,15 +1,14 @@
-"""Scale: deep and wide graphs without recursion, and threads."""
+"""Scale: deep and wide graphs, without recursion."""
 
 import gc
 import sys
-import threading
 
 import numpy as np
 import pytest
-from test_dezero_support import FLOATS, assert_bits, integers, leaf
+from test_dezero_support import FLOATS, assert_bits, leaf
 
 import dezero.functions as F
-from dezero import Function, Variable, no_grad
+from dezero import Function
 
 DEPTH = 100_000
 
@@ -146,95 +145,3 @@ def test_the_recursion_limit_is_not_needed_nor_touched():
     y.backward(retain_grad=True, create_graph=True)
     y.unchain_backward()
     assert sys.getrecursionlimit() == limit
-
-
-# threads
-
-
-def in_threads(functions):
-    """Run functions at the same time; raise what one of them raised."""
-    barrier, errors = threading.Barrier(len(functions)), []
-
-    def run(function):
-        try:
-            barrier.wait(60)
-            function()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    if errors:
-        raise errors[0]
-
-
-@pytest.mark.parametrize("size", [1, 20_000])
-@pytest.mark.parametrize("create_graph", [False, True])
-def test_eight_threads_that_share_a_leaf_get_the_exact_sum(size, create_graph):
-    passes = 40
-    x = leaf(integers((size,)))
-
-    def work(number):
-        for _ in range(passes):
-            (x * float(number) + x).backward(create_graph=create_graph)
-
-    in_threads([lambda n=n: work(n) for n in range(8)])
-    assert_bits(x.grad, np.full(size, passes * (sum(range(8)) + 8.0)))
-
-
-def test_eight_threads_on_a_shared_graph_that_is_retained():
-    x = leaf([1.0, 2.0])
-    h = x * x
-    y = h * 3 + h
-
-    def work():
-        for _ in range(20):
-            y.backward(retain_graph=True)
-
-    in_threads([work] * 8)
-    assert x.grad.data.tolist() == [8 * 160.0, 16 * 160.0]
-
-
-def test_eight_threads_record_and_do_not_record_each_for_itself():
-    x = leaf(2.0)
-    wrong = []
-
-    def work(recording):
-        for _ in range(200):
-            if recording:
-                y = x * 3
-            else:
-                with no_grad():
-                    y = x * 3
-            if y.requires_grad is not recording:
-                wrong.append(recording)
-
-    in_threads([lambda r=r: work(r) for r in [True, False] * 4])
-    assert wrong == []
-
-
-def test_threads_build_graphs_on_graphs_of_others():
-    x = leaf(1.0)
-    results = []
-
-    def work():
-        y = x
-        for _ in range(200):
-            y = y + x
-        results.append(y)
-
-    in_threads([work] * 8)
-    total = results[0]
-    for y in results[1:]:
-        total = total + y
-    total.backward()
-    assert isinstance(total, Variable)
-    assert x.grad.data == 8 * 201

@@ -376,6 +376,10 @@ def test_a_copy_of_a_leaf_gets_its_own_gradient(clone):
     (other * 3).backward()
     assert other.grad.data == 3
     assert x.grad is None
+    x.backward()
+    other = clone(x)
+    other.backward()
+    assert x.grad.data == 1
 
 
 def test_the_names_of_the_package():

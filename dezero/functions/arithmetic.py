@@ -20,7 +20,7 @@ class Add(Binary):
     fresh = False
     forward = native(operator.add)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy, gy
 
 
@@ -29,7 +29,7 @@ class Sub(Binary):
     fresh = False
     forward = native(operator.sub)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy, None if self.edges[1] is None else -gy
 
 
@@ -39,7 +39,8 @@ class Mul(Binary):
     crossed = True
     forward = native(operator.mul)
 
-    def backward(self, gy: Any, a: Any, b: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        a, b = saved
         return None if b is None else gy * b, None if a is None else gy * a
 
 
@@ -48,7 +49,8 @@ class Div(Binary):
     saves = (1, OUTPUT)
     forward = native(operator.truediv)
 
-    def backward(self, gy: Any, b: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        b, y = saved
         ea, eb = self.edges
         return None if ea is None else gy / b, None if eb is None else -gy * (y / b)
 
@@ -62,7 +64,8 @@ class Reciprocal(Unary):
     def forward(self, x: Data) -> Data:
         return 1 / x
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return -gy * (y * y)
 
 
@@ -70,7 +73,7 @@ class Neg(Unary):
     __slots__ = ()
     forward = native(operator.neg)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return -gy
 
 
@@ -81,7 +84,8 @@ class Square(Unary):
     def forward(self, x: Data) -> Data:
         return x * x
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         return gy * (2 * x)
 
 
@@ -107,7 +111,8 @@ class Sqrt(Unary):
     saves = (OUTPUT,)
     forward = floating(np.sqrt)
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return gy / (2 * y)
 
 
@@ -123,7 +128,8 @@ class Pow(Unary):
     def forward(self, x: Data) -> Data:
         return _power(x, self.exponent)
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         p = self.exponent
         if p == 0:  # zero everywhere, also at infinity and nan (semantics.md 9)
             return Select.on(gy, mask=np.True_)

@@ -17,7 +17,8 @@ class Exp(Unary):
     saves = (OUTPUT,)
     forward = floating(np.exp)
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return gy * y
 
 
@@ -26,7 +27,8 @@ class Log(Unary):
     saves = (0,)
     forward = floating(np.log)
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         return gy / x
 
 
@@ -35,7 +37,8 @@ class Sin(Unary):
     saves = (0,)
     forward = floating(np.sin)
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         return gy * Cos.on(x)
 
 
@@ -44,7 +47,8 @@ class Cos(Unary):
     saves = (0,)
     forward = floating(np.cos)
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         return gy * -Sin.on(x)
 
 
@@ -53,7 +57,8 @@ class Tanh(Unary):
     saves = (OUTPUT,)
     forward = floating(np.tanh)
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return gy * (1 - y * y)
 
 
@@ -68,7 +73,8 @@ class Sigmoid(Unary):
 
     forward = floating(_logistic)
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return gy * (1 - y) * y
 
 
@@ -83,7 +89,7 @@ class Select(Unary):
     def forward(self, x: Data) -> Data:
         return np.where(self.mask, x.dtype.type(0), x)[()]
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return Select.on(gy, mask=self.mask)
 
 
@@ -96,7 +102,8 @@ class Relu(Unary):
     def forward(self, x: Data) -> Data:
         return np.maximum(x.dtype.type(0), x)
 
-    def backward(self, gy: Any, y: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
         return Select.on(gy, mask=_data(y) <= 0)
 
 
@@ -107,7 +114,8 @@ class Absolute(Unary):
     saves = (0,)
     forward = native(np.absolute)
 
-    def backward(self, gy: Any, x: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
         x = _data(x)
         return gy * np.subtract(x > 0, x < 0, dtype=gy.dtype)
 
@@ -121,7 +129,8 @@ class Maximum(Binary):
     #: Whether the first operand loses against the second.
     loses: Any = np.less
 
-    def backward(self, gy: Any, a: Any, b: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        a, b = saved
         a, b = _data(a), _data(b)
         tie = np.equal(a, b)
         half = Select.on(gy, mask=~tie) / 2

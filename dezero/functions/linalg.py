@@ -17,7 +17,8 @@ class MatMul(Primitive):
     saves = (0, 1)
     forward = native(operator.matmul)
 
-    def backward(self, gy: Any, a: Any, b: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
+        a, b = saved
         ea, eb = self.edges
         return (
             None if ea is None else _gradient_left(gy, a, b),

@@ -27,7 +27,7 @@ class Sum(Unary):
         reduce: Any = np.add.reduce
         return reduce(x, self.axis, keepdims=self.keepdims)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         gy = gy.reshape(kept_shape(self.x_shape, self.axis))
         if isinstance(gy, Variable):
             return BroadcastTo.on(gy, shape=self.x_shape)
@@ -46,8 +46,8 @@ class Mean(Sum):
         with np.errstate(invalid="ignore"):  # the mean of nothing is nan
             return y / y.dtype.type(self.count())
 
-    def backward(self, gy: Any) -> Any:
-        return super().backward(gy / max(self.count(), 1))
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return super().backward(gy / max(self.count(), 1), saved)
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ class Reshape(Unary):
         self.x_shape = x.shape
         return x.reshape(self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return gy.reshape(self.x_shape)
 
 
@@ -38,7 +38,7 @@ class Transpose(Unary):
     def forward(self, x: Data) -> Data:
         return x.transpose(self.axes)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         if self.axes is None:
             return gy.transpose()
         n = len(self.axes)
@@ -58,7 +58,7 @@ class GetItem(Unary):
         self.x_shape = x.shape
         return x[self.index]
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return PutItem.on(gy, index=self.index, shape=self.x_shape)
 
 
@@ -80,7 +80,7 @@ class PutItem(Unary):
             np.add.at(y, self.index, x)
         return y
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         return GetItem.on(gy, index=self.index)
 
 
@@ -95,7 +95,7 @@ class Concat(Primitive):
         self.lengths = [x.shape[self.axis] for x in xs]
         return np.concatenate(xs, self.axis)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Any, saved: Any) -> Any:
         axis = self.axis % gy.ndim
         ends = np.cumsum(self.lengths).tolist()
         return tuple(
