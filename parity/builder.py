@@ -52,11 +52,17 @@ class Builder:
     """A program under construction."""
 
     def __init__(
-        self, abilities: frozenset[str], ops: frozenset[str], max_size: int = 24, wild: bool = False
+        self,
+        abilities: frozenset[str],
+        ops: frozenset[str],
+        max_size: int = 24,
+        max_ndim: int = 3,
+        wild: bool = False,
     ) -> None:
         self.abilities = abilities
         self.ops = ops
         self.max_size = max_size
+        self.max_ndim = max_ndim
         self.wild = wild
         self.exact = True
         self.leaves: list[pr.Leaf] = []
@@ -126,15 +132,12 @@ class Builder:
         if any(i in self.dropped for i in inputs) or (self.exact and op.exact is None):
             return None
         shapes = tuple(self.infos[i].shape for i in inputs)
-        if op.choices is not None:
-            choices = attribute_choices(op.name, shapes)
-            if not choices:
-                return None
-            attrs: Attrs = choices[extra % len(choices)]
-        else:
-            attrs = ()
+        choices = attribute_choices(op.name, shapes)
+        if not choices:
+            return None
+        attrs = choices[extra % len(choices)]
         outputs = output_shapes(op.name, shapes, attrs)
-        if outputs is None or max(map(size, outputs)) > self.max_size or max(map(len, outputs)) > 3:
+        if outputs is None or not self._fits(outputs):
             return None
         dtype = result_dtype(op.name, [self.infos[i].dtype for i in inputs], shapes)
         span = self._span(op, inputs, shapes, attrs)
@@ -143,6 +146,10 @@ class Builder:
         statement = pr.Apply(op.name, inputs, attrs, no_grad)
         infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
         return self._define(statement, infos, span, inputs, b)
+
+    def _fits(self, shapes: tuple[Shape, ...]) -> bool:
+        """Whether values of these shapes are small enough, and flat enough for the engine."""
+        return all(size(s) <= self.max_size and len(s) <= self.max_ndim for s in shapes)
 
     def _span(
         self, op: Op, inputs: tuple[int, ...], shapes: tuple[Shape, ...], attrs: Attrs

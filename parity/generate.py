@@ -161,6 +161,7 @@ class Decoder:
     dtypes: tuple[str, ...]
     shapes: tuple[Shape, ...]
     abilities: frozenset[str]
+    max_ndim: int
     untested: tuple[str, ...]
 
     @staticmethod
@@ -187,13 +188,14 @@ class Decoder:
             tuple(engine.dtypes),
             shapes,
             able,
+            3 if limit is None else min(limit, 3),
             tuple(untested),
         )
 
     def decode(self, data: bytes) -> Program:
         """The program of ``data``, which has ``profile.size`` bytes."""
         profile = self.profile
-        builder = Builder(self.abilities, self.ops, profile.max_size, profile.wild)
+        builder = Builder(self.abilities, self.ops, profile.max_size, self.max_ndim, profile.wild)
         mode, count, narrow = data[0], data[1], data[2]
         builder.exact = mode % 8 < profile.exact
         widths = self._dtypes(narrow)
