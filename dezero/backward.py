@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dezero.graph import Array, Leaf, Node, Parts, grad_dtype
-from dezero.modes import Config
+from dezero.modes import using_config
 from dezero.primitive import Copy
 from dezero.variable import Variable, variable_on
 
@@ -47,20 +47,23 @@ def backward(
             "element 0 of variables does not require grad and does not have a grad_fn"
         )
     seed = _seed(variable, gradient, create_graph)
-    outer = Config.enable_backprop
-    Config.enable_backprop = create_graph
-    try:
-        if isinstance(root, Leaf):
-            sums = [(root, seed, False)]
-        else:
-            free = not (create_graph if retain_graph is None else retain_graph)
-            sums = propagate(root, seed, create_graph, free, retain_grad)
-        # Leaves change only now, all together: a pass that fails changes none.
-        with _accumulating:
-            for leaf, grad, owned in sums:
-                _accumulate(leaf, grad, owned, create_graph)
-    finally:
-        Config.enable_backprop = outer
+    free = not (create_graph if retain_graph is None else retain_graph)
+    if not create_graph:
+        _run(root, seed, False, free, retain_grad)
+    else:
+        with using_config("enable_backprop", True):  # also under no_grad, semantics.md 4.6
+            _run(root, seed, True, free, retain_grad)
+
+
+def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: bool) -> None:
+    if isinstance(root, Leaf):
+        sums = [(root, seed, False)]
+    else:
+        sums = propagate(root, seed, create_graph, free, keep)
+    # Leaves change only now, all together: a pass that fails changes none.
+    with _accumulating:
+        for leaf, grad, owned in sums:
+            _accumulate(leaf, grad, owned, create_graph)
 
 
 def propagate(
@@ -100,7 +103,7 @@ def propagate(
         newest: Node | None = None
         total: Any = None
         edge: Any
-        for edge, gx in zip(node.edges, gxs, strict=False):
+        for edge, gx in zip(node.edges, gxs):  # noqa: B905 - an argument costs time
             if edge is None or gx is None:
                 continue
             if edge is newest:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dezero import graph
 from dezero.graph import Data, grad_dtype
-from dezero.modes import Config
+from dezero.modes import Config, restricted
 from dezero.primitive import OUTPUT, Primitive, Unary, constant
 from dezero.variable import Variable
 
@@ -121,7 +121,7 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
     """
     forward, saves, crossed = cls.forward, cls.saves, cls.crossed
     new = object.__new__
-    config, next_seq, ndarray = Config, graph.next_seq, np.ndarray
+    off, next_seq, ndarray = restricted, graph.next_seq, np.ndarray
 
     def apply(x0: Any, x1: Any) -> Variable:
         if isinstance(x0, Variable):
@@ -143,7 +143,7 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
         out = new(Variable)
         out._data = y
         out._grad = out.name = None
-        if (edge0 is None and edge1 is None) or not config.enable_backprop:
+        if (edge0 is None and edge1 is None) or (off.threads and not Config.enable_backprop):
             out._node = None
             return out
         out._node = node = cls()
@@ -160,12 +160,13 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
         # its operands: as many bytes in as many dimensions are the same shape (unless there are
         # none), and asking for them costs half of comparing shapes and dtypes.
         if y.__class__ is ndarray:
-            size, ndim = y.nbytes, y.ndim
-            same = (
-                size
-                and (edge0 is None or (a.nbytes == size and a.ndim == ndim))
-                and (edge1 is None or (b.nbytes == size and b.ndim == ndim))
-            )
+            size = y.nbytes
+            if edge1 is None:
+                same = size and a.nbytes == size and a.ndim == y.ndim
+            elif edge0 is None:
+                same = size and b.nbytes == size and b.ndim == y.ndim
+            else:
+                same = size and a.nbytes == size == b.nbytes and a.ndim == b.ndim
         else:
             kind = y.__class__
             same = (edge0 is None or a.__class__ is kind) and (edge1 is None or b.__class__ is kind)

@@ -73,7 +73,8 @@ class Function(Node):
         gys = gy.filled(ys) if isinstance(gy, Parts) else [gy]
         # An array of its own: backward may change it in place.
         own = as_variable if create_graph else np.array
-        gxs = _as_tuple(self.backward(*map(own, gys)))
+        with using_config("enable_backprop", create_graph):
+            gxs = _as_tuple(self.backward(*map(own, gys)))
         name = type(self).__name__
         if len(gxs) < len(xs) or any(gx is not None for gx in gxs[len(xs) :]):
             raise RuntimeError(

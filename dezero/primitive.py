@@ -14,7 +14,7 @@ import numpy as np
 
 from dezero.function import Function, output_variables
 from dezero.graph import Data, Parts, grad_dtype, next_seq, record
-from dezero.modes import Config
+from dezero.modes import Config, restricted
 from dezero.variable import Variable, as_variable, checked, variable_on
 
 #: The place of a function's output in ``Primitive.saves``.
@@ -105,7 +105,7 @@ class Unary(Primitive):
             return variable_on(self.forward(np.asarray(constant(x))), None)
         data, edge = x._data, x._node
         y = self.forward(data)
-        if edge is None or not Config.enable_backprop:
+        if edge is None or (restricted.threads and not Config.enable_backprop):
             return variable_on(y, None)
         saves = self.saves
         # What `record` does, written out: this is a hot path.
