@@ -73,10 +73,12 @@ def propagate(
 
     The third of each triple says that the sum is an array that nobody else holds.
     """
-    sums: dict[Leaf, Any] = {}  # of leaves, so far
-    owned: set[Leaf | Node] = set()  # whose sum is an array of this pass alone
-    waiting: dict[Node, Any] = {}  # gradients of nodes in the heap
+    # What arrived so far, of leaves and of nodes in the heap, and whether it is an array of
+    # this pass alone, which may be added to in place.
+    sums: dict[Leaf, list[Any]] = {}
+    waiting: dict[Node, list[Any]] = {}
     heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
+    in_place = not create_graph
     node, gy = root, seed
     while True:
         saved = node.saved
@@ -108,39 +110,31 @@ def propagate(
                 continue
             if edge is newest:
                 total = total + gx
+            elif (entry := (sums if edge.__class__ is Leaf else waiting).get(edge)) is not None:
+                if entry[1]:
+                    entry[0] += gx
+                else:
+                    entry[0] = entry[0] + gx
+                    entry[1] = in_place
             elif edge.__class__ is Leaf:
-                if edge not in sums:
-                    sums[edge] = gx
-                    if node.fresh:
-                        owned.add(edge)
-                elif edge in owned and not create_graph:
-                    sums[edge] += gx
-                else:
-                    sums[edge] = sums[edge] + gx
-                    owned.add(edge)
-            elif edge in waiting:
-                if edge in owned and not create_graph:
-                    waiting[edge] += gx
-                else:
-                    waiting[edge] = waiting[edge] + gx
-                    owned.add(edge)
+                sums[edge] = [gx, in_place and node.fresh]
             elif newest is None:
                 newest, total = edge, gx
             else:
                 if edge.seq > newest.seq:
                     newest, edge, total, gx = edge, newest, gx, total
-                waiting[edge] = gx
+                waiting[edge] = [gx, False]
                 heappush(heap, (-edge.seq, edge))
         if newest is not None:
             if not heap or newest.seq > -heap[0][0]:
                 node, gy = newest, total
                 continue
-            waiting[newest] = total
+            waiting[newest] = [total, False]
             heappush(heap, (-newest.seq, newest))
         if not heap:
-            return [(leaf, total, leaf in owned) for leaf, total in sums.items()]
+            return [(leaf, *entry) for leaf, entry in sums.items()]
         node = heappop(heap)[1]
-        gy = waiting.pop(node)
+        gy = waiting.pop(node)[0]
 
 
 def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:
