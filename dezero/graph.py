@@ -69,7 +69,7 @@ class Node:
     #: What backward needs; None once it was freed, and where the graph was cut.
     saved: tuple[Any, ...] | None
     #: For each input the shape and dtype its gradient is brought to, if any needs it.
-    fix: tuple[tuple[tuple[int, ...], np.dtype[Any]] | None, ...] | None
+    fix: tuple[tuple[tuple[int, ...] | None, np.dtype[Any]] | None, ...] | None
     #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
     kept: Variable | bool | None
 

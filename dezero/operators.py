@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero import functions as F
-from dezero.broadcast import binary
+from dezero.binary import binary
 from dezero.functions.arithmetic import Add, Mul, Sub
 from dezero.variable import Operand, Variable
 

@@ -19,6 +19,7 @@ from dezero.variable import Variable, as_variable, checked, variable_on
 
 #: The place of a function's output in ``Primitive.saves``.
 OUTPUT = -1
+Shape = tuple[int, ...]
 
 
 def native(function: Any) -> Any:
@@ -53,6 +54,8 @@ class Primitive(Function):
     fresh = True
     #: What backward gets: numbers of inputs, and OUTPUT for the output.
     saves: ClassVar[tuple[int, ...]] = ()
+    #: Whether the inputs are broadcast against each other.
+    broadcasts: ClassVar[bool] = False
 
     @classmethod
     def on(cls, *xs: Any, **attributes: Any) -> Any:
@@ -75,9 +78,12 @@ class Primitive(Function):
         if not Config.enable_backprop or all(edge is None for edge in edges):
             return variable_on(y, None)
         record(self, tuple(edges), tuple(y if i == OUTPUT else xs[i] for i in self.saves))
-        dtypes = [None if e is None else grad_dtype(x) for x, e in zip(xs, edges, strict=True)]
-        if any(dtype is not None and dtype != y.dtype for dtype in dtypes):
-            self.fix = tuple(None if dtype is None else ((), dtype) for dtype in dtypes)
+        fix = tuple(
+            None if e is None else (x.shape if self.broadcasts else None, grad_dtype(x))
+            for x, e in zip(xs, edges, strict=True)
+        )
+        if any(f and (f[0] not in (None, y.shape) or f[1] != y.dtype) for f in fix):
+            self.fix = fix
         return variable_on(y, self)
 
     def lifted(self) -> tuple[Any, ...]:
@@ -88,11 +94,17 @@ class Primitive(Function):
         return tuple(saved)
 
     def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The gradients in the dtypes of the inputs."""
+        """The gradients in the shapes and dtypes of the inputs: summed first, then cast (8.3)."""
         return tuple(
-            gx if gx is None or fix is None or gx.dtype == fix[1] else gx.astype(fix[1])
+            gx if gx is None or fix is None else _brought(gx, *fix)
             for gx, fix in zip(gxs, self.fix or (), strict=True)
         )
+
+
+def _brought(gx: Any, shape: Shape | None, dtype: np.dtype[Any]) -> Any:
+    if shape is not None and gx.shape != shape:
+        gx = SumTo.on(gx, shape=shape)
+    return gx if gx.dtype == dtype else gx.astype(dtype)
 
 
 class Unary(Primitive):
@@ -127,6 +139,75 @@ class Copy(Unary):
 
     def backward(self, gy: Any, saved: Any) -> Any:
         return gy
+
+
+def sum_to_shape(x: Data, shape: Shape) -> Data:
+    """Sum an array over the axes along which ``shape`` was broadcast to its shape."""
+    lead = x.ndim - len(shape)
+    axes = (*range(lead), *(i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1))
+    return np.add.reduce(x, axes, keepdims=True).reshape(shape)
+
+
+def expand(x: Data, shape: Shape) -> Data:
+    """A new array of ``shape`` filled with ``x`` broadcast (np.broadcast_to is slower)."""
+    y = np.empty(shape, x.dtype)
+    y[...] = x
+    return y
+
+
+class BroadcastTo(Unary):
+    """An array repeated along new and size-1 axes; a read-only view, as in NumPy."""
+
+    __slots__ = ("shape", "x_shape")
+    fresh = False
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        return np.broadcast_to(x, self.shape)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return gy if gy.shape == self.x_shape else SumTo.on(gy, shape=self.x_shape)
+
+
+class SumTo(Unary):
+    """The inverse: a sum over the axes along which ``shape`` broadcasts to the input's."""
+
+    __slots__ = ("shape", "x_shape")
+    fresh = False
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        if x.shape == self.shape:
+            return x
+        if np.broadcast_shapes(x.shape, self.shape) != x.shape:
+            raise ValueError(f"sum_to: shape {self.shape} does not broadcast to {x.shape}")
+        return sum_to_shape(x, self.shape)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return gy if gy.shape == self.x_shape else BroadcastTo.on(gy, shape=self.x_shape)
+
+
+class Cast(Unary):
+    """The same values in another dtype; the gradient is cast back."""
+
+    __slots__ = ("dtype", "x_dtype")
+    fresh = False
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+
+    def forward(self, x: Data) -> Data:
+        self.x_dtype = grad_dtype(x)
+        return x.astype(self.dtype)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return gy.astype(self.x_dtype)
 
 
 class Splitting(Primitive):

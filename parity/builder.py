@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity import program as pr
-from parity.ops import OPS, Op, attribute_choices, output_shapes, output_span, result_dtype
+from parity.ops import OPS, attribute_choices, output_shapes, output_span, result_dtype
+from parity.rules import Op
 from parity.shapes import Attrs, Shape, size
 from parity.spans import LIMIT, Span
 
@@ -120,7 +121,8 @@ class Builder:
         for other in others:
             if other in self.dropped:
                 continue
-            inputs = (other, left) if extra % 4 == 3 else (left, other)
+            inputs: tuple[int, ...] = (other, left) if extra % 4 == 3 else (left, other)
+            inputs += tuple(range(op.arity - 2))  # a third operand: the first leaf
             value = self._apply(op, inputs, extra >> 2, b, no_grad)
             if value is not None:
                 return value

@@ -88,7 +88,7 @@ def compare(
             ):
                 continue
             if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
-                finding = _of_form(program, e, r)
+                finding = _of_form(program, e, r, place, tolerance)
             else:
                 finding = _of_values(program, e, r, place, tolerance)
             if finding is not None:
@@ -117,22 +117,28 @@ def _statement(program: pr.Program, number: int) -> pr.Statement | None:
     return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
-def _of_form(program: pr.Program, e: Observation, r: Observation) -> Finding | None:
+def _of_form(
+    program: pr.Program, e: Observation, r: Observation, place: int, tolerance: Tolerance
+) -> Finding | None:
     """A difference in presence, shape or dtype."""
     a, b = e.array, r.array
     statement = _statement(program, e.statement)
     details = (e.statement, e.what, e.which, a, b)
-    if a is None or b is None:
-        present = b if a is None else a
-        assert present is not None
-        if isinstance(statement, pr.Clear) and e.which in statement.leaves:
-            return Clear(*details)
-        if isinstance(statement, pr.Zero) and e.which in statement.leaves:
-            return Zero(*details)
-        if not np.any(present):
+    if a is not None and b is not None:
+        return Shape(*details) if a.shape != b.shape else Dtype(*details)
+    if isinstance(statement, pr.Clear) and e.which in statement.leaves:
+        return Clear(*details)
+    if isinstance(statement, pr.Zero) and e.which in statement.leaves:
+        return Zero(*details)
+    present = b if a is None else a
+    assert present is not None
+    if not np.any(present):
+        return None
+    with np.errstate(all="ignore"):  # None is as good as a zero that rounding made something else
+        error = np.abs(present.astype(np.float64))
+        if tolerance.excess(place, error, np.zeros_like(error)) is None:
             return None
-        return MissingGradient(*details) if a is None else SpuriousGradient(*details)
-    return Shape(*details) if a.shape != b.shape else Dtype(*details)
+    return MissingGradient(*details) if a is None else SpuriousGradient(*details)
 
 
 def _of_values(

@@ -14,7 +14,8 @@ import math
 import numpy as np
 
 from parity import program as pr
-from parity.ops import OPS, Grid
+from parity.ops import OPS
+from parity.rules import Grid
 from parity.shapes import elementwise, size
 
 SIGNIFICAND = {"float32": 24, "float64": 53}

@@ -9,127 +9,28 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from parity import shapes as sh
 from parity import spans as sp
-from parity.shapes import Attrs, Shape, ShapeError
-
-#: A bound of a value's magnitude (a power of two) and the number of binary places it needs.
-Grid = tuple[float, int]
-
-
-def _grid_sum(*grids: Grid, terms: int = 2) -> Grid:
-    return max(g[0] for g in grids) + math.log2(max(terms, 1)), max(g[1] for g in grids)
-
-
-def _grid_product(*grids: Grid, terms: int = 1) -> Grid:
-    return sum(g[0] for g in grids) + math.log2(max(terms, 1)), sum(g[1] for g in grids)
-
-
-_ONE: Grid = (0.0, 0)
-
-
-@dataclass(frozen=True)
-class Exact:
-    """When an operation is exact on dyadic numbers (small multiples of a power of two).
-
-    ``value`` bounds the result, ``slopes`` the derivative for each operand, both
-    from the operands' grids, the sizes of the operands and the attributes.
-    """
-
-    value: Callable[..., Grid]
-    slopes: Callable[..., tuple[Grid, ...]]
-
-
-def _moved(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
-    return _grid_sum(*grids, terms=1)
-
-
-def _unit(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...]:
-    return tuple(_ONE for _ in grids)
-
-
-def _scalar_grid(c: float) -> Grid:
-    return sp.magnitude((c, c)), _binary_places(c)
-
-
-def _binary_places(c: float) -> int:
-    return float(c).as_integer_ratio()[1].bit_length() - 1
-
-
-#: Elements move or are chosen: selection, shapes, indices.
-MOVES = Exact(_moved, _unit)
-SUMS = Exact(lambda g, s, a: _grid_sum(*g), _unit)
-#: A sum over elements of one operand.
-TOTALS = Exact(lambda g, s, a: _grid_sum(*g, terms=s[0]), _unit)
-PRODUCTS = Exact(lambda g, s, a: _grid_product(*g), lambda g, s, a: tuple(reversed(g)))
-MATMUL = Exact(lambda g, s, a: _grid_product(*g, terms=s[0]), lambda g, s, a: tuple(reversed(g)))
-#: Ties halve the gradient.
-TIES = Exact(_moved, lambda g, s, a: ((0.0, 1), (0.0, 1)))
-SQUARE = Exact(lambda g, s, a: _grid_product(g[0], g[0]), lambda g, s, a: ((g[0][0] + 1, g[0][1]),))
-SCALAR_SUM = Exact(lambda g, s, a: _grid_sum(g[0], _scalar_grid(a["c"])), _unit)
-SCALAR_PRODUCT = Exact(
-    lambda g, s, a: _grid_product(g[0], _scalar_grid(a["c"])),
-    lambda g, s, a: (_scalar_grid(a["c"]),),
+from parity.rules import (
+    MATMUL,
+    MOVES,
+    ONE,
+    PRODUCTS,
+    SCALAR_PRODUCT,
+    SCALAR_SUM,
+    SQUARE,
+    SUMS,
+    TIES,
+    TOTALS,
+    Exact,
+    Grid,
+    Op,
+    grid_product,
+    grid_sum,
 )
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operation.
-
-    ``torch``: an expression over ``a``, ``b`` (``xs`` where ``arity`` is 0, any
-    number) and the attributes' names. ``shape``: a rule of ``parity.shapes``.
-    ``choices``: the attributes that fit given shapes, simplest first.
-    ``span``, ``domain``: rules of ``parity.spans``. ``exact``: how it is exact
-    on dyadic numbers, or None. ``rounded``: whether IEEE 754 fixes value and
-    gradient, so that engines must agree in every bit on any numbers, or a function
-    of the attributes that says so. ``ulps``: the error of a good implementation,
-    in units in the last place. ``slope_ulps``: the absolute error of the derivative,
-    in units of roundoff, where it is computed from the result with cancellation
-    (``1 - y * y``). ``sums``: whether elements of one operand are
-    summed; the span rule then gets their number as ``n``. ``spreads``: whether an
-    element of the operand may reach several results. ``saves``: whether PyTorch keeps
-    operands or the result for backward, and so notices a freed graph (semantics.md 1.2).
-    """
-
-    name: str
-    arity: int
-    torch: str
-    shape: sh.ShapeRule = sh.elementwise
-    choices: Callable[..., list[dict[str, Any]]] | None = None
-    attrs: tuple[str, ...] = ()
-    span: sp.SpanRule = sp.hull
-    domain: sp.Domain = sp.anywhere
-    exact: Exact | None = None
-    rounded: bool | Callable[..., bool] = False
-    ulps: float = 1.0
-    slope_ulps: float = 0.0
-    sums: bool = False
-    spreads: bool = False
-    saves: bool = False
-
-    @functools.cached_property
-    def function(self) -> Callable[..., Any]:
-        """PyTorch's function, compiled from the row's expression."""
-        return eval(self.source, {"torch": torch})  # type: ignore[no-any-return]
-
-    def is_rounded(self, attrs: Attrs) -> bool:
-        """Whether IEEE 754 fixes value and gradient with these attributes."""
-        return self.rounded(**dict(attrs)) if callable(self.rounded) else self.rounded
-
-    @property
-    def source(self) -> str:
-        """PyTorch's function as the text of a lambda."""
-        parameters = ["a", "b"][: self.arity] if self.arity else ["*xs"]
-        keywords = ([] if not self.attrs or not self.arity else ["*"]) + list(self.attrs)
-        return f"lambda {', '.join(parameters + keywords)}: {self.torch}"
+from parity.shapes import Attrs, Shape, ShapeError
 
 
 def _scalars(*values: float) -> Callable[..., list[dict[str, Any]]]:
@@ -144,7 +45,7 @@ def _exact_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> 
     p = attrs["exponent"]
     if p not in (0, 1, 2, 3):
         return math.inf, 0
-    return _grid_product(_ONE, *grids * p)
+    return grid_product(ONE, *grids * p)
 
 
 def _exact_power_slope(
@@ -153,7 +54,7 @@ def _exact_power_slope(
     p = attrs["exponent"]
     if p not in (0, 1, 2, 3):
         return ((math.inf, 0),)
-    magnitude, places = _grid_product(_ONE, *grids * max(p - 1, 0))
+    magnitude, places = grid_product(ONE, *grids * max(p - 1, 0))
     return ((magnitude + 2, places),)
 
 
@@ -167,8 +68,32 @@ def _exact_mean_slope(
 
 def _exact_mean(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
     (slope,) = _exact_mean_slope(grids, sizes, attrs)
-    return _grid_product(TOTALS.value(grids, sizes, attrs), slope)
+    return grid_product(TOTALS.value(grids, sizes, attrs), slope)
 
+
+def _clips(*shapes: Shape) -> list[dict[str, Any]]:
+    bounds = ((-1.0, 2.0), (0.0, None), (None, 1.5), (0.25, 0.5))
+    return [{"x_min": low, "x_max": high} for low, high in bounds]
+
+
+def _exact_ties(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> tuple[Grid, ...]:
+    # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
+    return ((0.0, 1),) if sizes[0] <= 2 else ((math.inf, 0),)
+
+
+#: The largest or smallest of several elements.
+EXTREMES = Exact(MOVES.value, _exact_ties)
+#: The product of all elements.
+POWERS = Exact(
+    lambda g, s, a: grid_product(ONE, *g * s[0]),
+    lambda g, s, a: (grid_product(ONE, *g * max(s[0] - 1, 0)),),
+)
+#: Moved, or a bound with two binary places.
+BOUNDED = Exact(lambda g, s, a: grid_sum(g[0], (1.0, 2), terms=1), MOVES.slopes)
+LINEAR = Exact(
+    lambda g, s, a: grid_sum(grid_product(g[0], g[1], terms=s[0]), g[2]),
+    lambda g, s, a: (g[1], g[0], ONE),
+)
 
 _SHAPE_ATTR = ("shape",)
 _REDUCTION = ("axis", "keepdims")
@@ -217,7 +142,9 @@ _ROWS = [
     Op(
         "matmul",
         2,
-        "a @ b", saves=True,
+        "a @ b",
+        saves=True,
+        promotes=False,
         shape=sh.matmul,
         span=lambda a, b, n: sp.total(sp.mul(a, b), n=n),
         exact=MATMUL,
@@ -279,6 +206,79 @@ _ROWS = [
        span=sp.with_scalar(sp.div), rounded=True),
     Op("rdiv_scalar", 1, "c / a", saves=True, choices=_scalars(1.0, 2, -0.5), attrs=("c",),
        span=sp.with_scalar(sp.div, left=True), domain=sp.not_zero, rounded=True),
+    Op("sqrt", 1, "torch.sqrt(a)", saves=True, span=sp.increasing(math.sqrt),
+       domain=sp.positive, ulps=2),
+    Op("power", 2, "a ** b", saves=True, span=sp.power_of,
+       domain=lambda a, b: sp.positive(a) and sp.within_ten(b), ulps=8),
+    Op("clip", 1, "torch.clamp(a, x_min, x_max)", saves=True, attrs=("x_max", "x_min"),
+       choices=_clips, exact=BOUNDED, rounded=True),
+    Op("where", 2, "torch.where(torch.tensor(condition, dtype=torch.bool), a, b)", shape=sh.where,
+       choices=sh.where_choices, attrs=("condition",), exact=MOVES, rounded=True),
+    Op("sign", 1, "torch.sign(a)", span=sp.within(-1, 1), exact=MOVES, rounded=True),
+    Op("floor", 1, "torch.floor(a)", span=lambda a: (a[0] - 1, a[1]), exact=SUMS, rounded=True),
+    Op("leaky_relu", 1, "torch.nn.functional.leaky_relu(a, slope)", saves=True, attrs=("slope",),
+       choices=lambda a: [{"slope": 0.5}, {"slope": 0.1}, {"slope": 0.0}],
+       span=lambda a, slope: sp.hull(a, (0.0, 0.0)), rounded=True),
+    Op("softplus", 1, "torch.nn.functional.softplus(a)", saves=True,
+       span=sp.increasing(lambda x: max(x, 0.0) + 1), domain=sp.small, ulps=8),
+    Op("gelu", 1, "torch.nn.functional.gelu(a)", saves=True,
+       span=lambda a: (-1.0, max(a[1], 0.0)), domain=sp.small, ulps=16, slope_ulps=16),
+    Op("max", 1, "torch.amax(a, dim=() if axis is None else axis, keepdim=keepdims)", saves=True,
+       shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION, exact=EXTREMES),
+    Op("min", 1, "torch.amin(a, dim=() if axis is None else axis, keepdim=keepdims)", saves=True,
+       shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION, exact=EXTREMES),
+    Op("prod", 1, "torch.prod(a.reshape(-1), 0).reshape((1,) * a.ndim * keepdims) if axis is None "
+       "else torch.prod(a, axis, keepdims)",
+       saves=True, shape=sh.some, choices=sh.one_axis_choices, attrs=_REDUCTION,
+       span=lambda a, n, **attrs: sp.repeated(a, n), exact=POWERS, sums=True),
+    Op("var", 1, "torch.var(a, dim=axis, keepdim=keepdims, correction=correction)", saves=True,
+       shape=sh.variance, choices=sh.var_choices, attrs=("axis", "correction", "keepdims"),
+       span=lambda a, **attrs: (0.0, (a[1] - a[0]) ** 2 * 2), ulps=32),
+    Op("norm", 1, "torch.linalg.vector_norm(a, dim=axis, keepdim=keepdims)", saves=True,
+       shape=sh.reduction, choices=sh.reduction_choices, attrs=_REDUCTION,
+       span=lambda a, n, **attrs: sp.absolute(sp.total(a, n=n)), sums=True, ulps=4),
+    Op("cumsum", 1, "torch.cumsum(a, axis)", shape=sh.along_axis, choices=sh.axis_choices,
+       attrs=("axis",), span=lambda a, n, **attrs: sp.total(a, n=n), exact=TOTALS, sums=True),
+    Op("logsumexp", 1, "torch.logsumexp(a, "
+       "tuple(range(a.ndim)) if axis is None else axis, keepdims)",
+       saves=True, shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION,
+       span=lambda a, **attrs: (a[0], a[1] + 4), domain=sp.small, ulps=16),
+    Op("softmax", 1, "torch.softmax(a, axis)", saves=True, shape=sh.along_axis,
+       choices=sh.axis_choices, attrs=("axis",), span=sp.within(0, 1), domain=sp.small,
+       ulps=32, slope_ulps=32),
+    Op("log_softmax", 1, "torch.log_softmax(a, axis)", saves=True, shape=sh.along_axis,
+       choices=sh.axis_choices, attrs=("axis",), span=lambda a, axis: (a[0] - a[1] - 4, 0.0),
+       domain=sp.small, ulps=32, slope_ulps=32),
+    Op("stack", 0, "torch.stack(xs, dim=axis)", shape=sh.stack, choices=sh.stack_choices,
+       attrs=("axis",), exact=MOVES, rounded=True),
+    Op("squeeze", 1, "a.squeeze(axis)", shape=sh.squeeze, choices=sh.squeeze_choices,
+       attrs=("axis",), exact=MOVES, rounded=True),
+    Op("expand_dims", 1, "a.unsqueeze(axis)", shape=sh.expand_dims,
+       choices=lambda a: sh.stack_choices(a), attrs=("axis",), exact=MOVES, rounded=True),
+    Op("moveaxis", 1, "torch.movedim(a, source, destination)", shape=sh.moveaxis,
+       choices=sh.moveaxis_choices, attrs=("destination", "source"), exact=MOVES, rounded=True),
+    Op("flip", 1, "torch.flip(a, axis)", shape=sh.flip, choices=sh.flip_choices,
+       attrs=("axis",), exact=MOVES, rounded=True),
+    Op("pad", 1, "torch.nn.functional.pad(a, [n for pair in reversed(pad_width) for n in pair])",
+       shape=sh.pad, choices=sh.pad_choices, attrs=("pad_width",),
+       span=lambda a, **attrs: sp.hull(a, (0.0, 0.0)), exact=MOVES, rounded=True),
+    Op("take_along_axis", 1, "torch.take_along_dim(a, torch.tensor(indices), axis)",
+       shape=sh.take_along_axis, choices=sh.take_along_axis_choices, attrs=("axis", "indices"),
+       exact=MOVES, rounded=True, spreads=True),
+    Op("outer", 2, "torch.outer(a, b)", saves=True, shape=sh.vectors, span=sp.mul,
+       exact=PRODUCTS),
+    Op("dot", 2, "torch.dot(a, b)", saves=True, shape=sh.dot, promotes=False,
+       span=lambda a, b, n: sp.total(sp.mul(a, b), n=n), exact=MATMUL, sums=True),
+    Op("einsum", 2, "torch.einsum(subscripts, a, b)", saves=True, shape=sh.einsum,
+       choices=sh.einsum_choices, attrs=("subscripts",), promotes=False,
+       span=lambda a, b, n, subscripts: sp.total(sp.mul(a, b), n=n), exact=MATMUL, sums=True),
+    Op("linear", 3, "a @ b + d", saves=True, shape=sh.linear, promotes=False,
+       span=lambda a, b, d, n: sp.add(sp.total(sp.mul(a, b), n=n), d), exact=LINEAR, sums=True),
+    Op("mean_squared_error", 2, "((a - b) ** 2).sum() / len(a)", saves=True, shape=sh.same_rows,
+       span=lambda a, b, n: sp.total(sp.square(sp.sub(a, b)), n=n), sums=True, ulps=8),
+    Op("softmax_cross_entropy", 1, "torch.nn.functional.cross_entropy(a, torch.tensor(t))",
+       saves=True, shape=sh.classes, choices=sh.classes_choices, attrs=("t",),
+       span=lambda a, t: (0.0, a[1] - a[0] + 4), domain=sp.small, ulps=64, slope_ulps=64),
 ]  # fmt: skip
 
 #: Every operation by name, simplest first.
@@ -327,6 +327,6 @@ def result_dtype(name: str, dtypes: list[str], shapes: tuple[Shape, ...]) -> str
     """
     if len(set(dtypes)) == 1:
         return dtypes[0]
-    if name == "matmul" or len({len(shape) > 0 for shape in shapes}) > 1:
+    if not OPS[name].promotes or len({len(shape) > 0 for shape in shapes}) > 1:
         return None
     return "float64"

@@ -161,7 +161,7 @@ def _simpler_statements(program: pr.Program, s: pr.Statement) -> Iterator[pr.Sta
         for name in OPS:
             arity = OPS[name].arity
             if name != s.op and arity:
-                yield replace(s, op=name, attrs=(), inputs=(s.inputs * 2)[:arity])
+                yield replace(s, op=name, attrs=(), inputs=(s.inputs * arity)[:arity])
         infos = program.infer()
         for attrs in attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs)):
             yield replace(s, attrs=attrs)

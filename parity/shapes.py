@@ -255,3 +255,202 @@ def split_choices(a: Shape) -> list[dict[str, Any]]:
         every = [(1, n - 1), (n - 1, 1), (1,) * n, (n,), (0, n)] if n else [(0,)]
         found += [{"axis": axis, "sizes": s} for s in dict.fromkeys(every) if s]
     return found
+
+
+def along_axis(a: Shape, *, axis: int) -> tuple[Shape, ...]:
+    _axes(a, axis)
+    return (a,)
+
+
+def axis_choices(a: Shape) -> list[dict[str, Any]]:
+    """Each axis of a shape that has no length 0."""
+    return [{"axis": axis} for axis in (*range(len(a)), -1)] if a and size(a) else []
+
+
+def stack(*shapes: Shape, axis: int) -> tuple[Shape, ...]:
+    if len(set(shapes)) > 1:
+        raise ShapeError(f"stack of {shapes}")
+    return expand_dims(shapes[0], axis=axis, n=len(shapes))
+
+
+def stack_choices(*shapes: Shape) -> list[dict[str, Any]]:
+    return [{"axis": axis} for axis in (*range(len(shapes[0]) + 1), -1)]
+
+
+def expand_dims(a: Shape, *, axis: int, n: int = 1) -> tuple[Shape, ...]:
+    if not -len(a) - 1 <= axis <= len(a):
+        raise ShapeError(f"new axis {axis} of {a}")
+    axis %= len(a) + 1
+    return ((*a[:axis], n, *a[axis:]),)
+
+
+def squeeze(a: Shape, *, axis: int) -> tuple[Shape, ...]:
+    (axis,) = _axes(a, axis)
+    if a[axis] != 1:
+        raise ShapeError(f"squeeze of {a} at {axis}")
+    return ((*a[:axis], *a[axis + 1 :]),)
+
+
+def squeeze_choices(a: Shape) -> list[dict[str, Any]]:
+    return [{"axis": axis} for axis, n in enumerate(a) if n == 1]
+
+
+def moveaxis(a: Shape, *, source: int, destination: int) -> tuple[Shape, ...]:
+    (source,), (destination,) = _axes(a, source), _axes(a, destination)
+    rest = [*a[:source], *a[source + 1 :]]
+    rest.insert(destination, a[source])
+    return (tuple(rest),)
+
+
+def moveaxis_choices(a: Shape) -> list[dict[str, Any]]:
+    pairs = itertools.product((*range(len(a)), -1), repeat=2) if a else []
+    return [{"source": s, "destination": d} for s, d in pairs if s != d]
+
+
+def flip(a: Shape, *, axis: tuple[int, ...]) -> tuple[Shape, ...]:
+    _axes(a, axis)
+    return (a,)
+
+
+def flip_choices(a: Shape) -> list[dict[str, Any]]:
+    return [{"axis": (i,)} for i in range(len(a))] + [{"axis": tuple(range(len(a)))}]
+
+
+def pad(a: Shape, *, pad_width: tuple[tuple[int, int], ...]) -> tuple[Shape, ...]:
+    if len(pad_width) != len(a) or any(min(pair) < 0 for pair in pad_width):
+        raise ShapeError(f"pad of {a} with {pad_width}")
+    return (tuple(n + before + after for n, (before, after) in zip(a, pad_width, strict=True)),)
+
+
+def pad_choices(a: Shape) -> list[dict[str, Any]]:
+    if not a:
+        return []
+    rest = ((0, 0),) * (len(a) - 1)
+    return [{"pad_width": w} for w in ((*rest, (1, 0)), (*rest, (0, 2)), ((1, 1), *rest))]
+
+
+def take_along_axis(a: Shape, *, indices: Any, axis: int) -> tuple[Shape, ...]:
+    (axis,) = _axes(a, axis)
+    shape: Shape = ()
+    numbers = [indices]
+    while numbers and isinstance(numbers[0], tuple):
+        shape = (*shape, len(numbers[0]))
+        numbers = [n for row in numbers for n in row]
+    if len(shape) != len(a) or any(not -a[axis] <= n < a[axis] for n in numbers):
+        raise ShapeError(f"take_along_axis of {a} with {indices}")
+    others = broadcast((*a[:axis], 1, *a[axis + 1 :]), (*shape[:axis], 1, *shape[axis + 1 :]))
+    return ((*others[:axis], shape[axis], *others[axis + 1 :]),)
+
+
+def take_along_axis_choices(a: Shape) -> list[dict[str, Any]]:
+    if len(a) == 1 and a[0]:
+        found: list[tuple[Any, int]] = [((0,), 0), ((0, 0), 0), ((a[0] - 1, 0, 0), 0)]
+    elif len(a) == 2 and size(a):
+        found = [((tuple([0] * a[1]),), 0), (((a[1] - 1, 0),) * a[0], 1), (((0, 0, 0),) * a[0], -1)]
+    else:
+        found = []
+    return [{"indices": indices, "axis": axis} for indices, axis in found]
+
+
+def vectors(a: Shape, b: Shape) -> tuple[Shape, ...]:
+    if len(a) != 1 or len(b) != 1:
+        raise ShapeError(f"vectors, not {a} and {b}")
+    return ((a[0], b[0]),)
+
+
+def dot(a: Shape, b: Shape) -> tuple[Shape, ...]:
+    vectors(a, b)
+    if a != b:
+        raise ShapeError(f"dot of {a} and {b}")
+    return ((),)
+
+
+def einsum(a: Shape, b: Shape, *, subscripts: str) -> tuple[Shape, ...]:
+    operands, _, result = subscripts.partition("->")
+    left, _, right = operands.partition(",")
+    if len(left) != len(a) or len(right) != len(b):
+        raise ShapeError(f"einsum {subscripts} of {a} and {b}")
+    lengths: dict[str, int] = {}
+    for name, n in (*zip(left, a, strict=True), *zip(right, b, strict=True)):
+        if lengths.setdefault(name, n) != n:
+            raise ShapeError(f"einsum {subscripts} of {a} and {b}")
+    return (tuple(lengths[name] for name in result),)
+
+
+_SUBSCRIPTS = (
+    *("i,i->", "i,j->ij", "i,i->i", "i,j->i", "ij,j->i", "j,ij->i", "ij,jk->ik", "ij,ij->ij"),
+    *("ij,kj->ik", "ij,ij->", "ij,jk->ki", "ij,ik->jk", "ij,i->j", ",i->i", "ij,->ji", ",->"),
+)
+
+
+def einsum_choices(a: Shape, b: Shape) -> list[dict[str, Any]]:
+    return [{"subscripts": s} for s in _SUBSCRIPTS if _fits(einsum, a, b, subscripts=s)]
+
+
+def linear(x: Shape, w: Shape, b: Shape) -> tuple[Shape, ...]:
+    (product,) = matmul(x, w)
+    if broadcast(product, b) != product:
+        raise ShapeError(f"bias {b} of {product}")
+    return (product,)
+
+
+def same_rows(a: Shape, b: Shape) -> tuple[Shape, ...]:
+    if a != b or not a or not size(a):
+        raise ShapeError(f"rows of {a} and {b}")
+    return ((),)
+
+
+def classes(a: Shape, *, t: tuple[int, ...]) -> tuple[Shape, ...]:
+    if len(a) != 2 or not size(a) or len(t) != a[0] or not all(0 <= n < a[1] for n in t):
+        raise ShapeError(f"classes {t} of scores {a}")
+    return ((),)
+
+
+def classes_choices(a: Shape) -> list[dict[str, Any]]:
+    if len(a) != 2 or not size(a):
+        return []
+    return [{"t": tuple((i + k) % a[1] for i in range(a[0]))} for k in range(a[1])]
+
+
+def where(a: Shape, b: Shape, *, condition: tuple[bool, ...]) -> tuple[Shape, ...]:
+    shape = broadcast(a, b)
+    return (broadcast(shape, (len(condition),)),)
+
+
+def where_choices(a: Shape, b: Shape) -> list[dict[str, Any]]:
+    shape = broadcast(a, b) if _fits(elementwise, a, b) else ()
+    n = shape[-1] if shape else 1
+    patterns = ((True,) * n, (False,) * n, tuple(i % 2 == 0 for i in range(n)))
+    return [{"condition": p} for p in dict.fromkeys(patterns)]
+
+
+def some(a: Shape, *, axis: Any, keepdims: bool) -> tuple[Shape, ...]:
+    """A reduction that needs an element: of no elements there is no largest."""
+    if not size(a):
+        raise ShapeError(f"reduction of {a}")
+    return reduction(a, axis=axis, keepdims=keepdims)
+
+
+def some_choices(a: Shape) -> list[dict[str, Any]]:
+    return reduction_choices(a) if size(a) else []
+
+
+def one_axis_choices(a: Shape) -> list[dict[str, Any]]:
+    """Reductions over one axis or all."""
+    return [c for c in some_choices(a) if not isinstance(c["axis"], tuple)]
+
+
+def var_choices(a: Shape) -> list[dict[str, Any]]:
+    """Reductions over more than one element."""
+    found = []
+    for choice in some_choices(a):
+        n = size(a) // max(size(reduction(a, **choice)[0]), 1)
+        found += [{**choice, "correction": c} for c in (1, 0) if n > c]
+    return found
+
+
+def variance(a: Shape, *, axis: Any, keepdims: bool, correction: int) -> tuple[Shape, ...]:
+    (shape,) = some(a, axis=axis, keepdims=keepdims)
+    if size(a) // max(size(shape), 1) <= correction:
+        raise ShapeError(f"variance of {a} over {axis}")
+    return (shape,)

@@ -97,7 +97,7 @@ def not_zero(a: Span, **attrs: Any) -> bool:
     return a[0] >= 2.0**-10 or a[1] <= -(2.0**-10)
 
 
-def small(a: Span) -> bool:
+def small(a: Span, **attrs: Any) -> bool:
     return a[0] >= -20 and a[1] <= 20
 
 
@@ -109,3 +109,18 @@ def magnitude(span: Span) -> float:
     """The power of two that bounds the absolute value (-inf for zero)."""
     high = max(abs(span[0]), abs(span[1]))
     return math.log2(high) if high > 0 else -math.inf
+
+
+def power_of(a: Span, b: Span) -> Span:
+    ends = [x**y for x in a for y in b]
+    return min(ends), max(ends)
+
+
+def within_ten(a: Span) -> bool:
+    return a[0] >= -10 and a[1] <= 10
+
+
+def repeated(a: Span, n: int) -> Span:
+    """The product of ``n`` elements."""
+    high = max(abs(a[0]), abs(a[1]), 1.0) ** n
+    return (0.0 if a[0] >= 0 else -high), high

@@ -28,7 +28,9 @@ from parity import program as pr
 from parity.engines.torch import Torch
 from parity.exactness import is_exact, is_rounded
 from parity.execute import Trace, execute
-from parity.ops import OPS, Op
+from parity.ops import OPS
+from parity.rules import Op
+from parity.shapes import elementwise
 
 SAMPLES = 8
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -159,14 +161,16 @@ class Disturbed(Torch):
             if any(x.shape != result.shape for x in xs):
                 terms = max(terms, result.numel(), *(x.numel() for x in xs))
             result = self.disturb(result, op.ulps + terms)
-            return self.tilted(result, xs[0], op.slope_ulps) if op.slope_ulps else result
+            return self.tilted(result, xs[0], op) if op.slope_ulps else result
 
         return apply
 
-    def tilted(self, y: Any, x: Any, ulps: float) -> Any:
-        """``y`` with the same value and another first and second derivative."""
+    def tilted(self, y: Any, x: Any, op: Op) -> Any:
+        """``y`` disturbed by what cancels inside: relative to the operand, in value and slopes."""
         if not self.unit:
             return y
-        step = x - x.detach()  # zero, with derivative one
-        first, second = (self.unit * ulps * self.signs(x) for _ in range(2))
-        return y + first * step + second * step * step / 2
+        fixed = x.detach()
+        step = x - fixed  # zero, with derivative one
+        value, first, second = (self.unit * op.slope_ulps * self.signs(x) for _ in range(3))
+        change = value * fixed + first * step + second * step * step / 2
+        return y + (change if op.shape is elementwise else self.signs(y) * change.sum())

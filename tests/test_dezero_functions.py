@@ -146,9 +146,9 @@ def test_an_exponent_of_numpy_is_a_number_like_any_other(kind, dtype):
     assert_close(x.grad, 4 * x.data**3)
 
 
-@pytest.mark.parametrize("exponent", [np.ones(3), "2", None, Variable(np.ones(3)), 1j])
+@pytest.mark.parametrize("exponent", ["2", None, 1j, [1.0]])
 def test_an_exponent_that_is_no_number_is_a_type_error(exponent):
-    with pytest.raises(TypeError, match="exponent must be a Python number"):
+    with pytest.raises(TypeError, match="is not supported"):
         F.pow(leaf([1.0, 2.0, 3.0]), exponent)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero.broadcast import Binary
-from dezero.functions.elementwise import Select
+from dezero.binary import Binary
+from dezero.functions.elementwise import Log, Select, raw
 from dezero.graph import Data
 from dezero.primitive import OUTPUT, Unary, floating, native
 from dezero.variable import Operand, Variable
@@ -138,6 +138,24 @@ class Pow(Unary):
         return gy * (p * _power(x, p - 1))
 
 
+class PowVariable(Binary):
+    """``a ** b`` of two operands; 0 ** 0 has the gradients (0, 0) (semantics.md 9)."""
+
+    __slots__ = ()
+    saves = (0, 1, OUTPUT)
+    forward = native(operator.pow)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        a, b, y = saved
+        ea, eb = self.edges
+        da = db = None
+        if ea is not None:
+            da = Select.on(gy * (b * PowVariable.on(a, b - 1)), mask=raw(b) == 0)
+        if eb is not None:
+            db = gy * Select.on(y * Log.on(a), mask=(raw(a) == 0) & (raw(b) >= 0))
+        return da, db
+
+
 def add(x0: Operand, x1: Operand) -> Variable:
     """``x0 + x1``."""
     return Add()(x0, x1)
@@ -166,13 +184,15 @@ def neg(x: Operand) -> Variable:
     return Neg()(x)
 
 
-def pow(x: Operand, exponent: float) -> Variable:
-    """``x ** exponent`` for a Python number ``exponent``.
+def sqrt(x: Operand) -> Variable:
+    """The square root; its gradient at 0 is inf."""
+    return Sqrt()(x)
 
-    Raises TypeError for an exponent that is no number.
-    """
+
+def pow(x: Operand, exponent: Operand) -> Variable:
+    """``x ** exponent`` for a number, an array or a Variable."""
     if not isinstance(exponent, (int, float, np.number)):
-        raise TypeError(f"pow: the exponent must be a Python number, got {type(exponent)}")
+        return PowVariable()(x, exponent)
     return Pow(exponent.item() if isinstance(exponent, np.generic) else exponent)(x)
 
 

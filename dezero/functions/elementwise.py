@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from dezero.broadcast import Binary
+from dezero.binary import Binary
 from dezero.graph import Array, Data
-from dezero.primitive import OUTPUT, Unary, floating, native
-from dezero.variable import Operand, Variable
+from dezero.primitive import OUTPUT, Primitive, Unary, floating, native
+from dezero.variable import Operand, Variable, as_array, as_variable
+
+
+def raw(x: Any) -> Data:
+    """The raw data of something that a formula treats as a constant."""
+    return x._data if isinstance(x, Variable) else x
 
 
 class Exp(Unary):
@@ -104,7 +110,120 @@ class Relu(Unary):
 
     def backward(self, gy: Any, saved: Any) -> Any:
         (y,) = saved
-        return Select.on(gy, mask=_data(y) <= 0)
+        return Select.on(gy, mask=raw(y) <= 0)
+
+
+class LeakyRelu(Unary):
+    """x above 0, ``slope * x`` elsewhere; the gradient at 0 and nan is the slope."""
+
+    __slots__ = ("slope",)
+    saves = (0,)
+
+    def __init__(self, slope: float) -> None:
+        self.slope = slope
+
+    def forward(self, x: Data) -> Data:
+        return np.where(x > 0, x, x * self.slope)[()]
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
+        return Where.on(gy, gy * self.slope, mask=raw(x) > 0)
+
+
+class Softplus(Unary):
+    """log(1 + e**x), without overflow."""
+
+    __slots__ = ()
+    saves = (0,)
+
+    @staticmethod
+    def _value(x: Data) -> Data:
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+
+    forward = floating(_value)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
+        return gy * Sigmoid.on(x)
+
+
+class Erf(Unary):
+    """The error function, element by element: NumPy has none."""
+
+    __slots__ = ()
+    saves = (0,)
+
+    @staticmethod
+    def _value(x: Data) -> Data:
+        values = [math.erf(v) for v in x.ravel().tolist()]
+        return np.array(values, x.dtype).reshape(x.shape)[()]
+
+    forward = floating(_value)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
+        return gy * (Exp.on(-(x * x)) * (2 / math.sqrt(math.pi)))
+
+
+class Constant(Unary):
+    """A function whose gradient is zero everywhere: ``sign``, ``floor``."""
+
+    __slots__ = ("compute",)
+
+    def __init__(self, compute: Any) -> None:
+        self.compute = compute
+
+    def forward(self, x: Data) -> Data:
+        return self.compute(x)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return Select.on(gy, mask=np.True_)
+
+
+class Clip(Unary):
+    """Bounded below and above; the gradient is 1 at the bounds and 0 at nan (semantics.md 9)."""
+
+    __slots__ = ("low", "high")
+    saves = (0,)
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        self.low = low
+        self.high = high
+
+    def forward(self, x: Data) -> Data:
+        # Not NumPy's clip, which lets -0.0 and 0.0 pass in another way than PyTorch's.
+        y: Any = x
+        if self.low is not None:
+            y = np.where(x < self.low, x.dtype.type(self.low), y)
+        if self.high is not None:
+            y = np.where(x > self.high, x.dtype.type(self.high), y)
+        return y[()]
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        x = raw(saved[0])
+        inside = x == x  # not at nan
+        if self.low is not None:
+            inside = inside & (x >= self.low)
+        if self.high is not None:
+            inside = inside & (x <= self.high)
+        return Select.on(gy, mask=np.logical_not(inside))
+
+
+class Where(Primitive):
+    """``a`` where the mask is true, else ``b``."""
+
+    __slots__ = ("mask",)
+    broadcasts = True
+
+    def __init__(self, mask: Array) -> None:
+        self.mask = mask
+
+    def forward(self, a: Data, b: Data) -> Data:
+        y: Any = np.where(self.mask, a, b)
+        return y[()]
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return Select.on(gy, mask=~self.mask), Select.on(gy, mask=self.mask)
 
 
 class Absolute(Unary):
@@ -116,7 +235,7 @@ class Absolute(Unary):
 
     def backward(self, gy: Any, saved: Any) -> Any:
         (x,) = saved
-        x = _data(x)
+        x = raw(x)
         return gy * np.subtract(x > 0, x < 0, dtype=gy.dtype)
 
 
@@ -131,7 +250,7 @@ class Maximum(Binary):
 
     def backward(self, gy: Any, saved: Any) -> Any:
         a, b = saved
-        a, b = _data(a), _data(b)
+        a, b = raw(a), raw(b)
         tie = np.equal(a, b)
         half = Select.on(gy, mask=~tie) / 2
         shared = Select.on(gy, mask=tie) + half if np.any(tie) else gy
@@ -147,11 +266,6 @@ class Minimum(Maximum):
     __slots__ = ()
     forward = native(np.minimum)
     loses = np.greater
-
-
-def _data(x: Any) -> Data:
-    """The raw data of something that a formula treats as a constant."""
-    return x._data if isinstance(x, Variable) else x
 
 
 def exp(x: Operand) -> Variable:
@@ -202,3 +316,56 @@ def maximum(x0: Operand, x1: Operand) -> Variable:
 def minimum(x0: Operand, x1: Operand) -> Variable:
     """The smaller of two, element by element; at ties each gets half the gradient."""
     return Minimum()(x0, x1)
+
+
+def leaky_relu(x: Operand, slope: float = 0.2) -> Variable:
+    """x above 0, ``slope * x`` elsewhere (the book's default slope, PyTorch's is 0.01)."""
+    return LeakyRelu(slope)(x)
+
+
+def softplus(x: Operand) -> Variable:
+    """log(1 + e**x), without overflow."""
+    return Softplus()(x)
+
+
+def gelu(x: Operand) -> Variable:
+    """x times the normal distribution function at x: the exact form, as in PyTorch.
+
+    The error function is computed element by element: slow on large arrays.
+    """
+    x = as_variable(as_array(x))
+    return x * 0.5 * (1.0 + Erf()(x * math.sqrt(0.5)))
+
+
+def sign(x: Operand) -> Variable:
+    """-1, 0 or 1; 0 for nan as in PyTorch. The gradient is zero."""
+    return Constant(_sign)(x)
+
+
+def _sign(x: Data) -> Data:
+    return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind == "f" else np.sign(x)
+
+
+def floor(x: Operand) -> Variable:
+    """The largest integer that is not above x. The gradient is zero."""
+    return Constant(np.floor)(x)
+
+
+def clip(x: Operand, x_min: float | None = None, x_max: float | None = None) -> Variable:
+    """x bounded below and above by numbers; the gradient at the bounds is 1.
+
+    Raises ValueError if neither bound is given.
+    """
+    if x_min is None and x_max is None:
+        raise ValueError("clip: needs x_min, x_max or both")
+    return Clip(x_min, x_max)(x)
+
+
+def where(condition: Any, x0: Operand, x1: Operand) -> Variable:
+    """``x0`` where the condition (an array of booleans) is true, else ``x1``.
+
+    What is not chosen gets a gradient of 0; where that meets an infinite
+    derivative further back, nan comes out (semantics.md 9).
+    """
+    mask = np.asarray(condition.data if isinstance(condition, Variable) else condition, np.bool_)
+    return Where(mask)(x0, x1)

@@ -1,13 +1,17 @@
-"""Linear algebra: matmul."""
+"""Linear algebra: matmul, dot, outer, einsum of two operands, linear."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
 
-from dezero.broadcast import SumTo
-from dezero.primitive import Primitive, native
-from dezero.variable import Operand, Variable
+import numpy as np
+
+from dezero.functions.arithmetic import add, mul
+from dezero.functions.shape import reshape
+from dezero.graph import Data
+from dezero.primitive import BroadcastTo, Primitive, SumTo, native
+from dezero.variable import Operand, Variable, as_array, as_variable
 
 
 class MatMul(Primitive):
@@ -60,3 +64,81 @@ def _gradient_right(gy: Any, a: Any, b: Any) -> Any:
 def matmul(x0: Operand, x1: Operand) -> Variable:
     """The matrix product ``x0 @ x1`` of vectors, matrices or stacks of matrices."""
     return MatMul()(x0, x1)
+
+
+def dot(x0: Operand, x1: Operand) -> Variable:
+    """The inner product of two vectors; ValueError for other shapes."""
+    x0, x1 = as_variable(as_array(x0)), as_variable(as_array(x1))
+    if x0.ndim != 1 or x1.ndim != 1:
+        raise ValueError(f"dot: needs two vectors, got shapes {x0.shape} and {x1.shape}")
+    return matmul(x0, x1)
+
+
+def outer(x0: Operand, x1: Operand) -> Variable:
+    """All products of the elements of two vectors, a matrix; ValueError for other shapes."""
+    x0, x1 = as_variable(as_array(x0)), as_variable(as_array(x1))
+    if x0.ndim != 1 or x1.ndim != 1:
+        raise ValueError(f"outer: needs two vectors, got shapes {x0.shape} and {x1.shape}")
+    return mul(reshape(x0, (-1, 1)), x1)
+
+
+class Einsum(Primitive):
+    """Einstein's sum of two operands, each index at most once an operand."""
+
+    __slots__ = ("a", "b", "y")
+    saves = (0, 1)
+    fresh = False  # NumPy returns views where it can
+
+    def __init__(self, a: str, b: str, y: str) -> None:
+        self.a, self.b, self.y = a, b, y
+
+    def forward(self, a: Data, b: Data) -> Data:
+        return np.einsum(f"{self.a},{self.b}->{self.y}", a, b)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        a, b = saved
+        ea, eb = self.edges
+        return (
+            None if ea is None else _einsum_gradient(gy, self.y, b, self.b, self.a, a.shape),
+            None if eb is None else _einsum_gradient(gy, self.y, a, self.a, self.b, b.shape),
+        )
+
+
+def _einsum_gradient(
+    gy: Any, y: str, other: Any, names: str, wanted: str, shape: tuple[int, ...]
+) -> Any:
+    """``gy`` times the other operand, summed to the indices of ``wanted``.
+
+    An index that only ``wanted`` has was summed over: its gradient is repeated.
+    """
+    known = "".join(c for c in wanted if c in y or c in names)
+    gx = Einsum.on(gy, other, a=y, b=names, y=known)
+    if known == wanted:
+        return gx
+    gx = gx.reshape(tuple(n if c in known else 1 for c, n in zip(wanted, shape, strict=True)))
+    return BroadcastTo.on(gx, shape=shape)
+
+
+def einsum(subscripts: str, x0: Operand, x1: Operand) -> Variable:
+    """``numpy.einsum`` of two operands, with the result's indices given: ``"ij,jk->ik"``.
+
+    Raises ValueError for other forms (one operand, no arrow, "...", an index
+    twice in one operand).
+    """
+    left, arrow, y = subscripts.replace(" ", "").partition("->")
+    a, comma, b = left.partition(",")
+    names = (a, b, y)
+    simple = all(name.isalpha() or not name for name in names) and all(
+        len(set(name)) == len(name) for name in names
+    )
+    if not (arrow and comma and simple and set(y) <= set(a + b)):
+        raise ValueError(
+            f'einsum: {subscripts!r} is not of the form "ij,jk->ik" with each index once an operand'
+        )
+    return Einsum(a, b, y)(x0, x1)
+
+
+def linear(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
+    """``x @ W + b`` (W has a row an input and a column an output, as in the book)."""
+    y = matmul(x, W)
+    return y if b is None else add(y, b)

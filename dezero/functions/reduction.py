@@ -1,16 +1,18 @@
-"""Reductions: sum and mean over all axes or some."""
+"""Functions along axes: sums, means, extremes, products, norms, softmax."""
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from dezero.broadcast import BroadcastTo, expand
+from dezero.functions.elementwise import Exp, Select, raw
+from dezero.functions.shape import Concat
 from dezero.graph import Data
-from dezero.primitive import Unary
-from dezero.variable import Operand, Variable
+from dezero.primitive import OUTPUT, BroadcastTo, Unary, expand
+from dezero.variable import Operand, Variable, as_array, as_variable
 
 Axis = int | Sequence[int] | None
 
@@ -47,17 +49,190 @@ class Mean(Sum):
             return y / y.dtype.type(self.count())
 
     def backward(self, gy: Any, saved: Any) -> Any:
-        return super().backward(gy / max(self.count(), 1), saved)
+        return super().backward(gy / builtins.max(self.count(), 1), saved)
+
+
+def reduced_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """``shape`` without the axes that were summed over."""
+    axes = _axes(len(shape), axis)
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """``shape`` with 1 in place of each axis that was summed over."""
-    if axis is None:
-        return (1,) * len(shape)
-    axes = (
-        {a % len(shape) for a in (axis if isinstance(axis, Iterable) else (axis,))} if shape else ()
-    )
+    axes = _axes(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _axes(ndim: int, axis: Axis) -> set[int]:
+    if axis is None or not ndim:
+        return set(range(ndim))
+    return {a % ndim for a in (axis if isinstance(axis, Iterable) else (axis,))}
+
+
+def _kept(y: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
+    """A result or its gradient with the axes that were reduced, of length 1."""
+    return y.reshape(kept_shape(x_shape, axis))
+
+
+class Max(Sum):
+    """The largest over axes; ties share the gradient equally, nan makes it nan (amax)."""
+
+    __slots__ = ()
+    saves = (0, OUTPUT)
+    reduce: Any = np.maximum.reduce
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        axis = tuple(range(x.ndim)) if self.axis is None else self.axis
+        return type(self).reduce(x, axis, keepdims=self.keepdims)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        x, y = map(raw, saved)
+        chosen = x == _kept(y, self.x_shape, self.axis)
+        axis = tuple(range(x.ndim)) if self.axis is None else self.axis
+        count = np.add.reduce(chosen, axis, keepdims=True, dtype=gy.dtype)
+        share = _kept(gy, self.x_shape, self.axis) / count
+        # No element equals nan: then all get share, which is x / 0.
+        return Select.on(BroadcastTo.on(share, shape=self.x_shape), mask=~chosen & (count > 0))
+
+
+class Min(Max):
+    """The smallest over axes; ties and nan as in Max."""
+
+    __slots__ = ()
+    reduce = np.minimum.reduce
+
+
+class CumSum(Unary):
+    """Sums up to each element along an axis; ``reverse``: from each element on."""
+
+    __slots__ = ("axis", "reverse")
+
+    def __init__(self, axis: int, reverse: bool = False) -> None:
+        self.axis = axis
+        self.reverse = reverse
+
+    def forward(self, x: Data) -> Data:
+        if self.reverse:
+            return np.flip(np.cumsum(np.flip(x, self.axis), self.axis), self.axis)
+        return np.cumsum(x, self.axis)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return CumSum.on(gy, axis=self.axis, reverse=not self.reverse)
+
+
+class LogSumExp(Sum):
+    """log(sum(e**x)) without overflow."""
+
+    __slots__ = ()
+    saves = (0, OUTPUT)
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        top = np.maximum.reduce(x, self.axis, keepdims=True) if x.size else x
+        top = np.where(np.isfinite(top), top, 0)  # a sum of nothing, or of infinities
+        total = np.add.reduce(np.exp(x - top), self.axis, keepdims=True)
+        y = (np.log(total) + top).astype(x.dtype, copy=False)
+        return y if self.keepdims else y.reshape(reduced_shape(self.x_shape, self.axis))[()]
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        x, y = saved
+        weights = Exp.on(x - _kept(y, self.x_shape, self.axis))
+        return _kept(gy, self.x_shape, self.axis) * weights
+
+
+class Softmax(Unary):
+    """e**x over its sum along an axis."""
+
+    __slots__ = ("axis",)
+    saves = (OUTPUT,)
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Data) -> Data:
+        e = np.exp(x - np.maximum.reduce(x, self.axis, keepdims=True))
+        return e / np.add.reduce(e, self.axis, keepdims=True)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
+        return (gy - Sum.on(gy * y, axis=self.axis, keepdims=True)) * y
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of softmax, also where that underflows."""
+
+    __slots__ = ()
+
+    def forward(self, x: Data) -> Data:
+        shifted = x - np.maximum.reduce(x, self.axis, keepdims=True)
+        return shifted - np.log(np.add.reduce(np.exp(shifted), self.axis, keepdims=True))
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (y,) = saved
+        return gy - Exp.on(y) * Sum.on(gy, axis=self.axis, keepdims=True)
+
+
+class Norm(Sum):
+    """The 2-norm over axes; its gradient at 0 is 0."""
+
+    __slots__ = ()
+    saves = (0, OUTPUT)
+
+    def forward(self, x: Data) -> Data:
+        return np.sqrt(super().forward(x * x))
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        x, y = saved
+        y = _kept(y, self.x_shape, self.axis)
+        zero = np.broadcast_to(raw(y) == 0, self.x_shape)
+        return Select.on(x * (_kept(gy, self.x_shape, self.axis) / y), mask=zero)
+
+
+class Prod(Sum):
+    """The product over axes; exact where elements are 0."""
+
+    __slots__ = ()
+    saves = (0,)
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        reduce: Any = np.multiply.reduce
+        return reduce(x, self.axis, keepdims=self.keepdims)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        (x,) = saved
+        return _kept(gy, self.x_shape, self.axis) * _others(x, kept_shape(self.x_shape, self.axis))
+
+
+def _others(x: Any, kept: tuple[int, ...]) -> Any:
+    """For each element the product of the others that are multiplied with it.
+
+    Nothing is divided by: zeros are exact. Over several axes it is the product of
+    the others along the last one, times the same of the products along it.
+    """
+    axes = [i for i, (n, k) in enumerate(zip(x.shape, kept, strict=True)) if k != n]
+    if not axes or 0 in x.shape:
+        return np.ones(x.shape, x.dtype)
+    axis = axes[-1]
+    before = (slice(None),) * axis
+    parts = [x[(*before, slice(i, i + 1))] for i in range(x.shape[axis])]
+    left, right = _running_products(parts), _running_products(parts[::-1])[::-1]
+    inner = [p * r for p, r in zip(left[1:-1], right[1:-1], strict=True)]
+    others = [right[0], *inner, left[-1]]
+    along = Concat.on(*others, axis=axis)
+    if len(axes) == 1:
+        return along
+    return _others(parts[0] * right[0], (*kept[:axis], 1, *kept[axis + 1 :])) * along
+
+
+def _running_products(parts: list[Any]) -> list[Any]:
+    """The products of all parts before each; None for the first."""
+    products = [None, parts[0]]
+    for part in parts[1:-1]:
+        products.append(products[-1] * part)
+    return products
 
 
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -68,3 +243,55 @@ def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The mean over ``axis`` (an int, several, or None for all); nan of no elements."""
     return Mean(axis, keepdims)(x)
+
+
+def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """The largest element over ``axis``; ties share the gradient (PyTorch's ``amax``)."""
+    return Max(axis, keepdims)(x)
+
+
+def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """The smallest element over ``axis``; ties share the gradient (PyTorch's ``amin``)."""
+    return Min(axis, keepdims)(x)
+
+
+def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """The product over ``axis``; gradients are exact where elements are 0."""
+    return Prod(axis, keepdims)(x)
+
+
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, correction: float = 1) -> Variable:
+    """The variance over ``axis``: squares summed over n - ``correction`` (PyTorch's default)."""
+    x = as_variable(as_array(x))
+    n = x.size // _product(reduced_shape(x.shape, axis))
+    centred = x - mean(x, axis, keepdims=True)
+    return sum(centred * centred, axis, keepdims) / float(n - correction)
+
+
+def _product(lengths: tuple[int, ...]) -> int:
+    return builtins.max(int(np.prod(lengths)), 1)
+
+
+def norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """The 2-norm over ``axis``; its gradient at 0 is 0."""
+    return Norm(axis, keepdims)(x)
+
+
+def cumsum(x: Operand, axis: int) -> Variable:
+    """Sums up to each element along an axis."""
+    return CumSum(axis)(x)
+
+
+def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """log(sum(e**x)) over ``axis``, without overflow."""
+    return LogSumExp(axis, keepdims)(x)
+
+
+def softmax(x: Operand, axis: int = 1) -> Variable:
+    """e**x over its sum along ``axis`` (1 by default, as in the book)."""
+    return Softmax(axis)(x)
+
+
+def log_softmax(x: Operand, axis: int = 1) -> Variable:
+    """The logarithm of ``softmax``, also where that underflows."""
+    return LogSoftmax(axis)(x)

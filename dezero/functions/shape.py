@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from dezero.broadcast import BroadcastTo, Cast, SumTo
 from dezero.graph import Data
-from dezero.primitive import Primitive, Splitting, Unary
-from dezero.variable import Operand, Variable
+from dezero.primitive import BroadcastTo, Cast, Primitive, Splitting, SumTo, Unary
+from dezero.variable import Operand, Variable, as_array, as_variable
 
 
 class Reshape(Unary):
@@ -118,6 +117,43 @@ class Split(Splitting):
         return Concat.on(*gys, axis=self.axis)
 
 
+class Flip(Unary):
+    """The order along axes reversed; a view."""
+
+    __slots__ = ("axis",)
+    fresh = False
+
+    def __init__(self, axis: int | tuple[int, ...] | None) -> None:
+        self.axis = axis
+
+    def forward(self, x: Data) -> Data:
+        return np.flip(x, self.axis)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return Flip.on(gy, axis=self.axis)
+
+
+class Pad(Unary):
+    """Zeros around."""
+
+    __slots__ = ("widths", "x_shape")
+    fresh = False
+
+    def __init__(self, widths: tuple[tuple[int, int], ...]) -> None:
+        self.widths = widths
+
+    def forward(self, x: Data) -> Data:
+        self.x_shape = x.shape
+        return np.pad(x, self.widths)
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        index = tuple(
+            slice(before, before + n)
+            for (before, _), n in zip(self.widths, self.x_shape, strict=True)
+        )
+        return gy[index]
+
+
 def is_basic(index: Any) -> bool:
     """Whether an index consists of integers, slices, None and Ellipsis only."""
     items = index if isinstance(index, tuple) else (index,)
@@ -182,3 +218,67 @@ def split(
 def cast(x: Operand, dtype: Any) -> Variable:
     """``x`` in another dtype; the gradient is cast back."""
     return Cast(dtype)(x)
+
+
+def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
+    """Several of one shape joined along a new axis."""
+    return concat([expand_dims(x, axis) for x in xs], axis)
+
+
+def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
+    """Without the axes of length 1, or without the given ones of them."""
+    x = as_variable(as_array(x))
+    return reshape(x, np.squeeze(x.data, axis).shape)
+
+
+def expand_dims(x: Operand, axis: int | Sequence[int]) -> Variable:
+    """With new axes of length 1."""
+    x = as_variable(as_array(x))
+    return reshape(x, np.expand_dims(x.data, axis).shape)
+
+
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
+    """Axes moved to other places, as ``numpy.moveaxis``; a view."""
+    x = as_variable(as_array(x))
+    return transpose(x, _moved(list(range(x.ndim)), source, destination))
+
+
+def _moved(axes: list[int], source: Any, destination: Any) -> list[int]:
+    """The order of axes that moves ``source`` to ``destination``."""
+    n = len(axes)
+    sources = [s % n for s in (source if isinstance(source, Sequence) else (source,))]
+    places = [d % n for d in (destination if isinstance(destination, Sequence) else (destination,))]
+    order = [a for a in axes if a not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return order
+
+
+def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
+    """The order along axes reversed, along all by default; a view."""
+    return Flip(tuple(axis) if isinstance(axis, Sequence) else axis)(x)
+
+
+def pad(x: Operand, pad_width: Sequence[tuple[int, int]]) -> Variable:
+    """Zeros before and after along each axis: one pair of numbers an axis."""
+    return Pad(tuple((int(a), int(b)) for a, b in pad_width))(x)
+
+
+def take_along_axis(x: Operand, indices: Any, axis: int) -> Variable:
+    """Elements by number along an axis, as ``numpy.take_along_axis``.
+
+    ``indices``: integers with as many dimensions as ``x``; what is taken several
+    times gets the sum of the gradients.
+    """
+    x = as_variable(as_array(x))
+    numbers = np.asarray(_raw(indices))
+    axis %= x.ndim
+    others = np.broadcast_shapes(_without(x.shape, axis), _without(numbers.shape, axis))
+    index = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(others)]
+    index[axis] = numbers
+    return get_item(x, tuple(index))
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """``shape`` with length 1 at ``axis``."""
+    return (*shape[:axis], 1, *shape[axis + 1 :])

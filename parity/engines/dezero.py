@@ -22,6 +22,10 @@ def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
 #: Operations that dezero spells in another way than under their names in ``functions``.
 _OTHERS: dict[str, Any] = {
     "concat": _concat,
+    "stack": lambda *xs, axis: F.stack(xs, axis),
+    "where": lambda a, b, *, condition: F.where(condition, a, b),
+    "power": F.pow,
+    "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
     "split": _split,
     "add_scalar": lambda a, *, c: a + c,
     "mul_scalar": lambda a, *, c: a * c,
