@@ -13,6 +13,7 @@ is not associative and gradients are to agree in every bit:
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -41,11 +42,7 @@ def backward(
     retain_graph: bool | None,
 ) -> None:
     """What ``Variable.backward`` does; see there."""
-    root = variable._node
-    if root is None:
-        raise RuntimeError(
-            "element 0 of variables does not require grad and does not have a grad_fn"
-        )
+    root = _root(variable, 0)
     seed = _seed(variable, gradient, create_graph)
     free = not (create_graph if retain_graph is None else retain_graph)
     if not create_graph:
@@ -56,10 +53,7 @@ def backward(
 
 
 def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: bool) -> None:
-    if isinstance(root, Leaf):
-        sums = [(root, seed, False)]
-    else:
-        sums = propagate(root, seed, create_graph, free, keep)
+    sums = propagate([(root, seed)], create_graph, free, keep)
     # Leaves change only now, all together: a pass that fails changes none.
     with _accumulating:
         for leaf, grad, owned in sums:
@@ -67,11 +61,17 @@ def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: boo
 
 
 def propagate(
-    root: Node, seed: Any, create_graph: bool, free: bool, keep: bool
+    roots: Sequence[tuple[Node | Leaf, Any]],
+    create_graph: bool,
+    free: bool,
+    keep: bool = False,
+    targets: Targets | None = None,
 ) -> list[tuple[Leaf, Any, bool]]:
-    """Run the nodes behind ``root``; return each leaf reached with the sum of this pass.
+    """Run the nodes behind ``roots``; return each leaf reached with the sum of this pass.
 
-    The third of each triple says that the sum is an array that nobody else holds.
+    ``roots``: nodes with their gradients. ``targets``: what a pass of ``grad`` is
+    after. The third of each triple says that the sum is an array that nobody
+    else holds.
     """
     # What arrived so far, of leaves and of nodes in the heap, and whether it is an array of
     # this pass alone, which may be added to in place.
@@ -79,16 +79,29 @@ def propagate(
     waiting: dict[Node, list[Any]] = {}
     heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
     in_place = not create_graph
-    node, gy = root, seed
+    for root, seed in roots:
+        known: dict[Any, list[Any]] = sums if isinstance(root, Leaf) else waiting
+        if root in known:
+            known[root] = [known[root][0] + seed, in_place]
+            continue
+        known[root] = [seed, False]
+        if isinstance(root, Node):
+            heappush(heap, (-root.seq, root))
+    if not heap:
+        return [(leaf, *entry) for leaf, entry in sums.items()]
+    node = heappop(heap)[1]
+    gy = waiting.pop(node)[0]
     while True:
-        saved = node.saved
+        saved, edges = node.saved, node.edges
+        if targets is not None:
+            edges = targets.wanted(node, gy)
         if keep or node.kept is not None:
             _keep(node, gy, create_graph)
         gxs: Any
-        if saved is None:
-            if node.edges:
-                raise RuntimeError(_FREED)
-            gxs = ()  # cut by unchain_backward
+        if not edges:  # cut by unchain_backward, or a target with nothing wanted behind it
+            gxs = ()
+        elif saved is None:
+            raise RuntimeError(_FREED)
         elif not node.direct:
             gxs = node.gradients(gy, create_graph)
         elif create_graph:
@@ -97,15 +110,15 @@ def propagate(
             gxs = node.backward(gy, saved)
         if gxs.__class__ is not tuple:
             gxs = (gxs,)
-        if node.fix is not None:
+        if node.fix is not None and gxs:
             gxs = node.fixed(gxs)
-        if free:
+        if free and edges:
             node.saved = None
         # The newest node reached here stays out of the heap: in a chain, every one.
         newest: Node | None = None
         total: Any = None
         edge: Any
-        for edge, gx in zip(node.edges, gxs):  # noqa: B905 - an argument costs time
+        for edge, gx in zip(edges, gxs):  # noqa: B905 - an argument costs time
             if edge is None or gx is None:
                 continue
             if edge is newest:
@@ -135,6 +148,99 @@ def propagate(
             return [(leaf, *entry) for leaf, entry in sums.items()]
         node = heappop(heap)[1]
         gy = waiting.pop(node)[0]
+
+
+class Targets:
+    """The inputs of ``grad``: a pass goes only where it may reach one of them."""
+
+    def __init__(self, roots: Sequence[Node | Leaf], inputs: Sequence[Node | Leaf]) -> None:
+        self.inputs = set(inputs)
+        self.found: dict[Node | Leaf, Any] = {}
+        self.on_path = self._on_path(roots)
+
+    def _on_path(self, roots: Sequence[Node | Leaf]) -> set[Node | Leaf]:
+        """The nodes behind ``roots`` that lead to an input, oldest first: no recursion."""
+        seen: set[Node | Leaf] = set(roots)
+        todo = [node for node in seen if isinstance(node, Node)]
+        nodes = list(todo)
+        while todo:
+            for edge in todo.pop().edges:
+                if edge is not None and edge not in seen:
+                    seen.add(edge)
+                    if isinstance(edge, Node):
+                        todo.append(edge)
+                        nodes.append(edge)
+        on_path = seen & self.inputs
+        for node in sorted(nodes, key=lambda node: node.seq):
+            if any(edge in on_path for edge in node.edges):
+                on_path.add(node)
+        return on_path
+
+    def wanted(self, node: Node, gy: Any) -> tuple[Node | Leaf | None, ...]:
+        """The edges of ``node`` to go along; its gradient is noted if it is an input."""
+        if node in self.inputs:
+            self.found[node] = gy
+        edges = tuple(edge if edge in self.on_path else None for edge in node.edges)
+        return edges if any(edge is not None for edge in edges) else ()
+
+
+def grad(
+    outputs: Variable | Sequence[Variable],
+    inputs: Variable | Sequence[Variable],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+    retain_graph: bool | None = None,
+) -> tuple[Variable | None, ...]:
+    """The gradients of ``outputs`` for ``inputs``, as ``torch.autograd.grad`` (semantics.md 7.4).
+
+    ``grad`` of no Variable changes. ``inputs`` may be intermediate Variables.
+    ``grad_outputs``: one gradient an output, ones where None. Only the part of
+    the graph that leads to an input runs, and is freed.
+
+    Raises RuntimeError if an input does not require a gradient, or, unless
+    ``allow_unused``, if an output does not depend on it (then its gradient is None).
+    """
+    ys = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    xs = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    given = [grad_outputs] * len(ys) if grad_outputs is None else grad_outputs
+    given = [given] if isinstance(given, (Variable, np.ndarray)) else list(given)
+    if len(given) != len(ys):
+        raise RuntimeError(f"got {len(ys)} outputs and {len(given)} gradients")
+    roots = [(_root(y, i), _seed(y, g, create_graph)) for i, (y, g) in enumerate(zip(ys, given))]  # noqa: B905
+    nodes = [x._node for x in xs]
+    if any(node is None for node in nodes):
+        raise RuntimeError("One of the differentiated Variables does not require grad")
+    targets = Targets([node for node, _ in roots], [n for n in nodes if n is not None])
+    free = not (create_graph if retain_graph is None else retain_graph)
+    with using_config("enable_backprop", create_graph):
+        for leaf, total, _ in propagate(
+            [r for r in roots if r[0] in targets.on_path], create_graph, free, targets=targets
+        ):
+            targets.found[leaf] = total
+        results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
+    for index, result in enumerate(results):
+        if result is None and not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Variable at index {index} appears to not have been used in "
+                "the graph. Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(results)
+
+
+def _result(total: Any, create_graph: bool) -> Variable | None:
+    """A gradient as ``grad`` returns it: an array of its own."""
+    if total is None:
+        return None
+    return Copy()(total) if create_graph else variable_on(np.array(total), None)
+
+
+def _root(variable: Variable, index: int) -> Node | Leaf:
+    if variable._node is None:
+        raise RuntimeError(
+            f"element {index} of variables does not require grad and does not have a grad_fn"
+        )
+    return variable._node
 
 
 def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:
