@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from parity import __version__
 from parity.engines.load import EngineError, load_engine
@@ -24,16 +25,23 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0 (parity), 1 (findings) or 2 (cannot run)."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return int(options.run(options))
     except (EngineError, UsageError) as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="parity", description="Finds programs on which an autograd engine and PyTorch differ."
     )
     parser.add_argument("--version", action="version", version=f"parity {__version__}")
@@ -83,6 +91,8 @@ def _check(options: argparse.Namespace) -> int:
     ops = _chosen_ops(options.ops, set(engine.ops))
     if options.json and not options.json.resolve().parent.is_dir():
         raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
+    if options.json and options.json.is_dir():
+        raise UsageError(f"--json {options.json} is a folder, not a file")
     try:
         result = hunt(engine, reference, options.examples, options.seed, ops, options.findings)
     except OSError as error:

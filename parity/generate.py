@@ -184,7 +184,7 @@ class Decoder:
         return Decoder(
             profile,
             _menu(ops, events),
-            frozenset(engine.ops),
+            frozenset(ops),
             tuple(engine.dtypes),
             shapes,
             able,
@@ -214,9 +214,9 @@ class Decoder:
 
     def _dtypes(self, narrow: int) -> tuple[str, ...]:
         """The dtypes of the leaves of one program: mostly one, sometimes both."""
-        if len(self.dtypes) < 2 or narrow % 8 >= self.profile.narrow:
+        if len(self.dtypes) < 2 or 7 - narrow % 8 >= self.profile.narrow:
             return (self.dtypes[-1] if len(self.dtypes) < 2 else "float64",)
-        return ("float32", "float64") if narrow // 8 % 8 < self.profile.mixed else ("float32",)
+        return ("float32", "float64") if 7 - narrow // 8 % 8 < self.profile.mixed else ("float32",)
 
     def _slots(self, builder: Builder, data: bytes, position: int) -> None:
         menu = self.menu

@@ -13,6 +13,7 @@ from typing import Any
 
 from parity import shapes as sh
 from parity import spans as sp
+from parity.attributes import wrong_attribute
 from parity.rules import (
     MATMUL,
     MOVES,
@@ -288,6 +289,8 @@ OPS: dict[str, Op] = {op.name: op for op in _ROWS}
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
     """The shapes of an operation's outputs, or None where it does not apply."""
+    if wrong_attribute(attrs) is not None:
+        return None
     try:
         return OPS[name].shape(*shapes, **dict(attrs))
     except ShapeError:

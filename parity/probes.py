@@ -16,8 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from parity import program as pr
-from parity.compare import Depth, Finding, Gradient, Leak, Raised, Time
+from parity.compare import (
+    Depth,
+    Finding,
+    Gradient,
+    Leak,
+    MissingGradient,
+    Raised,
+    Shape,
+    Time,
+)
 from parity.engines.base import Engine
 
 #: Nodes of the deep chain, and uses of the shared value.
@@ -35,6 +43,15 @@ class Probe:
     run: Callable[[Engine], Iterator[Finding]]
     needs: tuple[str, ...]
 
+    def finding(self, engine: Engine) -> Finding | None:
+        """What the probe finds first; exceptions of the engine are findings."""
+        try:
+            return next(self.run(engine), None)
+        except RecursionError as error:
+            return Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
+        except Exception as error:
+            return Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
+
     def applies(self, engine: Engine) -> bool:
         """Whether the engine has an operation that the probe can use."""
         return any(name in engine.ops for name in self.needs)
@@ -44,9 +61,12 @@ def _scalar(engine: Engine) -> Any:
     return engine.leaf(np.array(1.0, engine.dtypes[-1]))
 
 
-def _expect(engine: Engine, x: Any, expected: float, program: str) -> Iterator[Finding]:
+def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
     gradient = engine.grad(x)
-    if gradient is None or float(np.asarray(gradient)) != expected:
+    if gradient is None or np.shape(gradient) != ():
+        kind = MissingGradient if gradient is None else Shape
+        yield kind(0, "grad", 0, gradient, np.array(expected))
+    elif float(gradient) != expected:
         yield Gradient(0, "grad", 0, gradient, np.array(expected))
 
 
@@ -62,11 +82,8 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
         except RecursionError as error:
             yield Depth(0, "exception", 0, f"RecursionError at depth {depth}: {error}", "no error")
             return
-        except Exception as error:
-            yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
-            return
         if "add" in engine.ops:
-            yield from _expect(engine, x, depth + 1.0, "chain")
+            yield from _expect(engine, x, depth + 1.0)
 
 
 def wide_use(engine: Engine) -> Iterator[Finding]:
@@ -81,7 +98,7 @@ def wide_use(engine: Engine) -> Iterator[Finding]:
         engine.backward(total)
     except RecursionError:
         return  # the deep chain says so
-    yield from _expect(engine, x, 3.0 * (WIDE // 2), "fan-out")
+    yield from _expect(engine, x, 3.0 * (WIDE // 2))
 
 
 def doublings(engine: Engine) -> Iterator[Finding]:
@@ -99,7 +116,7 @@ def doublings(engine: Engine) -> Iterator[Finding]:
     for _ in range(DOUBLINGS):
         y = engine.ops["add"](y, y)
     engine.backward(y)
-    yield from _expect(engine, x, 2.0**DOUBLINGS, "doublings")
+    yield from _expect(engine, x, 2.0**DOUBLINGS)
 
 
 def _calls(engine: Engine, n: int) -> int:
@@ -149,5 +166,3 @@ PROBES: tuple[Probe, ...] = (
     Probe("doublings", f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths", doublings, ("add",)),
     Probe("dropped-graph", "memory of a dropped graph", dropped_graph, ("mul",)),
 )
-#: Stands for a probe's program in reports: it has no statements of its own.
-NO_PROGRAM = pr.Program((), ())

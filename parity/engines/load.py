@@ -68,7 +68,7 @@ def _load_file(path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise EngineError(f"engine file {path!r} cannot be loaded: {_one_line(error)}") from error
     return module
@@ -77,7 +77,7 @@ def _load_file(path: str) -> ModuleType:
 def _load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EngineError(f"module {name!r} cannot be imported: {_one_line(error)}") from error
 
 
@@ -93,13 +93,13 @@ def _checked(cls: Any, spec: str) -> Engine:
         )
     try:
         engine = cls()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EngineError(f"{start} cannot be created: {_one_line(error)}") from error
     if not (isinstance(engine.name, str) and engine.name):
         raise EngineError(f'{start} has no name: set name = "..." in the class')
     if not isinstance(engine.ops, dict) or not engine.ops:
         raise EngineError(f'{start} has no operations: set ops = {{"add": ...}} in the class')
-    unknown = sorted(set(engine.ops) - set(OPS))
+    unknown = sorted(repr(name) for name in engine.ops if name not in OPS)
     if unknown:
         raise EngineError(
             f"{start} has operations that are not known: {', '.join(unknown)}; known are "
@@ -108,9 +108,24 @@ def _checked(cls: Any, spec: str) -> Engine:
     not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
     if not_callable:
         raise EngineError(f"{start}: not callable in ops: {', '.join(not_callable)}")
-    if not engine.dtypes or not set(engine.dtypes) <= {"float32", "float64"}:
-        raise EngineError(f"{start}: dtypes {engine.dtypes!r} are not a part of float32, float64")
+    _check_settings(engine, start)
     return engine
+
+
+def _check_settings(engine: Engine, start: str) -> None:
+    """The attributes of an engine that are plain data."""
+    dtypes = engine.dtypes
+    known = ("float32", "float64")
+    if not isinstance(dtypes, (tuple, list)) or not dtypes or any(d not in known for d in dtypes):
+        raise EngineError(f"{start}: dtypes {dtypes!r} is not a tuple of float32, float64 or both")
+    limit = engine.max_ndim
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise EngineError(f"{start}: max_ndim {limit!r} is neither None nor a number of dimensions")
+    if not isinstance(engine.version, str):
+        raise EngineError(f"{start}: version {engine.version!r} is not a text")
+    quirks = engine.quirks
+    if isinstance(quirks, str) or not all(isinstance(q, str) for q in quirks):
+        raise EngineError(f"{start}: quirks {quirks!r} is not a set of texts")
 
 
 def _one_line(error: BaseException) -> str:
