@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from parity import program as pr
 from parity.ops import OPS, attribute_choices, output_shapes, output_span, result_dtype
-from parity.rules import Op
+from parity.rules import ONE, Op
 from parity.shapes import Attrs, Shape, size
 from parity.spans import LIMIT, Span
 
@@ -84,6 +84,10 @@ class Builder:
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from place ``start`` on in steps."""
         positive = flags % 4 == 3
+        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
+            first = self.leaves[0]
+            self._leaf(replace(first, requires_grad=requires_grad))
+            return
         if self.exact:
             pool = EXACT_POSITIVE if positive else EXACT_VALUES
         elif self.wild:
@@ -92,10 +96,13 @@ class Builder:
             pool = POSITIVE_VALUES if positive else ROUGH_VALUES
         step = 1 + (flags >> 2) % 4
         values = tuple(pool[(start + i * step) % len(pool)] for i in range(size(shape)))
-        self.reach.append(1 << len(self.leaves) if requires_grad else 0)
-        self.leaves.append(pr.Leaf(shape, values, dtype, requires_grad))
-        self.infos.append(pr.Info(shape, dtype, requires_grad))
-        self.spans.append((min(values, default=1.0), max(values, default=1.0)))
+        self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
+
+    def _leaf(self, leaf: pr.Leaf) -> None:
+        self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
+        self.leaves.append(leaf)
+        self.infos.append(pr.Info(leaf.shape, leaf.dtype, leaf.requires_grad))
+        self.spans.append((min(leaf.values, default=1.0), max(leaf.values, default=1.0)))
         self.graph.append(0)
 
     def program(self) -> pr.Program:
@@ -162,8 +169,8 @@ class Builder:
         if not op.domain(*spans, **keywords):
             return None
         if self.exact and op.exact is not None:
-            grids = tuple((0.0, 0) for _ in inputs)
-            if op.exact.value(grids, tuple(map(size, shapes)), keywords)[0] > 64:
+            ones = (ONE,) * len(inputs)
+            if op.exact.value(ones, tuple(map(size, shapes)), keywords) is None:
                 return None
         span = output_span(op, spans, shapes, attrs)
         limit = _EXACT_LIMIT if self.exact else LIMIT
@@ -213,7 +220,11 @@ class Builder:
             self.statements.append(pr.Drop(value))
 
     def backward(self, value: int, b: int, extra: int) -> None:
-        """Propagate from ``value``, or from the newest value that can be propagated from."""
+        """Propagate from ``value``, or once more from the root of the last backward."""
+        if b % 8 == 5 and self.backwards:
+            last = self.statements[self.backwards[-1][0]]
+            assert isinstance(last, pr.Backward)
+            value = last.value
         if value in self.dropped or not self.infos[value].requires_grad:
             return
         self._backward(value, extra, create_graph=False, retain=b % 4 == 3)

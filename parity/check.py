@@ -5,9 +5,28 @@ from __future__ import annotations
 from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.execute import execute
-from parity.program import Program
+from parity.program import Apply, Program
 
 
 def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
-    """Run ``program`` on both and compare; the first difference, or None."""
+    """Run ``program`` on both and compare; the first difference, or None.
+
+    A program that asks for what the engine does not have shows nothing.
+    """
+    if not supports(engine, program):
+        return None
     return compare(program, execute(program, engine), execute(program, reference), engine.bitwise)
+
+
+def supports(engine: Engine, program: Program) -> bool:
+    """Whether the engine has the operations, dtypes and dimensions of a program."""
+    used = {s.op for s in program.statements if isinstance(s, Apply)}
+    dtypes = {leaf.dtype for leaf in program.leaves}
+    return (
+        used <= engine.ops.keys()
+        and dtypes <= set(engine.dtypes)
+        and (
+            engine.max_ndim is None
+            or all(len(info.shape) <= engine.max_ndim for info in program.infer())
+        )
+    )

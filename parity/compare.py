@@ -29,6 +29,8 @@ class Finding(Exception):  # noqa: N818 - the contract's word
     engine: Any
     reference: Any
     error_over_bound: float | None = None
+    #: By element, the largest difference that is allowed; None where it is no question of size.
+    allowed: Any = None
     #: The program that shows it, where it is raised out of a property.
     program: pr.Program | None = None
 
@@ -76,31 +78,48 @@ def compare(
     backward (semantics.md 5.3, 11.2), but not after a clear or a zero.
     """
     tolerance = Tolerance(program, bitwise)
-    for place, (e, r) in enumerate(zip(engine.observations, reference.observations, strict=False)):
+    stand_ins: set[int] = set()  # leaves where None stood for zeros, or zeros for None
+    pairs = zip(engine.observations, reference.observations, strict=False)
+    for place, (e, r) in enumerate(pairs):
         a, b = e.array, r.array
-        if e[:3] == r[:3]:
-            if a is b or (
-                a is not None
-                and b is not None
-                and a.dtype == b.dtype
-                and a.shape == b.shape
-                and a.tobytes() == b.tobytes()
-            ):
-                continue
-            if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
-                finding = _of_form(program, e, r, place, tolerance)
-            else:
-                finding = _of_values(program, e, r, place, tolerance)
-            if finding is not None:
-                return finding
-        elif e.statement != r.statement:  # one of the two failed before
-            break
+        if e[:3] != r[:3]:
+            return _of_counts(engine, reference, e.statement)
+        if a is b or (
+            a is not None
+            and b is not None
+            and a.dtype == b.dtype
+            and a.shape == b.shape
+            and a.tobytes() == b.tobytes()
+        ):
+            continue
+        if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+            if e.which in stand_ins and _keeps_none(program, e):
+                return None  # None stays None where zeros are changed: no more can be said
+            finding = _of_form(program, e, r, place, tolerance)
+            stand_ins.add(e.which)
         else:
-            counts = [sum(o[:2] == e[:2] for o in t.observations) for t in (engine, reference)]
-            return Shape(
-                e.statement, e.what, e.which, f"{counts[0]} outputs", f"{counts[1]} outputs"
-            )
+            finding = _of_values(program, e, r, place, tolerance)
+        if finding is not None:
+            return finding
+    if engine.failure is None and reference.failure is None:
+        if len(engine.observations) != len(reference.observations):
+            return _of_counts(engine, reference, len(program.statements))
+        return None
     return _of_failures(engine, reference)
+
+
+def _keeps_none(program: pr.Program, e: Observation) -> bool:
+    """Whether ``e`` follows an event that leaves None as it is (semantics.md 2.3)."""
+    statement = _statement(program, e.statement)
+    return isinstance(statement, (pr.Zero, pr.ChangeGrad)) and e.which in pr.leaf_operands(
+        statement
+    )
+
+
+def _of_counts(engine: Trace, reference: Trace, number: int) -> Finding:
+    """One of two runs showed more than the other: an operation with another number of outputs."""
+    counts = [sum(o.statement == number for o in t.observations) for t in (engine, reference)]
+    return Shape(number, "value", 0, f"{counts[0]} arrays", f"{counts[1]} arrays")
 
 
 def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
@@ -138,7 +157,9 @@ def _of_form(
         error = np.abs(present.astype(np.float64))
         if tolerance.excess(place, error, np.zeros_like(error)) is None:
             return None
-    return MissingGradient(*details) if a is None else SpuriousGradient(*details)
+        allowed = tolerance.bound(place, present)
+    kind = MissingGradient if a is None else SpuriousGradient
+    return kind(*details, allowed=allowed)
 
 
 def _of_values(
@@ -158,8 +179,10 @@ def _of_values(
         if excess is None:
             return None
         worst = float(np.max(excess))
+        allowed = tolerance.bound(place, b)
+    ratio = worst if np.isfinite(worst) else None
     kind = _kind_of_value(program, e)
-    return kind(e.statement, e.what, e.which, a, b, worst if np.isfinite(worst) else None)
+    return kind(e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
 
 
 def _kind_of_value(program: pr.Program, e: Observation) -> type[Finding]:

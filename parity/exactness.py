@@ -1,24 +1,24 @@
 """Which programs leave no room for rounding: there, engines must agree in every bit.
 
-A *grid* says that a value is at most ``2 ** magnitude`` and a multiple of
-``2 ** -places``. A number on a grid is exact in binary floating point if
-``magnitude + places`` fits the significand, and then so is every sum in every
-order. Grids go forward through the operations and back through the gradients;
-if all fit, the program is exact on every correct engine.
+A *grid* says that values are multiples of ``2 ** -places``, at most ``steps`` of
+them away from zero. They are exact in binary floating point if ``steps`` fits the
+significand, and then so is every sum in every order. Grids go forward through the
+operations and back through the gradients; if all fit, the program is exact on every
+correct engine.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from parity import program as pr
 from parity.ops import OPS
-from parity.rules import Grid
+from parity.rules import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, grid_times
 from parity.shapes import elementwise, size
 
 SIGNIFICAND = {"float32": 24, "float64": 53}
+#: Powers of two beyond which numbers lose bits or become infinite.
+EXPONENT = {"float32": 126, "float64": 1022}
 
 
 def is_exact(program: pr.Program) -> bool:
@@ -66,13 +66,17 @@ class _Grids:
         self.program = program
         self.infos = program.infer()
         narrow = any(info.dtype == "float32" for info in self.infos)
-        self.limit = SIGNIFICAND["float32" if narrow else "float64"]
+        self.bits = SIGNIFICAND["float32" if narrow else "float64"]
+        self.exponent = EXPONENT["float32" if narrow else "float64"]
         self.values = [self.of(leaf) for leaf in program.leaves]
         self.applied: list[tuple[pr.Apply, list[int]]] = []
         self.totals: dict[int, Grid] = {}
 
-    def fits(self, grid: Grid) -> Grid:
-        if not grid[0] + grid[1] <= self.limit:
+    def fits(self, grid: Grid | None) -> Grid:
+        """``grid``, if every number on it is a floating-point number."""
+        if grid is None or grid[0] > 1 << self.bits:
+            raise _InexactError
+        if not -self.exponent < -grid[1] < self.exponent - grid[0].bit_length():
             raise _InexactError
         return grid
 
@@ -81,10 +85,7 @@ class _Grids:
         array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
-        numbers = [float(v) for v in array.ravel()]
-        high = max(map(abs, numbers), default=0.0)
-        places = max((v.as_integer_ratio()[1].bit_length() - 1 for v in numbers), default=0)
-        return self.fits((math.log2(high) if high else 0.0, places))
+        return self.fits(grid_of(array.ravel().tolist()))
 
     def run(self) -> None:
         for statement in self.program.statements:
@@ -96,9 +97,9 @@ class _Grids:
                 self.backward(statement)
             elif isinstance(statement, pr.TakeGrad):
                 raise _InexactError
-            elif isinstance(statement, pr.ChangeGrad):
-                total = self.totals.get(statement.leaf, (0.0, 0))
-                self.totals[statement.leaf] = self.fits((total[0] + 2, total[1]))
+            elif isinstance(statement, pr.ChangeGrad) and statement.leaf in self.totals:
+                total = grid_times(self.totals[statement.leaf], 2)
+                self.totals[statement.leaf] = self.fits(grid_sum(total, ONE))
 
     def apply(self, statement: pr.Apply) -> None:
         exact = OPS[statement.op].exact
@@ -119,23 +120,24 @@ class _Grids:
         return grids, sizes, dict(statement.attrs)
 
     def backward(self, root: pr.Backward) -> None:
-        seed = (0.0, 0) if root.gradient is None else self.of(root.gradient)
+        seed = ONE if root.gradient is None else self.of(root.gradient)
         grads: dict[int, Grid] = {root.value: seed}
         for statement, outputs in reversed(self.applied):
             reached = [grads[i] for i in outputs if i in grads]
             exact = OPS[statement.op].exact
             if not reached or exact is None:
                 continue
-            magnitude, places = max(g[0] for g in reached), max(g[1] for g in reached)
             slopes = exact.slopes(*self.arguments(statement))
+            if slopes is None:
+                raise _InexactError
             for i, slope in zip(statement.inputs, slopes, strict=True):
-                terms = self.terms(statement, i, outputs)
-                grid = (magnitude + slope[0] + math.log2(terms), places + slope[1])
-                grads[i] = self.fits(_sum(grads[i], grid) if i in grads else grid)
+                grid = grid_product(grid_hull(*reached), slope)
+                grid = grid_times(grid, self.terms(statement, i, outputs))
+                grads[i] = self.fits(grid_sum(grads[i], grid) if i in grads else grid)
         for i in range(len(self.program.leaves)):
             if i in grads:
                 old = self.totals.get(i)
-                self.totals[i] = self.fits(grads[i] if old is None else _sum(old, grads[i]))
+                self.totals[i] = self.fits(grads[i] if old is None else grid_sum(old, grads[i]))
 
     def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
         """How many terms a gradient of an operand may sum."""
@@ -143,10 +145,3 @@ class _Grids:
         if OPS[statement.op].shape is elementwise and same:
             return 1
         return max(1, *(size(self.infos[i].shape) for i in outputs))
-
-
-def _sum(a: Grid, b: Grid) -> Grid:
-    high, low = max(a[0], b[0]), min(a[0], b[0])
-    if math.isinf(low) or math.isinf(high):
-        return high, max(a[1], b[1])
-    return high + math.log2(1 + 2.0 ** (low - high)), max(a[1], b[1])

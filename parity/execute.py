@@ -99,6 +99,8 @@ class _Run:
             self.see("gradient", statement, array)
 
     def see(self, what: str, which: int, array: Any) -> None:
+        if array is None and what == "value":
+            raise AdapterError("the adapter returned None for a value")
         if array is not None:
             array = np.array(array)
             if array.dtype.kind not in "fiub":

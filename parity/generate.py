@@ -123,7 +123,7 @@ PROFILES: dict[str, Profile] = {
             ops=_BROADCASTING,
             events={"backward": 4},
         ),
-        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, exact=4),
+        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
         Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
         Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
         Profile("modes", events={"backward": 10, "detach": 30}, modes=True),
@@ -173,6 +173,8 @@ class Decoder:
         events = {
             e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "leaf") in able | {"leaf"}
         }
+        if "split" in ops:
+            events["sibling"] = 4
         limit = engine.max_ndim
         shapes = tuple(s for s in profile.shapes if limit is None or len(s) <= limit) or ((),)
         untested = [name for name in wanted if name not in engine.ops]
@@ -258,7 +260,11 @@ def _menu(ops: list[str], events: dict[str, int]) -> tuple[str, ...]:
 
 
 #: Two operands make reuse: those come more often.
-_WEIGHTS = {"add": 6, "mul": 6, "sub": 4, "div": 2, "matmul": 3, "square": 2, "sum": 2, "concat": 2}
+_WEIGHTS = {
+    **dict.fromkeys(("add", "mul"), 8),
+    **dict.fromkeys(("sub", "matmul", "get_item", "split"), 5),
+    **dict.fromkeys(("div", "square", "sum", "concat", "maximum", "broadcast_to", "reshape"), 3),
+}
 
 
 def _spread(weights: dict[str, int], room: int) -> list[str]:

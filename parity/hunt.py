@@ -145,7 +145,7 @@ def run_probes(engine: Engine) -> Iterator[Reported]:
     """The findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine):
-            finding = probe.finding(engine)
+            finding = next(probe.run(engine), None)
             if finding is not None:
                 yield Reported(finding, None, -1, probe=probe.says)
 

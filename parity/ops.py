@@ -15,6 +15,7 @@ from parity import shapes as sh
 from parity import spans as sp
 from parity.attributes import wrong_attribute
 from parity.rules import (
+    HALF,
     MATMUL,
     MOVES,
     ONE,
@@ -28,8 +29,10 @@ from parity.rules import (
     Exact,
     Grid,
     Op,
+    grid_hull,
     grid_product,
     grid_sum,
+    grid_times,
 )
 from parity.shapes import Attrs, Shape, ShapeError
 
@@ -42,44 +45,45 @@ def _exponents(*shapes: Shape) -> list[dict[str, Any]]:
     return [{"exponent": p} for p in (2, 3, 1, 0, -1, 0.5, 1.5, -2, 4)]
 
 
-def _exact_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid:
+def _exact_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid | None:
     p = attrs["exponent"]
-    if p not in (0, 1, 2, 3):
-        return math.inf, 0
-    return grid_product(ONE, *grids * p)
+    return grid_product(ONE, *grids * int(p)) if p in (0, 1, 2, 3) else None
 
 
 def _exact_power_slope(
     grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
-) -> tuple[Grid, ...]:
+) -> tuple[Grid, ...] | None:
     p = attrs["exponent"]
     if p not in (0, 1, 2, 3):
-        return ((math.inf, 0),)
-    magnitude, places = grid_product(ONE, *grids * max(p - 1, 0))
-    return ((magnitude + 2, places),)
+        return None
+    return (grid_times(grid_product(ONE, *grids * max(int(p) - 1, 0)), 3),)
 
 
 def _exact_mean_slope(
     grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...]:
+) -> tuple[Grid, ...] | None:
     # The count divides the size, so it is a power of two if the size is one.
     n = sizes[0]
-    return ((0.0, n.bit_length() - 1) if n and n & (n - 1) == 0 else (math.inf, 0),)
+    return ((1, n.bit_length() - 1),) if n and n & (n - 1) == 0 else None
 
 
-def _exact_mean(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
-    (slope,) = _exact_mean_slope(grids, sizes, attrs)
-    return grid_product(TOTALS.value(grids, sizes, attrs), slope)
+def _exact_mean(
+    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
+) -> Grid | None:
+    slopes = _exact_mean_slope(grids, sizes, attrs)
+    return grid_product(grid_times(grids[0], sizes[0]), slopes[0]) if slopes else None
+
+
+def _exact_ties(
+    grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
+) -> tuple[Grid, ...] | None:
+    # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
+    return (HALF,) if sizes[0] <= 2 else None
 
 
 def _clips(*shapes: Shape) -> list[dict[str, Any]]:
     bounds = ((-1.0, 2.0), (0.0, None), (None, 1.5), (0.25, 0.5))
     return [{"x_min": low, "x_max": high} for low, high in bounds]
-
-
-def _exact_ties(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> tuple[Grid, ...]:
-    # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
-    return ((0.0, 1),) if sizes[0] <= 2 else ((math.inf, 0),)
 
 
 #: The largest or smallest of several elements.
@@ -90,9 +94,11 @@ POWERS = Exact(
     lambda g, s, a: (grid_product(ONE, *g * max(s[0] - 1, 0)),),
 )
 #: Moved, or a bound with two binary places.
-BOUNDED = Exact(lambda g, s, a: grid_sum(g[0], (1.0, 2), terms=1), MOVES.slopes)
+BOUNDED = Exact(lambda g, s, a: grid_hull(g[0], (8, 2)), MOVES.slopes)
+#: At most one more than the operand.
+FLOORS = Exact(lambda g, s, a: grid_sum(g[0], ONE), MOVES.slopes)
 LINEAR = Exact(
-    lambda g, s, a: grid_sum(grid_product(g[0], g[1], terms=s[0]), g[2]),
+    lambda g, s, a: grid_sum(grid_times(grid_product(g[0], g[1]), s[0]), g[2]),
     lambda g, s, a: (g[1], g[0], ONE),
 )
 
@@ -216,7 +222,7 @@ _ROWS = [
     Op("where", 2, "torch.where(torch.tensor(condition, dtype=torch.bool), a, b)", shape=sh.where,
        choices=sh.where_choices, attrs=("condition",), exact=MOVES, rounded=True),
     Op("sign", 1, "torch.sign(a)", span=sp.within(-1, 1), exact=MOVES, rounded=True),
-    Op("floor", 1, "torch.floor(a)", span=lambda a: (a[0] - 1, a[1]), exact=SUMS, rounded=True),
+    Op("floor", 1, "torch.floor(a)", span=lambda a: (a[0] - 1, a[1]), exact=FLOORS, rounded=True),
     Op("leaky_relu", 1, "torch.nn.functional.leaky_relu(a, slope)", saves=True, attrs=("slope",),
        choices=lambda a: [{"slope": 0.5}, {"slope": 0.1}, {"slope": 0.0}],
        span=lambda a, slope: sp.hull(a, (0.0, 0.0)), rounded=True),

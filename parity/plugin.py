@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -32,8 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--reference", default="torch", metavar="SPEC", help="default: torch")
     group.addoption(
         "--programs",
-        type=int,
-        default=DEFAULT_PROGRAMS,
+        default=str(DEFAULT_PROGRAMS),
         metavar="N",
         help="random programs in the whole suite, default: %(default)s",
     )
@@ -46,20 +45,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not _concerned(config):
-        return
+    if _concerned(config):
+        config.stash[_SUITE] = _suite(config)
+
+
+def _suite(config: pytest.Config) -> Suite:
+    """The engines and the budget that the options name; ends the run if they cannot be used."""
     from parity.engines.load import EngineError
     from parity.suite_support import Suite
 
     try:
-        config.stash[_SUITE] = Suite.of(
+        return Suite.of(
             config.getoption("--engine") or "dezero",
             config.getoption("--reference"),
-            config.getoption("--programs"),
+            _number(config, "--programs", 1),
             _seed(config),
         )
     except EngineError as error:
-        pytest.exit(f"parity: error: {error}", returncode=CANNOT_RUN)
+        _cannot_run(str(error))
+
+
+def _cannot_run(message: str) -> NoReturn:
+    pytest.exit(f"parity: error: {message}", returncode=CANNOT_RUN)
+
+
+def _number(config: pytest.Config, option: str, least: int) -> int:
+    text = str(config.getoption(option))
+    if not text.isdecimal() or int(text) < least:
+        _cannot_run(f"{option} {text!r} is not a number from {least} on")
+    return int(text)
 
 
 _SUITE = pytest.StashKey["Suite"]()
@@ -78,17 +92,25 @@ def _concerned(config: pytest.Config) -> bool:
 
 
 def _seed(config: pytest.Config) -> int:
-    """The seed; a random one is drawn once and handed on to worker processes."""
-    text = str(config.getoption("--parity-seed"))
-    if text == "random":
-        text = config.option.parity_seed = str(random.SystemRandom().randrange(2**31))
-    try:
-        return int(text)
-    except ValueError:
-        pytest.exit(
-            f"parity: error: --parity-seed {text!r} is neither a number nor 'random'",
-            returncode=CANNOT_RUN,
-        )
+    """The seed; a random one is drawn once, and worker processes are given it."""
+    drawn = getattr(config, "workerinput", {}).get(DRAWN_SEED)
+    if drawn is not None:
+        return int(drawn)
+    if config.getoption("--parity-seed") != "random":
+        return _number(config, "--parity-seed", 0)
+    config.stash[_DRAWN] = random.SystemRandom().randrange(2**31)
+    return config.stash[_DRAWN]
+
+
+_DRAWN = pytest.StashKey[int]()
+DRAWN_SEED = "parity-drawn-seed"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand a drawn seed to a worker process of pytest-xdist."""
+    if node.config.stash.get(_DRAWN, None) is not None:
+        node.workerinput[DRAWN_SEED] = node.config.stash[_DRAWN]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -99,12 +121,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.fixture
 def parity(request: pytest.FixtureRequest) -> Suite:
     """The engine under test with the checks of the suite."""
-    suite = request.config.stash.get(_SUITE, None)
-    if suite is None:  # a parity test among others, named by a path of its own
-        from parity.suite_support import Suite
-
-        suite = request.config.stash[_SUITE] = Suite.of("dezero", "torch", DEFAULT_PROGRAMS, 0)
-    return suite.for_test(request.node)
+    config = request.config
+    if _SUITE not in config.stash:  # a parity test among others
+        config.stash[_SUITE] = _suite(config)
+    return config.stash[_SUITE].for_test(request.node)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -36,21 +36,21 @@ DOUBLINGS = 60
 
 @dataclass(frozen=True)
 class Probe:
-    """A named probe: ``run`` yields findings; ``needs``: operations, one of which it uses."""
+    """A named probe: ``search`` yields findings; ``needs``: operations, one of which it uses."""
 
     name: str
     says: str
-    run: Callable[[Engine], Iterator[Finding]]
+    search: Callable[[Engine], Iterator[Finding]]
     needs: tuple[str, ...]
 
-    def finding(self, engine: Engine) -> Finding | None:
-        """What the probe finds first; exceptions of the engine are findings."""
+    def run(self, engine: Engine) -> Iterator[Finding]:
+        """What the probe finds; exceptions of the engine are findings."""
         try:
-            return next(self.run(engine), None)
+            yield from self.search(engine)
         except RecursionError as error:
-            return Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
+            yield Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
         except Exception as error:
-            return Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
+            yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
 
     def applies(self, engine: Engine) -> bool:
         """Whether the engine has an operation that the probe can use."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,42 @@ from parity import shapes as sh
 from parity import spans as sp
 from parity.shapes import Attrs
 
-#: A bound of a value's magnitude (a power of two) and the number of binary places it needs.
-Grid = tuple[float, int]
+#: A grid ``(steps, places)``: values are multiples of ``2 ** -places``, at most ``steps`` of
+#: them away from zero. None: not exact.
+Grid = tuple[int, int]
 
 
-def grid_sum(*grids: Grid, terms: int = 2) -> Grid:
-    return max(g[0] for g in grids) + math.log2(max(terms, 1)), max(g[1] for g in grids)
+def grid_sum(*grids: Grid) -> Grid:
+    """The grid of a sum."""
+    places = max(g[1] for g in grids)
+    return sum(g[0] << (places - g[1]) for g in grids), places
 
 
-def grid_product(*grids: Grid, terms: int = 1) -> Grid:
-    return sum(g[0] for g in grids) + math.log2(max(terms, 1)), sum(g[1] for g in grids)
+def grid_hull(*grids: Grid) -> Grid:
+    """The grid of a choice."""
+    places = max(g[1] for g in grids)
+    return max(g[0] << (places - g[1]) for g in grids), places
 
 
-ONE: Grid = (0.0, 0)
+def grid_product(*grids: Grid) -> Grid:
+    """The grid of a product."""
+    return math.prod(g[0] for g in grids), sum(g[1] for g in grids)
+
+
+def grid_times(grid: Grid, terms: int) -> Grid:
+    """The grid of a sum of several values on one grid."""
+    return grid[0] * max(terms, 1), grid[1]
+
+
+def grid_of(numbers: Iterable[float]) -> Grid:
+    """The grid of given finite numbers."""
+    ratios = [float(v).as_integer_ratio() for v in numbers]
+    places = max((d.bit_length() - 1 for _, d in ratios), default=0)
+    return max((abs(n) << (places - d.bit_length() + 1) for n, d in ratios), default=0), places
+
+
+ONE: Grid = (1, 0)
+HALF: Grid = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -34,46 +57,40 @@ class Exact:
     """When an operation is exact on dyadic numbers (small multiples of a power of two).
 
     ``value`` bounds the result, ``slopes`` the derivative for each operand, both
-    from the operands' grids, the sizes of the operands and the attributes.
+    from the operands' grids, the sizes of the operands and the attributes; None
+    where they are not exact.
     """
 
-    value: Callable[..., Grid]
-    slopes: Callable[..., tuple[Grid, ...]]
+    value: Callable[..., Grid | None]
+    slopes: Callable[..., tuple[Grid, ...] | None]
 
 
-def moved(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
-    return grid_sum(*grids, terms=1)
+def _moved(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
+    return grid_hull(*grids)
 
 
-def unit(
+def _unit(
     grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
 ) -> tuple[Grid, ...]:
     return tuple(ONE for _ in grids)
 
 
-def scalar_grid(c: float) -> Grid:
-    return sp.magnitude((c, c)), binary_places(c)
-
-
-def binary_places(c: float) -> int:
-    return float(c).as_integer_ratio()[1].bit_length() - 1
-
-
 #: Elements move or are chosen: selection, shapes, indices.
-MOVES = Exact(moved, unit)
-SUMS = Exact(lambda g, s, a: grid_sum(*g), unit)
+MOVES = Exact(_moved, _unit)
+SUMS = Exact(lambda g, s, a: grid_sum(*g), _unit)
 #: A sum over elements of one operand.
-TOTALS = Exact(lambda g, s, a: grid_sum(*g, terms=s[0]), unit)
+TOTALS = Exact(lambda g, s, a: grid_times(g[0], s[0]), _unit)
 PRODUCTS = Exact(lambda g, s, a: grid_product(*g), lambda g, s, a: tuple(reversed(g)))
 #: Sums of products of elements.
-MATMUL = Exact(lambda g, s, a: grid_product(*g, terms=s[0]), lambda g, s, a: tuple(reversed(g)))
+MATMUL = Exact(
+    lambda g, s, a: grid_times(grid_product(*g), s[0]), lambda g, s, a: tuple(reversed(g))
+)
 #: Ties halve the gradient.
-TIES = Exact(moved, lambda g, s, a: ((0.0, 1), (0.0, 1)))
-SQUARE = Exact(lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: ((g[0][0] + 1, g[0][1]),))
-SCALAR_SUM = Exact(lambda g, s, a: grid_sum(g[0], scalar_grid(a["c"])), unit)
+TIES = Exact(_moved, lambda g, s, a: (HALF, HALF))
+SQUARE = Exact(lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),))
+SCALAR_SUM = Exact(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
 SCALAR_PRODUCT = Exact(
-    lambda g, s, a: grid_product(g[0], scalar_grid(a["c"])),
-    lambda g, s, a: (scalar_grid(a["c"]),),
+    lambda g, s, a: grid_product(g[0], grid_of([a["c"]])), lambda g, s, a: (grid_of([a["c"]]),)
 )
 
 

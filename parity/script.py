@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -89,7 +88,12 @@ def run(function, *arguments):
         return f"{{type(error).__name__}}: {{error}}"
 
 
-ALLOWED = {allowed!r}  # the largest difference that rounding explains
+# The largest differences that rounding explains, by element.
+ALLOWED = np.array({allowed!r})
+
+
+def small(a):
+    return a is None or bool(np.all(np.abs(a) <= ALLOWED))
 
 
 def agree(a, b):
@@ -119,10 +123,11 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
     cls = type(engine)
     sources, packages, folders = _sources(cls.__module__)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
+    name = next((n for n, v in vars(sys.modules[cls.__module__]).items() if v is cls), cls.__name__)
     title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
     return _HEAD.format(
-        title=title,
-        text=program.text(),
+        title=_documented(title),
+        text=_documented(program.text()),
         file=file,
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(_EngineLines(program, names), finding),
@@ -133,32 +138,34 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
         packages=packages,
         folders=folders,
         module=cls.__module__,
-        cls=cls.__qualname__,
+        cls=name,
         allowed=_allowed(finding),
         agree=_agreement(program, finding),
         observed=_observed(program, finding, names),
     )
 
 
-def _allowed(finding: Finding) -> float:
-    """The bound at the worst element, 0 where every bit is fixed."""
-    if not finding.error_over_bound or not isinstance(finding.engine, np.ndarray):
+def _documented(text: str) -> str:
+    """Text inside a docstring."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def _allowed(finding: Finding) -> Any:
+    """The largest differences that rounding explains, by element."""
+    if finding.allowed is None:
         return 0.0
-    with np.errstate(all="ignore"):
-        error = float(np.nanmax(np.abs(finding.engine - finding.reference)))
-    bound = error / finding.error_over_bound
-    return bound if np.isfinite(bound) else 0.0
+    return np.asarray(finding.allowed).tolist()
 
 
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """When two results that are not both arrays are the same."""
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
-    statement = program.statements[finding.statement]
+    statement = (*program.statements, None)[finding.statement]
     if isinstance(statement, (pr.Clear, pr.Zero)):
         return "a is None and b is None"
     # After a backward None and zeros are the same gradient.
-    return "not isinstance(a, str) and not isinstance(b, str) and not (np.any(a) or np.any(b))"
+    return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
 
 
 def _observed(program: pr.Program, finding: Finding, names: list[str]) -> str:
@@ -341,37 +348,48 @@ def _sources(module: str) -> tuple[dict[str, str], list[str], list[str]]:
 
 
 def _collect(name: str, found: dict[str, str], packages: list[str], folders: list[str]) -> None:
+    """Add a module after what it imports: its source, or the folder it is imported from."""
     module = sys.modules.get(name) or importlib.import_module(name)
     if name in found or name in packages:
         return
     file = Path(module.__file__ or ".").resolve()
-    source = inspect.getsource(module) if file.stat().st_size else ""
-    if hasattr(module, "__path__"):
+    source = file.read_text() if file.is_file() else ""
+    package = hasattr(module, "__path__")
+    own = name.partition(".")[0] == "parity"
+    if package:
         packages.append(name)
-    elif not name.startswith("parity."):
-        folders.append(str(file.parents[name.count(".")]))
-    for imported in _imports(source):
-        if imported.partition(".")[0] == "parity" and imported in sys.modules:
+    root = str(file.parents[name.count(".") + package])
+    if not own and root not in folders:
+        folders.append(root)
+    for imported in _imports(source, name if package else name.rpartition(".")[0]):
+        # What belongs to parity is copied; the engine's own modules may import more of it.
+        if imported.partition(".")[0] == "parity" or _lies_in(imported, folders):
             parts = imported.split(".")
             for i in range(1, len(parts) + 1):
                 if ".".join(parts[:i]) != name:
                     _collect(".".join(parts[:i]), found, packages, folders)
-    # A module that can be imported by its name is not copied: it belongs to the engine.
-    if name.startswith(("parity", FILE_MODULE)):
+    if own or name.startswith(FILE_MODULE):
         found[name] = source
+    elif package:
+        packages.remove(name)
+        found.setdefault("", "")
 
 
-def _imports(source: str) -> list[str]:
-    """The modules that a source imports at its top, with submodules that it names."""
+def _lies_in(name: str, folders: list[str]) -> bool:
+    """Whether a loaded module lies in one of the folders of the engine."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and any(Path(f) in Path(file).resolve().parents for f in folders)
+
+
+def _imports(source: str, package: str) -> list[str]:
+    """The loaded modules that a source imports anywhere, with submodules that it names."""
     names: list[str] = []
-    for node in ast.parse(source).body:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.append(node.module)
-            names += [
-                full
-                for alias in node.names
-                if isinstance(sys.modules.get(full := f"{node.module}.{alias.name}"), ModuleType)
-            ]
-    return names
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: len(package.split(".")) - node.level + 1]
+            parts = (start if node.level else []) + ([node.module] if node.module else [])
+            base = ".".join(parts)
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if isinstance(sys.modules.get(name), ModuleType)]

@@ -78,7 +78,7 @@ class Suite:
         probe = next(p for p in PROBES if p.name == name)
         if not probe.applies(self.engine):
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
-        finding = probe.finding(self.engine)
+        finding = next(probe.run(self.engine), None)
         self.report([Reported(finding, None, -1, probe=probe.says)] if finding else [], name)
 
     def report(self, reported: list[Reported], stem: str) -> None:

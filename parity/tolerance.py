@@ -63,15 +63,24 @@ class Tolerance:
         None if no error exceeds its bound. For programs that must agree in every
         bit the unit is the roundoff of the value.
         """
-        floor = self.unit * np.abs(reference.astype(np.float64)) + np.finfo(np.float64).tiny
-        floor = np.where(np.isfinite(floor), floor, 0.0)
+        floor = self._floor(reference)
         if self.strict:
-            return error / floor
-        bound = 8 * floor  # the least of all bounds, so that most samples need not be drawn
-        if np.all(error <= bound):
+            return np.where(error > 0, error / floor, 0.0)
+        if np.all(error <= 8 * floor):  # the least of all bounds: most samples need not be drawn
             return None
-        bound = bound + self._sampled(place, error.shape)
+        bound = self.bound(place, reference)
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
+
+    def bound(self, place: int, reference: NDArray[Any]) -> NDArray[Any]:
+        """The largest difference allowed in observation number ``place``, by element."""
+        if self.strict:
+            return np.zeros(reference.shape)
+        return 8 * self._floor(reference) + self._sampled(place, reference.shape)
+
+    def _floor(self, reference: NDArray[Any]) -> NDArray[Any]:
+        """The roundoff of each element."""
+        floor = self.unit * np.abs(reference.astype(np.float64))
+        return np.asarray(np.where(np.isfinite(floor), floor, 0.0) + np.finfo(np.float64).tiny)
 
     def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """The part of the bound that comes from samples."""
