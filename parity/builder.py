@@ -203,10 +203,18 @@ class Builder:
 
     # Events: each takes a value and two bytes, and returns the value it gives, if any.
 
-    def sibling(self, value: int, b: int, extra: int) -> int | None:
-        """Another output of the operation that gave ``value``."""
-        other = self.siblings.get(value)
-        return None if other in self.dropped else other
+    def join(self, value: int, b: int, extra: int) -> int | None:
+        """Two outputs of the newest operation with several, put together or one by one."""
+        last = next((v for v in reversed(self.siblings) if self.siblings[v] != v), None)
+        if last is None or last in self.dropped or self.siblings[last] in self.dropped:
+            return None
+        other = self.siblings[last]
+        names = [name for name in ("add", "mul", "concat") if name in self.ops]
+        for k in range(len(names)):
+            joined = self._apply(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
+            if joined is not None:
+                return joined
+        return other
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
@@ -221,7 +229,8 @@ class Builder:
 
     def backward(self, value: int, b: int, extra: int) -> None:
         """Propagate from ``value``, or once more from the root of the last backward."""
-        if b % 8 == 5 and self.backwards:
+        cleared = bool(self.statements) and isinstance(self.statements[-1], pr.Clear)
+        if b % (2 if cleared else 4) == 1 and self.backwards:
             last = self.statements[self.backwards[-1][0]]
             assert isinstance(last, pr.Backward)
             value = last.value

@@ -83,7 +83,7 @@ def compare(
     for place, (e, r) in enumerate(pairs):
         a, b = e.array, r.array
         if e[:3] != r[:3]:
-            return _of_counts(engine, reference, e.statement)
+            return _of_counts(engine, reference, min(e.statement, r.statement))
         if a is b or (
             a is not None
             and b is not None

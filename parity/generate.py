@@ -90,7 +90,7 @@ EVENT_NEEDS: dict[str, str] = {
     "change_grad": "buffer",
 }
 
-_EVENTS = {"backward": 10, "clear": 4, "zero": 3, "change_grad": 2, "change_gradient": 2}
+_EVENTS = {"backward": 12, "clear": 6, "zero": 3, "change_grad": 2, "change_gradient": 2}
 
 _BROADCASTING = (
     *("add", "mul", "sub", "div", "maximum", "minimum", "matmul"),
@@ -100,7 +100,7 @@ _BROADCASTING = (
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("general", events={**_EVENTS, "detach": 2, "drop": 2}, modes=True),
+        Profile("general", events={**_EVENTS, "detach": 2, "drop": 4}, modes=True),
         Profile("gradients", events={"backward": 2, "drop": 2}),
         Profile("accumulation", events={"backward": 40}, slots=10),
         Profile("cleargrad", events={"backward": 26, "clear": 26}),
@@ -174,7 +174,7 @@ class Decoder:
             e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "leaf") in able | {"leaf"}
         }
         if "split" in ops:
-            events["sibling"] = 4
+            events["join"] = 30 if profile.ops and "split" in profile.ops else 6
         limit = engine.max_ndim
         shapes = tuple(s for s in profile.shapes if limit is None or len(s) <= limit) or ((),)
         untested = [name for name in wanted if name not in engine.ops]

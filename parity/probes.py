@@ -7,6 +7,7 @@ graph. So a probe gives the same answer on a busy machine.
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import weakref
@@ -89,13 +90,11 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
 def wide_use(engine: Engine) -> Iterator[Finding]:
     """One value used ``WIDE`` times: the gradient is the number of uses."""
     x = _scalar(engine)
-    h = engine.ops["add"](x, x)
-    terms = [engine.ops["add"](h, x) for _ in range(WIDE // 2)]
-    total = terms[0]
-    for term in terms[1:]:
-        total = engine.ops["add"](total, term)
+    add = engine.ops["add"]
     try:
-        engine.backward(total)
+        h = add(x, x)
+        terms = [add(h, x) for _ in range(WIDE // 2)]
+        engine.backward(functools.reduce(add, terms))
     except RecursionError:
         return  # the deep chain says so
     yield from _expect(engine, x, 3.0 * (WIDE // 2))

@@ -81,7 +81,7 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
         + sum(isinstance(s, pr.Drop) for s in program.statements),
-        sum(1 + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
+        sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_rank(s) for s in applied),
         sum(len(pr.leaf_operands(s)) for s in program.statements),
         sum(_unlike(leaf.values, _LEAF_VALUES) for leaf in program.leaves),

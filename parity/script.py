@@ -68,10 +68,13 @@ FOLDERS = {folders!r}  # where the engine may lie
 
 def load_engine():
     sys.path.extend(FOLDERS)
-    for name in SOURCES:
+    for name in sorted(SOURCES):  # packages before what is in them
         module = sys.modules[name] = types.ModuleType(name)
         if name in PACKAGES:
             module.__path__ = []
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], child, module)
     for name, source in SOURCES.items():
         exec(compile(source, name, "exec"), vars(sys.modules[name]))
     return getattr(importlib.import_module({module!r}), {cls!r})()
@@ -372,7 +375,6 @@ def _collect(name: str, found: dict[str, str], packages: list[str], folders: lis
         found[name] = source
     elif package:
         packages.remove(name)
-        found.setdefault("", "")
 
 
 def _lies_in(name: str, folders: list[str]) -> bool:

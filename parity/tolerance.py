@@ -75,12 +75,14 @@ class Tolerance:
         """The largest difference allowed in observation number ``place``, by element."""
         if self.strict:
             return np.zeros(reference.shape)
-        return 8 * self._floor(reference) + self._sampled(place, reference.shape)
+        bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(place, reference.shape)
+        return bound
 
     def _floor(self, reference: NDArray[Any]) -> NDArray[Any]:
         """The roundoff of each element."""
         floor = self.unit * np.abs(reference.astype(np.float64))
-        return np.asarray(np.where(np.isfinite(floor), floor, 0.0) + np.finfo(np.float64).tiny)
+        finite: NDArray[Any] = np.where(np.isfinite(floor), floor, 0.0)
+        return finite + np.finfo(np.float64).tiny
 
     def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """The part of the bound that comes from samples."""

@@ -99,7 +99,7 @@ def _checked(cls: Any, spec: str) -> Engine:
         raise EngineError(f'{start} has no name: set name = "..." in the class')
     if not isinstance(engine.ops, dict) or not engine.ops:
         raise EngineError(f'{start} has no operations: set ops = {{"add": ...}} in the class')
-    unknown = sorted(repr(name) for name in engine.ops if name not in OPS)
+    unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
         raise EngineError(
             f"{start} has operations that are not known: {', '.join(unknown)}; known are "
