@@ -53,11 +53,19 @@ def backward(
 
 
 def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: bool) -> None:
-    sums = propagate([(root, seed)], create_graph, free, keep)
+    sums = [
+        (leaf, _hooked(leaf, grad, create_graph), False) if leaf.hooks else (leaf, grad, owned)
+        for leaf, grad, owned in propagate([(root, seed)], create_graph, free, keep)
+    ]
     # Leaves change only now, all together: a pass that fails changes none.
     with _accumulating:
         for leaf, grad, owned in sums:
             _accumulate(leaf, grad, owned, create_graph)
+    for leaf, _, _ in sums:
+        for hook in list((leaf.after_hooks or {}).values()):
+            x = leaf.variable()
+            if x is not None:
+                hook(x)
 
 
 def propagate(
@@ -217,7 +225,7 @@ def grad(
         for leaf, total, _ in propagate(
             [r for r in roots if r[0] in targets.on_path], create_graph, free, targets=targets
         ):
-            targets.found[leaf] = total
+            targets.found[leaf] = _hooked(leaf, total, create_graph)
         results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
     for index, result in enumerate(results):
         if result is None and not allow_unused:
@@ -267,6 +275,34 @@ def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:
         return variable_on(np.array(data, dtype), None)
     # A 0-d seed goes on as a NumPy scalar, see graph.Data.
     return data.astype(dtype)[()] if shape == () else data.astype(dtype, copy=False)
+
+
+def _hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
+    """The sum of a pass after the hooks of the leaf, chained in order of registration.
+
+    A hook gets a Variable of its own and returns another one, an ndarray, or
+    None to leave it as it is. Raises RuntimeError for another shape or dtype,
+    TypeError for anything else.
+    """
+    for hook in list((leaf.hooks or {}).values()):
+        given = grad if create_graph else variable_on(np.array(grad), None)
+        result = hook(given)
+        if result is None:
+            continue
+        name = getattr(hook, "__name__", repr(hook))
+        if type(result) is np.ndarray:
+            result = Variable(result, requires_grad=False)
+        if not isinstance(result, Variable):
+            raise TypeError(f"expected Variable, but hook returned {type(result).__name__!r}")
+        if result.shape != given.shape:
+            raise RuntimeError(f"hook {name!r} has changed the size of value")
+        if result.dtype != given.dtype:
+            raise RuntimeError(
+                f"hook {name!r} has changed the type of value "
+                f"(was {given.dtype} got {result.dtype})"
+            )
+        grad = result if create_graph else result._data
+    return grad
 
 
 def _accumulate(leaf: Leaf, grad: Any, owned: bool, create_graph: bool) -> None:

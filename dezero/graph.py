@@ -48,10 +48,14 @@ def grad_dtype(data: Data) -> np.dtype[Any]:
 class Leaf:
     """The node of a Variable that no function made: where gradients arrive."""
 
-    __slots__ = ("variable",)
+    __slots__ = ("variable", "hooks", "after_hooks")
 
     def __init__(self, variable: Variable) -> None:
         self.variable = weakref.ref(variable)
+        #: Functions of the sum of a pass, before it is accumulated; in order of registration.
+        self.hooks: dict[int, Any] | None = None
+        #: Functions of the Variable, after it was.
+        self.after_hooks: dict[int, Any] | None = None
 
 
 class Node:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from dezero.graph import GRAD_DTYPES, Array, Data, Leaf, Node, grad_dtype
+from dezero.hooks import RemovableHandle
 from dezero.modes import Config
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class Variable:
         return self._data
 
     @data.setter
-    def data(self, data: Array) -> None:
-        self._data = checked(data)
+    def data(self, data: Array | Variable) -> None:
+        # `x.data -= lr * x.grad` of the book comes here with a Variable.
+        self._data = checked(data.data if isinstance(data, Variable) else data)
 
     @property
     def grad(self) -> Variable | None:
@@ -212,6 +214,32 @@ class Variable:
         if isinstance(self._node, Node) and self._node.kept is None:
             self._node.kept = True
 
+    def register_hook(self, hook: Callable[[Variable], Any]) -> RemovableHandle:
+        """Call ``hook`` with the gradient of each pass before it is accumulated (13.1).
+
+        Once a pass, on a leaf, with the sum of that pass; what it returns takes
+        the gradient's place, unless it is None. Raises RuntimeError on a Variable
+        that does not require a gradient or that a function made.
+        """
+        leaf = self._hook_leaf()
+        leaf.hooks = leaf.hooks or {}
+        return RemovableHandle(leaf.hooks, hook)
+
+    def register_post_accumulate_grad_hook(
+        self, hook: Callable[[Variable], Any]
+    ) -> RemovableHandle:
+        """Call ``hook`` with this leaf each time a backward has added to its gradient (13.1)."""
+        leaf = self._hook_leaf()
+        leaf.after_hooks = leaf.after_hooks or {}
+        return RemovableHandle(leaf.after_hooks, hook)
+
+    def _hook_leaf(self) -> Leaf:
+        if self._node is None:
+            raise RuntimeError("cannot register a hook on a Variable that doesn't require gradient")
+        if isinstance(self._node, Node):
+            raise RuntimeError("hooks are for leaves: this Variable was computed")
+        return self._node
+
     def cleargrad(self) -> None:
         """Forget the gradient: ``grad`` becomes None."""
         self.grad = None
@@ -289,6 +317,12 @@ class Variable:
 
     def __repr__(self) -> str:
         return "variable(" + str(self._data).replace("\n", "\n" + " " * 9) + ")"
+
+    def _repr_html_(self) -> str | None:
+        """In a notebook: the graph behind this Variable, where Graphviz is installed."""
+        from dezero.utils import svg  # only notebooks need it
+
+        return svg(self) if isinstance(self._node, Node) else None
 
     def __str__(self) -> str:
         return str(self._data)

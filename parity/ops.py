@@ -279,7 +279,7 @@ _ROWS = [
     Op("einsum", 2, "torch.einsum(subscripts, a, b)", saves=True, shape=sh.einsum,
        choices=sh.einsum_choices, attrs=("subscripts",), promotes=False,
        span=lambda a, b, n, subscripts: sp.total(sp.mul(a, b), n=n), exact=MATMUL, sums=True),
-    Op("linear", 3, "a @ b + d", saves=True, shape=sh.linear, promotes=False,
+    Op("linear", 3, "a @ b + d", shape=sh.linear, promotes=False,
        span=lambda a, b, d, n: sp.add(sp.total(sp.mul(a, b), n=n), d), exact=LINEAR, sums=True),
     Op("mean_squared_error", 2, "((a - b) ** 2).sum() / len(a)", saves=True, shape=sh.same_rows,
        span=lambda a, b, n: sp.total(sp.square(sp.sub(a, b)), n=n), sums=True, ulps=8),

@@ -368,7 +368,8 @@ def dot(a: Shape, b: Shape) -> tuple[Shape, ...]:
 def einsum(a: Shape, b: Shape, *, subscripts: str) -> tuple[Shape, ...]:
     operands, _, result = subscripts.partition("->")
     left, _, right = operands.partition(",")
-    if len(left) != len(a) or len(right) != len(b):
+    # Over an index of length 0 a product with nan is nan or 0, as one sums first or last.
+    if len(left) != len(a) or len(right) != len(b) or not size(a) * size(b):
         raise ShapeError(f"einsum {subscripts} of {a} and {b}")
     lengths: dict[str, int] = {}
     for name, n in (*zip(left, a, strict=True), *zip(right, b, strict=True)):
