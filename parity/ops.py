@@ -237,7 +237,8 @@ _ROWS = [
     Op("prod", 1, "torch.prod(a.reshape(-1), 0).reshape((1,) * a.ndim * keepdims) if axis is None "
        "else torch.prod(a, axis, keepdims)",
        saves=True, shape=sh.some, choices=sh.one_axis_choices, attrs=_REDUCTION,
-       span=lambda a, n, **attrs: sp.repeated(a, n), exact=POWERS, sums=True),
+       span=lambda a, n, **attrs: sp.repeated(a, n), exact=POWERS, sums=True,
+       slope_ulps=8, divides=True),
     Op("var", 1, "torch.var(a, dim=axis, keepdim=keepdims, correction=correction)", saves=True,
        shape=sh.variance, choices=sh.var_choices, attrs=("axis", "correction", "keepdims"),
        span=lambda a, **attrs: (0.0, (a[1] - a[0]) ** 2 * 2), ulps=32),

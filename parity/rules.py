@@ -107,8 +107,9 @@ class Op:
     of the attributes that says so. ``ulps``: the error of a good implementation,
     in units in the last place. ``slope_ulps``: the error of the derivatives
     and, relative to the operand, of the value, where something cancels inside
-    (``1 - y * y`` for tanh). ``sums``: whether elements of one operand are
-    summed; the span rule then gets their number as ``n``. ``spreads``: whether an
+    (``1 - y * y`` for tanh). ``divides``: whether gradients divide by the operand what
+    the value multiplied, so that second derivatives cancel large terms. ``sums``:
+    whether elements of one operand are summed; the span rule then gets their number as ``n``. ``spreads``: whether an
     element of the operand may reach several results. ``saves``: whether PyTorch keeps
     operands or the result for backward, and so notices a freed graph (semantics.md
     1.2). ``promotes``: whether it takes operands of mixed dtypes.
@@ -126,6 +127,7 @@ class Op:
     rounded: bool | Callable[..., bool] = False
     ulps: float = 1.0
     slope_ulps: float = 0.0
+    divides: bool = False
     sums: bool = False
     spreads: bool = False
     saves: bool = False

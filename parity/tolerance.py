@@ -183,5 +183,8 @@ class Disturbed(Torch):
         fixed = x.detach()
         step = x - fixed  # zero, with derivative one
         value, first, second = (self.unit * op.slope_ulps * self.signs(x) for _ in range(3))
+        if op.divides:
+            smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
+            second = second * (1 + y.detach().abs().max() / smallest**2)
         change = value * fixed + first * step + second * step * step / 2
         return y + (change if op.shape is elementwise else self.signs(y) * change.sum())

@@ -1,0 +1,1 @@
+"""Workloads and measuring: dezero beside PyTorch in one run."""

@@ -1,0 +1,173 @@
+"""The programs that are timed: forward and backward, written once for both sides.
+
+Both libraries have the same operators, so a workload is one function of a
+``Side``. What it returns is checked against PyTorch's before anything is timed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import dezero
+import dezero.functions as F
+
+
+class Side(Protocol):
+    """A library under measurement."""
+
+    name: str
+
+    def leaf(self, array: NDArray[Any]) -> Any:
+        """A variable on a copy of an array."""
+
+    def backward(self, y: Any, create_graph: bool = False) -> None:
+        """Propagate from ``y`` with a gradient of ones."""
+
+    def grad(self, x: Any) -> Any:
+        """The gradient as the library's own."""
+
+    def array(self, t: Any) -> NDArray[Any]:
+        """The values of a tensor."""
+
+    def tanh(self, x: Any) -> Any: ...
+
+
+class DezeroSide:
+    name = "dezero"
+
+    def leaf(self, array: NDArray[Any]) -> Any:
+        return dezero.Variable(array.copy())
+
+    def backward(self, y: Any, create_graph: bool = False) -> None:
+        y.backward(create_graph=create_graph)
+
+    def grad(self, x: Any) -> Any:
+        return x.grad
+
+    def array(self, t: Any) -> NDArray[Any]:
+        return t.data  # type: ignore[no-any-return]
+
+    def tanh(self, x: Any) -> Any:
+        return F.tanh(x)
+
+
+class TorchSide:
+    name = "torch"
+
+    def __init__(self) -> None:
+        torch.set_num_threads(1)  # more are slower on graphs of small arrays
+
+    def leaf(self, array: NDArray[Any]) -> Any:
+        return torch.tensor(array, requires_grad=True)
+
+    def backward(self, y: Any, create_graph: bool = False) -> None:
+        y.backward(torch.ones_like(y), create_graph=create_graph)
+
+    def grad(self, x: Any) -> Any:
+        return x.grad
+
+    def array(self, t: Any) -> NDArray[Any]:
+        return t.detach().numpy()  # type: ignore[no-any-return]
+
+    def tanh(self, x: Any) -> Any:
+        return torch.tanh(x)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``run(side, array)`` returns a leaf whose gradient is the result."""
+
+    name: str
+    says: str
+    run: Callable[[Side, NDArray[Any]], Any]
+
+
+def chain(side: Side, array: NDArray[Any], n: int = 500) -> Any:
+    x = y = side.leaf(array)
+    for _ in range(n):
+        y = y * x
+        y = y + x
+    side.backward(y)
+    return x
+
+
+def fan_out(side: Side, array: NDArray[Any], n: int = 1000) -> Any:
+    x = y = side.leaf(array)
+    for _ in range(n):
+        y = y + x
+    side.backward(y)
+    return x
+
+
+def _dag_source(n: int, seed: int) -> str:
+    """A random graph as straight-line code, so that the loop is not what is timed."""
+    source = random.Random(seed)
+    lines = ["def dag(x):", "    v0 = x"]
+    for i in range(1, n // 2 + 1):
+        a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
+        lines.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
+    return "\n".join([*lines, f"    return v{n // 2}"])
+
+
+_namespace: dict[str, Any] = {}
+exec(_dag_source(500, 0), _namespace)  # the text above, nothing from outside
+_dag = _namespace["dag"]
+
+
+def random_dag(side: Side, array: NDArray[Any]) -> Any:
+    x = side.leaf(array)
+    side.backward(_dag(x))
+    return x
+
+
+def second_order(side: Side, array: NDArray[Any], n: int = 100) -> Any:
+    x = y = side.leaf(array)
+    for _ in range(n):
+        y = y * x
+        y = y + x
+    side.backward(y, create_graph=True)
+    g = side.grad(x)
+    x.grad = None
+    side.backward(g)
+    return x
+
+
+def mlp_step(side: Side, array: NDArray[Any]) -> Any:
+    """Batch 64, 784-256-10, squared error; ``array`` gives the dtype only."""
+    source = np.random.default_rng(0)
+
+    def leaf(*shape: int) -> Any:
+        return side.leaf((source.standard_normal(shape) / 16).astype(array.dtype))
+
+    x, w1, b1, w2, b2 = leaf(64, 784), leaf(784, 256), leaf(256), leaf(256, 10), leaf(10)
+    y = side.tanh(x @ w1 + b1) @ w2 + b2
+    side.backward((y * y).sum())
+    return w1
+
+
+WORKLOADS: dict[str, Workload] = {
+    w.name: w
+    for w in (
+        Workload("chain", "y = y * x; y = y + x, 500 times", chain),
+        Workload("fan-out", "y = y + x, 1,000 times", fan_out),
+        Workload("random-dag", "500 random + - * on recent values", random_dag),
+        Workload("second-order", "a chain of 200 differentiated twice", second_order),
+        Workload("mlp-step", "batch 64, 784-256-10, forward and backward", mlp_step),
+    )
+}
+
+SHAPES: tuple[tuple[int, ...], ...] = ((), (4, 4), (64, 64))
+DTYPES = ("float32", "float64")
+
+
+def start(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """The leaf of a workload: values below one, so that nothing overflows."""
+    values = np.random.default_rng(1).random(shape) * 0.01 + 0.5
+    return np.asarray(values, dtype)
