@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +19,7 @@ from parity.ops import OPS
 
 PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
 DEFAULT_EXAMPLES = 2000
+ONE_THREAD = "OPENBLAS_NUM_THREADS"
 DEFAULT_FOLDER = Path("parity-findings")
 
 
@@ -76,7 +80,38 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where scripts are written, default: %(default)s",
     )
+    bench = commands.add_parser(
+        "bench",
+        help="time dezero beside PyTorch",
+        description="Ratios of times, torch / dezero: above 1 dezero is faster.",
+    )
+    bench.set_defaults(run=_bench)
+    bench.add_argument("--quick", action="store_true", help="a tenth of the time, wider intervals")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if os.environ.get(ONE_THREAD) != "1":
+        # NumPy's BLAS reads this when it is loaded: start again with it.
+        environment = {**os.environ, ONE_THREAD: "1", "MKL_NUM_THREADS": "1"}
+        return subprocess.run(
+            [sys.executable, "-m", "parity.cli", *sys.argv[1:]], env=environment
+        ).returncode
+    from parity.bench import measure, workloads  # import dezero: only this command needs it
+
+    rows = []
+    print(f"{'workload':14}{'shape':10}{'dtype':9}  torch / dezero  (middle half)")
+    for row in measure.all_ratios(0.3 if options.quick else 3.0, workloads.WORKLOADS.values()):
+        rows.append(dataclasses.asdict(row))
+        print(
+            f"{row.workload:14}{row.shape!s:10}{row.dtype:9}{row.ratio:10.2f}       "
+            f"({row.low:.2f} to {row.high:.2f}), {row.pairs} pairs",
+            flush=True,
+        )
+    if options.json:
+        options.json.write_text(json.dumps({"ratios": rows}, indent=1) + "\n")
+    return PARITY
 
 
 def _count(text: str) -> int:

@@ -118,6 +118,21 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return suite.header() if suite else []
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave benchmarks out of ordinary runs: they take minutes and assert nothing of time."""
+    if config.getoption("benchmark_only", False):
+        return
+    package = Path(__file__).resolve().parent
+    timed = [
+        item
+        for item in items
+        if "benchmark" in getattr(item, "fixturenames", ()) and package in item.path.parents
+    ]
+    if timed:
+        config.hook.pytest_deselected(items=timed)
+        items[:] = [item for item in items if item not in timed]
+
+
 @pytest.fixture
 def parity(request: pytest.FixtureRequest) -> Suite:
     """The engine under test with the checks of the suite."""

@@ -109,10 +109,11 @@ class Op:
     and, relative to the operand, of the value, where something cancels inside
     (``1 - y * y`` for tanh). ``divides``: whether gradients divide by the operand what
     the value multiplied, so that second derivatives cancel large terms. ``sums``:
-    whether elements of one operand are summed; the span rule then gets their number as ``n``. ``spreads``: whether an
-    element of the operand may reach several results. ``saves``: whether PyTorch keeps
-    operands or the result for backward, and so notices a freed graph (semantics.md
-    1.2). ``promotes``: whether it takes operands of mixed dtypes.
+    whether elements of one operand are summed; the span rule then gets their number
+    as ``n``. ``spreads``: whether an element of the operand may reach several
+    results. ``saves``: whether PyTorch keeps operands or the result for backward,
+    and so notices a freed graph (semantics.md 1.2). ``promotes``: whether it takes
+    operands of mixed dtypes.
     """
 
     name: str

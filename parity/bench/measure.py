@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from parity.bench.workloads import DezeroSide, Side, TorchSide, Workload, start
+from parity.bench.workloads import DTYPES, SHAPES, DezeroSide, Side, TorchSide, Workload, start
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,23 @@ class Ratio:
     pairs: int
 
 
+def all_ratios(seconds: float, workloads: Iterable[Workload]) -> Iterator[Ratio]:
+    """Every workload in every shape and dtype; those of fixed size once a dtype."""
+    for workload in workloads:
+        for shape in SHAPES[:1] if workload.fixed else SHAPES:
+            for dtype in DTYPES:
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of PyTorch, about create_graph
+                    yield compare(workload, shape, dtype, seconds)
+
+
 def compare(workload: Workload, shape: tuple[int, ...], dtype: str, seconds: float) -> Ratio:
     """Run pairs for about ``seconds``, at least five. RuntimeError if the results differ."""
     array = start(shape, dtype)
     dezero, torch = DezeroSide(), TorchSide()
     check(workload, dezero, torch, array)
     times: list[tuple[float, float]] = []
+    gc.collect()
     end = time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < end:
         times.append((_timed(workload, dezero, array), _timed(workload, torch, array)))
@@ -66,7 +78,6 @@ def check(workload: Workload, dezero: Side, torch: Side, array: Any) -> None:
 
 def _timed(workload: Workload, side: Side, array: Any) -> float:
     run: Callable[[Side, Any], Any] = workload.run
-    gc.collect()
     begin = time.perf_counter()
     run(side, array)
     return time.perf_counter() - begin

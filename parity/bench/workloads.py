@@ -82,11 +82,12 @@ class TorchSide:
 
 @dataclass(frozen=True)
 class Workload:
-    """``run(side, array)`` returns a leaf whose gradient is the result."""
+    """``run(side, array)`` returns a leaf whose gradient is the result; ``fixed``: of one size."""
 
     name: str
     says: str
     run: Callable[[Side, NDArray[Any]], Any]
+    fixed: bool = False
 
 
 def chain(side: Side, array: NDArray[Any], n: int = 500) -> Any:
@@ -159,7 +160,7 @@ WORKLOADS: dict[str, Workload] = {
         Workload("fan-out", "y = y + x, 1,000 times", fan_out),
         Workload("random-dag", "500 random + - * on recent values", random_dag),
         Workload("second-order", "a chain of 200 differentiated twice", second_order),
-        Workload("mlp-step", "batch 64, 784-256-10, forward and backward", mlp_step),
+        Workload("mlp-step", "batch 64, 784-256-10, forward and backward", mlp_step, fixed=True),
     )
 }
 
