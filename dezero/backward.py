@@ -21,6 +21,7 @@ import numpy as np
 
 from dezero.graph import Array, Leaf, Node, Parts, grad_dtype
 from dezero.modes import using_config
+from dezero.modified import modified
 from dezero.primitive import Copy
 from dezero.variable import Variable, variable_on
 
@@ -87,6 +88,7 @@ def propagate(
     waiting: dict[Node, list[Any]] = {}
     heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
     in_place = not create_graph
+    changes = modified.times
     for root, seed in roots:
         known: dict[Any, list[Any]] = sums if isinstance(root, Leaf) else waiting
         if root in known:
@@ -106,10 +108,12 @@ def propagate(
         if keep or node.kept is not None:
             _keep(node, gy, create_graph)
         gxs: Any
+        if saved is None and edges:
+            raise RuntimeError(_FREED)
+        if changes and saved:
+            modified.check(node)
         if not edges:  # cut by unchain_backward, or a target with nothing wanted behind it
             gxs = ()
-        elif saved is None:
-            raise RuntimeError(_FREED)
         elif not node.direct:
             gxs = node.gradients(gy, create_graph)
         elif create_graph:
@@ -322,6 +326,7 @@ def _accumulate(leaf: Leaf, grad: Any, owned: bool, create_graph: bool) -> None:
         x._grad = variable_on(grad if own else np.array(grad), None)
     else:
         np.add(old.data, grad, out=old.data)
+        modified.note(old.data)
         if isinstance(old._node, Node):
             old._node = None  # the value is no longer what that graph computed
 

@@ -10,6 +10,7 @@ import numpy as np
 from dezero.graph import GRAD_DTYPES, Array, Data, Leaf, Node, grad_dtype
 from dezero.hooks import RemovableHandle
 from dezero.modes import Config
+from dezero.modified import modified
 
 if TYPE_CHECKING:
     from dezero.function import Function
@@ -260,6 +261,7 @@ class Variable:
         else:
             self._node = None
         self.data.fill(0)
+        modified.note(self.data)
         return self
 
     def detach(self) -> Variable:
