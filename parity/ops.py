@@ -244,7 +244,8 @@ _ROWS = [
        span=lambda a, **attrs: (0.0, (a[1] - a[0]) ** 2 * 2), ulps=32),
     Op("norm", 1, "torch.linalg.vector_norm(a, dim=axis, keepdim=keepdims)", saves=True,
        shape=sh.reduction, choices=sh.reduction_choices, attrs=_REDUCTION,
-       span=lambda a, n, **attrs: sp.absolute(sp.total(a, n=n)), sums=True, ulps=4),
+       span=lambda a, n, **attrs: sp.absolute(sp.total(a, n=n)), sums=True, ulps=4,
+       slope_ulps=8, divides=True),
     Op("cumsum", 1, "torch.cumsum(a, axis)", shape=sh.along_axis, choices=sh.axis_choices,
        attrs=("axis",), span=lambda a, n, **attrs: sp.total(a, n=n), exact=TOTALS, sums=True),
     Op("logsumexp", 1, "torch.logsumexp(a, "

@@ -181,6 +181,8 @@ def test_json_has_the_keys_and_types_of_the_contract(engine: str) -> None:
     assert (result["seed"], result["programs"]) == (3, 40)
     assert result["verdict"] == ("findings" if status else "parity")
     assert bool(result["findings"]) == bool(status)
+    shown = [(finding["kind"], finding["text"]) for finding in result["findings"]]
+    assert len(shown) == len(set(shown))
     for finding in result["findings"]:
         assert list(finding) == list(FINDING_KEYS)
         assert [k for k, kind in FINDING_KEYS.items() if not isinstance(finding[k], kind)] == []
@@ -378,7 +380,7 @@ class Mine(Small):
     {FAILING[way]}
 """
     write_module(Path(), "mine.py", text)
-    status, result = _json("--engine", "mine.py:Mine", "--examples", "42")
+    status, result = _json("--engine", "mine.py:Mine", "--examples", "28")
     assert capsys.readouterr().err == ""
     assert (status, result["verdict"]) == (1, "findings")
     for finding in result["findings"]:

@@ -133,7 +133,10 @@ BAD_ATTRIBUTES: dict[str, tuple[str, list[str]]] = {
     "ops empty": ("ops = {}", ["has no operations"]),
     "ops missing": ("ops = Engine.ops", ["has no operations"]),
     "ops a list": ("ops = ['add']", ["has no operations"]),
-    "ops unknown": ("ops = {'add': max, 'frob': max, 'bar': max}", ["not known: bar, frob", "mul"]),
+    "ops unknown": (
+        "ops = {'add': max, 'frob': max, 'bar': max}",
+        ["not known", "bar", "frob", "mul"],
+    ),
     "ops with numbers": ("ops = {1: max, 'add': max}", ["not known", "1"]),
     "ops not callable": ("ops = {'add': 3, 'mul': max}", ["not callable", "add"]),
     "dtypes unknown": ("dtypes = ('float64', 'float16')", ["float16"]),

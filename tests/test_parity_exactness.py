@@ -15,7 +15,7 @@ from parity import program as pr
 from parity.exactness import is_exact, is_rounded
 from parity.execute import execute
 from parity.generate import PROFILES
-from parity.ops import keywords
+from parity.ops import OPS, keywords
 
 SUM = {"axis": None, "keepdims": False}
 WIDTHS = [("float32", 24), ("float64", 53)]
@@ -210,6 +210,30 @@ def _reduced(function: Any) -> Callable[..., Any]:
     return reduce
 
 
+def _clip(a: Any, *, x_min: float | None, x_max: float | None) -> Any:
+    low, high = (None if v is None else Fraction(v) for v in (x_min, x_max))
+    return np.frompyfunc(lambda x: x if low is None or x > low else low, 1, 1)(
+        np.frompyfunc(lambda x: x if high is None or x < high else high, 1, 1)(a)
+    )
+
+
+def _einsum(a: Any, b: Any, *, subscripts: str) -> Any:
+    """Term by term, since NumPy's does not take fractions in every case."""
+    inputs, output = subscripts.split("->")
+    names = inputs.split(",")
+    lengths = {
+        k: n
+        for name, x in zip(names, (a, b), strict=True)
+        for k, n in zip(name, x.shape, strict=True)
+    }
+    result = np.full([lengths[k] for k in output], Fraction(0), object)
+    for place in np.ndindex(*lengths.values()):
+        at = dict(zip(lengths, place, strict=True))
+        terms = (x[tuple(at[k] for k in name)] for name, x in zip(names, (a, b), strict=True))
+        result[tuple(at[k] for k in output)] += math.prod(terms)
+    return result
+
+
 RATIONAL: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "mul": lambda a, b: a * b,
@@ -278,6 +302,10 @@ def _rational(case: pr.Program) -> list[Any]:
         elif isinstance(s, pr.Detach):
             values.append(values[s.value])
     return values
+
+
+def test_rational_arithmetic_knows_every_exact_operation() -> None:
+    assert set(RATIONAL) == {name for name, op in OPS.items() if op.exact}
 
 
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"functions", "bits", "second-order"}))

@@ -440,7 +440,7 @@ OFTEN = {
     "TakeGrad": 0.02,
     "ChangeGrad": 0.02,
     "ChangeGradient": 0.01,
-    "Drop": 0.01,
+    "Drop": 0.005,
 }
 
 
