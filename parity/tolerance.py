@@ -183,7 +183,7 @@ class Disturbed(Torch):
         fixed = x.detach()
         step = x - fixed  # zero, with derivative one
         value, first, second = (self.unit * op.slope_ulps * self.signs(x) for _ in range(3))
-        if op.divides:
+        if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
             second = second * (1 + y.detach().abs().max() / smallest**2)
         change = value * fixed + first * step + second * step * step / 2
