@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from parity import __version__
-from parity.engines.base import Engine
+from parity.engines.base import Engine, abilities
 from parity.engines.load import load_engine
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, describe, label, write_script
@@ -59,10 +59,7 @@ class Suite:
         """
         __tracebackhide__ = True
         decoder = Decoder.of(PROFILES[profile], self.engine)
-        able = decoder.abilities | decoder.ops | set(decoder.dtypes)
-        missing = [name for name in needs if name not in able]
-        if missing:
-            pytest.skip(f"{label(self.engine)} has no {', '.join(missing)}")
+        self.need(needs, decoder.abilities)
         count = max(1, round(share * self.programs))
         name = re.sub(r"\W+", "-", self.node.name).strip("-")
         outcome = run_property(decoder, self.engine, self.reference, count, self.seed, name)
@@ -71,6 +68,14 @@ class Suite:
             ("parity-counts", (tally.programs, tally.reused, tally.hubs))
         )
         self.report(outcome.reported, name)
+
+    def need(self, names: tuple[str, ...], able: frozenset[str] | None = None) -> None:
+        """Skip the test if the engine lacks an ability, an operation or a dtype."""
+        have = abilities(self.engine) if able is None else able
+        have = have | set(self.engine.ops) | set(self.engine.dtypes)
+        missing = [name for name in names if name not in have]
+        if missing:
+            pytest.skip(f"{label(self.engine)} has no {', '.join(missing)}")
 
     def probe(self, name: str) -> None:
         """Run a probe of ``parity.probes``; fail with what it finds."""

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -92,22 +93,37 @@ class Tolerance:
         exact = base.observations[place].array
         if exact is None or exact.shape != shape:
             return np.zeros(shape)
-        squares = np.zeros(shape)
-        for trace in samples:
-            array = trace.observations[place].array
-            with np.errstate(all="ignore"):
-                deviation = np.where(_same(array, exact), 0.0, array - exact)
-                squares = squares + deviation * deviation
-        bound = 4 * np.sqrt(count * squares / len(samples))
-        return np.where(np.isnan(bound), np.inf, bound)
+        return sampled_bound(exact, [t.observations[place].array for t in samples], count)
 
     def _draw(self) -> tuple[Trace, list[Trace], int]:
         if self._samples is None:
-            base = execute(self.program, Disturbed(self.program, 0.0, 0))
-            engines = [Disturbed(self.program, self.unit, k + 1) for k in range(SAMPLES)]
+            folds, seed = _folds(self.program), zlib.crc32(repr(self.program).encode())
+            base = execute(self.program, Disturbed(0.0, folds, seed))
+            engines = [Disturbed(self.unit, folds, (seed, k + 1)) for k in range(SAMPLES)]
             traces = [execute(self.program, engine) for engine in engines]
             self._samples = base, traces, max(1, engines[0].count)
         return self._samples
+
+
+def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:
+    """The bound from disturbed values of what is ``exact``: ``count`` elements were disturbed."""
+    squares = np.zeros(exact.shape)
+    for array in samples:
+        with np.errstate(all="ignore"):
+            deviation = np.where(_same(array, exact), 0.0, array - exact)
+            squares = squares + deviation * deviation
+    bound = 4 * np.sqrt(count * squares / len(samples))
+    return np.where(np.isnan(bound), np.inf, bound)
+
+
+def _folds(program: pr.Program) -> int:
+    """How often a sum of contributions may be rounded, in all backwards together."""
+    uses = [0] * len(program.infer())
+    for statement in program.statements:
+        for value in pr.operands(statement):
+            uses[value] += 1
+    passes = sum(isinstance(s, pr.Backward) for s in program.statements)
+    return max(uses, default=0) + passes
 
 
 def _same(a: Any, b: Any) -> Any:
@@ -119,18 +135,12 @@ class Disturbed(Torch):
 
     name = "torch, disturbed"
 
-    def __init__(self, program: pr.Program, unit: float, sample: int) -> None:
+    def __init__(self, unit: float, folds: int, seed: Any) -> None:
         super().__init__()
-        self.random = np.random.default_rng((zlib.crc32(repr(program).encode()), sample))
+        self.random = np.random.default_rng(seed)
         self.unit = unit
+        self.folds = folds
         self.count = 0
-        uses = [0] * len(program.infer())
-        for statement in program.statements:
-            for value in pr.operands(statement):
-                uses[value] += 1
-        # A sum of k contributions is rounded k - 1 times, in each backward anew.
-        passes = sum(isinstance(s, pr.Backward) for s in program.statements)
-        self.folds = max(uses, default=0) + passes
         self.ops = {name: self.disturbed(op) for name, op in OPS.items()}  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -78,10 +78,18 @@ class Engine:
         """A constant on the values of ``t``."""
         raise NotImplementedError
 
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        """An optimizer of leaves with ``step()`` and ``zero_grad(set_to_none=True)``.
+
+        ``kind``: "sgd", "momentum" (0.9) or "adam", with PyTorch's update rules and
+        defaults.
+        """
+        raise NotImplementedError
+
 
 #: What an engine must override, and what it may.
 REQUIRED = ("leaf", "value", "grad", "backward")
-OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach")
+OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach", "optimizer")
 #: Further abilities: leaves without a gradient, and results that agree in every bit.
 CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
 

@@ -82,3 +82,11 @@ class Dezero(Engine):
 
     def detach(self, t: Any) -> Any:
         return t.detach()
+
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        kinds = {
+            "sgd": dezero.optimizers.SGD,
+            "momentum": dezero.optimizers.MomentumSGD,
+            "adam": dezero.optimizers.Adam,
+        }
+        return kinds[kind](lr).setup(leaves)

@@ -87,6 +87,11 @@ class Torch(Engine):
     def detach(self, t: Any) -> Any:
         return t.detach()
 
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        if kind == "adam":
+            return torch.optim.Adam(leaves, lr=lr)
+        return torch.optim.SGD(leaves, lr=lr, momentum=0.9 if kind == "momentum" else 0.0)
+
 
 def _own(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.clone()
