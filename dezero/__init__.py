@@ -9,9 +9,9 @@ variable(2.0)
 """
 
 from dezero import functions
-from dezero.backward import grad
 from dezero.function import Function
 from dezero.functions import add, square
+from dezero.gradient import grad
 from dezero.layers import Layer
 from dezero.models import Model
 from dezero.modes import Config, enable_grad, no_grad, using_config

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from dezero.modes import using_config
 from dezero.modified import modified
 from dezero.primitive import Copy
 from dezero.variable import Variable, variable_on
+
+if TYPE_CHECKING:
+    from dezero.gradient import Targets
 
 _FREED = (
     "Trying to backward through the graph a second time (or directly access saved arrays after "
@@ -43,8 +46,8 @@ def backward(
     retain_graph: bool | None,
 ) -> None:
     """What ``Variable.backward`` does; see there."""
-    root = _root(variable, 0)
-    seed = _seed(variable, gradient, create_graph)
+    root = root_of(variable, 0)
+    seed = seed_of(variable, gradient, create_graph)
     free = not (create_graph if retain_graph is None else retain_graph)
     if not create_graph:
         _run(root, seed, False, free, retain_grad)
@@ -55,7 +58,7 @@ def backward(
 
 def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: bool) -> None:
     sums = [
-        (leaf, _hooked(leaf, grad, create_graph), False) if leaf.hooks else (leaf, grad, owned)
+        (leaf, hooked(leaf, grad, create_graph), False) if leaf.hooks else (leaf, grad, owned)
         for leaf, grad, owned in propagate([(root, seed)], create_graph, free, keep)
     ]
     # Leaves change only now, all together: a pass that fails changes none.
@@ -162,92 +165,7 @@ def propagate(
         gy = waiting.pop(node)[0]
 
 
-class Targets:
-    """The inputs of ``grad``: a pass goes only where it may reach one of them."""
-
-    def __init__(self, roots: Sequence[Node | Leaf], inputs: Sequence[Node | Leaf]) -> None:
-        self.inputs = set(inputs)
-        self.found: dict[Node | Leaf, Any] = {}
-        self.on_path = self._on_path(roots)
-
-    def _on_path(self, roots: Sequence[Node | Leaf]) -> set[Node | Leaf]:
-        """The nodes behind ``roots`` that lead to an input, oldest first: no recursion."""
-        seen: set[Node | Leaf] = set(roots)
-        todo = [node for node in seen if isinstance(node, Node)]
-        nodes = list(todo)
-        while todo:
-            for edge in todo.pop().edges:
-                if edge is not None and edge not in seen:
-                    seen.add(edge)
-                    if isinstance(edge, Node):
-                        todo.append(edge)
-                        nodes.append(edge)
-        on_path = seen & self.inputs
-        for node in sorted(nodes, key=lambda node: node.seq):
-            if any(edge in on_path for edge in node.edges):
-                on_path.add(node)
-        return on_path
-
-    def wanted(self, node: Node, gy: Any) -> tuple[Node | Leaf | None, ...]:
-        """The edges of ``node`` to go along; its gradient is noted if it is an input."""
-        if node in self.inputs:
-            self.found[node] = gy
-        edges = tuple(edge if edge in self.on_path else None for edge in node.edges)
-        return edges if any(edge is not None for edge in edges) else ()
-
-
-def grad(
-    outputs: Variable | Sequence[Variable],
-    inputs: Variable | Sequence[Variable],
-    grad_outputs: Any = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-    retain_graph: bool | None = None,
-) -> tuple[Variable | None, ...]:
-    """The gradients of ``outputs`` for ``inputs``, as ``torch.autograd.grad`` (semantics.md 7.4).
-
-    ``grad`` of no Variable changes. ``inputs`` may be intermediate Variables.
-    ``grad_outputs``: one gradient an output, ones where None. Only the part of
-    the graph that leads to an input runs, and is freed.
-
-    Raises RuntimeError if an input does not require a gradient, or, unless
-    ``allow_unused``, if an output does not depend on it (then its gradient is None).
-    """
-    ys = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    xs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    given = [grad_outputs] * len(ys) if grad_outputs is None else grad_outputs
-    given = [given] if isinstance(given, (Variable, np.ndarray)) else list(given)
-    if len(given) != len(ys):
-        raise RuntimeError(f"got {len(ys)} outputs and {len(given)} gradients")
-    roots = [(_root(y, i), _seed(y, g, create_graph)) for i, (y, g) in enumerate(zip(ys, given))]  # noqa: B905
-    nodes = [x._node for x in xs]
-    if any(node is None for node in nodes):
-        raise RuntimeError("One of the differentiated Variables does not require grad")
-    targets = Targets([node for node, _ in roots], [n for n in nodes if n is not None])
-    free = not (create_graph if retain_graph is None else retain_graph)
-    with using_config("enable_backprop", create_graph):
-        for leaf, total, _ in propagate(
-            [r for r in roots if r[0] in targets.on_path], create_graph, free, targets=targets
-        ):
-            targets.found[leaf] = _hooked(leaf, total, create_graph)
-        results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
-    for index, result in enumerate(results):
-        if result is None and not allow_unused:
-            raise RuntimeError(
-                f"The differentiated Variable at index {index} appears to not have been used in "
-                "the graph. Set allow_unused=True if this is the desired behavior."
-            )
-    return tuple(results)
-
-
-def _result(total: Any, create_graph: bool) -> Variable | None:
-    """A gradient as ``grad`` returns it: an array of its own."""
-    if total is None:
-        return None
-    return Copy()(total) if create_graph else variable_on(np.array(total), None)
-
-
-def _root(variable: Variable, index: int) -> Node | Leaf:
+def root_of(variable: Variable, index: int) -> Node | Leaf:
     if variable._node is None:
         raise RuntimeError(
             f"element {index} of variables does not require grad and does not have a grad_fn"
@@ -255,7 +173,7 @@ def _root(variable: Variable, index: int) -> Node | Leaf:
     return variable._node
 
 
-def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:
+def seed_of(variable: Variable, gradient: Any, create_graph: bool) -> Any:
     """The gradient of the root: of its shape and dtype (semantics.md 4.2, 4.3)."""
     dtype = grad_dtype(variable._data)
     shape = variable.shape
@@ -281,7 +199,7 @@ def _seed(variable: Variable, gradient: Any, create_graph: bool) -> Any:
     return data.astype(dtype)[()] if shape == () else data.astype(dtype, copy=False)
 
 
-def _hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
+def hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
     """The sum of a pass after the hooks of the leaf, chained in order of registration.
 
     A hook gets a Variable of its own and returns another one, an ndarray, or
