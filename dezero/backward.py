@@ -207,7 +207,7 @@ def hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
     TypeError for anything else.
     """
     for hook in list((leaf.hooks or {}).values()):
-        given = grad if create_graph else variable_on(np.array(grad), None)
+        given = Copy()(grad) if create_graph else variable_on(np.array(grad), None)
         result = hook(given)
         if result is None:
             continue

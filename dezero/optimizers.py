@@ -59,6 +59,8 @@ class Optimizer:
             if set_to_none:
                 param.cleargrad()
             elif param.grad is not None:
+                if param.grad.is_leaf:  # one that was assigned
+                    param.grad.requires_grad = False
                 param.grad.zero_()
 
 

@@ -72,8 +72,9 @@ class Primitive(Function):
                 xs.append(x._data)
                 edges.append(x._node)
             else:
-                xs.append(np.asarray(constant(x)))
+                xs.append(constant(x))
                 edges.append(None)
+        _widen_scalars(xs)
         y = self.forward(*xs)
         if not Config.enable_backprop or all(edge is None for edge in edges):
             return variable_on(y, None)
@@ -99,6 +100,16 @@ class Primitive(Function):
             gx if gx is None or fix is None else _brought(gx, *fix)
             for gx, fix in zip(gxs, self.fix or (), strict=True)
         )
+
+
+def _widen_scalars(xs: list[Any]) -> None:
+    """Python scalars as arrays in the dtype of the other operands, so that float32 stays."""
+    dtypes = [
+        x.dtype for x in xs if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"
+    ]
+    for i, x in enumerate(xs):
+        if not isinstance(x, (np.ndarray, np.generic)):
+            xs[i] = np.asarray(x, np.result_type(*dtypes) if dtypes else None)
 
 
 def _brought(gx: Any, shape: Shape | None, dtype: np.dtype[Any]) -> Any:

@@ -138,6 +138,13 @@ class Pow(Unary):
         return gy * (p * _power(x, p - 1))
 
 
+def _as_wide(x: Any, y: Any) -> Any:
+    """An operand in the dtype of the result, in which PyTorch computes its gradient."""
+    if isinstance(x, (int, float)) and not isinstance(x, np.generic):
+        return y.dtype.type(x)
+    return x if x.dtype == y.dtype else x.astype(y.dtype)
+
+
 class PowVariable(Binary):
     """``a ** b`` of two operands; 0 ** 0 has the gradients (0, 0) (semantics.md 9)."""
 
@@ -148,6 +155,7 @@ class PowVariable(Binary):
     def backward(self, gy: Any, saved: Any) -> Any:
         a, b, y = saved
         ea, eb = self.edges
+        a, b = _as_wide(a, y), _as_wide(b, y)
         da = db = None
         if ea is not None:
             da = Select.on(gy * (b * PowVariable.on(a, b - 1)), mask=raw(b) == 0)

@@ -113,10 +113,13 @@ def _einsum_gradient(
     """
     known = "".join(c for c in wanted if c in y or c in names)
     gx = Einsum.on(gy, other, a=y, b=names, y=known)
-    if known == wanted:
-        return gx
-    gx = gx.reshape(tuple(n if c in known else 1 for c, n in zip(wanted, shape, strict=True)))
-    return BroadcastTo.on(gx, shape=shape)
+    # Lengths of 1 are broadcast, also here: sums undo that, and the reverse repeats.
+    lengths = tuple(n for c, n in zip(wanted, shape, strict=True) if c in known)
+    summed = tuple(1 if n == 1 else m for n, m in zip(lengths, gx.shape, strict=True))
+    if gx.shape != summed:
+        gx = SumTo.on(gx, shape=summed)
+    gx = gx.reshape(tuple(summed[known.index(c)] if c in known else 1 for c in wanted))
+    return gx if gx.shape == shape else BroadcastTo.on(gx, shape=shape)
 
 
 def einsum(subscripts: str, x0: Operand, x1: Operand) -> Variable:
