@@ -272,7 +272,7 @@ def test_the_same_seed_gives_the_same_json_but_for_the_seconds(engine: str) -> N
 def test_another_seed_gives_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
     counts = []
     for seed in ("1", "2"):
-        _check("--engine", OVERWRITE, "--examples", "84", "--seed", seed)
+        _check("--engine", OVERWRITE, "--examples", "42", "--seed", seed)
         counts.append(capsys.readouterr().out.splitlines()[-1])
     assert counts[0] != counts[1]
 
@@ -380,7 +380,7 @@ class Mine(Small):
     {FAILING[way]}
 """
     write_module(Path(), "mine.py", text)
-    status, result = _json("--engine", "mine.py:Mine", "--examples", "28")
+    status, result = _json("--engine", "mine.py:Mine", "--examples", "14")
     assert capsys.readouterr().err == ""
     assert (status, result["verdict"]) == (1, "findings")
     for finding in result["findings"]:

@@ -166,7 +166,7 @@ class Saturates(Small):
 
 WRONG: list[tuple[type[Engine], dict[str, str]]] = [
     (RecursiveOrder, {"deep-chain": "depth"}),
-    (RecursiveForward, {"deep-chain": "depth", "wide-use": "depth"}),
+    (RecursiveForward, {"deep-chain": "depth"}),
     (OnePassAPath, {"doublings": "time"}),
     (Tape, {"dropped-graph": "leak"}),
     (TapeUntilBackward, {"dropped-graph": "leak"}),

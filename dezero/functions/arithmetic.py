@@ -160,7 +160,8 @@ class PowVariable(Binary):
         if ea is not None:
             da = Select.on(gy * (b * PowVariable.on(a, b - 1)), mask=raw(b) == 0)
         if eb is not None:
-            db = gy * Select.on(y * Log.on(a), mask=(raw(a) == 0) & (raw(b) >= 0))
+            with np.errstate(divide="ignore", invalid="ignore"):  # log 0, where it is not used
+                db = gy * Select.on(y * Log.on(a), mask=(raw(a) == 0) & (raw(b) >= 0))
         return da, db
 
 
