@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from dezero import functions as F
 from dezero.binary import binary
-from dezero.functions.arithmetic import Add, Mul, Sub
+from dezero.functions.arithmetic import Add, Mul, PowVariable, Sub
 from dezero.variable import Operand, Variable
 
 
@@ -27,6 +29,10 @@ def _rdiv(self: Variable, other: Operand) -> Variable:
     return F.div(other, self)
 
 
+def _rpow(self: Variable, other: Operand) -> Variable:
+    return PowVariable()(other, self)
+
+
 def _rmatmul(self: Variable, other: Operand) -> Variable:
     return F.matmul(other, self)
 
@@ -39,6 +45,36 @@ def _reshape(self: Variable, *shape: int | Sequence[int]) -> Variable:
 def _transpose(self: Variable, *axes: Any) -> Variable:
     """As ``F.transpose``; axes one by one, as one sequence, or none to reverse them."""
     return F.transpose(self, _flat(axes) if axes else None)
+
+
+#: What an array does with a Variable on its right is what the Variable does.
+_UFUNCS: dict[Any, Any] = {
+    np.add: F.add,
+    np.subtract: F.sub,
+    np.multiply: F.mul,
+    np.true_divide: F.div,
+    np.power: F.pow,
+    np.matmul: F.matmul,
+    np.negative: F.neg,
+    np.absolute: F.absolute,
+}
+
+
+def _array_ufunc(self: Variable, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's operators with a Variable among the operands.
+
+    ``array * variable`` records like ``variable * array``. With an array to write
+    to, as in the book's ``x.data -= lr * x.grad``, values alone are computed.
+    Raises TypeError for other functions of NumPy.
+    """
+    if method == "__call__" and "out" in options:
+        data = [x.data if isinstance(x, Variable) else x for x in inputs]
+        return ufunc(*data, **options)
+    if method == "__call__" and not options and ufunc in _UFUNCS:
+        return _UFUNCS[ufunc](*inputs)
+    raise TypeError(
+        f"numpy.{ufunc.__name__} does not record a Variable: use dezero.functions, or its data"
+    )
 
 
 def install() -> None:
@@ -55,6 +91,7 @@ def install() -> None:
         "__matmul__": F.matmul,
         "__rmatmul__": _rmatmul,
         "__pow__": F.pow,
+        "__rpow__": _rpow,
         "__neg__": F.neg,
         "__abs__": F.absolute,
         "__getitem__": F.get_item,
@@ -64,6 +101,7 @@ def install() -> None:
         "sum": F.sum,
         "mean": F.mean,
         "astype": F.cast,
+        "__array_ufunc__": _array_ufunc,
     }
     for name, method in methods.items():
         setattr(Variable, name, method)

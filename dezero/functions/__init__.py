@@ -61,6 +61,11 @@ from dezero.functions.shape import (
 )
 
 abs = absolute
+# Names of the book for simpler forms of the same functions.
+linear_simple = linear
+sigmoid_simple = sigmoid
+softmax_simple = softmax
+softmax_cross_entropy_simple = softmax_cross_entropy
 
 __all__ = [
     "absolute",
