@@ -230,13 +230,19 @@ class Builder:
     def backward(self, value: int, b: int, extra: int) -> None:
         """Propagate from ``value``, or once more from the root of the last backward."""
         cleared = bool(self.statements) and isinstance(self.statements[-1], pr.Clear)
-        if b % (2 if cleared else 4) == 1 and self.backwards:
-            last = self.statements[self.backwards[-1][0]]
-            assert isinstance(last, pr.Backward)
-            value = last.value
+        if b % (2 if cleared else 4) == 1:
+            value = self._last_root(value)
         if value in self.dropped or not self.infos[value].requires_grad:
             return
         self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+
+    def _last_root(self, value: int) -> int:
+        """The root of the last backward, or ``value`` if there was none."""
+        if not self.backwards:
+            return value
+        last = self.statements[self.backwards[-1][0]]
+        assert isinstance(last, pr.Backward)
+        return last.value
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
         if self.captured:
@@ -257,7 +263,11 @@ class Builder:
         self.recorded |= self.graph[value] if create_graph else 0
 
     def clear(self, value: int, b: int, extra: int) -> None:
-        """Clear all leaves, or one; all where a recorded gradient is in use."""
+        """Clear all leaves, or one; all where a recorded gradient is in use.
+
+        Often the graph of the last backward is used again then.
+        """
+        captured = self.captured
         chosen = self._leaves(b)
         if self.captured:
             chosen = tuple(range(len(self.leaves)))
@@ -267,6 +277,8 @@ class Builder:
             self.have_grad &= ~(1 << i)
             self.fresh &= ~(1 << i)
         self.statements.append(pr.Clear(chosen))
+        if extra % 4 == 1 and self.backwards and not captured:
+            self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
         if not self.captured and self.have_grad:

@@ -300,7 +300,7 @@ JUNK = st.recursive(
 )
 
 
-@steady(300)
+@steady(250)
 @given(JUNK)
 def test_arbitrary_json_raises_program_error_and_nothing_else(data: Any) -> None:
     _usable(data)
@@ -318,7 +318,7 @@ def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@steady(400)
+@steady(250)
 @given(st.data())
 def test_a_damaged_program_raises_program_error_and_nothing_else(data: st.DataObject) -> None:
     """One place of a valid program is replaced by junk or deleted."""
