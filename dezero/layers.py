@@ -21,7 +21,13 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Parameter, Layer)):
             self._params.add(name)
+        elif name != "_params":
+            self._params.discard(name)
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._params.discard(name)
+        super().__delattr__(name)
 
     def __call__(self, *inputs: Operand) -> Any:
         return self.forward(*inputs)
@@ -31,13 +37,14 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__}.forward is not defined")
 
     def params(self) -> Iterator[Parameter]:
-        """All parameters, also those of the layers inside, in a fixed order."""
+        """All parameters, also those of the layers inside, each once, in a fixed order."""
+        seen: set[Parameter] = set()
         for name in sorted(self._params):
             value = self.__dict__[name]
-            if isinstance(value, Layer):
-                yield from value.params()
-            else:
-                yield value
+            for param in value.params() if isinstance(value, Layer) else (value,):
+                if param not in seen:
+                    seen.add(param)
+                    yield param
 
     def cleargrads(self) -> None:
         """Clear the gradients of all parameters."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -87,12 +88,12 @@ class MomentumSGD(Optimizer):
         super().__init__()
         self.lr = lr
         self.momentum = momentum
-        self.vs: dict[int, Array] = {}
+        self.vs: WeakKeyDictionary[Variable, Array] = WeakKeyDictionary()
 
     def update_one(self, param: Variable) -> None:
-        v = self.vs.get(id(param))
+        v = self.vs.get(param)
         if v is None:
-            v = self.vs[id(param)] = _gradient(param).copy()
+            v = self.vs[param] = _gradient(param).copy()
         else:
             v *= self.momentum
             v += _gradient(param)
@@ -111,16 +112,16 @@ class Adam(Optimizer):
         self.beta2 = beta2
         self.eps = eps
         #: By parameter: number of updates, means of gradients and of their squares.
-        self.state: dict[int, tuple[int, Array, Array]] = {}
+        self.state: WeakKeyDictionary[Variable, tuple[int, Array, Array]] = WeakKeyDictionary()
 
     def update_one(self, param: Variable) -> None:
         g = _gradient(param)
-        t, m, v = self.state.get(id(param)) or (0, np.zeros_like(g), np.zeros_like(g))
+        t, m, v = self.state.get(param) or (0, np.zeros_like(g), np.zeros_like(g))
         t += 1
         m += (1 - self.beta1) * (g - m)
         v *= self.beta2
         v += (1 - self.beta2) * (g * g)
-        self.state[id(param)] = t, m, v
+        self.state[param] = t, m, v
         size = self.lr / (1 - self.beta1**t)
         root = float(np.sqrt(1 - self.beta2**t))
         param.data -= size * (m / (np.sqrt(v) / root + self.eps))

@@ -27,6 +27,11 @@ def native(function: Any) -> Any:
     return staticmethod(function)
 
 
+def as_float(x: Data) -> Data:
+    """Integers in float64."""
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def floating(function: Any) -> Any:
     """``native`` for functions whose results are floats: integers are computed in float64.
 
@@ -34,7 +39,7 @@ def floating(function: Any) -> Any:
     """
 
     def forward(x: Data) -> Data:
-        return function(x if x.dtype.kind == "f" else x.astype(np.float64))
+        return function(as_float(x))
 
     return staticmethod(forward)
 

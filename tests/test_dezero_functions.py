@@ -284,7 +284,7 @@ def test_augmented_assignment_makes_a_new_variable():
     assert x.grad.data.tolist() == [3.0, 3.0]
 
 
-@pytest.mark.parametrize("function", [np.sin, lambda x: np.add(np.ones(2), x), np.add.reduce])
+@pytest.mark.parametrize("function", [np.sin, lambda x: np.hypot(np.ones(2), x), np.add.reduce])
 def test_functions_of_numpy_refuse_variables(function):
     with pytest.raises(TypeError):
         function(leaf([1.0, 2.0]))

@@ -196,7 +196,7 @@ class Clip(Unary):
         if self.low is not None:
             y = np.where(x < self.low, x.dtype.type(self.low), y)
         if self.high is not None:
-            y = np.where(x > self.high, x.dtype.type(self.high), y)
+            y = np.where(y > self.high, x.dtype.type(self.high), y)
         return y[()]
 
     def backward(self, gy: Any, saved: Any) -> Any:

@@ -27,6 +27,14 @@ def softmax_cross_entropy(x: Operand, t: Any) -> Variable:
     """
     x = as_variable(as_array(x))
     labels = np.asarray(t.data if isinstance(t, Variable) else t)
+    if x.ndim != 2 or labels.size != x.shape[0]:
+        raise IndexError(
+            f"softmax_cross_entropy: shape mismatch, {labels.size} labels for scores of {x.shape}"
+        )
+    if labels.size and not (labels.min() >= 0 and labels.max() < x.shape[1]):
+        raise IndexError(
+            f"softmax_cross_entropy: a label is out of bounds, they go from 0 to {x.shape[1] - 1}"
+        )
     rows = np.arange(x.shape[0])
     chosen = get_item(log_softmax(x, axis=1), (rows, labels.ravel()))
     return -(sum(chosen) / float(x.shape[0]))

@@ -11,7 +11,7 @@ import numpy as np
 from dezero.functions.elementwise import Exp, Select, raw
 from dezero.functions.shape import Concat
 from dezero.graph import Data
-from dezero.primitive import OUTPUT, BroadcastTo, Unary, expand
+from dezero.primitive import OUTPUT, BroadcastTo, Unary, as_float, expand
 from dezero.variable import Operand, Variable, as_array, as_variable
 
 Axis = int | Sequence[int] | None
@@ -75,6 +75,12 @@ def _kept(y: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
     return y.reshape(kept_shape(x_shape, axis))
 
 
+def largest(x: Data, axis: Axis) -> Data:
+    """The largest elements over ``axis``, which is kept; -inf of none."""
+    reduce: Any = np.maximum.reduce
+    return reduce(x, axis, keepdims=True, initial=-np.inf)
+
+
 class Max(Sum):
     """The largest over axes; ties share the gradient equally, nan makes it nan (amax)."""
 
@@ -92,8 +98,8 @@ class Max(Sum):
         chosen = x == _kept(y, self.x_shape, self.axis)
         axis = tuple(range(x.ndim)) if self.axis is None else self.axis
         count = np.add.reduce(chosen, axis, keepdims=True, dtype=gy.dtype)
-        share = _kept(gy, self.x_shape, self.axis) / count
-        # No element equals nan: then all get share, which is x / 0.
+        # No element equals nan: then all get nan.
+        share = _kept(gy, self.x_shape, self.axis) / np.where(count == 0, np.nan, count)
         return Select.on(BroadcastTo.on(share, shape=self.x_shape), mask=~chosen & (count > 0))
 
 
@@ -114,6 +120,8 @@ class CumSum(Unary):
         self.reverse = reverse
 
     def forward(self, x: Data) -> Data:
+        if not x.ndim:
+            return x
         if self.reverse:
             return np.flip(np.cumsum(np.flip(x, self.axis), self.axis), self.axis)
         return np.cumsum(x, self.axis)
@@ -130,7 +138,8 @@ class LogSumExp(Sum):
 
     def forward(self, x: Data) -> Data:
         self.x_shape = x.shape
-        top = np.maximum.reduce(x, self.axis, keepdims=True) if x.size else x
+        x = as_float(x)
+        top = largest(x, self.axis)
         top = np.where(np.isfinite(top), top, 0)  # a sum of nothing, or of infinities
         total = np.add.reduce(np.exp(x - top), self.axis, keepdims=True)
         y = (np.log(total) + top).astype(x.dtype, copy=False)
@@ -152,7 +161,8 @@ class Softmax(Unary):
         self.axis = axis
 
     def forward(self, x: Data) -> Data:
-        e = np.exp(x - np.maximum.reduce(x, self.axis, keepdims=True))
+        x = as_float(x)
+        e = np.exp(x - largest(x, self.axis))
         return e / np.add.reduce(e, self.axis, keepdims=True)
 
     def backward(self, gy: Any, saved: Any) -> Any:
@@ -166,7 +176,10 @@ class LogSoftmax(Softmax):
     __slots__ = ()
 
     def forward(self, x: Data) -> Data:
-        shifted = x - np.maximum.reduce(x, self.axis, keepdims=True)
+        if not x.size:
+            return x
+        x = as_float(x)
+        shifted = x - largest(x, self.axis)
         return shifted - np.log(np.add.reduce(np.exp(shifted), self.axis, keepdims=True))
 
     def backward(self, gy: Any, saved: Any) -> Any:
@@ -181,13 +194,32 @@ class Norm(Sum):
     saves = (0, OUTPUT)
 
     def forward(self, x: Data) -> Data:
+        x = as_float(x)
         return np.sqrt(super().forward(x * x))
 
     def backward(self, gy: Any, saved: Any) -> Any:
         x, y = saved
-        y = _kept(y, self.x_shape, self.axis)
-        zero = np.broadcast_to(raw(y) == 0, self.x_shape)
-        return Select.on(x * (_kept(gy, self.x_shape, self.axis) / y), mask=zero)
+        y, gy = _kept(y, self.x_shape, self.axis), _kept(gy, self.x_shape, self.axis)
+        zero = raw(y) == 0
+        # Where the norm is 0 nothing is divided by it, and the gradient is 0.
+        scale = Select.on(gy, mask=zero) / (y + zero.astype(gy.dtype))
+        return Undefined.on(x, mask=np.broadcast_to(zero, self.x_shape)) * scale
+
+
+class Undefined(Unary):
+    """The same values; the derivative is nan where the mask is true, as that of a norm's at 0."""
+
+    __slots__ = ("mask",)
+    fresh = False
+
+    def __init__(self, mask: Any) -> None:
+        self.mask = mask
+
+    def forward(self, x: Data) -> Data:
+        return x
+
+    def backward(self, gy: Any, saved: Any) -> Any:
+        return gy * np.where(self.mask, np.nan, 1.0).astype(gy.dtype)
 
 
 class Prod(Sum):
@@ -265,7 +297,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, correction: float
     x = as_variable(as_array(x))
     n = x.size // _product(reduced_shape(x.shape, axis))
     centred = x - mean(x, axis, keepdims=True)
-    return sum(centred * centred, axis, keepdims) / float(n - correction)
+    return sum(centred * centred, axis, keepdims) / float(builtins.max(n - correction, 0))
 
 
 def _product(lengths: tuple[int, ...]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from dezero.graph import Data
 from dezero.primitive import BroadcastTo, Cast, Primitive, Splitting, SumTo, Unary
@@ -259,18 +260,9 @@ def expand_dims(x: Operand, axis: int | Sequence[int]) -> Variable:
 def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
     """Axes moved to other places, as ``numpy.moveaxis``; a view."""
     x = as_variable(as_array(x))
-    return transpose(x, _moved(list(range(x.ndim)), source, destination))
-
-
-def _moved(axes: list[int], source: Any, destination: Any) -> list[int]:
-    """The order of axes that moves ``source`` to ``destination``."""
-    n = len(axes)
-    sources = [s % n for s in (source if isinstance(source, Sequence) else (source,))]
-    places = [d % n for d in (destination if isinstance(destination, Sequence) else (destination,))]
-    order = [a for a in axes if a not in sources]
-    for place, axis in sorted(zip(places, sources, strict=True)):
-        order.insert(place, axis)
-    return order
+    # What NumPy does with an array whose lengths tell its axes apart.
+    numbered = np.broadcast_to(0, tuple(range(1, x.ndim + 1)))
+    return transpose(x, [n - 1 for n in np.moveaxis(numbered, source, destination).shape])
 
 
 def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
@@ -280,7 +272,10 @@ def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
 
 def pad(x: Operand, pad_width: Sequence[tuple[int, int]]) -> Variable:
     """Zeros before and after along each axis: one pair of numbers an axis."""
-    return Pad(tuple((int(a), int(b)) for a, b in pad_width))(x)
+    x = as_variable(as_array(x))
+    if len(pad_width) != x.ndim:
+        raise ValueError(f"pad: needs {x.ndim} pairs, one an axis, got {len(pad_width)}")
+    return Pad(tuple((int(a), int(b)) for a, b in pad_width))(x) if x.ndim else x
 
 
 def take_along_axis(x: Operand, indices: Any, axis: int) -> Variable:
@@ -291,13 +286,15 @@ def take_along_axis(x: Operand, indices: Any, axis: int) -> Variable:
     """
     x = as_variable(as_array(x))
     numbers = np.asarray(_raw(indices))
-    axis %= x.ndim
-    others = np.broadcast_shapes(_without(x.shape, axis), _without(numbers.shape, axis))
-    index = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(others)]
+    axis = normalize_axis_index(axis, x.ndim)
+    if numbers.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: indices have {numbers.ndim} dimensions, not {x.ndim}")
+    index = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
     index[axis] = numbers
+    try:
+        np.broadcast_shapes(*(places.shape for places in index))
+    except ValueError:
+        raise ValueError(
+            f"take_along_axis: indices of shape {numbers.shape} do not fit {x.shape} along {axis}"
+        ) from None
     return get_item(x, tuple(index))
-
-
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    """``shape`` with length 1 at ``axis``."""
-    return (*shape[:axis], 1, *shape[axis + 1 :])
