@@ -105,30 +105,31 @@ def propagate(
     node = heappop(heap)[1]
     gy = waiting.pop(node)[0]
     while True:
-        saved, edges = node.saved, node.edges
-        if targets is not None:
-            edges = targets.wanted(node, gy)
+        edges = node.edges if targets is None else targets.wanted(node, gy)
+        saved = node.saved
+        if free and edges and node.direct:
+            node.saved = None  # at once: of two threads one gets it and the other the error
         if keep or node.kept is not None:
             _keep(node, gy, create_graph)
         gxs: Any
         if saved is None and edges:
             raise RuntimeError(_FREED)
         if changes and saved:
-            modified.check(node)
+            modified.check(node, saved)
         if not edges:  # cut by unchain_backward, or a target with nothing wanted behind it
             gxs = ()
         elif not node.direct:
             gxs = node.gradients(gy, create_graph)
+            if free:
+                node.saved = None
         elif create_graph:
-            gxs = node.backward(gy, node.lifted())
+            gxs = node.backward(gy, node.lifted(saved or ()))
         else:
             gxs = node.backward(gy, saved)
         if gxs.__class__ is not tuple:
             gxs = (gxs,)
         if node.fix is not None and gxs:
             gxs = node.fixed(gxs)
-        if free and edges:
-            node.saved = None
         # The newest node reached here stays out of the heap: in a chain, every one.
         newest: Node | None = None
         total: Any = None

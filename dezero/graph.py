@@ -90,9 +90,9 @@ class Node:
         """As ``backward``, for nodes that are not ``direct``."""
         raise NotImplementedError
 
-    def lifted(self) -> tuple[Any, ...]:
+    def lifted(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
         """What was saved, as Variables on this graph (``create_graph``)."""
-        return self.saved or ()
+        return saved
 
     def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Gradients brought to the shapes and dtypes of the inputs, where ``fix`` is set."""

@@ -42,9 +42,8 @@ class Modified:
         self.times.pop(key, None)
         self._owners.pop(key, None)
 
-    def check(self, node: Node) -> None:
+    def check(self, node: Node, saved: tuple[Any, ...]) -> None:
         """RuntimeError if something that ``node`` saved was changed since."""
-        saved = node.saved or ()
         for data in saved if node.direct else saved[:1] and saved[0]:
             if data.__class__ is np.ndarray and self._changed_since(data, node.seq):
                 name = type(node).__name__

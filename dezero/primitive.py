@@ -92,12 +92,12 @@ class Primitive(Function):
             self.fix = fix
         return variable_on(y, self)
 
-    def lifted(self) -> tuple[Any, ...]:
-        saved: list[Any] = []
-        for i, data in zip(self.saves, self.saved or (), strict=True):
+    def lifted(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        variables: list[Any] = []
+        for i, data in zip(self.saves, saved, strict=True):
             node = self if i == OUTPUT else self.edges[i]
-            saved.append(data if node is None or data is None else variable_on(data, node))
-        return tuple(saved)
+            variables.append(data if node is None or data is None else variable_on(data, node))
+        return tuple(variables)
 
     def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients in the shapes and dtypes of the inputs: summed first, then cast (8.3)."""

@@ -9,6 +9,7 @@ import torch
 from test_dezero_support import assert_bits, integers, leaf
 
 from dezero import Config, Variable, no_grad, using_config
+from dezero.allocator import keep_freed_memory
 
 
 def records():
@@ -180,3 +181,34 @@ def test_threads_build_graphs_on_graphs_of_others():
     total.backward()
     assert isinstance(total, Variable)
     assert x.grad.data == 8 * 201
+
+
+def test_of_four_threads_one_gets_a_graph_and_the_others_the_error():
+    for _ in range(20):
+        x = leaf(integers((3,)))
+        h = x
+        for _ in range(50):
+            h = h * 1.0
+        start = threading.Barrier(4)
+        outcomes = []
+
+        def run(y, start=start, outcomes=outcomes):
+            start.wait()
+            try:
+                y.backward()
+                outcomes.append(True)
+            except RuntimeError as error:
+                assert "a second time" in str(error)
+                outcomes.append(False)
+
+        threads = [threading.Thread(target=run, args=(h * 1.0,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == [False, False, False, True]
+        assert x.grad.data.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_keeping_freed_memory_is_asked_of_the_c_library():
+    assert keep_freed_memory() in (True, False)

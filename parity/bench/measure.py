@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dezero.allocator import keep_freed_memory
 from parity.bench.workloads import DTYPES, SHAPES, DezeroSide, Side, TorchSide, Workload, start
 
 
@@ -34,7 +35,11 @@ class Ratio:
 
 
 def all_ratios(seconds: float, workloads: Iterable[Workload]) -> Iterator[Ratio]:
-    """Every workload in every shape and dtype; those of fixed size once a dtype."""
+    """Every workload in every shape and dtype; those of fixed size once a dtype.
+
+    Freed memory is kept for both sides, which share the process: see dezero/allocator.py.
+    """
+    keep_freed_memory()
     for workload in workloads:
         for shape in SHAPES[:1] if workload.fixed else SHAPES:
             for dtype in DTYPES:

@@ -90,18 +90,23 @@ class Workload:
     fixed: bool = False
 
 
-def chain(side: Side, array: NDArray[Any], n: int = 500) -> Any:
+def _length(array: NDArray[Any], n: int) -> int:
+    """Steps of a loop: fewer on large arrays, whose graphs would fill the memory."""
+    return n if array.size <= 4096 else n // 25
+
+
+def chain(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(n):
+    for _ in range(_length(array, 500)):
         y = y * x
         y = y + x
     side.backward(y)
     return x
 
 
-def fan_out(side: Side, array: NDArray[Any], n: int = 1000) -> Any:
+def fan_out(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(n):
+    for _ in range(_length(array, 1000)):
         y = y + x
     side.backward(y)
     return x
@@ -117,20 +122,24 @@ def _dag_source(n: int, seed: int) -> str:
     return "\n".join([*lines, f"    return v{n // 2}"])
 
 
-_namespace: dict[str, Any] = {}
-exec(_dag_source(500, 0), _namespace)  # the text above, nothing from outside
-_dag = _namespace["dag"]
+def _dag_of(n: int) -> Callable[[Any], Any]:
+    namespace: dict[str, Any] = {}
+    exec(_dag_source(n, 0), namespace)  # the text above, nothing from outside
+    return namespace["dag"]  # type: ignore[no-any-return]
+
+
+_dag, _short_dag = _dag_of(500), _dag_of(20)
 
 
 def random_dag(side: Side, array: NDArray[Any]) -> Any:
     x = side.leaf(array)
-    side.backward(_dag(x))
+    side.backward((_dag if array.size <= 4096 else _short_dag)(x))
     return x
 
 
-def second_order(side: Side, array: NDArray[Any], n: int = 100) -> Any:
+def second_order(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(n):
+    for _ in range(_length(array, 100)):
         y = y * x
         y = y + x
     side.backward(y, create_graph=True)
@@ -164,7 +173,7 @@ WORKLOADS: dict[str, Workload] = {
     )
 }
 
-SHAPES: tuple[tuple[int, ...], ...] = ((), (4, 4), (64, 64))
+SHAPES: tuple[tuple[int, ...], ...] = ((), (4, 4), (64, 64), (512, 512))
 DTYPES = ("float32", "float64")
 
 
