@@ -34,7 +34,7 @@ from parity.rules import (
     grid_sum,
     grid_times,
 )
-from parity.shapes import Attrs, Shape, ShapeError
+from parity.shapes import Attrs, Shape
 
 
 def _scalars(*values: float) -> Callable[..., list[dict[str, Any]]]:
@@ -301,8 +301,8 @@ def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[S
         return None
     try:
         return OPS[name].shape(*shapes, **dict(attrs))
-    except ShapeError:
-        return None
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError):
+        return None  # ShapeError, or attributes from a file that a rule does not know
 
 
 @functools.lru_cache(maxsize=65536)
