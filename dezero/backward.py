@@ -91,6 +91,8 @@ def propagate(
     waiting: dict[Node, list[Any]] = {}
     heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
     in_place = not create_graph
+    plain = in_place and targets is None and not keep
+    gxs: Any
     changes = modified.times
     for root, seed in roots:
         known: dict[Any, list[Any]] = sums if isinstance(root, Leaf) else waiting
@@ -105,27 +107,17 @@ def propagate(
     node = heappop(heap)[1]
     gy = waiting.pop(node)[0]
     while True:
-        edges = node.edges if targets is None else targets.wanted(node, gy)
-        saved = node.saved
-        if free and edges and node.direct:
-            node.saved = None  # at once: of two threads one gets it and the other the error
-        if keep or node.kept is not None:
-            _keep(node, gy, create_graph)
-        gxs: Any
-        if saved is None and edges:
-            raise RuntimeError(_FREED)
-        if changes and saved:
-            modified.check(node, saved)
-        if not edges:  # cut by unchain_backward, or a target with nothing wanted behind it
-            gxs = ()
-        elif not node.direct:
-            gxs = node.gradients(gy, create_graph)
+        saved, edges = node.saved, node.edges
+        if plain and saved is not None and node.kept is None and node.direct and not changes:
             if free:
-                node.saved = None
-        elif create_graph:
-            gxs = node.backward(gy, node.lifted(saved or ()))
-        else:
+                node.saved = None  # at once: of two threads one gets it, the other the error
             gxs = node.backward(gy, saved)
+        else:
+            if targets is not None:
+                edges = targets.wanted(node, gy)
+            if keep or node.kept is not None:
+                _keep(node, gy, create_graph)
+            gxs = _run_node(node, edges, gy, create_graph, free)
         if gxs.__class__ is not tuple:
             gxs = (gxs,)
         if node.fix is not None and gxs:
@@ -172,6 +164,25 @@ def root_of(variable: Variable, index: int) -> Node | Leaf:
             f"element {index} of variables does not require grad and does not have a grad_fn"
         )
     return variable._node
+
+
+def _run_node(node: Node, edges: Any, gy: Any, create_graph: bool, free: bool) -> Any:
+    """The gradients that a node sends along ``edges``, in every case but the plain one."""
+    if not edges:  # cut by unchain_backward, or a target with nothing wanted behind it
+        return ()
+    saved = node.saved
+    if free and node.direct:
+        node.saved = None
+    if saved is None:
+        raise RuntimeError(_FREED)
+    if modified.times:
+        modified.check(node, saved)
+    if node.direct:
+        return node.backward(gy, node.lifted(saved) if create_graph else saved)
+    gxs = node.gradients(gy, create_graph)
+    if free:  # not before: a user's backward asks for its inputs
+        node.saved = None
+    return gxs
 
 
 def seed_of(variable: Variable, gradient: Any, create_graph: bool) -> Any:
