@@ -252,8 +252,7 @@ class Maximum(Binary):
         a, b = saved
         a, b = raw(a), raw(b)
         tie = np.equal(a, b)
-        half = Select.on(gy, mask=~tie) / 2
-        shared = Select.on(gy, mask=tie) + half if np.any(tie) else gy
+        shared = Where.on(gy / 2, gy, mask=tie) if np.any(tie) else gy
         return (
             Select.on(shared, mask=type(self).loses(a, b)),
             Select.on(shared, mask=type(self).loses(b, a)),
