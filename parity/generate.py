@@ -181,6 +181,8 @@ class Decoder:
         untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
         untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
         untested += [] if CONSTANTS in able else [CONSTANTS]
+        untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
+        untested += [] if limit is None or limit >= 3 else [f"more than {limit} dimensions"]
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
