@@ -14,7 +14,7 @@ import numpy as np
 from parity import program as pr
 from parity.ops import OPS
 from parity.rules import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, grid_times
-from parity.shapes import elementwise, size
+from parity.shapes import Shape, elementwise, size
 
 SIGNIFICAND = {"float32": 24, "float64": 53}
 #: Powers of two beyond which numbers lose bits or become infinite.
@@ -34,10 +34,12 @@ def is_rounded(program: pr.Program) -> bool:
     """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (semantics.md 15).
 
     Sums of five elements and more are left out: NumPy and PyTorch add them in
-    different orders (15.8).
+    different orders (15.8); so are sums over several axes of an array that does not lie
+    in memory in the order of its axes.
     """
     infos = program.infer()
-    count = len(program.leaves)
+    applied = [s for s in program.statements if isinstance(s, pr.Apply)]
+    reordered = any(s.op in OPS and OPS[s.op].reorders for s in applied)
     for statement in program.statements:
         if isinstance(statement, pr.TakeGrad):
             return False
@@ -51,8 +53,16 @@ def is_rounded(program: pr.Program) -> bool:
                 return False
             if op.spreads and max(map(size, shapes)) > 4:
                 return False
-            count += len(outputs)
+            summed = [_summed_axes(infos[i].shape, outputs[0].shape) for i in statement.inputs]
+            if reordered and max(summed) > 1:
+                return False
     return True
+
+
+def _summed_axes(operand: Shape, result: Shape) -> int:
+    """Over how many axes a gradient of a result's shape is summed to an operand's."""
+    aligned = (1,) * (len(result) - len(operand)) + operand
+    return sum(n > 1 and m == 1 for m, n in zip(aligned, result, strict=False))
 
 
 class _InexactError(Exception):

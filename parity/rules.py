@@ -113,7 +113,8 @@ class Op:
     as ``n``. ``spreads``: whether an element of the operand may reach several
     results. ``saves``: whether PyTorch keeps operands or the result for backward,
     and so notices a freed graph (semantics.md 1.2). ``promotes``: whether it takes
-    operands of mixed dtypes.
+    operands of mixed dtypes. ``reorders``: whether the result is a view whose elements
+    lie in another order in memory.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Op:
     spreads: bool = False
     saves: bool = False
     promotes: bool = True
+    reorders: bool = False
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
