@@ -98,9 +98,10 @@ class Max(Sum):
         chosen = x == _kept(y, self.x_shape, self.axis)
         axis = tuple(range(x.ndim)) if self.axis is None else self.axis
         count = np.add.reduce(chosen, axis, keepdims=True, dtype=gy.dtype)
-        # No element equals nan: then all get nan.
-        share = _kept(gy, self.x_shape, self.axis) / np.where(count == 0, np.nan, count)
-        return Select.on(BroadcastTo.on(share, shape=self.x_shape), mask=~chosen & (count > 0))
+        # As in PyTorch nothing is masked: an infinite gradient is nan where it is not chosen. No
+        # element equals nan, then all get nan.
+        chosen = chosen.astype(gy.dtype)
+        return _kept(gy, self.x_shape, self.axis) * chosen / np.where(count == 0, np.nan, count)
 
 
 class Min(Max):
