@@ -101,11 +101,11 @@ def _bench(options: argparse.Namespace) -> int:
     from parity.bench import measure, workloads  # import dezero: only this command needs it
 
     rows = []
-    print(f"{'workload':14}{'shape':10}{'dtype':9}  torch / dezero  (middle half)")
+    print(f"{'workload':14}{'shape':12}{'dtype':9}  torch / dezero  (middle half)")
     for row in measure.all_ratios(0.3 if options.quick else 3.0, workloads.WORKLOADS.values()):
         rows.append(dataclasses.asdict(row))
         print(
-            f"{row.workload:14}{row.shape!s:10}{row.dtype:9}{row.ratio:10.2f}       "
+            f"{row.workload:14}{row.shape!s:12}{row.dtype:9}{row.ratio:10.2f}       "
             f"({row.low:.2f} to {row.high:.2f}), {row.pairs} pairs",
             flush=True,
         )
