@@ -10,7 +10,15 @@ import numpy as np
 
 from dezero.graph import Data, Leaf, Node, Parts, grad_dtype, record
 from dezero.modes import Config, using_config
-from dezero.variable import Operand, Variable, as_array, as_variable, checked, variable_on
+from dezero.variable import (
+    Operand,
+    Variable,
+    as_array,
+    as_variable,
+    checked,
+    scalar_dtype,
+    variable_on,
+)
 
 
 class Function(Node):
@@ -118,10 +126,7 @@ def output_variables(function: Node, ys: Sequence[Data]) -> list[Variable]:
 
 def _as_variables(inputs: Sequence[Any]) -> list[Variable]:
     """Inputs as Variables; a Python scalar takes the dtype of the others (float32 stays)."""
-    floats = [
-        x.dtype for x in inputs if isinstance(x, (Variable, np.ndarray)) and x.dtype.kind == "f"
-    ]
-    dtype = np.result_type(*floats) if floats else None
+    dtype = scalar_dtype(x for x in inputs if not isinstance(x, np.generic))
     return [
         Variable(np.asarray(x, dtype), requires_grad=False)
         if isinstance(x, (int, float)) and not isinstance(x, np.generic)

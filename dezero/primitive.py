@@ -15,7 +15,7 @@ import numpy as np
 from dezero.function import Function, output_variables
 from dezero.graph import Data, Parts, grad_dtype, next_seq, record
 from dezero.modes import Config, restricted
-from dezero.variable import Variable, as_variable, checked, variable_on
+from dezero.variable import Variable, as_variable, checked, scalar_dtype, variable_on
 
 #: The place of a function's output in ``Primitive.saves``.
 OUTPUT = -1
@@ -109,12 +109,10 @@ class Primitive(Function):
 
 def _widen_scalars(xs: list[Any]) -> None:
     """Python scalars as arrays in the dtype of the other operands, so that float32 stays."""
-    dtypes = [
-        x.dtype for x in xs if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"
-    ]
+    dtype = scalar_dtype(xs)
     for i, x in enumerate(xs):
         if not isinstance(x, (np.ndarray, np.generic)):
-            xs[i] = np.asarray(x, np.result_type(*dtypes) if dtypes else None)
+            xs[i] = np.asarray(x, dtype)
 
 
 def _brought(gx: Any, shape: Shape | None, dtype: np.dtype[Any]) -> Any:

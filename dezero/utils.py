@@ -66,6 +66,12 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
+def _run_dot(text: str, form: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Graphviz on DOT text."""
+    command = ["dot", "-T", form, *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True)
+
+
 def plot_dot_graph(output: Variable, verbose: bool = True, to_file: str = "graph.png") -> str:
     """Write the graph behind a Variable to a picture; returns its DOT text.
 
@@ -78,12 +84,7 @@ def plot_dot_graph(output: Variable, verbose: bool = True, to_file: str = "graph
     if shutil.which("dot") is None:
         file.with_suffix(".dot").write_text(text)
         return text
-    run = subprocess.run(
-        ["dot", "-T", file.suffix.lstrip(".") or "png", "-o", str(file)],
-        input=text,
-        capture_output=True,
-        text=True,
-    )
+    run = _run_dot(text, file.suffix.lstrip(".") or "png", "-o", str(file))
     if run.returncode:
         raise RuntimeError(f"dot could not draw {to_file}: {run.stderr.strip()}")
     return text
@@ -93,7 +94,5 @@ def svg(output: Variable) -> str | None:
     """The picture of the graph for notebooks, or None without Graphviz."""
     if shutil.which("dot") is None:
         return None
-    run = subprocess.run(
-        ["dot", "-T", "svg"], input=get_dot_graph(output), capture_output=True, text=True
-    )
+    run = _run_dot(get_dot_graph(output), "svg")
     return run.stdout if run.returncode == 0 else None

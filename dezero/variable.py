@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -31,6 +31,16 @@ def as_variable(x: Any) -> Variable:
     Raises TypeError if ``x`` is neither a Variable, an ndarray nor a scalar.
     """
     return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
+
+
+def scalar_dtype(operands: Iterable[Any]) -> np.dtype[Any] | None:
+    """The dtype that Python scalars among these operands take, so that float32 stays float32."""
+    dtypes = [
+        x.dtype
+        for x in operands
+        if isinstance(x, (Variable, np.ndarray, np.generic)) and x.dtype.kind == "f"
+    ]
+    return np.result_type(*dtypes) if dtypes else None
 
 
 def checked(data: Any) -> Array:

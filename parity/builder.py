@@ -101,7 +101,7 @@ class Builder:
     def _leaf(self, leaf: pr.Leaf) -> None:
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
-        self.infos.append(pr.Info(leaf.shape, leaf.dtype, leaf.requires_grad))
+        self.infos.append(leaf.info())
         self.spans.append((min(leaf.values, default=1.0), max(leaf.values, default=1.0)))
         self.graph.append(0)
 
@@ -152,9 +152,9 @@ class Builder:
         span = self._span(op, inputs, shapes, attrs)
         if dtype is None or span is None:
             return None
-        statement = pr.Apply(op.name, inputs, attrs, no_grad)
-        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
-        return self._define(statement, infos, span, inputs, b)
+        operands = [self.infos[i] for i in inputs]
+        infos = pr.result_infos(outputs, dtype, operands, no_grad)
+        return self._define(pr.Apply(op.name, inputs, attrs, no_grad), infos, span, inputs, b)
 
     def _fits(self, shapes: tuple[Shape, ...]) -> bool:
         """Whether values of these shapes are small enough, and flat enough for the engine."""

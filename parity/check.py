@@ -6,6 +6,7 @@ from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.execute import execute
 from parity.program import Apply, Program
+from parity.reduce import reduce_program
 
 
 def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
@@ -16,6 +17,13 @@ def check_program(program: Program, engine: Engine, reference: Engine) -> Findin
     if not supports(engine, program):
         return None
     return compare(program, execute(program, engine), execute(program, reference), engine.bitwise)
+
+
+def reduced(
+    program: Program, finding: Finding, engine: Engine, reference: Engine
+) -> tuple[Program, Finding]:
+    """The smallest program on which the two still differ in that way, and the finding there."""
+    return reduce_program(program, finding, lambda p: check_program(p, engine, reference))
 
 
 def supports(engine: Engine, program: Program) -> bool:

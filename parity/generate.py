@@ -171,7 +171,9 @@ class Decoder:
         wanted = profile.ops or tuple(OPS)
         ops = [name for name in wanted if name in engine.ops]
         events = {
-            e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "leaf") in able | {"leaf"}
+            e: w
+            for e, w in profile.events.items()
+            if e not in EVENT_NEEDS or EVENT_NEEDS[e] in able
         }
         if "split" in ops:
             events["join"] = 30 if profile.ops and "split" in profile.ops else 6

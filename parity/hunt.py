@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from parity.check import check_program
+from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES
 from parity.program import Program
-from parity.reduce import reduce_program
 from parity.script import script
 
 #: Profiles take turns; the general one more often.
@@ -125,9 +124,7 @@ def hunt(
             result.failing += 1
             found[finding.kind] += 1
             if found[finding.kind] <= REDUCED_A_KIND:
-                small, finding = reduce_program(
-                    program, finding, lambda p: check_program(p, engine, reference)
-                )
+                small, finding = reduced(program, finding, engine, reference)
                 if (finding.kind, small) not in seen:
                     seen.add((finding.kind, small))
                     result.reported.append(Reported(finding, small, result.programs - 1))

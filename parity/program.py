@@ -55,6 +55,10 @@ class Leaf(Constant):
 
     requires_grad: bool = True
 
+    def info(self) -> Info:
+        """What is known of the leaf as a value."""
+        return Info(self.shape, self.dtype, self.requires_grad)
+
     def __str__(self) -> str:
         return self._text("" if self.requires_grad else ", requires_grad=False")
 
@@ -166,7 +170,7 @@ class Program:
 
         Raises ProgramError, naming the statement, where the program makes no sense.
         """
-        infos = [Info(leaf.shape, leaf.dtype, leaf.requires_grad) for leaf in self.leaves]
+        infos = [leaf.info() for leaf in self.leaves]
         dropped: set[int] = set()
         with_gradient = False
         for number, statement in enumerate(self.statements):
@@ -189,7 +193,7 @@ class Program:
 
     def defined(self) -> list[list[int]]:
         """For each statement the numbers of the values that it defines."""
-        infos = [Info(leaf.shape, leaf.dtype, leaf.requires_grad) for leaf in self.leaves]
+        infos = [leaf.info() for leaf in self.leaves]
         defined = []
         for statement in self.statements:
             first = len(infos)
@@ -309,11 +313,18 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
     dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
     if dtype is None:
         raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
+    return result_infos(outputs, dtype, inputs, statement.no_grad)
+
+
+def result_infos(
+    shapes: tuple[Shape, ...], dtype: str, inputs: list[Info], no_grad: bool
+) -> list[Info]:
+    """Results of known shapes and dtype: they require a gradient if an operand does."""
     requires: bool | None = False
-    if not statement.no_grad:
+    if not no_grad:
         known = {info.requires_grad for info in inputs}
         requires = True if True in known else (None if None in known else False)
-    return [Info(shape, dtype, requires) for shape in outputs]
+    return [Info(shape, dtype, requires) for shape in shapes]
 
 
 def _plain(value: Any) -> Any:

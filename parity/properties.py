@@ -13,13 +13,12 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from parity import program as pr
-from parity.check import check_program
+from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
 from parity.hunt import Reported
 from parity.program import Program
-from parity.reduce import reduce_program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
 PROGRAMS_AN_EXAMPLE = 8
@@ -96,8 +95,8 @@ def run_property(
             if not findings:
                 raise
             # Findings of several kinds may come from one cause.
-            reduced = [_reduced(f, engine, reference) for f in findings]
-            outcome.reported = list({(r.finding.kind, r.program): r for r in reduced}.values())
+            small = [_reported(f, engine, reference) for f in findings]
+            outcome.reported = list({(r.finding.kind, r.program): r for r in small}.values())
     return outcome
 
 
@@ -110,9 +109,7 @@ def _findings(error: BaseException) -> Iterable[Finding]:
             yield from _findings(inner)
 
 
-def _reduced(finding: Finding, engine: Engine, reference: Engine) -> Reported:
+def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported:
     assert finding.program is not None
-    small, reduced = reduce_program(
-        finding.program, finding, lambda p: check_program(p, engine, reference)
-    )
-    return Reported(reduced, small, -1)
+    small, finding = reduced(finding.program, finding, engine, reference)
+    return Reported(finding, small, -1)

@@ -244,7 +244,7 @@ class _Renumber:
 
 def _repaired(program: pr.Program) -> pr.Program | None:
     """The program with attributes and gradients that fit its shapes, or None if none do."""
-    infos = [pr.Info(leaf.shape, leaf.dtype, leaf.requires_grad) for leaf in program.leaves]
+    infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []
     try:
         for s in program.statements:

@@ -16,6 +16,7 @@ from parity.engines.base import Engine, abilities
 from parity.engines.load import load_engine
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, describe, label, write_script
+from parity.plugin import COUNTS
 from parity.probes import PROBES
 from parity.properties import run_property
 
@@ -64,9 +65,7 @@ class Suite:
         name = re.sub(r"\W+", "-", self.node.name).strip("-")
         outcome = run_property(decoder, self.engine, self.reference, count, self.seed, name)
         tally = outcome.tally
-        self.node.user_properties.append(
-            ("parity-counts", (tally.programs, tally.reused, tally.hubs))
-        )
+        self.node.user_properties.append((COUNTS, (tally.programs, tally.reused, tally.hubs)))
         self.report(outcome.reported, name)
 
     def need(self, names: tuple[str, ...], able: frozenset[str] | None = None) -> None:
