@@ -91,9 +91,12 @@ def propagate(
     waiting: dict[Node, list[Any]] = {}
     heap: list[tuple[int, Node]] = []  # nodes that wait for their turn, newest first
     in_place = not create_graph
-    plain = in_place and targets is None and not keep
-    gxs: Any
     changes = modified.times
+    plain = in_place and targets is None and not keep and not changes
+    # The leaf of the last contribution and its entry in `sums`: often it is the next one's, too.
+    leaf: Any = None
+    at_leaf: list[Any] = []
+    gxs: Any
     for root, seed in roots:
         known: dict[Any, list[Any]] = sums if isinstance(root, Leaf) else waiting
         if root in known:
@@ -108,7 +111,7 @@ def propagate(
     gy = waiting.pop(node)[0]
     while True:
         saved, edges = node.saved, node.edges
-        if plain and saved is not None and node.kept is None and node.direct and not changes:
+        if node.extra is None and plain and saved is not None:
             if free:
                 node.saved = None  # at once: of two threads one gets it, the other the error
             gxs = node.backward(gy, saved)
@@ -118,10 +121,9 @@ def propagate(
             if keep or node.kept is not None:
                 _keep(node, gy, create_graph)
             gxs = _run_node(node, edges, gy, create_graph, free)
+            plain = plain and not changes  # a user's function may have changed an array
         if gxs.__class__ is not tuple:
             gxs = (gxs,)
-        if node.fix is not None and gxs:
-            gxs = node.fixed(gxs)
         # The newest node reached here stays out of the heap: in a chain, every one.
         newest: Node | None = None
         total: Any = None
@@ -129,16 +131,27 @@ def propagate(
         for edge, gx in zip(edges, gxs):  # noqa: B905 - an argument costs time
             if edge is None or gx is None:
                 continue
-            if edge is newest:
+            if edge.__class__ is Leaf:
+                if edge is not leaf:
+                    leaf = edge
+                    if edge not in sums:
+                        sums[edge] = at_leaf = [gx, in_place and node.fresh]
+                        continue
+                    at_leaf = sums[edge]
+                if at_leaf[1]:
+                    at_leaf[0] += gx
+                else:
+                    at_leaf[0] = at_leaf[0] + gx
+                    at_leaf[1] = in_place
+            elif edge is newest:
                 total = total + gx
-            elif (entry := (sums if edge.__class__ is Leaf else waiting).get(edge)) is not None:
+            elif waiting and edge in waiting:  # not in a chain
+                entry = waiting[edge]
                 if entry[1]:
                     entry[0] += gx
                 else:
                     entry[0] = entry[0] + gx
                     entry[1] = in_place
-            elif edge.__class__ is Leaf:
-                sums[edge] = [gx, in_place and node.fresh]
             elif newest is None:
                 newest, total = edge, gx
             else:
@@ -178,11 +191,14 @@ def _run_node(node: Node, edges: Any, gy: Any, create_graph: bool, free: bool) -
     if modified.times:
         modified.check(node, saved)
     if node.direct:
-        return node.backward(gy, node.lifted(saved) if create_graph else saved)
-    gxs = node.gradients(gy, create_graph)
-    if free:  # not before: a user's backward asks for its inputs
-        node.saved = None
-    return gxs
+        gxs = node.backward(gy, node.lifted(saved) if create_graph else saved)
+    else:
+        gxs = node.gradients(gy, create_graph)
+        if free:  # not before: a user's backward asks for its inputs
+            node.saved = None
+    if node.extra is None or node.extra.fix is None:
+        return gxs
+    return node.fixed(gxs if gxs.__class__ is tuple else (gxs,))
 
 
 def seed_of(variable: Variable, gradient: Any, create_graph: bool) -> Any:
@@ -267,8 +283,8 @@ def _keep(node: Node, gy: Any, create_graph: bool) -> None:
         return
     old = node.kept
     if isinstance(old, Variable):
-        node.kept = old + gy
+        node.with_extra().kept = old + gy
     elif create_graph:
-        node.kept = Copy()(gy)
+        node.with_extra().kept = Copy()(gy)
     else:
-        node.kept = variable_on(np.array(gy), None)
+        node.with_extra().kept = variable_on(np.array(gy), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,21 +44,21 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
     off, next_seq, ndarray = restricted, graph.next_seq, np.ndarray
 
     def apply(x0: Any, x1: Any) -> Variable:
-        if isinstance(x0, Variable):
+        try:
             a, edge0 = x0._data, x0._node
-        else:
-            a, edge0 = constant(x0), None
-            if not isinstance(x1, Variable):  # Python scalars would give no NumPy number
-                a = np.asarray(a)
-        if isinstance(x1, Variable):
             b, edge1 = x1._data, x1._node
-        else:
-            b, edge1 = constant(x1), None
+        except AttributeError:
+            a, edge0, b, edge1 = _operands(x0, x1)
         # Arithmetic on NumPy scalars is several times faster than on 0-d arrays.
-        if a.__class__ is ndarray and not a.ndim:
-            a = a[()]
-        if b.__class__ is ndarray and not b.ndim:
-            b = b[()]
+        rank0 = rank1 = 0
+        if a.__class__ is ndarray:
+            rank0 = a.ndim
+            if not rank0:
+                a = a[()]
+        if b.__class__ is ndarray:
+            rank1 = b.ndim
+            if not rank1:
+                b = b[()]
         y = forward(a, b)
         out = new(Variable)
         out._data = y
@@ -74,26 +75,39 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
             node.saved = tuple([y if i == OUTPUT else b if i else a for i in saves])
         else:
             node.saved = saves
-        node.kept = node.fix = None
+        node.extra = None
         # Does a gradient need to be summed or cast? A result is at least as wide and as large as
         # its operands: as many bytes in as many dimensions are the same shape (unless there are
         # none), and asking for them costs half of comparing shapes and dtypes.
-        if y.__class__ is ndarray:
+        if rank0 or rank1:
             size = y.nbytes
             if edge1 is None:
-                same = size and a.nbytes == size and a.ndim == y.ndim
+                same = size and a.nbytes == size and rank0 == y.ndim
             elif edge0 is None:
-                same = size and b.nbytes == size and b.ndim == y.ndim
+                same = size and b.nbytes == size and rank1 == y.ndim
             else:
-                same = size and a.nbytes == size == b.nbytes and a.ndim == b.ndim
+                same = size and rank0 == rank1 and a.nbytes == size == b.nbytes
         else:
             kind = y.__class__
             same = (edge0 is None or a.__class__ is kind) and (edge1 is None or b.__class__ is kind)
         if not same:
-            node.fix = _fix(a, edge0), _fix(b, edge1)
+            node.with_extra().fix = _fix(a, edge0), _fix(b, edge1)
         return out
 
-    return apply
+    # The interpreter adapts each code object to the classes that it sees there. In a copy of
+    # its own per operation it sees one class of node: 7 ns less for each of its attributes.
+    return FunctionType(
+        apply.__code__.replace(), globals(), cls.__name__, apply.__defaults__, apply.__closure__
+    )
+
+
+def _operands(x0: Any, x1: Any) -> tuple[Data, Any, Data, Any]:
+    """The arrays and nodes of two operands of which at least one is no Variable."""
+    a, edge0 = (x0._data, x0._node) if isinstance(x0, Variable) else (constant(x0), None)
+    b, edge1 = (x1._data, x1._node) if isinstance(x1, Variable) else (constant(x1), None)
+    if not isinstance(x0, Variable) and not isinstance(x1, Variable):
+        a = np.asarray(a)  # two Python scalars would give no NumPy number
+    return a, edge0, b, edge1
 
 
 def _fix(x: Data, edge: Any) -> tuple[Shape, np.dtype[Any]] | None:

@@ -58,10 +58,22 @@ class Leaf:
         self.after_hooks: dict[int, Any] | None = None
 
 
+class Extra:
+    """What few nodes have."""
+
+    __slots__ = ("fix", "kept")
+
+    def __init__(self) -> None:
+        #: For each input the shape and dtype its gradient is brought to, if any needs it.
+        self.fix: tuple[tuple[tuple[int, ...] | None, np.dtype[Any]] | None, ...] | None = None
+        #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
+        self.kept: Variable | bool | None = None
+
+
 class Node:
     """A step of the computation that backward goes through."""
 
-    __slots__ = ("seq", "edges", "saved", "fix", "kept")
+    __slots__ = ("seq", "edges", "saved", "extra")
 
     #: Whether ``backward`` returns new arrays only, so that they need no copy.
     fresh: ClassVar[bool] = False
@@ -72,10 +84,19 @@ class Node:
     edges: tuple[Node | Leaf | None, ...]
     #: What backward needs; None once it was freed, and where the graph was cut.
     saved: tuple[Any, ...] | None
-    #: For each input the shape and dtype its gradient is brought to, if any needs it.
-    fix: tuple[tuple[tuple[int, ...] | None, np.dtype[Any]] | None, ...] | None
-    #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
-    kept: Variable | bool | None
+    #: None for nearly all nodes: the pass asks once whether a node needs more than ``backward``.
+    extra: Extra | None
+
+    @property
+    def kept(self) -> Variable | bool | None:
+        """See ``Extra``."""
+        return None if self.extra is None else self.extra.kept
+
+    def with_extra(self) -> Extra:
+        """``extra``, made where there is none."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
     @property
     def function(self) -> Any:
@@ -101,7 +122,9 @@ class Node:
     def cut(self) -> None:
         """End the graph at this node: gradients stop here."""
         self.edges = ()
-        self.saved = self.fix = None
+        self.saved = None
+        if self.extra is not None:
+            self.extra.fix = None
 
 
 def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:
@@ -109,8 +132,7 @@ def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, 
     node.seq = next_seq()
     node.edges = edges
     node.saved = saved
-    node.fix = None
-    node.kept = None
+    node.extra = None if node.direct else Extra()
 
 
 class Parts(dict[int, Any]):

@@ -89,7 +89,7 @@ class Primitive(Function):
             for x, e in zip(xs, edges, strict=True)
         )
         if any(f and (f[0] not in (None, y.shape) or f[1] != y.dtype) for f in fix):
-            self.fix = fix
+            self.with_extra().fix = fix
         return variable_on(y, self)
 
     def lifted(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -103,7 +103,7 @@ class Primitive(Function):
         """The gradients in the shapes and dtypes of the inputs: summed first, then cast (8.3)."""
         return tuple(
             gx if gx is None or fix is None else _brought(gx, *fix)
-            for gx, fix in zip(gxs, self.fix or (), strict=True)
+            for gx, fix in zip(gxs, self.with_extra().fix or (), strict=True)
         )
 
 
@@ -138,7 +138,7 @@ class Unary(Primitive):
         self.saved = saves and tuple([y if i == OUTPUT else data for i in saves])
         self.seq = next_seq()
         self.edges = (edge,)
-        self.kept = self.fix = None
+        self.extra = None
         return variable_on(y, self)
 
 

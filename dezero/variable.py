@@ -115,7 +115,7 @@ class Variable:
         node = self._node
         if isinstance(node, Node):
             if node.kept is not None or grad is not None:
-                node.kept = True if grad is None else grad
+                node.with_extra().kept = True if grad is None else grad
         else:
             self._grad = grad
 
@@ -220,7 +220,7 @@ class Variable:
         if self._node is None:
             raise RuntimeError("can't retain_grad on Variable that has requires_grad=False")
         if isinstance(self._node, Node) and self._node.kept is None:
-            self._node.kept = True
+            self._node.with_extra().kept = True
 
     def register_hook(self, hook: Callable[[Variable], Any]) -> RemovableHandle:
         """Call ``hook`` with the gradient of each pass before it is accumulated (13.1).
