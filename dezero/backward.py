@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dezero.graph import Array, Leaf, Node, Parts, grad_dtype
+from dezero.given import seed_of
+from dezero.graph import Array, Leaf, Node, Parts
+from dezero.hooks import hooked
 from dezero.modes import using_config
 from dezero.modified import modified
 from dezero.primitive import Copy
@@ -199,60 +201,6 @@ def _run_node(node: Node, edges: Any, gy: Any, create_graph: bool, free: bool) -
     if node.extra is None or node.extra.fix is None:
         return gxs
     return node.fixed(gxs if gxs.__class__ is tuple else (gxs,))
-
-
-def seed_of(variable: Variable, gradient: Any, create_graph: bool) -> Any:
-    """The gradient of the root: of its shape and dtype (semantics.md 4.2, 4.3)."""
-    dtype = grad_dtype(variable._data)
-    shape = variable.shape
-    if gradient is None:
-        data = np.ones(shape, dtype)
-    else:
-        if isinstance(gradient, Variable):
-            data = gradient._data
-        else:
-            data = np.asarray(gradient)
-            if data.dtype.kind not in "fiub":
-                raise TypeError(f"gradient can be a Variable or an ndarray, got {gradient!r}")
-        if data.shape != shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of {data.shape} and output[0] has "
-                f"a shape of {shape}."
-            )
-        if create_graph and isinstance(gradient, Variable):
-            return gradient if data.dtype == dtype else gradient.astype(dtype)
-    if create_graph:
-        return variable_on(np.array(data, dtype), None)
-    # A 0-d seed goes on as a NumPy scalar, see graph.Data.
-    return data.astype(dtype)[()] if shape == () else data.astype(dtype, copy=False)
-
-
-def hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
-    """The sum of a pass after the hooks of the leaf, chained in order of registration.
-
-    A hook gets a Variable of its own and returns another one, an ndarray, or
-    None to leave it as it is. Raises RuntimeError for another shape or dtype,
-    TypeError for anything else.
-    """
-    for hook in list((leaf.hooks or {}).values()):
-        given = Copy()(grad) if create_graph else variable_on(np.array(grad), None)
-        result = hook(given)
-        if result is None:
-            continue
-        name = getattr(hook, "__name__", repr(hook))
-        if type(result) is np.ndarray:
-            result = Variable(result, requires_grad=False)
-        if not isinstance(result, Variable):
-            raise TypeError(f"expected Variable, but hook returned {type(result).__name__!r}")
-        if result.shape != given.shape:
-            raise RuntimeError(f"hook {name!r} has changed the size of value")
-        if result.dtype != given.dtype:
-            raise RuntimeError(
-                f"hook {name!r} has changed the type of value "
-                f"(was {given.dtype} got {result.dtype})"
-            )
-        grad = result if create_graph else result._data
-    return grad
 
 
 def _accumulate(leaf: Leaf, grad: Any, owned: bool, create_graph: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero.graph import Data, Leaf, Node, Parts, grad_dtype, record
+from dezero.given import InvalidGradientError, as_variables, checked_gradient
+from dezero.graph import Data, Leaf, Node, Parts, record
 from dezero.modes import Config, using_config
 from dezero.variable import (
     Operand,
@@ -16,7 +17,6 @@ from dezero.variable import (
     as_array,
     as_variable,
     checked,
-    scalar_dtype,
     variable_on,
 )
 
@@ -44,7 +44,7 @@ class Function(Node):
 
     def __call__(self, *inputs: Operand) -> Any:
         node = copy.copy(self) if hasattr(self, "seq") else self
-        variables = _as_variables(inputs)
+        variables = as_variables(inputs)
         xs = tuple(v.data for v in variables)
         with using_config("enable_backprop", False):  # semantics.md 11.4
             ys = tuple(checked(as_array(y)) for y in _as_tuple(node.forward(*xs)))
@@ -91,10 +91,10 @@ class Function(Node):
             )
         try:
             return tuple(
-                None if gx is None or edge is None else _checked_gradient(gx, x, i, create_graph)
+                None if gx is None or edge is None else checked_gradient(gx, x, i, create_graph)
                 for i, (gx, x, edge) in enumerate(zip(gxs, xs, self.edges, strict=False))
             )
-        except _InvalidGradientError as error:
+        except InvalidGradientError as error:
             raise RuntimeError(f"function {name} returned {error}") from None
 
 
@@ -124,17 +124,6 @@ def output_variables(function: Node, ys: Sequence[Data]) -> list[Variable]:
     return outputs
 
 
-def _as_variables(inputs: Sequence[Any]) -> list[Variable]:
-    """Inputs as Variables; a Python scalar takes the dtype of the others (float32 stays)."""
-    dtype = scalar_dtype(x for x in inputs if not isinstance(x, np.generic))
-    return [
-        Variable(np.asarray(x, dtype), requires_grad=False)
-        if isinstance(x, (int, float)) and not isinstance(x, np.generic)
-        else as_variable(x)
-        for x in inputs
-    ]
-
-
 def _as_tuple(values: Any) -> tuple[Any, ...]:
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
 
@@ -147,25 +136,3 @@ def _input_variable(x: Data, node: Node | Leaf | None) -> Variable:
     """
     leaf = node.variable() if isinstance(node, Leaf) else None
     return leaf if leaf is not None and leaf._data is x else variable_on(x, node)
-
-
-class _InvalidGradientError(Exception):
-    """What is wrong with a gradient that a user's function returned."""
-
-
-def _checked_gradient(gx: Any, x: Data, index: int, create_graph: bool) -> Any:
-    """One gradient of a user's function, of the input's shape and gradient dtype."""
-    if not isinstance(gx, (Variable, np.ndarray, np.generic)):
-        raise _InvalidGradientError(
-            f"an invalid gradient at index {index} - expected Variable, ndarray or None "
-            f"(got {type(gx).__name__})"
-        )
-    if gx.shape != x.shape:
-        raise _InvalidGradientError(
-            f"an invalid gradient at index {index} - got {gx.shape} but expected shape {x.shape}"
-        )
-    dtype = grad_dtype(x)
-    if create_graph:
-        gx = as_variable(gx)
-        return gx if gx.dtype == dtype else gx.astype(dtype)
-    return (gx._data if isinstance(gx, Variable) else gx).astype(dtype, copy=False)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dezero.backward import hooked, propagate, root_of, seed_of
+from dezero.backward import propagate, root_of
+from dezero.given import seed_of
 from dezero.graph import Leaf, Node
+from dezero.hooks import hooked
 from dezero.modes import using_config
 from dezero.primitive import Copy
 from dezero.variable import Variable, variable_on

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dezero import functions as F
+from dezero import hooks, pickling
 from dezero.binary import binary
 from dezero.functions.arithmetic import Add, Mul, PowVariable, Sub
 from dezero.variable import Operand, Variable
@@ -102,6 +103,10 @@ def install() -> None:
         "mean": F.mean,
         "astype": F.cast,
         "__array_ufunc__": _array_ufunc,
+        "__reduce__": pickling.reduce,
+        "__copy__": pickling.shallow_copy,
+        "register_hook": hooks.register_hook,
+        "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
     }
     for name, method in methods.items():
         setattr(Variable, name, method)

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dezero.function import Function, output_variables
+from dezero.given import scalar_dtype
 from dezero.graph import Data, Parts, grad_dtype, next_seq, record
 from dezero.modes import Config, restricted
-from dezero.variable import Variable, as_variable, checked, scalar_dtype, variable_on
+from dezero.variable import Variable, as_variable, checked, variable_on
 
 #: The place of a function's output in ``Primitive.saves``.
 OUTPUT = -1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from dezero.arraylike import ArrayLike
 from dezero.graph import GRAD_DTYPES, Array, Data, Leaf, Node, grad_dtype
-from dezero.hooks import RemovableHandle
 from dezero.modes import Config
 from dezero.modified import modified
 
@@ -33,16 +32,6 @@ def as_variable(x: Any) -> Variable:
     return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
 
 
-def scalar_dtype(operands: Iterable[Any]) -> np.dtype[Any] | None:
-    """The dtype that Python scalars among these operands take, so that float32 stays float32."""
-    dtypes = [
-        x.dtype
-        for x in operands
-        if isinstance(x, (Variable, np.ndarray, np.generic)) and x.dtype.kind == "f"
-    ]
-    return np.result_type(*dtypes) if dtypes else None
-
-
 def checked(data: Any) -> Array:
     """``data`` if a Variable can hold it, else TypeError."""
     if type(data) is not np.ndarray:
@@ -56,7 +45,7 @@ def checked(data: Any) -> Array:
     return data
 
 
-class Variable:
+class Variable(ArrayLike):
     """An array that remembers how it was computed.
 
     ``data``: ndarray of any shape, float32 or float64. Integer and boolean
@@ -167,22 +156,6 @@ class Variable:
         node = self._node
         return node.function if isinstance(node, Node) and node.edges else None
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._data.shape  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        return self._data.size  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype  # type: ignore[no-any-return]
-
     def backward(
         self,
         gradient: Variable | Array | float | None = None,
@@ -221,32 +194,6 @@ class Variable:
             raise RuntimeError("can't retain_grad on Variable that has requires_grad=False")
         if isinstance(self._node, Node) and self._node.kept is None:
             self._node.with_extra().kept = True
-
-    def register_hook(self, hook: Callable[[Variable], Any]) -> RemovableHandle:
-        """Call ``hook`` with the gradient of each pass before it is accumulated (13.1).
-
-        Once a pass, on a leaf, with the sum of that pass; what it returns takes
-        the gradient's place, unless it is None. Raises RuntimeError on a Variable
-        that does not require a gradient or that a function made.
-        """
-        leaf = self._hook_leaf()
-        leaf.hooks = leaf.hooks or {}
-        return RemovableHandle(leaf.hooks, hook)
-
-    def register_post_accumulate_grad_hook(
-        self, hook: Callable[[Variable], Any]
-    ) -> RemovableHandle:
-        """Call ``hook`` with this leaf each time a backward has added to its gradient (13.1)."""
-        leaf = self._hook_leaf()
-        leaf.after_hooks = leaf.after_hooks or {}
-        return RemovableHandle(leaf.after_hooks, hook)
-
-    def _hook_leaf(self) -> Leaf:
-        if self._node is None:
-            raise RuntimeError("cannot register a hook on a Variable that doesn't require gradient")
-        if isinstance(self._node, Node):
-            raise RuntimeError("hooks are for leaves: this Variable was computed")
-        return self._node
 
     def cleargrad(self) -> None:
         """Forget the gradient: ``grad`` becomes None."""
@@ -289,92 +236,11 @@ class Variable:
                 todo.extend(node.edges)
                 node.cut()
 
-    def item(self) -> float:
-        """The value of a Variable with one element as a Python number."""
-        return self._data.item()  # type: ignore[no-any-return]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Leaves can be copied and pickled, with their gradients; a graph cannot."""
-        if isinstance(self._node, Node):
-            raise RuntimeError(
-                "only leaves can be copied or pickled, this Variable was computed by "
-                f"{type(self._node.function).__name__}: use detach() first"
-            )
-        return _restored, (type(self), self.data, self.name, self.requires_grad, self._grad)
-
-    def __copy__(self) -> Variable:
-        """A leaf on the same array, with no gradient yet."""
-        restore, (cls, data, name, requires_grad, _grad) = self.__reduce__()
-        return restore(cls, data, name, requires_grad, None)  # type: ignore[no-any-return]
-
-    def __iter__(self) -> Iterator[Variable]:
-        if self.ndim == 0:
-            raise TypeError("iteration over a 0-d variable")
-        return (self[i] for i in range(len(self)))
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self._data)
-
-    def __int__(self) -> int:
-        return int(self._data)
-
-    def __repr__(self) -> str:
-        return "variable(" + str(self._data).replace("\n", "\n" + " " * 9) + ")"
-
     def _repr_html_(self) -> str | None:
         """In a notebook: the graph behind this Variable, where Graphviz is installed."""
         from dezero.utils import svg  # only notebooks need it
 
         return svg(self) if isinstance(self._node, Node) else None
-
-    def __str__(self) -> str:
-        return str(self._data)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data[()] if spec and self.ndim == 0 else str(self._data), spec)
-
-    if TYPE_CHECKING:  # set by dezero/operators.py from the functions
-        T: Variable
-
-        def __add__(self, other: Operand) -> Variable: ...
-        def __radd__(self, other: Operand) -> Variable: ...
-        def __sub__(self, other: Operand) -> Variable: ...
-        def __rsub__(self, other: Operand) -> Variable: ...
-        def __mul__(self, other: Operand) -> Variable: ...
-        def __rmul__(self, other: Operand) -> Variable: ...
-        def __truediv__(self, other: Operand) -> Variable: ...
-        def __rtruediv__(self, other: Operand) -> Variable: ...
-        def __matmul__(self, other: Operand) -> Variable: ...
-        def __rmatmul__(self, other: Operand) -> Variable: ...
-        def __pow__(self, other: Operand) -> Variable: ...
-        def __rpow__(self, other: Operand) -> Variable: ...
-        def __neg__(self) -> Variable: ...
-        def __abs__(self) -> Variable: ...
-        def __getitem__(self, index: Any) -> Variable: ...
-        def reshape(self, *shape: int | Sequence[int]) -> Variable: ...
-        def transpose(self, *axes: int | Sequence[int] | None) -> Variable: ...
-        def sum(
-            self, axis: int | Sequence[int] | None = None, keepdims: bool = False
-        ) -> Variable: ...
-        def mean(
-            self, axis: int | Sequence[int] | None = None, keepdims: bool = False
-        ) -> Variable: ...
-        def astype(self, dtype: Any) -> Variable: ...
-
-
-def _restored(
-    cls: type[Variable], data: Array, name: str | None, requires_grad: bool, grad: Variable | None
-) -> Variable:
-    """A copied or unpickled leaf."""
-    v = cls(data, name, requires_grad)
-    v._grad = grad
-    return v
 
 
 def variable_on(data: Data, node: Node | Leaf | None) -> Variable:
