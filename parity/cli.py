@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from parity import __version__
 from parity.engines.load import EngineError, load_engine
@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.set_defaults(run=_bench)
     bench.add_argument("--quick", action="store_true", help="a tenth of the time, wider intervals")
+    bench.add_argument(
+        "--memory", action="store_true", help="peak memory and growth instead of times"
+    )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
 
@@ -98,8 +101,16 @@ def _bench(options: argparse.Namespace) -> int:
         return subprocess.run(
             [sys.executable, "-m", "parity.cli", *sys.argv[1:]], env=environment
         ).returncode
-    from parity.bench import measure, workloads  # import dezero: only this command needs it
+    from parity.bench import measure, memory, workloads  # they import dezero: only this command
 
+    if options.memory:
+        peaks: list[Any] = []
+        try:
+            for line in memory.table(memory.noted(memory.peaks(), peaks)):
+                print(line, flush=True)
+        except RuntimeError as error:
+            raise UsageError(f"--memory: {error}") from error
+        return _written(options.json, {"peaks": [dataclasses.asdict(p) for p in peaks]})
     rows = []
     print(f"{'workload':14}{'shape':12}{'dtype':9}  torch / dezero  (middle half)")
     for row in measure.all_ratios(0.3 if options.quick else 3.0, workloads.WORKLOADS.values()):
@@ -109,8 +120,16 @@ def _bench(options: argparse.Namespace) -> int:
             f"({row.low:.2f} to {row.high:.2f}), {row.pairs} pairs",
             flush=True,
         )
-    if options.json:
-        options.json.write_text(json.dumps({"ratios": rows}, indent=1) + "\n")
+    return _written(options.json, {"ratios": rows})
+
+
+def _written(path: Path | None, data: dict[str, Any]) -> int:
+    """Write a result as JSON where it was asked for."""
+    if path:
+        try:
+            path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
+        except OSError as error:
+            raise UsageError(f"--json: {error}") from error
     return PARITY
 
 
@@ -133,11 +152,7 @@ def _check(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
-    if options.json:
-        try:
-            options.json.write_text(json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n")
-        except OSError as error:
-            raise UsageError(f"--json: {error}") from error
+    _written(options.json, result.to_json())
     return FINDINGS if result.reported else PARITY
 
 

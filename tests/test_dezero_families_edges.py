@@ -269,3 +269,15 @@ def test_bad_axes_and_shapes_are_a_value_error(call):
 def test_numbers_along_an_axis_that_are_out_of_range_or_no_integers_are_an_error(indices):
     with pytest.raises(IndexError, match=r"out of bounds|integer"):
         F.take_along_axis(leaf(integers((2, 3))), indices, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softplus_is_straight_above_20(dtype):
+    values = np.array([19.5, 20.0, 20.5, 40.0, -3.0], dtype)
+    x, t = leaf(values.copy()), torch.tensor(values, requires_grad=True)
+    y, u = F.softplus(x), TF.softplus(t)
+    y.backward()
+    u.sum().backward()
+    np.testing.assert_array_equal(y.data[2:4], values[2:4])
+    np.testing.assert_array_equal(x.grad.data[2:4], np.ones(2, dtype))
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=4 * np.finfo(dtype).eps)

@@ -131,20 +131,25 @@ class LeakyRelu(Unary):
 
 
 class Softplus(Unary):
-    """log(1 + e**x), without overflow."""
+    """log(1 + e**x), without overflow; x itself above 20, with a gradient of 1, as in PyTorch."""
 
     __slots__ = ()
     saves = (0,)
 
     @staticmethod
     def _value(x: Data) -> Data:
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+        y = np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+        return np.where(x > 20, x, y)
 
     forward = floating(_value)
 
     def backward(self, gy: Any, saved: Any) -> Any:
         (x,) = saved
-        return gy * Sigmoid.on(x)
+        gx = gy * Sigmoid.on(x)
+        straight = raw(x) > 20
+        if not straight.any():
+            return gx
+        return Select.on(gx, mask=straight) + Select.on(gy, mask=~straight)
 
 
 class Erf(Unary):

@@ -24,6 +24,8 @@ class Side(Protocol):
     """A library under measurement."""
 
     name: str
+    #: How many times as long the loops are: memory shows in large graphs only.
+    longer: int
 
     def leaf(self, array: NDArray[Any]) -> Any:
         """A variable on a copy of an array."""
@@ -42,6 +44,9 @@ class Side(Protocol):
 
 class DezeroSide:
     name = "dezero"
+
+    def __init__(self, longer: int = 1) -> None:
+        self.longer = longer
 
     def leaf(self, array: NDArray[Any]) -> Any:
         return dezero.Variable(array.copy())
@@ -62,7 +67,8 @@ class DezeroSide:
 class TorchSide:
     name = "torch"
 
-    def __init__(self) -> None:
+    def __init__(self, longer: int = 1) -> None:
+        self.longer = longer
         torch.set_num_threads(1)  # more are slower on graphs of small arrays
 
     def leaf(self, array: NDArray[Any]) -> Any:
@@ -91,14 +97,14 @@ class Workload:
     fixed: bool = False
 
 
-def _length(array: NDArray[Any], n: int) -> int:
+def _length(side: Side, array: NDArray[Any], n: int) -> int:
     """Steps of a loop: fewer on large arrays, whose graphs would fill the memory."""
-    return n if array.size <= 4096 else n // 25
+    return side.longer * (n if array.size <= 4096 else n // 25)
 
 
 def chain(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(_length(array, 500)):
+    for _ in range(_length(side, array, 500)):
         y = y * x
         y = y + x
     side.backward(y)
@@ -107,7 +113,7 @@ def chain(side: Side, array: NDArray[Any]) -> Any:
 
 def fan_out(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(_length(array, 1000)):
+    for _ in range(_length(side, array, 1000)):
         y = y + x
     side.backward(y)
     return x
@@ -133,14 +139,16 @@ _dag, _short_dag = _dag_of(500), _dag_of(20)
 
 
 def random_dag(side: Side, array: NDArray[Any]) -> Any:
-    x = side.leaf(array)
-    side.backward((_dag if array.size <= 4096 else _short_dag)(x))
+    x = y = side.leaf(array)
+    for _ in range(side.longer):
+        y = (_dag if array.size <= 4096 else _short_dag)(y)
+    side.backward(y)
     return x
 
 
 def second_order(side: Side, array: NDArray[Any]) -> Any:
     x = y = side.leaf(array)
-    for _ in range(_length(array, 100)):
+    for _ in range(_length(side, array, 100)):
         y = y * x
         y = y + x
     side.backward(y, create_graph=True)
