@@ -52,9 +52,7 @@ class Small(Engine):
             result = value(*[x.data for x in xs], **attrs)
             several = isinstance(result, tuple)
             recorded = self.recording and any(x.requires_grad for x in xs)
-            outputs = tuple(
-                Tensor(self, y, recorded) for y in (result if several else (result,))
-            )
+            outputs = tuple(Tensor(self, y, recorded) for y in (result if several else (result,)))
             if recorded:
                 node = Node(vjp, xs, attrs, outputs, next(self.numbers))
                 node.several = several
