@@ -10,11 +10,6 @@ import numpy as np
 from parity.defects.base import Defect, program
 from parity.defects.tensors import Tensor
 
-_CLEARED = program("""
-    x0 = leaf(3.0)
-    backward(x0)
-    cleargrad(x0)
-""")
 _ZEROED = program("""
     x0 = leaf(3.0)
     backward(x0)
@@ -25,7 +20,11 @@ _ZEROED = program("""
 class ClearDoesNothing(Defect):
     name = "clear-does-nothing"
     says = "clearing a gradient leaves it as it is"
-    smallest = _CLEARED
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        cleargrad(x0)
+    """)
 
     def clear_grad(self, t: Tensor) -> None:
         pass
@@ -37,8 +36,7 @@ class ClearsFirstLeafOnly(Defect):
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0)
-        x2 = add(x0, x1)
-        backward(x2)
+        backward(x1)
         cleargrad(x0, x1)
     """)
 
@@ -59,7 +57,10 @@ class ClearsFirstLeafOnly(Defect):
 class ClearLeavesZeroScalar(Defect):
     name = "clear-leaves-zero-scalar"
     says = "clearing a gradient puts a zero of shape () in its place"
-    smallest = _CLEARED
+    smallest = program("""
+        x0 = leaf(3.0)
+        cleargrad(x0)
+    """)
 
     def clear_grad(self, t: Tensor) -> None:
         t.grad = np.zeros((), t.dtype)

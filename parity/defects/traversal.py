@@ -37,7 +37,8 @@ class InplaceAccumulation(Defect):
     smallest = program("""
         x0 = leaf(3.0)
         x1 = add(x0, x0)
-        backward(x1)
+        x2 = add(x0, x1)
+        backward(x2)
     """)
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
@@ -57,9 +58,8 @@ class CreationOrderIgnored(Defect):
     smallest = program("""
         x0 = leaf(3.0)
         x1 = add(x0, x0)
-        x2 = add(x0, x1)
-        x3 = add(x1, x2)
-        backward(x3)
+        x2 = add(x1, x1)
+        backward(x2)
     """)
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
@@ -105,7 +105,7 @@ class DepthFirst(Defect):
         x0 = leaf(3.0)
         x1 = add(x0, x0)
         x2 = add(x0, x1)
-        x3 = add(x1, x2)
+        x3 = add(x2, x1)
         backward(x3)
     """)
 
