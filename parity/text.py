@@ -27,7 +27,7 @@ def read_text(text: str) -> pr.Program:
     for line in filter(None, map(str.strip, text.splitlines())):
         try:
             reader.line(line)
-        except (SyntaxError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (SyntaxError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise pr.ProgramError(f"{line!r} is no statement: {error}") from None
     program = pr.Program(tuple(reader.leaves), tuple(reader.statements))
     program.validate()

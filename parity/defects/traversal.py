@@ -10,9 +10,11 @@ from parity.defects.base import Defect, program
 from parity.defects.tensors import Node, Tensor
 
 
-def _again(node: Node) -> Node:
-    """``node``, which may run a second time: that is the defect, not an error."""
-    node.freed = False
+def _again(node: Node, ran: set[Node]) -> Node:
+    """``node``, which may run a second time in one pass: that is the defect, not an error."""
+    if node in ran:
+        node.freed = False
+    ran.add(node)
     return node
 
 
@@ -63,11 +65,11 @@ class CreationOrderIgnored(Defect):
     """)
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        stack = [root]
+        stack, ran = [root], set[Node]()
         while stack:
             node = stack.pop().node
             if node is not None:
-                yield _again(node)
+                yield _again(node, ran)
                 stack.extend(p for p in node.parents if p.requires_grad)
 
 
@@ -86,11 +88,11 @@ class SendsAgain(Defect):
     """)
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        queue = deque([root])
+        queue, ran = deque([root]), set[Node]()
         while queue:
             node = queue.popleft().node
             if node is not None:
-                yield _again(node)
+                yield _again(node, ran)
                 queue.extend(p for p in node.parents if p.requires_grad)
 
 
@@ -162,14 +164,14 @@ class OnePassAPath(Defect):
     probe = "doublings"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        todo = [(root, grads[root])]
+        todo, ran = [(root, grads[root])], set[Node]()
         while todo:
             t, g = todo.pop()
             if t.node is not None:
                 for other in t.node.outputs:  # only what came along this path is sent
                     grads.pop(other, None)
                 grads[t] = g
-                yield _again(t.node)
+                yield _again(t.node, ran)
                 todo += self.paths(t.node, grads)
 
     def paths(self, node: Node, grads: dict[Tensor, Any]) -> list[tuple[Tensor, Any]]:
