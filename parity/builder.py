@@ -135,6 +135,13 @@ class Builder:
                 return value
         return None
 
+    def leaf_apart(self, value: int, otherwise: int) -> int:
+        """A leaf on which ``value`` does not depend."""
+        for i, leaf in enumerate(self.leaves):
+            if leaf.requires_grad and not self.reach[value] >> i & 1:
+                return i
+        return otherwise
+
     def _apply(
         self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
@@ -232,6 +239,8 @@ class Builder:
         cleared = bool(self.statements) and isinstance(self.statements[-1], pr.Clear)
         if b % (2 if cleared else 4) == 1:
             value = self._last_root(value)
+        elif b % 4 == 2:
+            value = len(self.infos) - 1
         if value in self.dropped or not self.infos[value].requires_grad:
             return
         self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
@@ -297,7 +306,7 @@ class Builder:
     def _leaves(self, b: int) -> tuple[int, ...]:
         """All leaves, or one of them."""
         n = len(self.leaves)
-        return tuple(range(n)) if b < 128 else (b % n,)
+        return tuple(range(n)) if b < 96 else (b % n,)
 
     def take_grad(self, value: int, b: int, extra: int) -> int | None:
         """The gradient of a leaf, recorded by the last pass, as a value."""

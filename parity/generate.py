@@ -57,15 +57,17 @@ class Profile:
     in 8 of programs with exact arithmetic and with float32 leaves; ``mixed``: the
     share in 8 of the latter that have float64 leaves as well; ``ending``:
     what the builder adds at the end; ``max_size``: elements of the largest value;
-    ``wild``: whether inexact leaves have arbitrary significands.
+    ``wild``: whether inexact leaves have arbitrary significands; ``few``: how many
+    operations half of the programs have at most, so that many events meet on one graph;
+    ``even``: whether all operations come equally often.
     """
 
     name: str
     ops: tuple[str, ...] | None = None
     events: dict[str, int] = field(default_factory=dict)
     exact: int = 6
-    narrow: int = 2
-    mixed: int = 3
+    narrow: int = 3
+    mixed: int = 4
     shapes: tuple[Shape, ...] = SHAPES
     slots: int = 12
     leaves: int = 3
@@ -74,6 +76,8 @@ class Profile:
     ending: str = ""
     max_size: int = 24
     wild: bool = False
+    few: int = 0
+    even: bool = False
 
     @property
     def size(self) -> int:
@@ -90,26 +94,56 @@ EVENT_NEEDS: dict[str, str] = {
     "change_grad": "buffer",
 }
 
-_EVENTS = {"backward": 12, "clear": 6, "zero": 3, "change_grad": 2, "change_gradient": 2}
+_EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
 _BROADCASTING = (
     *("add", "mul", "sub", "div", "maximum", "minimum", "matmul"),
     *("sum", "mean", "broadcast_to", "sum_to"),
 )
 
+#: Operations that move elements, and two that join what they give.
+_MOVING = (
+    *("transpose", "moveaxis", "flip", "reshape", "squeeze", "expand_dims", "pad"),
+    *("get_item", "take_along_axis", "concat", "stack", "split", "broadcast_to", "add", "mul"),
+)
+#: Operations that gather elements along axes, with some that come before and after.
+_GATHERING = (
+    *("sum", "mean", "prod", "var", "norm", "max", "min", "cumsum", "sum_to", "logsumexp"),
+    *("softmax", "get_item", "take_along_axis", "matmul", "add", "mul", "square"),
+)
+#: Shapes of up to three dimensions, few of them squares.
+_DEEP: tuple[Shape, ...] = (
+    *((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2)),
+)
+
+#: Operations that send the gradient on as it is, or as a view of it.
+_PASSING = (
+    *("add", "sub", "add_scalar", "sub_scalar", "concat", "stack", "split", "get_item"),
+    *("reshape", "transpose", "broadcast_to", "sum_to", "sum", "squeeze", "expand_dims"),
+)
+
+#: Operations whose slope changes: what is lost in second order shows there.
+_CURVED = (
+    *("mul", "square", "div", "pow", "power", "matmul", "exp", "log", "sqrt", "sin", "cos"),
+    *("tanh", "sigmoid", "softplus", "gelu", "softmax", "log_softmax", "logsumexp"),
+    *("norm", "var", "prod", "add", "sum", "rdiv_scalar", "mean_squared_error"),
+)
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("general", events={**_EVENTS, "detach": 2, "drop": 4}, modes=True),
+        Profile("general", events={**_EVENTS, "detach": 8, "drop": 4}, modes=True, few=4),
         Profile("gradients", events={"backward": 2, "drop": 2}),
-        Profile("accumulation", events={"backward": 40}, slots=10),
-        Profile("cleargrad", events={"backward": 26, "clear": 26}),
-        Profile("zero", events={"backward": 26, "zero": 26}),
-        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}),
+        Profile("accumulation", events={"backward": 40}, slots=10, few=3),
+        Profile("cleargrad", events={"backward": 26, "clear": 26}, few=3),
+        Profile("zero", events={"backward": 26, "zero": 26}, few=3),
+        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, few=3),
         Profile(
             "aliasing",
+            ops=_PASSING,
             events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
             slots=10,
+            few=3,
             ending="change_all",
         ),
         Profile(
@@ -123,13 +157,16 @@ PROFILES: dict[str, Profile] = {
             ops=_BROADCASTING,
             events={"backward": 4},
         ),
+        Profile("moving", ops=_MOVING, even=True, events={"backward": 4}, shapes=_DEEP, slots=10),
+        Profile("gathering", ops=_GATHERING, even=True, events={"backward": 4}, shapes=_DEEP),
         Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
         Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
         Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
-        Profile("modes", events={"backward": 10, "detach": 30}, modes=True),
+        Profile("modes", events={"backward": 20, "detach": 30}, modes=True, slots=8),
         Profile("no-grad", events={"backward": 10}, modes=True),
         Profile("detach", events={"backward": 10, "detach": 40}),
-        Profile("second-order", second_order=True, slots=8, exact=3),
+        Profile("second-order", second_order=True, slots=8, exact=1),
+        Profile("curvature", ops=_CURVED, even=True, second_order=True, slots=8, exact=1),
         Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
         Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
         Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
@@ -157,6 +194,7 @@ class Decoder:
 
     profile: Profile
     menu: tuple[str, ...]
+    events: tuple[str, ...]
     ops: frozenset[str]
     dtypes: tuple[str, ...]
     shapes: tuple[Shape, ...]
@@ -189,7 +227,8 @@ class Decoder:
             untested.append("grad_tensor")
         return Decoder(
             profile,
-            _menu(ops, events),
+            _menu(dict.fromkeys(ops, 1) if profile.even else _weights(ops), events),
+            tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
             tuple(engine.dtypes),
             shapes,
@@ -205,16 +244,20 @@ class Decoder:
         mode, count, narrow = data[0], data[1], data[2]
         builder.exact = mode % 8 < profile.exact
         widths = self._dtypes(narrow)
+        leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
         position = HEADER_BYTES
         for i in range(profile.leaves):
-            if i <= count % profile.leaves:
+            if i < leaves:
                 code, start, flags = data[position : position + LEAF_BYTES]
-                shape = self.shapes[code % len(self.shapes)]
+                # Half of the further leaves have the shape of the first: their gradients can meet.
+                same = i > 0 and code >= 128
+                shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
                 dtype = widths[(flags >> 6) % len(widths)]
                 constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
                 builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
             position += LEAF_BYTES
-        self._slots(builder, data, position)
+        few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
+        self._slots(builder, data, position, few)
         builder.end(profile.ending, profile.second_order, data[1])
         return builder.program()
 
@@ -224,7 +267,7 @@ class Decoder:
             return (self.dtypes[-1] if len(self.dtypes) < 2 else "float64",)
         return ("float32", "float64") if 7 - narrow // 8 % 8 < self.profile.mixed else ("float32",)
 
-    def _slots(self, builder: Builder, data: bytes, position: int) -> None:
+    def _slots(self, builder: Builder, data: bytes, position: int, few: int) -> None:
         menu = self.menu
         under_no_grad = self.profile.modes and "no_grad" in self.abilities
         slots = list(range(len(builder.infos)))  # the value that each slot names
@@ -233,11 +276,16 @@ class Decoder:
             opcode, a, b, extra = data[position : position + SLOT_BYTES]
             position += SLOT_BYTES
             action = menu[opcode]
+            if action in OPS and few <= 0:
+                action = self.events[opcode]
+            few -= action in OPS
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
             if action == "":
                 slots.append(left)
             elif action in OPS:
                 right = first if b >= _HUB else slots[-1 - b % len(slots)]
+                if _APART <= b < _HUB:
+                    right = builder.leaf_apart(left, right)
                 quiet = under_no_grad and extra >= 232
                 value = builder.apply(action, left, right, b, extra, no_grad=quiet)
                 slots.append(left if value is None else value)
@@ -249,26 +297,34 @@ class Decoder:
 
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
+#: From here on the second operand is a leaf that the first one does not depend on, if there is one.
+_APART = 80
 #: The share of opcodes that mean "this slot is its operand".
 _PASS = 20
 
 
-def _menu(ops: list[str], events: dict[str, int]) -> tuple[str, ...]:
+def _menu(weights: dict[str, int], events: dict[str, int]) -> tuple[str, ...]:
     """256 actions: first none, then operations from the simplest on, then events."""
     total = 256 - _PASS
-    event_room = min(sum(events.values()), total // 2) if ops else total
+    event_room = min(sum(events.values()), total // 2) if weights else total
     op_room = total - event_room
-    weights = {name: _WEIGHTS.get(name, 1) for name in ops}
     menu = [""] * _PASS + _spread(weights, op_room) + _spread(events, event_room)
     return tuple((menu + [""] * 256)[:256])
 
 
 #: Two operands make reuse: those come more often.
 _WEIGHTS = {
-    **dict.fromkeys(("add", "mul"), 8),
+    **dict.fromkeys(("add", "mul"), 12),
     **dict.fromkeys(("sub", "matmul", "get_item", "split"), 5),
-    **dict.fromkeys(("div", "square", "sum", "concat", "maximum", "broadcast_to", "reshape"), 3),
+    **dict.fromkeys(
+        ("div", "square", "sum", "concat", "maximum", "broadcast_to", "reshape", "mean"), 3
+    ),
+    **dict.fromkeys(("pow", "power", "transpose"), 2),
 }
+
+
+def _weights(ops: list[str]) -> dict[str, int]:
+    return {name: _WEIGHTS.get(name, 1) for name in ops}
 
 
 def _spread(weights: dict[str, int], room: int) -> list[str]:

@@ -26,9 +26,9 @@ from parity.script import script
 
 #: Profiles take turns; the general one more often.
 ROTATION = (
-    *("general", "gradients", "general", "accumulation", "clearing", "general"),
-    *("aliasing", "broadcasting", "dtypes", "multi-output", "modes", "functions"),
-    *("second-order", "errors"),
+    *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
+    *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
+    *("general", "functions", "zero", "accumulation", "moving", "aliasing", "gathering", "errors"),
 )
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3

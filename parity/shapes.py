@@ -100,7 +100,7 @@ def transpose(a: Shape, *, axes: tuple[int, ...]) -> tuple[Shape, ...]:
 
 def transpose_choices(a: Shape) -> list[dict[str, Any]]:
     orders = sorted(itertools.permutations(range(len(a))), reverse=True)
-    return [{"axes": axes} for axes in orders]
+    return [{"axes": axes} for axes in (orders[:-1] or orders)]  # the last changes nothing
 
 
 def broadcast_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
@@ -199,6 +199,8 @@ def get_item_choices(a: Shape) -> list[dict[str, Any]]:
             (("list", (0, n - 1, 0)),),
             (("slice", 1, None, None),),
             (("slice", None, None, 2),),
+            (("slice", -1, None, None),),
+            (("slice", 1, n, None),),
             (("list", ()),),
             (("list", (-1, 0)),),
             ("...", 0),
@@ -210,6 +212,7 @@ def get_item_choices(a: Shape) -> list[dict[str, Any]]:
             (_FULL, ("list", (0, 0))),
             (("list", (0, 0)), ("list", (0, 0))),
             (0, ("slice", None, None, 2)),
+            (_FULL, ("slice", 1, None, None)),
             (_FULL, -1),
             (("list", (0, a[0] - 1)), ("list", (0, a[1] - 1))),
         ]

@@ -161,7 +161,7 @@ def test_mistakes_are_refused_by_pytorch_in_the_last_statement(profile: str, sha
 def test_mistakes_are_of_every_kind() -> None:
     texts = Counter(
         failure.text()
-        for case in sample("errors", 200)
+        for case in sample("errors", 400)
         if (failure := execute(case, TORCH).failure)
     )
     for words in ("second time", "Mismatch in shape", "does not require grad"):
