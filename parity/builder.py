@@ -95,7 +95,9 @@ class Builder:
         else:
             pool = POSITIVE_VALUES if positive else ROUGH_VALUES
         step = 1 + (flags >> 2) % 4
-        values = tuple(pool[(start + i * step) % len(pool)] for i in range(size(shape)))
+        # In one of four leaves values repeat: ties.
+        places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
+        values = tuple(pool[(start + i) % len(pool)] for i in places)
         self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
 
     def _leaf(self, leaf: pr.Leaf) -> None:
@@ -262,7 +264,9 @@ class Builder:
         shape = self.infos[value].shape
         gradient = None
         if size(shape) != 1 or extra >= 128:
-            values = tuple(GRADIENTS[(extra + 2 * i) % len(GRADIENTS)] for i in range(size(shape)))
+            # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
+            pool = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
+            values = tuple(pool[(extra + 2 * i) % len(pool)] for i in range(size(shape)))
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
         self.gradient_passed = gradient is not None
         self.backwards.append((len(self.statements), self.graph[value]))

@@ -65,7 +65,7 @@ class Profile:
     name: str
     ops: tuple[str, ...] | None = None
     events: dict[str, int] = field(default_factory=dict)
-    exact: int = 6
+    exact: int = 5
     narrow: int = 3
     mixed: int = 4
     shapes: tuple[Shape, ...] = SHAPES
@@ -156,13 +156,16 @@ PROFILES: dict[str, Profile] = {
             "broadcasting",
             ops=_BROADCASTING,
             events={"backward": 4},
+            exact=4,
         ),
         Profile("moving", ops=_MOVING, even=True, events={"backward": 4}, shapes=_DEEP, slots=10),
-        Profile("gathering", ops=_GATHERING, even=True, events={"backward": 4}, shapes=_DEEP),
+        Profile(
+            "gathering", ops=_GATHERING, even=True, exact=4, events={"backward": 4}, shapes=_DEEP
+        ),
         Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
         Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
         Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
-        Profile("modes", events={"backward": 20, "detach": 30}, modes=True, slots=8),
+        Profile("modes", events={"backward": 20, "detach": 40}, modes=True, slots=8),
         Profile("no-grad", events={"backward": 10}, modes=True),
         Profile("detach", events={"backward": 10, "detach": 40}),
         Profile("second-order", second_order=True, slots=8, exact=1),
@@ -286,7 +289,7 @@ class Decoder:
                 right = first if b >= _HUB else slots[-1 - b % len(slots)]
                 if _APART <= b < _HUB:
                     right = builder.leaf_apart(left, right)
-                quiet = under_no_grad and extra >= 232
+                quiet = under_no_grad and extra >= 216
                 value = builder.apply(action, left, right, b, extra, no_grad=quiet)
                 slots.append(left if value is None else value)
             else:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import program as pr
-from parity.engines.torch import Torch
+from parity.engines.torch import Torch, with_gradient
 from parity.exactness import is_exact, is_rounded
 from parity.execute import Trace, execute
 from parity.ops import OPS
@@ -151,16 +151,16 @@ class Disturbed(Torch):
         super().backward(t, wide, **flags)
 
     def disturb(self, t: Any, ulps: float) -> Any:
-        """``t`` with other roundings of its value and, independently, of its gradient.
+        """``t`` with other roundings of its value and, independently, of its gradients.
 
         A common factor for both would not do: it leaves gradients that cancel, as
-        those of ``x`` in ``x * y / x``, cancelled.
+        those of ``x`` in ``x * y / x``, cancelled. Nor would one factor for all
+        passes, since the gradients of several may cancel.
         """
         if not self.unit:
             return t
-        fixed = t.detach()
-        value, slope = (self.unit * ulps * self.signs(t) for _ in range(2))
-        return t + fixed * value + (t - fixed) * slope
+        t = t + t.detach() * (self.unit * ulps * self.signs(t))
+        return with_gradient(t, lambda g: g * (1 + self.unit * ulps * self.signs(g)))
 
     def signs(self, t: Any) -> Any:
         """Random signs in the shape of ``t``."""

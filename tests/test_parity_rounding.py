@@ -9,10 +9,13 @@ import pytest
 from parity_helpers import DEZERO, TORCH, failing
 
 import dezero
+from parity import program as pr
 from parity.defects.small import RULES, Small, Tensor
 from parity.engines.base import Engine
 from parity.engines.dezero import Dezero
+from parity.execute import execute
 from parity.hunt import hunt
+from parity.tolerance import Tolerance
 
 
 class SumsBackwards(Small):
@@ -138,3 +141,22 @@ def test_hunt_runs_the_programs_counted_here(monkeypatch: pytest.MonkeyPatch) ->
 def test_reference_and_dezero_agree_on_a_fixed_sweep() -> None:
     assert next(failing(DEZERO, seed="tests", limit=280), None) is None
     assert next(failing(TORCH, seed="tests", limit=140), None) is None
+
+
+def test_gradients_of_several_passes_that_cancel_are_rounded_each_by_itself() -> None:
+    def scalar(value: float) -> pr.Constant:
+        return pr.Constant((), (value,), "float32")
+
+    case = pr.Program(
+        (pr.Leaf((), (2.0999999046325684,), "float32"),),
+        (
+            pr.Apply("sqrt", (0,)),
+            pr.Backward(1, scalar(-3.0), retain_graph=True),
+            pr.Backward(1, scalar(1.0), retain_graph=True),
+            pr.Backward(1, scalar(2.0)),
+        ),
+    )
+    seen = execute(case, TORCH).observations
+    (place,) = (i for i, o in enumerate(seen) if o[:2] == (3, "grad"))
+    bound = float(np.max(Tolerance(case).bound(place, np.zeros(()))))
+    assert 1e-8 < bound < 1e-5

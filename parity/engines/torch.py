@@ -95,3 +95,19 @@ class Torch(Engine):
 
 def _own(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.clone()
+
+
+class _WithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, t: Any, change: Callable[[Any], Any]) -> Any:
+        ctx.change = change
+        return t.view_as(t)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return ctx.change(g), None
+
+
+def with_gradient(t: Any, change: Callable[[Any], Any]) -> Any:
+    """``t``, whose gradient goes through ``change`` in each pass."""
+    return _WithGradient.apply(t, change)  # type: ignore[no-untyped-call]
