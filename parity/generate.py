@@ -97,6 +97,12 @@ _BROADCASTING = (
     *("sum", "mean", "broadcast_to", "sum_to"),
 )
 
+#: Operations that may hand a gradient on as it is, or a view of it: memory that is shared.
+_PASSING = (
+    *("add", "reshape", "transpose", "expand_dims", "squeeze", "moveaxis", "broadcast_to"),
+    *("get_item", "split", "concat", "stack", "sum"),
+)
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -126,6 +132,14 @@ PROFILES: dict[str, Profile] = {
         Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
         Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
         Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
+        Profile(
+            "twins",
+            ops=_PASSING,
+            events={"twins": 60, "backward": 60},
+            shapes=((2,), ()),
+            slots=5,
+            ending="again",
+        ),
         Profile("modes", events={"backward": 10, "detach": 30}, modes=True),
         Profile("no-grad", events={"backward": 10}, modes=True),
         Profile("detach", events={"backward": 10, "detach": 40}),

@@ -29,7 +29,7 @@ from parity.script import script
 ROTATION = (
     *("general", "gradients", "general", "accumulation", "clearing", "general"),
     *("aliasing", "broadcasting", "dtypes", "multi-output", "modes", "functions"),
-    *("second-order", "errors"),
+    *("second-order", "errors", "twins"),
 )
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3
