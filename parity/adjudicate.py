@@ -36,9 +36,7 @@ class Verdict:
     note: str = ""
 
 
-def adjudicate(
-    program: pr.Program, finding: Finding, engine: Engine, reference: Engine
-) -> Verdict:
+def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference: Engine) -> Verdict:
     """Say which side is wrong in a finding on a program.
 
     Both sides are compared with the exact evaluation where the finding is, with
@@ -58,8 +56,10 @@ def adjudicate(
     kink = _parted(program, finding, judge, ours, theirs)
     if kink is not None:
         return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
-    wrong = tuple(_differs(program, finding, trace, exact) for trace in (ours, theirs))
-    return _VERDICTS[wrong]
+    ours_differs, theirs_differs = (
+        _differs(program, finding, trace, exact) for trace in (ours, theirs)
+    )
+    return _VERDICTS[ours_differs, theirs_differs]
 
 
 _VERDICTS = {
@@ -114,9 +114,7 @@ def _shown(trace: Trace, number: int) -> list[tuple[Any, ...]]:
     return [o[:3] for o in trace.observations if o.statement == number]
 
 
-def _parted(
-    program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace
-) -> str | None:
+def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace) -> str | None:
     """The first operation up to the finding at whose kink the runs stand on different sides."""
     infos = program.infer()
     leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))

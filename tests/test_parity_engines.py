@@ -14,6 +14,7 @@ from parity.defects.traversal import Overwrite
 from parity.engines import Engine
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL, abilities
 from parity.engines.dezero import Dezero
+from parity.engines.exact import Exact
 from parity.engines.load import BUILT_IN, EngineError, load_engine
 from parity.engines.torch import Torch
 from parity.execute import owns_buffer
@@ -26,13 +27,13 @@ MINE = """
 """
 
 
-@pytest.mark.parametrize(("spec", "cls"), [("dezero", Dezero), ("torch", Torch)])
+@pytest.mark.parametrize(("spec", "cls"), [("dezero", Dezero), ("exact", Exact), ("torch", Torch)])
 def test_built_in_names(spec: str, cls: type[Engine]) -> None:
     engine = load_engine(spec)
     assert type(engine) is cls
     assert engine.name == spec
     assert engine.version
-    assert set(BUILT_IN) == {"dezero", "torch"}
+    assert set(BUILT_IN) == {"dezero", "exact", "torch"}
 
 
 def test_class_of_a_module() -> None:

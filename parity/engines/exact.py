@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from decimal import Context
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from parity.exact.graph import (
     gradients,
     size_of,
 )
+from parity.exact.plans import Plan, Rule
 from parity.exact.rules import RULES
 from parity.ops import OPS, result_dtype
 
@@ -49,19 +51,23 @@ class Exact(Engine):
         }
 
     @contextmanager
-    def _precise(self) -> Iterator[None]:
-        """Exact arithmetic; counts where it leaves the real numbers."""
+    def _precise(self, operands: Iterable[Node] = ()) -> Iterator[Context]:
+        """Exact arithmetic; counts where it, or an operand, leaves the real numbers."""
         with nu.precise() as context:
+            if not all(x.real for x in operands):
+                nu.leave_reals()
             try:
-                yield
+                yield context
             finally:
                 self.edges += nu.left_reals(context)
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
         array = np.asarray(array)
-        self.edges += not np.isfinite(array).all()
         exact = nu.from_floats(array)
-        return Leaf(next(self._numbers), exact, array.shape, str(array.dtype), requires_grad)
+        t = Leaf(next(self._numbers), exact, array.shape, str(array.dtype), requires_grad)
+        t.real = bool(np.isfinite(array).all())
+        self.edges += not t.real
+        return t
 
     def value(self, t: Node) -> Any:
         with self._precise():
@@ -74,21 +80,36 @@ class Exact(Engine):
         if dtype is None:
             raise TypeError(f"{name} of {', '.join(x.dtype for x in xs)}")
         plan = rule.plan(shapes, attrs)
-        with self._precise():
+        with self._precise(xs) as context:
             values = plan.run(*[x.exact for x in xs])
-        arrays = [nu.shortened(np.asarray(v)) for v in values]
+            arrays = [nu.shortened(np.asarray(v)) for v in values]
+            real = not nu.left_reals(context)
+        results = self._results(rule, plan, xs, attrs, arrays, OPS[name].saves, dtype)
+        for t in results:
+            t.real = real
+        return results if len(results) > 1 or name == "split" else results[0]
+
+    def _results(
+        self,
+        rule: Rule,
+        plan: Plan,
+        xs: tuple[Node, ...],
+        attrs: dict[str, Any],
+        arrays: list[nu.Array],
+        saves: bool,
+        dtype: str,
+    ) -> tuple[Node, ...]:
+        """Nodes for the results of an operation; constants if no derivative passes through."""
+        values = zip(arrays, plan.shapes, strict=True)
         needs = tuple(x.requires_grad for x in xs)
-        results: list[Node] = []
-        if self._recording and any(needs):
-            bends = tuple(rule.bends(i, needs, attrs) for i in range(len(xs)))
-            call = Call(plan, xs, bends, OPS[name].saves)
-            make: Callable[..., Node] = Result
-            rest = [(call, place) for place in range(len(arrays))]
-        else:
-            make, rest = Node, [(False,)] * len(arrays)  # type: ignore[list-item]
-        for array, shape, more in zip(arrays, plan.shapes, rest, strict=True):
-            results.append(make(next(self._numbers), array, shape, dtype, *more))
-        return tuple(results) if len(results) > 1 or name == "split" else results[0]
+        if not (self._recording and any(needs)):
+            return tuple(Node(next(self._numbers), a, shape, dtype, False) for a, shape in values)
+        bends = tuple(rule.bends(i, needs, attrs) for i in range(len(xs)))
+        call = Call(plan, xs, bends, saves)
+        return tuple(
+            Result(next(self._numbers), a, shape, dtype, call, place)
+            for place, (a, shape) in enumerate(values)
+        )
 
     def grad(self, t: Leaf) -> Any:
         return t.buffer
@@ -107,7 +128,7 @@ class Exact(Engine):
         self._run(nodes, retain_graph or create_graph)
         leaves = tuple(node for node in nodes if isinstance(node, Leaf))
         bent = bent_leaves(nodes) if create_graph else set()
-        with self._precise():
+        with self._precise(nodes):
             for leaf, g in gradients(t, seed, leaves):
                 leaf.accumulate(g, anew=create_graph)
                 if create_graph:
@@ -147,7 +168,11 @@ class Exact(Engine):
 
     def grad_tensor(self, t: Leaf) -> Node | None:
         exact = t.gradient()
-        return None if exact is None else Taken(next(self._numbers), t, exact)
+        if exact is None or t.buffer is None:
+            return None
+        taken = Taken(next(self._numbers), t, exact)
+        taken.real = bool(np.isfinite(t.buffer).all())
+        return taken
 
     def no_grad(self) -> AbstractContextManager[Any]:
         return self._without_recording()
@@ -161,5 +186,6 @@ class Exact(Engine):
             self._recording = outer
 
     def detach(self, t: Node) -> Node:
-        return Node(next(self._numbers), t.exact, t.shape, t.dtype, False)
-
+        constant = Node(next(self._numbers), t.exact, t.shape, t.dtype, False)
+        constant.real = t.real
+        return constant

@@ -8,11 +8,8 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-import numpy as np
-
-from parity.exact.numbers import DIGITS, NAN, Array, Element, leave_reals, to_decimal
+from parity.exact.numbers import DIGITS, NAN, Array, Element, elementwise, leave_reals, to_decimal
 
 #: Digits lost where something cancels.
 _GUARD = 30
@@ -43,13 +40,7 @@ def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array
             leave_reals()
         return y
 
-    universal = np.frompyfunc(every, 1, 1)
-
-    def apply(a: Array) -> Array:
-        result: Array = universal(a)
-        return result
-
-    return apply
+    return elementwise(every)
 
 
 def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Decimal]:
@@ -209,10 +200,5 @@ def _raised_by_logarithm(x: Decimal, p: Decimal) -> Decimal:
     return +result
 
 
-_power = np.frompyfunc(_raised, 2, 1)
-
-
-def power(a: Array, b: Any) -> Array:
-    """``a ** b`` by element."""
-    result: Array = _power(a, b)
-    return result
+#: ``a ** b`` by element.
+power = elementwise(_raised)

@@ -25,7 +25,12 @@ from parity.shapes import Shape
 
 
 class Node:
-    """A value: flat ``exact`` numbers, shape, dtype, and whether derivatives pass through."""
+    """A value: flat ``exact`` numbers, shape, dtype, and whether derivatives pass through.
+
+    ``real``: whether all that it was computed from are real numbers.
+    """
+
+    real = True
 
     def __init__(
         self, number: int, exact: Array, shape: Shape, dtype: str, requires_grad: bool

@@ -31,7 +31,6 @@ Array: TypeAlias = NDArray[Any]
 DIGITS = 50
 #: Bits of numerator and denominator beyond which a rational number becomes a Decimal.
 LONGEST = 1500
-_EXPONENTS = {"Emin": decimal.MIN_EMIN, "Emax": decimal.MAX_EMAX}
 _TRAPS = [InvalidOperation, DivisionByZero]
 NAN = Decimal("NaN")
 
@@ -44,7 +43,7 @@ def precise() -> Iterator[decimal.Context]:
 
 
 def _context(traps: list[type[decimal.DecimalException]]) -> decimal.Context:
-    return decimal.Context(prec=DIGITS, traps=traps, **_EXPONENTS)
+    return decimal.Context(prec=DIGITS, traps=traps, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
 
 
 def left_reals(context: decimal.Context) -> bool:
@@ -79,7 +78,8 @@ def from_floats(array: Array) -> Array:
 def to_floats(array: Array, dtype: str) -> Array:
     """The nearest floats; too large ones become infinite, which is noted."""
     flat = np.array([_float(x) for x in array.ravel().tolist()], np.float64)
-    result: Array = flat.astype(dtype)
+    with np.errstate(over="ignore"):
+        result: Array = flat.astype(dtype)
     if not np.isfinite(result).all():
         leave_reals()
     return result
@@ -101,8 +101,8 @@ def to_decimal(x: Element) -> Decimal:
     return Decimal(x.numerator) / Decimal(x.denominator)
 
 
-def _elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
-    """A function of numbers on arrays."""
+def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
+    """A function of numbers on arrays, which broadcast."""
     universal = np.frompyfunc(function, function.__code__.co_argcount, 1)
 
     def on_arrays(*arrays: Array) -> Array:
@@ -112,7 +112,7 @@ def _elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
     return on_arrays
 
 
-decimals = _elementwise(lambda x: to_decimal(x))
+decimals = elementwise(to_decimal)
 
 
 @functools.cache
@@ -140,12 +140,18 @@ def _weighed(w: Element, x: Element) -> Element:
 
 
 def _safe(
-    fast: Callable[[Array, Array], Array], slow: Callable[[Any, Any], Any]
+    fast: Callable[[Array, Array], Array], slow: Callable[[Any, Any], Any], masks: bool = False
 ) -> Callable[[Array, Array], Array]:
-    """``fast``; with Decimals where kinds are mixed, ``slow`` where numbers are not real."""
+    """``fast``; with Decimals where kinds are mixed, ``slow`` where numbers are not real.
+
+    ``masks``: some results are zero beside nan, which ``fast`` would let through.
+    """
     every = np.frompyfunc(slow, 2, 1)
 
     def operation(a: Array, b: Array) -> Array:
+        if masks and left_reals(decimal.getcontext()):
+            careful: Array = every(a, b)
+            return careful
         try:
             return fast(a, b)
         except TypeError:
@@ -164,8 +170,8 @@ def _safe(
 add = _safe(lambda a, b: a + b, lambda x, y: _ieee("add", x, y))
 sub = _safe(lambda a, b: a - b, lambda x, y: _ieee("subtract", x, y))
 mul = _safe(lambda a, b: a * b, lambda x, y: _ieee("multiply", x, y))
-push = _safe(lambda a, b: a * b, _pushed)
-weigh = _safe(lambda a, b: a * b, _weighed)
+push = _safe(lambda a, b: a * b, _pushed, masks=True)
+weigh = _safe(lambda a, b: a * b, _weighed, masks=True)
 
 
 def neg(a: Array) -> Array:
@@ -184,7 +190,7 @@ def _divided(x: Element, y: Element) -> Element:
     return quotient.numerator if quotient.denominator == 1 else quotient
 
 
-div = _elementwise(lambda x, y: _divided(x, y))
+div = elementwise(_divided)
 
 
 def total(a: Array) -> Array:
@@ -202,13 +208,13 @@ def total(a: Array) -> Array:
 
 def shortened(a: Array) -> Array:
     """``a`` with Decimals where a rational number has become very long."""
-    if any(
-        isinstance(x, Fraction) and x.denominator.bit_length() > LONGEST
-        or isinstance(x, int) and x.bit_length() > LONGEST
-        for x in a.flat
-    ):  # fmt: skip
-        return decimals(a)
-    return a
+    return decimals(a) if any(map(_is_long, a.flat)) else a
+
+
+def _is_long(x: Element) -> bool:
+    if isinstance(x, Decimal):
+        return False
+    return max(x.numerator.bit_length(), x.denominator.bit_length()) > LONGEST
 
 
 def _compared(x: Element, y: Element) -> int:

@@ -70,9 +70,7 @@ def elementwise(function: Callable[..., Value], bends: Bends = curved) -> Rule:
         maps = [None if s == out else np.broadcast_to(numbers(s), out).ravel() for s in shapes]
 
         def run(*xs: Value) -> tuple[Value, ...]:
-            spread = [
-                x if m is None else jets.gather(x, m) for x, m in zip(xs, maps, strict=True)
-            ]
+            spread = [x if m is None else jets.gather(x, m) for x, m in zip(xs, maps, strict=True)]
             return (function(*spread, **attrs),)
 
         return Plan(run, (out,))

@@ -7,7 +7,8 @@ from those of functions of one number (``jets.unary``) and the conventions at ki
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -43,19 +44,31 @@ def constant(c: float) -> Array:
     return nu.array_of([nu.element(float(c))])
 
 
-exp = jets.unary(fn.exp, lambda x, y: y)
-log = jets.unary(fn.log, lambda x, y: jets.div(constant(1), x))
-sin = jets.unary(fn.sin, lambda x, y: cos(x))
-cos = jets.unary(fn.cos, lambda x, y: jets.neg(sin(x)))
-tanh = jets.unary(fn.tanh, lambda x, y: jets.sub(constant(1), jets.mul(y, y)))
-sigmoid = jets.unary(fn.sigmoid, lambda x, y: jets.mul(y, jets.sub(constant(1), y)))
-sqrt = jets.unary(fn.sqrt, lambda x, y: jets.div(constant(0.5), y))
-normal = jets.unary(fn.normal, lambda x, y: density(x))
-density = jets.unary(fn.density, lambda x, y: jets.neg(jets.mul(x, y)))
-softplus = jets.unary(fn.softplus, lambda x, y: softplus_slope(x))
-softplus_slope = jets.unary(
+def _logistic(x: Value, y: Value) -> Value:
+    """The slope of 1 / (1 + exp(-x)), of which y is the value."""
+    return jets.mul(y, jets.sub(constant(1), y))
+
+
+Unary: TypeAlias = Callable[[Value], Value]
+
+exp: Unary = jets.unary(fn.exp, lambda x, y: y)
+log: Unary = jets.unary(fn.log, lambda x, y: jets.div(constant(1), x))
+sin: Unary = jets.unary(fn.sin, lambda x, y: cos(x))
+cos: Unary = jets.unary(fn.cos, lambda x, y: jets.neg(sin(x)))
+tanh: Unary = jets.unary(fn.tanh, lambda x, y: jets.sub(constant(1), jets.mul(y, y)))
+sigmoid: Unary = jets.unary(fn.sigmoid, _logistic)
+sqrt: Unary = jets.unary(fn.sqrt, lambda x, y: jets.div(constant(0.5), y))
+normal: Unary = jets.unary(fn.normal, lambda x, y: density(x))
+density: Unary = jets.unary(fn.density, lambda x, y: jets.neg(jets.mul(x, y)))
+softplus: Unary = jets.unary(fn.softplus, lambda x, y: softplus_slope(x))
+softplus_slope: Unary = jets.unary(
     fn.softplus_slope, lambda x, y: jets.mul(y, jets.sub(constant(1), y))
 )
+
+
+def _without(mask: Any, a: Value) -> Value:
+    """``a`` with ones where the mask is true: what is computed there is not used."""
+    return jets.add(jets.chosen(~mask, a), mask.astype(np.int64).astype(object))
 
 
 def power(a: Value, p: Value) -> Value:
@@ -67,12 +80,12 @@ def power(a: Value, p: Value) -> Value:
     y = power(x, q)
     change = None
     if t is not None:
-        slope = jets.mul(q, power(x, jets.sub(q, constant(1))))
-        change = jets.push(jets.chosen(nu.sign(jets.base(q)) != 0, slope), t)
+        constant_ = nu.sign(jets.base(q)) == 0
+        slope = jets.mul(q, power(_without(constant_, x), jets.sub(q, constant(1))))
+        change = jets.push(jets.chosen(~constant_, slope), t)
     if u is not None:
         at_zero = (nu.sign(jets.base(x)) == 0) & (nu.sign(jets.base(q)) >= 0)
-        safe = jets.add(jets.chosen(~at_zero, x), at_zero.astype(object))
-        grown = jets.push(jets.chosen(~at_zero, jets.mul(y, log(safe))), u)
+        grown = jets.push(jets.chosen(~at_zero, jets.mul(y, log(_without(at_zero, x)))), u)
         change = grown if change is None else jets.add(change, grown)
     return jets.jet(level, y, change)
 
@@ -119,8 +132,7 @@ def norm(g: Value) -> Value:
     zero = nu.sign(jets.base(squares)) == 0
     if zero.any() and jets.level_of(g) > 1:
         nu.leave_reals()
-    safe = jets.add(jets.chosen(~zero, squares), zero.astype(object))
-    return jets.chosen(~zero, sqrt(safe))
+    return jets.chosen(~zero, sqrt(_without(zero, squares)))
 
 
 def _largest(g: Value) -> Array:
@@ -176,13 +188,13 @@ def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
 def _take(a: Any, *, indices: Any, axis: int) -> Any:
     chosen = np.array(indices)
     axis %= a.ndim
-    shape = np.broadcast_shapes(_without(a.shape, axis), _without(chosen.shape, axis))
+    shape = np.broadcast_shapes(_lengths_but(a.shape, axis), _lengths_but(chosen.shape, axis))
     lengths = [(*shape[:axis], x.shape[axis], *shape[axis + 1 :]) for x in (a, chosen)]
     spread = [np.broadcast_to(x, n) for x, n in zip((a, chosen), lengths, strict=True)]
     return np.take_along_axis(spread[0], spread[1], axis)
 
 
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+def _lengths_but(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return (*shape[:axis], 1, *shape[axis + 1 :])
 
 

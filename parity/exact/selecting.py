@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def absolute(a: Value) -> Value:
 def leaky_relu(a: Value, *, slope: float) -> Value:
     """``slope`` at zero and at nan."""
     s = nu.sign(jets.base(a))
-    weights = np.where(s == 1, 1, nu.element(float(slope)))
+    weights = np.where(s == 1, nu.array_of([1]), nu.array_of([nu.element(float(slope))]))
     return jets.bent(a, lambda x: nu.mul(weights, x), weights)
 
 
@@ -47,7 +48,7 @@ def sign(a: Value) -> Value:
 
 
 def _floored(x: Element) -> Element:
-    finite = not isinstance(x, nu.Decimal) or x.is_finite()
+    finite = not isinstance(x, Decimal) or x.is_finite()
     return math.floor(x) if finite else x
 
 
@@ -75,12 +76,13 @@ def clip(a: Value, *, x_min: float | None, x_max: float | None) -> Value:
 def _selected(a: Value, b: Value, side: int) -> Value:
     """The one that is larger (``side`` 1) or smaller; half of each at ties, both at nan."""
     order = nu.compare(jets.base(a), jets.base(b))
-    half = nu.element(0.5)
-    of_a = np.select([order == side, order == 0, order == _NAN], [1, half, 1], 0)
-    of_b = np.select([order == -side, order == 0, order == _NAN], [1, half, 1], 0)
-    return jets.add(
-        jets.weighed(of_a.astype(object), a), jets.weighed(of_b.astype(object), b)
-    )
+    of_a, of_b = (_SHARES[order * k] for k in (side, -side))
+    of_a[order == _NAN] = of_b[order == _NAN] = 1
+    return jets.add(jets.weighed(of_a, a), jets.weighed(of_b, b))
+
+
+#: What goes to an operand that ties (first), is ahead, and (last) is behind.
+_SHARES = nu.array_of([nu.element(0.5), 1, 0])
 
 
 def larger(a: Value, b: Value) -> Value:
@@ -102,5 +104,5 @@ def extreme(g: Value, side: int) -> Value:
     undefined = (nu.sign(x) == _NAN).any(-1, keepdims=True)
     if undefined.any():
         nu.leave_reals()
-        weights = np.where(undefined, nu.NAN, weights)
+        weights = np.where(undefined, nu.array_of([nu.NAN]), weights)
     return jets.total(jets.weighed(weights, g))
