@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program
+from parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program, sample
 
 from parity import program as pr
 from parity.adjudicate import ILL_CONDITIONED, Verdict, adjudicate
@@ -353,6 +353,22 @@ def test_exact_programs_must_agree_in_every_bit() -> None:
     finding = check_program(REUSED, Off(), Exact())
     assert finding is not None
     assert finding.kind == "gradient"
+
+
+def test_twins_are_one_operation_on_two_leaves_put_together() -> None:
+    found = again = 0
+    cases = sample("twins", 200)
+    for case in cases:
+        last = case.statements
+        for one, other, both in zip(last, last[1:], last[2:], strict=False):
+            if all(isinstance(s, pr.Apply) for s in (one, other, both)):
+                same = (one.op, one.attrs) == (other.op, other.attrs)
+                leaves = {*one.inputs, *other.inputs}
+                found += same and both.op == "add" and len(leaves) == 2 and max(leaves) < 3
+        ends = [s for s in last if isinstance(s, pr.Backward)]
+        again += len(ends) > 1 and ends[-1].value == ends[-2].value
+    assert found > 50
+    assert again > 170
 
 
 def test_pytorchs_own_fault_is_found_and_reduced() -> None:

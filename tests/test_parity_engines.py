@@ -201,7 +201,7 @@ def test_bad_attribute_is_an_error_of_one_line(tmp_path: Path, way: str) -> None
         ("parity.defects.small:Nothing", ["has no class 'Nothing'", "Small"]),
         ("parity.defects.small:Tensor", ["not a subclass"]),
         ("parity.engines:Engine", ["does not define"]),
-        ("tensorflow", ["not known", "dezero, torch"]),
+        ("tensorflow", ["not known", "dezero, exact, torch"]),
         ("", ["not known"]),
         (":", ["not known"]),
         ("parity.defects.small:", ["not known"]),
