@@ -136,7 +136,7 @@ PROFILES: dict[str, Profile] = {
             "twins",
             ops=_PASSING,
             events={"twins": 60, "backward": 60},
-            shapes=((2,), ()),
+            shapes=((), (2,)),
             slots=5,
             ending="again",
         ),

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.adjudicate import ILL_CONDITIONED, adjudicate
+from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
@@ -209,8 +209,8 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     for who, value in ((engine, finding.engine), (reference, finding.reference)):
         text = str(value).replace("\n", "\n" + " " * 12)
         lines.append(f"  {label(who)}: {text}")
-    if reported.wrong:
-        lines.append(f"  wrong by an exact evaluation: the {reported.wrong}")
+    if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
+        lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
     if finding.error_over_bound is not None:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
     if reported.script:

@@ -26,7 +26,7 @@ from parity.engines.torch import AsIs, Torch
 from parity.exact import numbers as nu
 from parity.exact.kinks import SIDES, sides
 from parity.generate import PROFILES, Decoder, sweep
-from parity.hunt import hunt, judged
+from parity.hunt import describe, hunt, judged
 from parity.ops import OPS
 
 SUM = {"axis": None, "keepdims": False}
@@ -422,13 +422,19 @@ def test_a_hunt_counts_what_it_dropped(
     assert f"{data['ill_conditioned']} differences are no findings: rounding decides there" in out
 
 
-def test_the_text_of_a_finding_says_which_side_is_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    spec = "parity.defects.traversal:Overwrite"
-    assert main(["check", "--engine", spec, "--examples", "30", "--seed", "7"]) == 1
-    assert "  wrong by an exact evaluation: the engine" in capsys.readouterr().out.splitlines()
+def test_the_text_of_a_finding_says_if_the_reference_is_wrong() -> None:
+    wrong = {}
+    for engine, reference in ((DEZERO, AsIs()), (AsIs(), DEZERO)):
+        finding = check_program(SHARED, engine, reference)
+        assert finding is not None
+        reported = judged(finding, SHARED, engine, reference, 0)
+        assert reported is not None
+        lines = describe(reported, engine, reference).splitlines()
+        wrong[reported.wrong] = [line for line in lines if "exact evaluation" in line]
+    assert wrong == {
+        "reference": ["  by an exact evaluation it is torch that is wrong"],
+        "engine": [],
+    }
 
 
 def test_the_rules_of_the_small_engine_are_right() -> None:
