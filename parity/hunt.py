@@ -130,12 +130,7 @@ def hunt(
             result.failing += 1
             found[finding.kind] += 1
             if found[finding.kind] <= REDUCED_A_KIND:
-                small, finding = reduced(program, finding, engine, reference)
-                if (finding.kind, small) not in seen:
-                    seen.add((finding.kind, small))
-                    reported = judged(finding, small, engine, reference, result.programs - 1)
-                    result.ill_conditioned += reported is None
-                    result.reported += [reported] if reported else []
+                _reduce(result, program, finding, seen)
         if ops is None:
             # A probe says no more than a program that shows the same kind of fault.
             result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
@@ -144,6 +139,21 @@ def hunt(
         _write_scripts(result, folder)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _reduce(
+    result: Hunt, program: Program, finding: Finding, seen: set[tuple[str, Program]]
+) -> None:
+    """Add the finding, reduced, to ``result``, unless it was seen or rounding decides there."""
+    small, finding = reduced(program, finding, result.engine, result.reference)
+    if (finding.kind, small) in seen:
+        return
+    seen.add((finding.kind, small))
+    reported = judged(finding, small, result.engine, result.reference, result.programs - 1)
+    if reported is None:
+        result.ill_conditioned += 1
+    else:
+        result.reported.append(reported)
 
 
 def judged(
