@@ -225,6 +225,23 @@ class Builder:
                 return joined
         return other
 
+    def twins(self, value: int, b: int, extra: int) -> int | None:
+        """The same operation on two leaves of one shape, and what it gives put together."""
+        shapes = [leaf.shape for leaf in self.leaves]
+        second = next((j for j in range(1, len(shapes)) if shapes[j] in shapes[:j]), None)
+        names = sorted(name for name in self.ops if OPS[name].arity == 1)
+        if second is None or not names:
+            return None
+        op = OPS[names[b % len(names)]]
+        pair = (shapes.index(shapes[second]), second)
+        left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
+        if left is None or right is None:
+            return None
+        joins = [name for name in ("add", "mul", "sub") if name in self.ops]
+        if not joins:
+            return None
+        return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
+
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
@@ -343,6 +360,13 @@ class Builder:
             for leaf in range(len(self.leaves)):
                 self.change_grad(0, leaf, 0)
 
+    def _again(self, extra: int) -> None:
+        """The last backward once more: gradients accumulate."""
+        if self.backwards:
+            root = self._last_root(0)
+            if root not in self.dropped:
+                self._backward(root, extra, create_graph=False)
+
     def _error(self, extra: int) -> None:
         """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
         ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
@@ -417,6 +441,7 @@ class Builder:
 
 #: What a profile may ask for as the end of its programs.
 _ENDINGS: dict[str, Callable[[Builder, int], object]] = {
+    "again": Builder._again,
     "change_all": Builder._change_all,
     "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
     "freed": lambda builder, extra: builder._freed_graph(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
-from parity.engines.load import EngineError, load_engine
+from parity.engines.load import EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
 
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--engine",
         required=True,
         metavar="SPEC",
-        help="dezero, torch, package.module:Class or path/to/file.py:Class",
+        help="dezero, torch, exact, package.module:Class or path/to/file.py:Class",
     )
     check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
     check.add_argument(
@@ -140,8 +140,7 @@ def _count(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    engine = load_engine(options.engine)
-    reference = load_engine(options.reference)
+    engine, reference = load_pair(options.engine, options.reference)
     ops = _chosen_ops(options.ops, set(engine.ops))
     if options.json and not options.json.resolve().parent.is_dir():
         raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
@@ -182,6 +181,10 @@ def _text(result: Hunt) -> str:
         lines.append(f"quirks: {', '.join(sorted(result.engine.quirks))}")
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))
+    if result.ill_conditioned:
+        lines.append(
+            f"\n{result.ill_conditioned} differences are no findings: rounding decides there"
+        )
     if result.reported:
         count = f"{result.failing} of {result.programs} programs differ"
         lines.append(f"\n{len(result.reported)} findings; {count}")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
@@ -28,7 +29,7 @@ from parity.script import script
 ROTATION = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
-    *("general", "functions", "zero", "accumulation", "moving", "aliasing", "gathering", "errors"),
+    *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
 )
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3
@@ -43,6 +44,8 @@ class Reported:
     number: int
     probe: str = ""
     script: str = ""
+    #: Which side is wrong: "engine", "reference", or None where that is undecided.
+    wrong: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -55,7 +58,7 @@ class Reported:
             "text": program.text() if program else self.probe,
             "engine": _plain(self.finding.engine),
             "reference": _plain(self.finding.reference),
-            "wrong": None,
+            "wrong": self.wrong,
             "error_over_bound": self.finding.error_over_bound,
             "diagnosis": [],
             "program_number": self.number,
@@ -73,6 +76,8 @@ class Hunt:
     programs: int = 0
     seconds: float = 0.0
     failing: int = 0
+    #: Reduced differences that rounding decides: no findings.
+    ill_conditioned: int = 0
     reported: list[Reported] = field(default_factory=list)
     untested: tuple[str, ...] = ()
 
@@ -84,6 +89,7 @@ class Hunt:
             "seed": self.seed,
             "programs": self.programs,
             "seconds": round(self.seconds, 3),
+            "ill_conditioned": self.ill_conditioned,
             "verdict": "findings" if self.reported else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
@@ -124,10 +130,7 @@ def hunt(
             result.failing += 1
             found[finding.kind] += 1
             if found[finding.kind] <= REDUCED_A_KIND:
-                small, finding = reduced(program, finding, engine, reference)
-                if (finding.kind, small) not in seen:
-                    seen.add((finding.kind, small))
-                    result.reported.append(Reported(finding, small, result.programs - 1))
+                _reduce(result, program, finding, seen)
         if ops is None:
             # A probe says no more than a program that shows the same kind of fault.
             result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
@@ -136,6 +139,31 @@ def hunt(
         _write_scripts(result, folder)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _reduce(
+    result: Hunt, program: Program, finding: Finding, seen: set[tuple[str, Program]]
+) -> None:
+    """Add the finding, reduced, to ``result``, unless it was seen or rounding decides there."""
+    small, finding = reduced(program, finding, result.engine, result.reference)
+    if (finding.kind, small) in seen:
+        return
+    seen.add((finding.kind, small))
+    reported = judged(finding, small, result.engine, result.reference, result.programs - 1)
+    if reported is None:
+        result.ill_conditioned += 1
+    else:
+        result.reported.append(reported)
+
+
+def judged(
+    finding: Finding, program: Program, engine: Engine, reference: Engine, number: int
+) -> Reported | None:
+    """The finding with what the third opinion says of it; None if rounding decides there."""
+    verdict = adjudicate(program, finding, engine, reference)
+    if verdict.wrong == ILL_CONDITIONED:
+        return None
+    return Reported(finding, program, number, wrong=verdict.wrong)
 
 
 def run_probes(engine: Engine) -> Iterator[Reported]:
@@ -191,6 +219,8 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     for who, value in ((engine, finding.engine), (reference, finding.reference)):
         text = str(value).replace("\n", "\n" + " " * 12)
         lines.append(f"  {label(who)}: {text}")
+    if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
+        lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
     if finding.error_over_bound is not None:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
     if reported.script:

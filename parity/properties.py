@@ -17,7 +17,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
-from parity.hunt import Reported
+from parity.hunt import Reported, judged
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -96,7 +96,7 @@ def run_property(
                 raise
             # Findings of several kinds may come from one cause.
             small = [_reported(f, engine, reference) for f in findings]
-            outcome.reported = list({(r.finding.kind, r.program): r for r in small}.values())
+            outcome.reported = list({(r.finding.kind, r.program): r for r in small if r}.values())
     return outcome
 
 
@@ -109,7 +109,7 @@ def _findings(error: BaseException) -> Iterable[Finding]:
             yield from _findings(inner)
 
 
-def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported:
+def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
     assert finding.program is not None
     small, finding = reduced(finding.program, finding, engine, reference)
-    return Reported(finding, small, -1)
+    return judged(finding, small, engine, reference, -1)

@@ -13,7 +13,7 @@ import pytest
 
 from parity import __version__
 from parity.engines.base import Engine, abilities
-from parity.engines.load import load_engine
+from parity.engines.load import load_pair
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, describe, label, write_script
 from parity.plugin import COUNTS
@@ -37,7 +37,7 @@ class Suite:
     @staticmethod
     def of(engine: str, reference: str, programs: int, seed: int) -> Suite:
         """Load both engines; EngineError where one cannot be used."""
-        return Suite(engine, load_engine(engine), load_engine(reference), programs, seed)
+        return Suite(engine, *load_pair(engine, reference), programs, seed)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""

@@ -145,6 +145,7 @@ KEYS = {
     "seed": int,
     "programs": int,
     "seconds": float,
+    "ill_conditioned": int,
     "verdict": str,
     "untested": list,
     "quirks": list,

@@ -14,6 +14,7 @@ from parity.defects.traversal import Overwrite
 from parity.engines import Engine
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL, abilities
 from parity.engines.dezero import Dezero
+from parity.engines.exact import Exact
 from parity.engines.load import BUILT_IN, EngineError, load_engine
 from parity.engines.torch import Torch
 from parity.execute import owns_buffer
@@ -26,13 +27,13 @@ MINE = """
 """
 
 
-@pytest.mark.parametrize(("spec", "cls"), [("dezero", Dezero), ("torch", Torch)])
+@pytest.mark.parametrize(("spec", "cls"), [("dezero", Dezero), ("exact", Exact), ("torch", Torch)])
 def test_built_in_names(spec: str, cls: type[Engine]) -> None:
     engine = load_engine(spec)
     assert type(engine) is cls
     assert engine.name == spec
     assert engine.version
-    assert set(BUILT_IN) == {"dezero", "torch"}
+    assert set(BUILT_IN) == {"dezero", "exact", "torch"}
 
 
 def test_class_of_a_module() -> None:
@@ -200,7 +201,7 @@ def test_bad_attribute_is_an_error_of_one_line(tmp_path: Path, way: str) -> None
         ("parity.defects.small:Nothing", ["has no class 'Nothing'", "Small"]),
         ("parity.defects.small:Tensor", ["not a subclass"]),
         ("parity.engines:Engine", ["does not define"]),
-        ("tensorflow", ["not known", "dezero, torch"]),
+        ("tensorflow", ["not known", "dezero, exact, torch"]),
         ("", ["not known"]),
         (":", ["not known"]),
         ("parity.defects.small:", ["not known"]),

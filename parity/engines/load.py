@@ -16,8 +16,11 @@ from parity.ops import OPS
 #: Engines that have a name of their own.
 BUILT_IN = {
     "dezero": "parity.engines.dezero:Dezero",
+    "exact": "parity.engines.exact:Exact",
     "torch": "parity.engines.torch:Torch",
 }
+#: Under test against something else, these are taken without a reference's precautions.
+AS_IS = {"torch": "parity.engines.torch:AsIs"}
 #: The start of the names of modules that were loaded from a file.
 FILE_MODULE = "parity_engine_"
 
@@ -48,6 +51,17 @@ def load_engine(spec: str) -> Engine:
         found = f"; it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {place} has no class {class_name!r}{found}")
     return _checked(cls, spec)
+
+
+def load_pair(engine: str, reference: str) -> tuple[Engine, Engine]:
+    """The engine under test and its reference.
+
+    PyTorch under test is PyTorch as it is. Against itself it takes the same
+    precautions on both sides: then nothing but the harness is under test.
+    Raises EngineError as ``load_engine`` does.
+    """
+    tested = engine if engine == reference else AS_IS.get(engine, engine)
+    return load_engine(tested), load_engine(reference)
 
 
 def _load_file(path: str) -> ModuleType:

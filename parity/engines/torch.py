@@ -93,6 +93,13 @@ class Torch(Engine):
         return torch.optim.SGD(leaves, lr=lr, momentum=0.9 if kind == "momentum" else 0.0)
 
 
+class AsIs(Torch):
+    """PyTorch as people use it: gradients may share memory, and then be wrong (semantics.md 3)."""
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        return torch.tensor(array, requires_grad=requires_grad)
+
+
 def _own(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.clone()
 

@@ -1,0 +1,145 @@
+"""The third opinion: which of two sides is wrong, by an evaluation that is like neither.
+
+The program is run on ``parity.engines.exact``: exact numbers, derivatives going
+forward. Undecided, with the reason in the note, are only
+- programs that leave the real numbers (infinity, nan, floats that overflow);
+- whether a backward may run again through a graph of gradients: which arrays such
+  a graph keeps depends on formulas that this evaluation does not have;
+- programs that it refuses while both sides go on, and findings without a program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity import program as pr
+from parity.compare import Finding, compare
+from parity.engines.base import Engine
+from parity.engines.exact import Exact
+from parity.exact import numbers as nu
+from parity.exact.graph import Node
+from parity.exact.kinks import SIDES, sides
+from parity.execute import Trace, execute
+from parity.ops import keywords
+
+ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``wrong``: "engine", "reference", "ill-conditioned" (no finding) or None (undecided)."""
+
+    wrong: str | None
+    note: str = ""
+
+
+def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference: Engine) -> Verdict:
+    """Say which side is wrong in a finding on a program.
+
+    Both sides are compared with the exact evaluation where the finding is, with
+    the bounds of ``parity.tolerance``. If neither is too far from it, or if rounding
+    put one of them on another side of a kink, the program decides nothing. If both
+    are, the engine is wrong all the same, and the note says that it is not alone.
+    """
+    judge = _Judge()
+    exact = execute(program, judge)
+    if judge.edges:
+        return Verdict(None, "the program leaves the real numbers")
+    ours, theirs = execute(program, engine), execute(program, reference)
+    if finding.what == "exception":
+        return _of_exceptions(program, finding, exact)
+    if exact.failure is not None and exact.failure.statement <= finding.statement:
+        return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
+    kink = _parted(program, finding, judge, ours, theirs)
+    if kink is not None:
+        return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
+    ours_differs, theirs_differs = (
+        _differs(program, finding, trace, exact) for trace in (ours, theirs)
+    )
+    return _VERDICTS[ours_differs, theirs_differs]
+
+
+_VERDICTS = {
+    (True, False): Verdict(ENGINE),
+    (False, True): Verdict(REFERENCE),
+    (True, True): Verdict(ENGINE, "the reference is wrong as well"),
+    (False, False): Verdict(ILL_CONDITIONED, "both are as near as rounding allows"),
+}
+
+
+class _Judge(Exact):
+    """Remembers values before they are rounded to floats."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Node] = []
+
+    def value(self, t: Node) -> Any:
+        self.seen.append(t)
+        return super().value(t)
+
+
+def _of_exceptions(program: pr.Program, finding: Finding, exact: Trace) -> Verdict:
+    """One of the two raised: the exact evaluation raises there as well, or it does not."""
+    number = finding.statement
+    before = program.statements[: max(number, 0)]
+    if any(isinstance(s, pr.TakeGrad) for s in before):
+        return Verdict(None, "the graph of a gradient may have been freed")
+    failed = exact.failure.statement if exact.failure else None
+    if failed is not None and failed < number:
+        return Verdict(None, "the exact evaluation raises before")
+    engine_raised = finding.kind != "no-exception"
+    return Verdict(ENGINE if engine_raised == (failed is None or failed > number) else REFERENCE)
+
+
+def _differs(program: pr.Program, finding: Finding, trace: Trace, exact: Trace) -> bool:
+    """Whether a run differs from the exact one in the observation of the finding."""
+    number = finding.statement
+    if isinstance(finding.engine, str):  # the numbers of arrays differ
+        return _shown(trace, number) != _shown(exact, number)
+    key = (number, finding.what, finding.which)
+    place = next(i for i, o in enumerate(exact.observations) if o[:3] == key)
+    observed = next((o for o in trace.observations if o[:3] == key), None)
+    if observed is None:
+        return True
+    same = exact.observations[:place]
+    ours, right = Trace([*same, observed]), Trace([*same, exact.observations[place]])
+    return compare(program, ours, right) is not None
+
+
+def _shown(trace: Trace, number: int) -> list[tuple[Any, ...]]:
+    return [o[:3] for o in trace.observations if o.statement == number]
+
+
+def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace) -> str | None:
+    """The first operation up to the finding at whose kink the runs stand on different sides."""
+    infos = program.infer()
+    leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))
+    defined = [i for numbers in program.defined() for i in numbers]
+    exact = {**leaves, **dict(zip(defined, (t.exact for t in judge.seen), strict=False))}
+    runs = [exact, *({**leaves, **_values(trace)} for trace in traces)]
+    for statement in program.statements[: finding.statement + 1]:
+        if not isinstance(statement, pr.Apply) or statement.op not in SIDES:
+            continue
+        if not all(i in run for run in runs for i in statement.inputs):
+            continue
+        shapes = [infos[i].shape for i in statement.inputs]
+        found = []
+        for run in runs:
+            operands = [run[i].reshape(s) for i, s in zip(statement.inputs, shapes, strict=True)]
+            found.append(sides(statement.op, operands, keywords(statement.attrs)))
+        if any(f != found[0] for f in found):
+            return statement.op
+    return None
+
+
+def _values(trace: Trace) -> dict[int, nu.Array]:
+    """The values that a run showed, as the very numbers that the floats are."""
+    return {
+        o.which: nu.from_floats(np.asarray(o.array))
+        for o in reversed(trace.observations)
+        if o.what == "value" and o.array is not None and np.isfinite(o.array).all()
+    }
