@@ -144,7 +144,14 @@ class Disturbed(Torch):
         self.ops = {name: self.disturbed(op) for name, op in OPS.items()}  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return super().leaf(array.astype(np.float64), requires_grad)
+        t = super().leaf(array.astype(np.float64), requires_grad)
+        if requires_grad and self.unit:
+            t.register_hook(self.arriving)
+        return t
+
+    def arriving(self, g: Any) -> Any:
+        """What a pass gives a leaf, rounded when it is formed and when it is added."""
+        return g * (1 + self.unit * (1 + self.folds) * self.signs(g))
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         wide = None if gradient is None else gradient.astype(np.float64)

@@ -159,4 +159,4 @@ def test_gradients_of_several_passes_that_cancel_are_rounded_each_by_itself() ->
     seen = execute(case, TORCH).observations
     (place,) = (i for i, o in enumerate(seen) if o[:2] == (3, "grad"))
     bound = float(np.max(Tolerance(case).bound(place, np.zeros(()))))
-    assert 1e-8 < bound < 1e-5
+    assert 1e-8 < bound < 5e-5
