@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from parity.defects.small import Small, Tensor
+from parity.defects.small import Defect, Tensor
+from parity.program import Apply, Backward, Leaf, Program
+
+_X, _Z = Leaf((), (3.0,)), Leaf((), (2.0,))
 
 
-class Overwrite(Small):
+class Overwrite(Defect):
     """A reused variable's gradient is overwritten instead of summed.
 
     Seen in step 13 of "Deep Learning from Scratch 3". Smallest program:
@@ -18,12 +21,14 @@ class Overwrite(Small):
     """
 
     name = "overwrite"
+    says = "a reused variable's gradient is overwritten instead of summed"
+    smallest = Program((_X,), (Apply("add", (0, 0)), Backward(1)))
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         grads[t] = g
 
 
-class InplaceAccumulation(Small):
+class InplaceAccumulation(Defect):
     """``x.grad += gx`` on an array that others hold as well.
 
     Section 14.2 of the book. The gradient of ``add`` is one array for both
@@ -32,6 +37,8 @@ class InplaceAccumulation(Small):
     """
 
     name = "inplace-accumulation"
+    says = "gradients are summed in place in an array that another variable holds as well"
+    smallest = Program((_X, _Z), (Apply("add", (0, 1)), Apply("add", (2, 0)), Backward(3)))
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         if t in grads:
@@ -40,7 +47,7 @@ class InplaceAccumulation(Small):
             grads[t] = np.asarray(g)
 
 
-class CreationOrderIgnored(Small):
+class CreationOrderIgnored(Defect):
     """A plain stack of functions: a diamond is propagated before it is complete.
 
     The code of step 14 itself. A node runs each time it is reached, with the sum
@@ -49,6 +56,11 @@ class CreationOrderIgnored(Small):
     """
 
     name = "creation-order-ignored"
+    says = "functions run from a plain stack, a diamond before its gradient is complete"
+    smallest = Program(
+        (_X,),
+        (Apply("add", (0, 0)), Apply("add", (1, 1)), Apply("add", (2, 1)), Backward(3)),
+    )
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Tensor]:
         stack = [root]
