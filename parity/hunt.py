@@ -18,6 +18,7 @@ import numpy as np
 
 from parity.check import check_program, reduced
 from parity.compare import Finding
+from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES
@@ -43,6 +44,7 @@ class Reported:
     number: int
     probe: str = ""
     script: str = ""
+    diagnosis: Diagnosis | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -57,7 +59,7 @@ class Reported:
             "reference": _plain(self.finding.reference),
             "wrong": None,
             "error_over_bound": self.finding.error_over_bound,
-            "diagnosis": [],
+            "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
         }
@@ -132,6 +134,8 @@ def hunt(
             # A probe says no more than a program that shows the same kind of fault.
             result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
     result.reported.sort(key=_simplest_first)
+    for reported in result.reported:
+        add_diagnosis(reported, engine, reference)
     if folder is not None:
         _write_scripts(result, folder)
     result.seconds = time.perf_counter() - started
@@ -145,6 +149,16 @@ def run_probes(engine: Engine) -> Iterator[Reported]:
             finding = next(probe.run(engine), None)
             if finding is not None:
                 yield Reported(finding, None, -1, probe=probe.says)
+
+
+def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None:
+    """Say which known defect a finding looks like."""
+    finding, program = reported.finding, reported.program
+    if program is not None:
+        reported.diagnosis = diagnose(program, finding, engine, reference)
+        return
+    probe = next(p for p in PROBES if p.says == reported.probe)
+    reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
 def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
@@ -193,6 +207,8 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
         lines.append(f"  {label(who)}: {text}")
     if finding.error_over_bound is not None:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+    if reported.diagnosis is not None:
+        lines += ["  " + line for line in reported.diagnosis.text().splitlines()]
     if reported.script:
         lines.append(f"  script: {reported.script}")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
-from parity.hunt import Reported
+from parity.hunt import Reported, add_diagnosis
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -112,4 +112,6 @@ def _findings(error: BaseException) -> Iterable[Finding]:
 def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported:
     assert finding.program is not None
     small, finding = reduced(finding.program, finding, engine, reference)
-    return Reported(finding, small, -1)
+    reported = Reported(finding, small, -1)
+    add_diagnosis(reported, engine, reference)
+    return reported

@@ -104,9 +104,9 @@ def _rank(statement: pr.Apply) -> int:
 def _simpler(program: pr.Program, last: int) -> Iterator[pr.Program]:
     """Programs that are one step simpler, the largest steps first; valid ones only."""
     for candidate in _candidates(program, last):
-        repaired = _repaired(candidate)
-        if repaired is not None:
-            yield repaired
+        fitting = repaired(candidate)
+        if fitting is not None:
+            yield fitting
 
 
 def _candidates(program: pr.Program, last: int) -> Iterator[pr.Program]:
@@ -242,7 +242,7 @@ class _Renumber:
         return s
 
 
-def _repaired(program: pr.Program) -> pr.Program | None:
+def repaired(program: pr.Program) -> pr.Program | None:
     """The program with attributes and gradients that fit its shapes, or None if none do."""
     infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []

@@ -8,12 +8,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from parity.engines.base import Engine
-from parity.program import Program
 
 
 class Tensor:
@@ -188,16 +187,3 @@ class Small(Engine):
             leaf.grad = np.array(g)
         else:
             leaf.grad += g
-
-
-class Defect(Small):
-    """An engine that is wrong on purpose.
-
-    ``says`` completes "behaves like ``name``: ..."; ``seen``: where it was seen;
-    ``smallest``: the smallest program that shows it, None if only ``probe`` does.
-    """
-
-    says: ClassVar[str] = ""
-    seen: ClassVar[str] = ""
-    smallest: ClassVar[Program | None] = None
-    probe: ClassVar[str] = ""

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.defects.small import Defect, Tensor
-from parity.program import Apply, Backward, Leaf, Program
-
-_X, _Z = Leaf((), (3.0,)), Leaf((), (2.0,))
+from parity.defects.base import Defect, program
+from parity.defects.small import Tensor
 
 
 class Overwrite(Defect):
@@ -22,7 +20,7 @@ class Overwrite(Defect):
 
     name = "overwrite"
     says = "a reused variable's gradient is overwritten instead of summed"
-    smallest = Program((_X,), (Apply("add", (0, 0)), Backward(1)))
+    smallest = program(1, (0, 0))
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         grads[t] = g
@@ -38,7 +36,7 @@ class InplaceAccumulation(Defect):
 
     name = "inplace-accumulation"
     says = "gradients are summed in place in an array that another variable holds as well"
-    smallest = Program((_X, _Z), (Apply("add", (0, 1)), Apply("add", (2, 0)), Backward(3)))
+    smallest = program(2, (0, 1), (2, 0))
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         if t in grads:
@@ -57,10 +55,7 @@ class CreationOrderIgnored(Defect):
 
     name = "creation-order-ignored"
     says = "functions run from a plain stack, a diamond before its gradient is complete"
-    smallest = Program(
-        (_X,),
-        (Apply("add", (0, 0)), Apply("add", (1, 1)), Apply("add", (2, 1)), Backward(3)),
-    )
+    smallest = program(1, (0, 0), (1, 1), (2, 1))
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Tensor]:
         stack = [root]
