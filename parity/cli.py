@@ -10,14 +10,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from parity import __version__
 from parity.engines.load import EngineError, load_engine
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
 
-PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
+PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
 ONE_THREAD = "OPENBLAS_NUM_THREADS"
 DEFAULT_FOLDER = Path("parity-findings")
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where scripts are written, default: %(default)s",
     )
+    _add_score(commands)
     bench = commands.add_parser(
         "bench",
         help="time dezero beside PyTorch",
@@ -89,6 +90,70 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="a tenth of the time, wider intervals")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
+
+
+def _add_score(commands: Any) -> None:
+    score = commands.add_parser(
+        "score",
+        help="measure which engines that are wrong on purpose are found, and how soon",
+        description="Prints Markdown. Exit status: 0 every defect was found with every seed, "
+        "1 not, 2 cannot run, 130 interrupted: what was measured is printed.",
+    )
+    score.set_defaults(run=_score)
+    score.add_argument("--seeds", type=_count, default=20, metavar="N", help="default: %(default)s")
+    score.add_argument("--defects", metavar="a,b", help="only these defects")
+    score.add_argument(
+        "--jobs", type=_count, default=1, metavar="N", help="processes, default: %(default)s"
+    )
+    score.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+
+
+def _score(options: argparse.Namespace) -> int:
+    from parity.progress import Progress
+    from parity.score import markdown, score  # import all defects: only this command needs them
+
+    defects = _chosen_defects(options.defects)
+    _check_file(options.json)
+    progress = Progress(options.seeds * len(defects), sys.stderr)
+    result = score(
+        options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
+    )
+    progress.end()
+    print(markdown(result))
+    _write_json(options.json, result.to_json())
+    if not result.complete:
+        return INTERRUPTED
+    return PARITY if result.all_found else FINDINGS
+
+
+def _chosen_defects(text: str | None) -> dict[str, Any]:
+    from parity.defects import DEFECTS
+
+    if text is None:
+        return dict(DEFECTS)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in DEFECTS]
+    if unknown or not names:
+        what = f"{unknown[0]!r} is not a defect" if unknown else "names no defect"
+        raise UsageError(f"--defects {what}; there are {', '.join(DEFECTS)}")
+    return {name: DEFECTS[name] for name in names}
+
+
+def _check_file(file: Path | None) -> None:
+    """Refuse, before anything runs, a file that cannot be written."""
+    if file and not file.resolve().parent.is_dir():
+        raise UsageError(f"--json {file}: there is no folder {file.parent}")
+    if file and file.is_dir():
+        raise UsageError(f"--json {file} is a folder, not a file")
+
+
+def _write_json(file: Path | None, data: dict[str, Any]) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise UsageError(f"--json: {error}") from error
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -116,7 +181,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of programs, 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
     return int(text)
 
 
@@ -124,20 +189,13 @@ def _check(options: argparse.Namespace) -> int:
     engine = load_engine(options.engine)
     reference = load_engine(options.reference)
     ops = _chosen_ops(options.ops, set(engine.ops))
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
-    if options.json and options.json.is_dir():
-        raise UsageError(f"--json {options.json} is a folder, not a file")
+    _check_file(options.json)
     try:
         result = hunt(engine, reference, options.examples, options.seed, ops, options.findings)
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
-    if options.json:
-        try:
-            options.json.write_text(json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n")
-        except OSError as error:
-            raise UsageError(f"--json: {error}") from error
+    _write_json(options.json, result.to_json())
     return FINDINGS if result.reported else PARITY
 
 

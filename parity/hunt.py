@@ -118,7 +118,7 @@ def hunt(
     result.untested = tuple(dict.fromkeys(u for d in decoders for u in d.untested))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        for program in itertools.islice(_programs(decoders, seed), examples):
+        for program in itertools.islice(stream(decoders, seed), examples):
             result.programs += 1
             finding = check_program(program, engine, reference)
             if finding is None:
@@ -168,8 +168,8 @@ def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
     return replace(profile, ops=kept or ops)
 
 
-def _programs(decoders: list[Decoder], seed: int) -> Iterator[Program]:
-    """The profiles' programs in turn."""
+def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+    """The profiles' programs in turn, without end."""
     streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
     return (next(stream) for stream in itertools.cycle(streams))
 
