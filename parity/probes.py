@@ -27,7 +27,7 @@ from parity.compare import (
     Shape,
     Time,
 )
-from parity.engines.base import Engine
+from parity.engines.base import Engine, abilities
 
 #: Nodes of the deep chain, and uses of the shared value.
 DEEP = 100_000
@@ -159,9 +159,32 @@ def dropped_graph(engine: Engine) -> Iterator[Finding]:
             return
 
 
+def no_grad_contexts(engine: Engine) -> Iterator[Finding]:
+    """``no_grad`` nests, and an exception inside ends it as well (semantics.md 6.1)."""
+    if "no_grad" not in abilities(engine):
+        return
+    x, add = _scalar(engine), engine.ops["add"]
+    with engine.no_grad():
+        with engine.no_grad():
+            pass
+        constant = add(x, x)
+    engine.backward(add(constant, x))
+    yield from _expect(engine, x, 1.0)
+    x = _scalar(engine)
+    try:
+        with engine.no_grad():
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        engine.backward(add(x, x))
+    yield from _expect(engine, x, 2.0)
+
+
 PROBES: tuple[Probe, ...] = (
     Probe("deep-chain", f"a chain of {DEEP:,} nodes", deep_chain, ("add", "neg")),
     Probe("wide-use", f"a value used {WIDE:,} times", wide_use, ("add",)),
     Probe("doublings", f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths", doublings, ("add",)),
     Probe("dropped-graph", "memory of a dropped graph", dropped_graph, ("mul",)),
+    Probe(
+        "no-grad", "no_grad inside no_grad, and left by an exception", no_grad_contexts, ("add",)
+    ),
 )

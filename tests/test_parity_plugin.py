@@ -81,11 +81,14 @@ def test_most_programs_reuse_values_where_the_budget_is_not_tiny() -> None:
 
 
 WRONG = """
-    from parity.defects.small import Small
+    from parity.defects.small import RULES, Small
+    from parity.engines import Engine
 
     class Mine(Small):
         name = "mine"
         version = "7"
+        rules = {name: rule for name, rule in RULES.items() if name != "split"}
+        grad_tensor = Engine.grad_tensor
 
         def add(self, grads, t, g):
             grads[t] = g

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -40,12 +41,12 @@ class RecursiveOrder(Small):
     def order(self, root, grads):
         found, ordered = set(), []
 
-        def visit(node):
-            if node not in found and node.vjp:
-                found.add(node)
-                for parent in node.parents:
+        def visit(t):
+            if t.node is not None and t.node not in found:
+                found.add(t.node)
+                for parent in t.node.parents:
                     visit(parent)
-                ordered.append(node)
+                ordered.append(t.node)
 
         visit(root)
         return reversed(ordered)
@@ -61,7 +62,7 @@ class RecursiveForward(Small):
         count = itertools.count(1)
 
         def depth(t):
-            return 1 + depth(t.parents[0]) if t.parents else 0
+            return 1 + depth(t.node.parents[0]) if t.node else 0
 
         def apply(*xs, **attrs):
             t = inner(*xs, **attrs)
@@ -80,18 +81,18 @@ class OnePassAPath(Small):
     def order(self, root, grads):
         todo = [(root, grads[root])]
         while todo:
-            node, g = todo.pop()
-            if node.vjp is None:
+            t, g = todo.pop()
+            if t.node is None:
                 continue
-            grads[node] = g
-            yield node
-            node.freed = False
-            for parent, part in zip(node.parents, node.vjp(g), strict=True):
-                if parent.vjp is not None:
+            grads[t] = g
+            yield t.node
+            t.node.freed = False
+            for parent, part in zip(t.node.parents, self.slopes(t.node, (g,)), strict=True):
+                if parent.node is not None:
                     todo.append((parent, part))
 
     def add(self, grads, t, g):
-        if t.vjp is None:
+        if t.node is None:
             super().add(grads, t, g)
 
 
@@ -164,6 +165,30 @@ class Saturates(Small):
             super().add(grads, t, g)
 
 
+class NotNested(Small):
+    """The end of an inner ``no_grad`` ends the outer one."""
+
+    name = "not-nested"
+
+    @contextmanager
+    def no_grad(self):
+        self.recording = False
+        yield
+        self.recording = True
+
+
+class NotRestored(Small):
+    """An exception under ``no_grad`` leaves it on."""
+
+    name = "not-restored"
+
+    @contextmanager
+    def no_grad(self):
+        outer, self.recording = self.recording, False
+        yield
+        self.recording = outer
+
+
 WRONG: list[tuple[type[Engine], dict[str, str]]] = [
     (RecursiveOrder, {"deep-chain": "depth"}),
     (RecursiveForward, {"deep-chain": "depth"}),
@@ -171,6 +196,8 @@ WRONG: list[tuple[type[Engine], dict[str, str]]] = [
     (Tape, {"dropped-graph": "leak"}),
     (TapeUntilBackward, {"dropped-graph": "leak"}),
     (HeldByBackward, {"dropped-graph": "leak"}),
+    (NotNested, {"no-grad": "gradient"}),
+    (NotRestored, {"no-grad": "exception"}),
     (Saturates, {"deep-chain": "gradient", "wide-use": "gradient", "doublings": "gradient"}),
 ]
 
@@ -185,6 +212,13 @@ def test_a_wrong_engine_is_found(cls: type[Engine], found: dict[str, str]) -> No
 )
 def test_a_right_engine_is_not(engine: Engine) -> None:
     assert _found(engine) == {}
+
+
+def test_no_grad_is_not_probed_where_there_is_none() -> None:
+    class Without(NotNested):
+        no_grad = Engine.no_grad
+
+    assert list(NAMED["no-grad"].run(Without())) == []
 
 
 def test_the_chain_is_as_deep_as_the_specification_says() -> None:
@@ -275,7 +309,7 @@ def test_an_engine_whose_tensors_cannot_be_watched_passes() -> None:
 @pytest.mark.parametrize(
     ("ops", "applying"),
     [
-        (("add",), {"deep-chain", "wide-use", "doublings"}),
+        (("add",), {"deep-chain", "wide-use", "doublings", "no-grad"}),
         (("neg",), {"deep-chain"}),
         (("mul",), {"dropped-graph"}),
         (("exp",), set()),

@@ -37,7 +37,7 @@ def _reduced(
     engine: Engine, count: int, seed: int = 0, kinds: frozenset[str] = frozenset({"gradient"})
 ) -> Iterator[tuple[pr.Program, Finding, pr.Program, Finding]]:
     """Programs of one kind of finding before and after."""
-    cases = (case for case in failing(engine, seed, 2000) if case[2].kind in kinds)
+    cases = (case for case in failing(engine, seed, 4000) if case[2].kind in kinds)
     for _, case, finding in itertools.islice(cases, count):
         small, after = reduce_program(case, finding, lambda p: check(p, engine))
         yield case, finding, small, after

@@ -1,36 +1,44 @@
-"""What a defect is."""
+"""What a defect is: an engine that is wrong in one way, with the words that explain it."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from parity.defects.rules import RULES, Rule
 from parity.defects.small import Small
 
 
 class Defect(Small):
-    """An engine that is wrong on purpose.
+    """The base engine with one fault: a subclass overrides one step or one rule.
 
-    ``says`` completes "behaves like ``name``: ..."; ``seen``: where it was seen;
-    ``smallest``: the smallest program that shows it, None if only ``probe`` does.
+    A subclass in a module of this package is a defect of ``parity.defects.DEFECTS``.
     """
 
+    #: Kebab-case; unique.
+    name: ClassVar[str] = ""
+    #: Completes "behaves like `name`: ...".
     says: ClassVar[str] = ""
+    #: Where it was seen: projects and issues; "" if nowhere yet.
     seen: ClassVar[str] = ""
+    #: The smallest ``parity.program.Program`` that shows it; None if only a probe does.
     smallest: ClassVar[Any] = None
+    #: The name of that probe.
     probe: ClassVar[str] = ""
 
 
 class program:
-    """Additions of scalar leaves and a backward, as a class attribute."""
+    """A program as a class attribute, written as its text."""
 
-    def __init__(self, leaves: int, *additions: tuple[int, int]) -> None:
-        self.leaves = leaves
-        self.additions = additions
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     def __get__(self, instance: object, owner: type) -> Any:
-        pr: Any = importlib.import_module("parity.program")  # scripts copy what is imported above
-        leaves = tuple(pr.Leaf((), (3.0 - i,)) for i in range(self.leaves))
-        applied = tuple(pr.Apply("add", inputs) for inputs in self.additions)
-        last = self.leaves + len(applied) - 1
-        return pr.Program(leaves, (*applied, pr.Backward(last)))
+        # By name: an engine does not need the harness, nor do scripts that copy its source.
+        return importlib.import_module("parity.text").read_text(self.text)
+
+
+def rules_with(**vjps: Callable[..., tuple[Any, ...]]) -> Mapping[str, Rule]:
+    """The rules of the base with other formulas for the gradients of some operations."""
+    return {**RULES, **{name: Rule(RULES[name].value, vjp) for name, vjp in vjps.items()}}

@@ -6,129 +6,99 @@ Every step of its backward pass is a method that a defect overrides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from parity.defects.rules import INNER, RULES, Rule, do
+from parity.defects.tensors import Node, Tensor, raw
 from parity.engines.base import Engine
 
-
-class Tensor:
-    """An array, what it was computed from, and how gradients go back."""
-
-    def __init__(
-        self,
-        data: Any,
-        requires_grad: bool,
-        parents: tuple[Tensor, ...] = (),
-        vjp: Callable[[Any], tuple[Any, ...]] | None = None,
-        number: int = 0,
-    ) -> None:
-        self.data = np.asarray(data)
-        self.requires_grad = requires_grad
-        self.parents = parents
-        self.vjp = vjp
-        self.number = number
-        self.freed = False
-        self.grad: Any = None
-
-
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """``g`` summed to ``shape``, from which its operand was broadcast."""
-    if g.shape == shape:
-        return g
-    g = g.sum(tuple(range(g.ndim - len(shape))))
-    return g.sum(tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True).reshape(shape)
-
-
-def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if axis is not None and not keepdims:
-        g = np.expand_dims(g, axis)
-    return np.broadcast_to(g, x.shape).copy()
-
-
-def _put(g: Any, x: Any, index: Any) -> Any:
-    result = np.zeros_like(x)
-    np.add.at(result, index, g)
-    return result
-
-
-#: name -> (value of arrays and attributes, gradients from g, arrays, result and attributes)
-RULES: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] = {
-    "add": (lambda a, b: a + b, lambda g, y, a, b: (g, g)),
-    "sub": (lambda a, b: a - b, lambda g, y, a, b: (g, -g)),
-    "mul": (lambda a, b: a * b, lambda g, y, a, b: (g * b, g * a)),
-    "div": (lambda a, b: a / b, lambda g, y, a, b: (g / b, -g * (a / b / b))),
-    "neg": (lambda a: -a, lambda g, y, a: (-g,)),
-    "square": (lambda a: a * a, lambda g, y, a: (g * (2 * a),)),
-    "exp": (np.exp, lambda g, y, a: (g * y,)),
-    "sin": (np.sin, lambda g, y, a: (g * np.cos(a),)),
-    "tanh": (np.tanh, lambda g, y, a: (g * (1 - y * y),)),
-    "sum": (
-        lambda a, axis, keepdims: a.sum(axis, keepdims=keepdims),
-        lambda g, y, a, axis, keepdims: (_spread(g, a, axis, keepdims),),
-    ),
-    "reshape": (lambda a, shape: a.reshape(shape), lambda g, y, a, shape: (g.reshape(a.shape),)),
-    "get_item": (lambda a, index: a[index], lambda g, y, a, index: (_put(g, a, index),)),
-    "mul_scalar": (lambda a, c: a * c, lambda g, y, a, c: (g * c,)),
-}
+__all__ = ["RULES", "Node", "Small", "Tensor"]
 
 
 class Small(Engine):
-    """Correct, by the plainest means: nodes run newest first, sums are new arrays."""
+    """Correct, by the plainest means: nodes run newest first, sums are new arrays.
+
+    Gradients on their way (``g``) are arrays. Under ``create_graph`` they are
+    tensors, so that the same formulas record what they compute.
+    """
 
     name = "small"
     version = "1"
+    #: What the operations compute, by name.
+    rules: ClassVar[Mapping[str, Rule]] = RULES
 
     def __init__(self) -> None:
         self.numbers = itertools.count()
         self.recording = True
         self.ops: dict[str, Any] = {  # type: ignore[misc]
-            name: self.operation(*rule) for name, rule in RULES.items()
+            name: self.operation(*rule) for name, rule in self.rules.items() if name in RULES
+        }
+        #: Those that the formulas use as well.
+        self.functions = {
+            **{name: self.operation(*rule) for name, rule in INNER.items()},
+            **self.ops,
         }
 
-    def operation(self, value: Any, vjp: Any) -> Callable[..., Tensor]:
+    # The forward pass.
+
+    def operation(self, value: Any, vjp: Any) -> Callable[..., Any]:
         """The operation of a rule, as the contract wants it."""
 
-        def apply(*xs: Tensor, **attrs: Any) -> Tensor:
-            arrays = [x.data for x in xs]
-            y = np.asarray(value(*arrays, **attrs))
-            if not (self.recording and any(x.requires_grad for x in xs)):
-                return Tensor(y, False)
-            return Tensor(y, True, xs, lambda g: vjp(g, y, *arrays, **attrs), next(self.numbers))
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = value(*[x.data for x in xs], **attrs)
+            several = isinstance(result, tuple)
+            recorded = self.recording and any(x.requires_grad for x in xs)
+            outputs = tuple(Tensor(self, y, recorded) for y in (result if several else (result,)))
+            if recorded:
+                node = Node(vjp, xs, attrs, outputs, next(self.numbers))
+                node.several = several
+                for t in outputs:
+                    t.node = node
+            return outputs if several else outputs[0]
 
         return apply
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
-        return Tensor(array.copy(), requires_grad)
+        return Tensor(self, array.copy(), requires_grad)
 
     def value(self, t: Tensor) -> Any:
         return t.data
 
-    def grad(self, t: Tensor) -> Any:
-        return t.grad
-
-    def clear_grad(self, t: Tensor) -> None:
-        t.grad = None
-
-    def zero_grad(self, t: Tensor) -> None:
-        t.grad.fill(0)
-
     @contextmanager
-    def _without_recording(self) -> Iterator[None]:
-        outer, self.recording = self.recording, False
+    def recording_set(self, on: bool) -> Iterator[None]:
+        """Record operations inside, or do not."""
+        outer, self.recording = self.recording, on
         try:
             yield
         finally:
             self.recording = outer
 
     def no_grad(self) -> AbstractContextManager[Any]:
-        return self._without_recording()
+        return self.recording_set(False)
 
     def detach(self, t: Tensor) -> Tensor:
-        return Tensor(t.data, False)
+        return Tensor(self, t.data, False)
+
+    # Gradients between passes.
+
+    def grad(self, t: Tensor) -> Any:
+        return t.grad
+
+    def grad_tensor(self, t: Tensor) -> Tensor:
+        if t.grad is None:
+            raise RuntimeError("there is no gradient")
+        return Tensor(self, t.grad.copy(), False) if t.recorded is None else t.recorded
+
+    def clear_grad(self, t: Tensor) -> None:
+        t.grad = None
+
+    def zero_grad(self, t: Tensor) -> None:
+        t.grad.fill(0)
+        t.recorded = None
 
     # The backward pass, in steps.
 
@@ -142,47 +112,90 @@ class Small(Engine):
     ) -> None:
         if not t.requires_grad:
             raise RuntimeError("the tensor does not require a gradient")
-        grads = {t: self.seed(t, gradient)}
-        for node in self.order(t, grads):
-            self.run(node, grads, retain_graph)
-        for leaf, g in grads.items():
-            if leaf.vjp is None and leaf.requires_grad:
-                self.store(leaf, g)
+        with self.recording_set(create_graph):
+            grads = {t: self.carried(self.seed(t, gradient))}
+            for node in self.order(t, grads):
+                self.run(node, grads, retain_graph or create_graph)
+            self.finish(grads)
+
+    def carried(self, g: Any) -> Any:
+        """An array as it travels in this pass: as a tensor if the pass is recorded."""
+        return Tensor(self, g, False) if self.recording else g
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
+        """The array that a pass starts with."""
         if gradient is None:
             return np.ones_like(t.data)
         if gradient.shape != t.data.shape:
             raise RuntimeError(f"the gradient has shape {gradient.shape}, not {t.data.shape}")
         return gradient.copy()
 
-    def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Tensor]:
+    def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         """The nodes behind ``root`` in the order in which they run: newest first."""
-        found, todo = {root}, [root]
+        found: set[Node] = set()
+        todo = [root]
         while todo:
-            for parent in todo.pop().parents:
-                if parent.requires_grad and parent not in found:
-                    found.add(parent)
-                    todo.append(parent)
-        return iter(sorted((n for n in found if n.vjp), key=lambda n: -n.number))
+            node = todo.pop().node
+            if node is not None and node not in found:
+                found.add(node)
+                todo += node.parents
+        return iter(sorted(found, key=lambda n: -n.number))
 
-    def run(self, node: Tensor, grads: dict[Tensor, Any], retain: bool) -> None:
-        """Send the gradient of ``node`` to its parents."""
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        """Send the gradients of a node's outputs to its operands."""
         if node.freed:
             raise RuntimeError("backward through the graph a second time; use retain_graph")
         node.freed = not retain
-        assert node.vjp is not None
-        for parent, g in zip(node.parents, node.vjp(grads[node]), strict=True):
+        slopes = self.slopes(node, self.arrived(node, grads))
+        for place, (parent, g) in enumerate(zip(node.parents, slopes, strict=True)):
             if parent.requires_grad:
-                g = unbroadcast(g, parent.data.shape).astype(parent.data.dtype, copy=False)
-                self.add(grads, parent, g)
+                self.add(grads, parent, self.fit(node, place, g))
+
+    def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
+        """The gradients of a node's outputs: zeros for those that were not used."""
+        return tuple(
+            grads[t] if t in grads else self.carried(np.zeros_like(t.data)) for t in node.outputs
+        )
+
+    def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of a node's operands, not yet in their shape and dtype."""
+        xs, ys = node.parents, node.outputs
+        if not self.recording:
+            xs, ys = tuple(map(raw, xs)), tuple(map(raw, ys))
+        return node.vjp(*((gs, ys) if node.several else (gs[0], ys[0])), *xs, **node.attrs)
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        """A gradient in the shape and dtype of the operand that it belongs to."""
+        parent = node.parents[place].data
+        g = g if isinstance(g, Tensor) else np.asarray(g)
+        return self.cast(self.unbroadcast(g, parent.shape), parent.dtype)
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        """``g`` summed to ``shape``, from which its operand was broadcast."""
+        return g if g.shape == shape else do("sum_to", g, shape=shape)
+
+    def cast(self, g: Any, dtype: Any) -> Any:
+        """``g`` in ``dtype``."""
+        return g.astype(dtype, copy=False)
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         """Add a contribution of this pass."""
         grads[t] = grads[t] + g if t in grads else g
 
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        """Put what reached the leaves into their gradients."""
+        for leaf, g in grads.items():
+            if leaf.node is None and leaf.requires_grad:
+                recorded = self.total(leaf, g) if isinstance(g, Tensor) else None
+                self.store(leaf, raw(g))
+                leaf.recorded = recorded
+
+    def total(self, leaf: Tensor, g: Tensor) -> Tensor:
+        """The gradient of a leaf after a recorded pass, as a tensor."""
+        return g if leaf.grad is None else self.functions["add"](self.grad_tensor(leaf), g)
+
     def store(self, leaf: Tensor, g: Any) -> None:
-        """Add the sum of this pass to the gradient of a leaf."""
+        """Add the sum of this pass, an array, to the gradient of a leaf."""
         if leaf.grad is None:
             leaf.grad = np.array(g)
         else:
