@@ -7,6 +7,7 @@ from typing import Any
 from parity.defects.base import Defect, program, rules_with
 from parity.defects.tensors import Node, Tensor, raw
 
+
 class FirstOrderAgain(Defect):
     name = "first-order-again"
     says = "the gradient of a gradient is the first-order gradient again"
