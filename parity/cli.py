@@ -80,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where scripts are written, default: %(default)s",
     )
+    check.add_argument(
+        "--exposure",
+        action="store_true",
+        help="show what the programs exercised and what they did not, also in the JSON",
+    )
     _add_score(commands)
     bench = commands.add_parser(
         "bench",
@@ -191,7 +196,15 @@ def _check(options: argparse.Namespace) -> int:
     ops = _chosen_ops(options.ops, set(engine.ops))
     _check_file(options.json)
     try:
-        result = hunt(engine, reference, options.examples, options.seed, ops, options.findings)
+        result = hunt(
+            engine,
+            reference,
+            options.examples,
+            options.seed,
+            ops,
+            options.findings,
+            options.exposure,
+        )
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
@@ -230,6 +243,8 @@ def _text(result: Hunt) -> str:
         lines.append(f"\n{len(result.reported)} findings; {count}")
     else:
         lines.append("parity: no difference found")
+    if result.exposure is not None:
+        lines.append("\n" + result.exposure.text())
     return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
+from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES
 from parity.program import Program
@@ -77,9 +78,11 @@ class Hunt:
     failing: int = 0
     reported: list[Reported] = field(default_factory=list)
     untested: tuple[str, ...] = ()
+    exposure: Exposure | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
+        exposure = {"exposure": self.exposure.to_json()} if self.exposure else {}
         return {
             "engine": label(self.engine),
             "reference": label(self.reference),
@@ -90,6 +93,7 @@ class Hunt:
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "findings": [r.to_json() for r in self.reported],
+            **exposure,
         }
 
 
@@ -105,12 +109,14 @@ def hunt(
     seed: int = 0,
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
+    exposure: bool = False,
 ) -> Hunt:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
-    ``ops``: the operations to use, all by default.
+    ``ops``: the operations to use, all by default; ``exposure``: count what is exercised.
     """
     result = Hunt(engine, reference, seed)
+    result.exposure = Exposure.of(engine, ops) if exposure else None
     started = time.perf_counter()
     found: Counter[str] = Counter()
     seen: set[tuple[str, Program]] = set()
@@ -120,6 +126,8 @@ def hunt(
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
         for program in itertools.islice(stream(decoders, seed), examples):
             result.programs += 1
+            if result.exposure is not None:
+                result.exposure.add(program)
             finding = check_program(program, engine, reference)
             if finding is None:
                 continue
