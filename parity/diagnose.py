@@ -98,7 +98,7 @@ class Diagnosis:
         return f"no known defect; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
 
 
-class _Near(Tolerance):
+class Near(Tolerance):
     """How far two engines with the same defect may differ.
 
     What is wrong need not be exact where the right result is, so a few roundings are
@@ -123,7 +123,7 @@ class _Case:
     engine: Trace
     finding: Finding | None
     refused: bool
-    tolerance: _Near
+    tolerance: Near
     #: Whether a defect shows the same, by name.
     known: dict[str, bool] = field(default_factory=dict)
 
@@ -131,7 +131,7 @@ class _Case:
     def of(program: pr.Program, engine: Engine, reference: Engine) -> _Case:
         mine, right = execute(program, engine), execute(program, reference)
         finding = compare(program, mine, right, engine.bitwise and reference.bitwise)
-        return _Case(program, mine, finding, right.failure is not None, _Near(program))
+        return _Case(program, mine, finding, right.failure is not None, Near(program))
 
     def agrees(self, defect: type[Defect]) -> bool:
         """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""

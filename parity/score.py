@@ -261,7 +261,8 @@ def _summary(result: Score) -> list[str]:
     groups = result.by_defect()
     found = [t for t in result.trials if t.found]
     always = sum(all(t.found for t in trials) for trials in groups.values())
-    lines = [f"{always} of {len(groups)} defects found with every seed of {result.seeds}"]
+    seeds = f"of {result.seeds}" if result.complete else "so far"
+    lines = [f"{always} of {len(groups)} defects found with every seed {seeds}"]
     medians = {k: m for k, t in groups.items() if (m := _median(_counts(t))) is not None}
     if medians:
         worst = max(medians, key=lambda k: medians[k])

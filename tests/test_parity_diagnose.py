@@ -16,9 +16,10 @@ from parity.check import reduced, supports
 from parity.defects import DEFECTS
 from parity.defects.base import Defect
 from parity.defects.small import Small
-from parity.diagnose import PROBES, Agreement, Diagnosis, diagnose, diagnose_probe
+from parity.diagnose import PROBES, Agreement, Diagnosis, Near, diagnose, diagnose_probe
 from parity.engines.base import Engine
 from parity.hunt import Reported, add_diagnosis, describe, run_probes
+from parity.orders import in_other_orders
 from parity.probes import PROBES as ENGINE_PROBES
 from parity.variations import Limits, variations
 
@@ -193,9 +194,82 @@ def test_the_nearest_is_named_with_its_count() -> None:
     assert text == f"no known defect; nearest: `sometimes`, {near.agrees} of {near.of} probes"
 
 
-def test_what_tells_defects_apart_is_among_the_probes() -> None:
+class Seldom(DEFECTS["overwrite"]):  # type: ignore[misc]
+    """Like ``overwrite``, but for arrays of one shape."""
+
+    name = "seldom"
+    says = "overwritten but for arrays of shape (3, 1)"
+
+    def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
+        if t.shape == (3, 1):
+            Small.add(self, grads, t, g)
+        else:
+            super().add(grads, t, g)
+
+
+@pytest.mark.parametrize("other", [Sometimes, Seldom])
+def test_what_tells_defects_apart_is_among_the_probes(other: type[Defect]) -> None:
     overwrite = DEFECTS["overwrite"]
-    assert _names(_among(overwrite, Sometimes)) == ["overwrite"]
+    assert _names(_among(overwrite, other)) == ["overwrite"]
+    near = _among(other).nearest
+    assert near is not None
+    assert near.of == PROBES
+    assert near.agrees <= PROBES - 2
+
+
+def test_an_engine_that_is_right_is_like_no_defect() -> None:
+    finding = check(SQUARE, FAULTS["overwrite"]())
+    assert finding is not None
+    assert diagnose(SQUARE, finding, Tape(), TORCH) == Diagnosis()
+
+
+def test_in_exact_programs_a_few_roundings_are_allowed_and_no_more() -> None:
+    case = program([leaf([3.0, 2.0])], *(apply("add", i, i) for i in range(6)))
+    near = Near(case)
+    assert near.exact
+    ones = np.ones(2)
+    np.testing.assert_allclose(near.bound(3, ones), 8 * 2.0**-53, rtol=1e-12)
+
+
+class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
+    """Knows no matrices, and remembers the largest rank that it was asked for."""
+
+    max_ndim = 1
+    largest = 0
+
+    def value(self, t: Any) -> Any:
+        self.largest = max(self.largest, t.array.ndim)
+        return super().value(t)
+
+
+def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
+    engine = Flat()
+    finding = check(SQUARE, engine)
+    assert finding is not None
+    assert _names(diagnose(SQUARE, finding, engine, TORCH)) == ["overwrite"]
+    assert engine.largest == 1
+
+
+# Orders.
+
+
+@pytest.mark.parametrize(
+    ("place", "order"),
+    [(None, [4, 3, 2, 1, 0]), (0, [4, 3, 2, 1, 0]), (1, [4, 1, 0, 3, 2]), (2, [4, 3, 1, 0, 2])],
+    ids=["newest first", "depth first", "depth first, last operand", "generations"],
+)
+def test_orders(place: int | None, order: list[int]) -> None:
+    cls = Twin if place is None else in_other_orders(Twin)[place]
+    engine = cls()
+    x = engine.leaf(np.array(2.0))
+    neg, add = engine.ops["neg"], engine.ops["add"]
+    root = add(neg(neg(x)), neg(neg(x)))
+    assert [node.number for node in engine.order(root, {})] == order
+
+
+def test_a_defect_of_order_keeps_its_own() -> None:
+    assert in_other_orders(DEFECTS["creation-order-ignored"]) == ()
+    assert len(in_other_orders(DEFECTS["overwrite"])) == 3
 
 
 class RaisesOnReuse(Tape):
@@ -305,11 +379,33 @@ class RecursiveToo(Defect):
         return super().order(visited[0], grads)
 
 
+class OnlyClaims(Defect):
+    """Known for the probe, but right."""
+
+    name = "only-claims"
+    says = "nothing is wrong"
+    probe = "deep-chain"
+
+
+class RecursesAndOverwrites(RecursiveToo):
+    name = "recurses-and-overwrites"
+
+    def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
+        grads[t] = g
+
+
+class NotKnownForIt(RecursiveToo):
+    """The programs show nothing, so nobody would try this one on a deep chain."""
+
+    name = "not-known-for-it"
+    probe = ""
+
+
 @pytest.mark.parametrize(
     ("defects", "names"),
     [
         ((RecursiveToo,), ["recursive-too"]),
-        ((Everything, Half), []),
+        ((Everything, Half, OnlyClaims, RecursesAndOverwrites, NotKnownForIt), []),
         ((Everything, RecursiveToo, DEFECTS["overwrite"]), ["recursive-too"]),
     ],
     ids=["the same", "others", "among others"],

@@ -160,7 +160,7 @@ def test_the_table_is_markdown() -> None:
 def test_the_table_without_a_trial() -> None:
     lines = markdown(Score(3, 2000, 9, {"a": 2})).splitlines()
     assert lines[3] == "**Interrupted: 0 of 9 trials were measured.**"
-    assert lines[-1] == "- 0 of 0 defects found with every seed of 3"
+    assert lines[-1] == "- 0 of 0 defects found with every seed so far"
 
 
 def test_the_json_has_every_trial() -> None:
