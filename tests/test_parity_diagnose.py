@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from other_engine import FAULTS, Scalars, Tape, Unheard
+from other_engine import FAULTS, Scalars, Tape, Unheard, made
 from parity_helpers import TORCH, apply, check, constant, failing, leaf, program, sample
 
 from parity import program as pr
@@ -198,10 +198,10 @@ class Seldom(DEFECTS["overwrite"]):  # type: ignore[misc]
     """Like ``overwrite``, but for arrays of one shape."""
 
     name = "seldom"
-    says = "overwritten but for arrays of shape (3, 1)"
+    says = "overwritten but for arrays of shape (2, 2)"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
-        if t.shape == (3, 1):
+        if t.shape == (2, 2):
             Small.add(self, grads, t, g)
         else:
             super().add(grads, t, g)
@@ -236,6 +236,14 @@ class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
 
     max_ndim = 1
     largest = 0
+    ops: ClassVar[dict[str, Any]] = {
+        **Tape.ops,
+        "stack": lambda *xs, axis: made(
+            np.stack([x.array for x in xs], axis),
+            lambda g: tuple(np.take(g, i, axis) for i in range(len(xs))),
+            *xs,
+        ),
+    }
 
     def value(self, t: Any) -> Any:
         self.largest = max(self.largest, t.array.ndim)

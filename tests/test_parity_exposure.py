@@ -162,6 +162,7 @@ def test_cells_are_those_that_the_engine_has() -> None:
     assert few["ranks"] == [(0,)]
     assert few["broadcasting"] == [("equal",)]
     assert {word for cell in few["events"] for word in cell} == {"backward", "change_gradient"}
+    assert ("change_gradient", "change_gradient") not in few["events"]
     assert {op for op, *_ in Exposure.of(DEZERO, ("neg",)).reachable["operands"]} == {"neg"}
 
 
