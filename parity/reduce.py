@@ -19,7 +19,7 @@ from parity.shapes import Shape, size
 #: Kinds that a finding may turn into on the way: what is wrong later is often wrong at once.
 SIMPLER: dict[str, frozenset[str]] = {
     "accumulation": frozenset({"gradient"}),
-    "second-order": frozenset({"accumulation", "gradient"}),
+    "second-order": frozenset({"gradient"}),
 }
 #: Gradients that are put in place of one whose shape no longer fits.
 _GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
