@@ -34,6 +34,7 @@ from parity.execute import Trace, execute, owns_buffer
 from parity.generate import PROFILES, Decoder, sweep
 from parity.orders import in_other_orders
 from parity.probes import Probe
+from parity.reduce import reruns_freed_graph
 from parity.tolerance import Tolerance
 from parity.variations import Limits, variations
 
@@ -171,10 +172,13 @@ def diagnose(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first = _Case.of(program, engine, reference)
-        cases = [_Case.of(p, engine, reference) for p in common.programs(program)]
-        cases = [case for case in cases if first.refused or not case.refused]
+        programs = common.programs(program)
+        if not reruns_freed_graph(program):  # engines differ there, right ones as well
+            programs = itertools.filterfalse(reruns_freed_graph, programs)
         if first.tolerance.exact:  # equal is equal there; rounding would blur what is wrong
-            cases = [case for case in cases if case.tolerance.exact]
+            programs = filter(is_exact, programs)
+        cases = [_Case.of(p, engine, reference) for p in programs]
+        cases = [case for case in cases if first.refused or not case.refused]
         chosen = _choose(first, cases, finding.kind, defects)
         return _verdict(chosen, defects)
 
@@ -192,6 +196,7 @@ def diagnose_probe(
     Deep chains take long, so the probe runs only on defects that are known for it
     and those that the programs show.
     """
+    engine = type(engine)()  # the probe may have left the old one in a bad state
     common = _Common(engine)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

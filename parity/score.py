@@ -34,7 +34,7 @@ class Trial:
 
     ``programs``: how many ran until one showed it, None if none did; ``probe``: what
     found it then, "" if nothing. ``statements``: of the reduced program. ``named``: the
-    defects that the diagnosis names.
+    defects that the diagnosis names. Seconds are of the processor, as the machine may be busy.
     """
 
     defect: str
@@ -69,12 +69,12 @@ def run_trial(
         if found is None:
             return _probed(name, seed, engine, reference)
         number, program, finding = found
-        started = time.perf_counter()
+        started = time.process_time()
         program, finding = reduced(program, finding, engine, reference)
-        between = time.perf_counter()
+        between = time.process_time()
         reported = Reported(finding, program, number)
         add_diagnosis(reported, engine, reference)
-    ended = time.perf_counter()
+    ended = time.process_time()
     return Trial(
         name,
         seed,
@@ -104,9 +104,9 @@ def _probed(name: str, seed: int, engine: Engine, reference: Engine) -> Trial:
     reported = next(run_probes(engine), None)
     if reported is None:
         return Trial(name, seed)
-    started = time.perf_counter()
+    started = time.process_time()
     add_diagnosis(reported, engine, reference)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     return Trial(
         name, seed, probe=reported.probe, named=_named(reported), diagnosis_seconds=seconds
     )

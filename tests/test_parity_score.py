@@ -77,6 +77,14 @@ def test_what_only_a_probe_shows_is_found_by_the_probe(monkeypatch: pytest.Monke
     assert trial.probe == "a chain of 100,000 nodes"
 
 
+@pytest.mark.parametrize("name", ["no-grad-not-restored", "nested-no-grad"])
+def test_a_probe_that_spoils_the_engine_is_diagnosed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.probes.DEEP", 2000)
+    assert run_trial(name, 0, 3).named == (name,)
+
+
 def test_what_is_right_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.probes.DEEP", 2000)
     trial = run_trial("right", 0, 40, {"right": Right})
