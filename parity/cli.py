@@ -17,7 +17,7 @@ from parity.engines.load import EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
 
-PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
+PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
 ONE_THREAD = "OPENBLAS_NUM_THREADS"
 DEFAULT_FOLDER = Path("parity-findings")
@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where scripts are written, default: %(default)s",
     )
+    check.add_argument(
+        "--exposure",
+        action="store_true",
+        help="show what the programs exercised and what they did not, also in the JSON",
+    )
+    _add_score(commands)
     bench = commands.add_parser(
         "bench",
         help="time dezero beside PyTorch",
@@ -92,6 +98,70 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
+
+
+def _add_score(commands: Any) -> None:
+    score = commands.add_parser(
+        "score",
+        help="measure which engines that are wrong on purpose are found, and how soon",
+        description="Prints Markdown. Exit status: 0 every defect was found with every seed, "
+        "1 not, 2 cannot run, 130 interrupted: what was measured is printed.",
+    )
+    score.set_defaults(run=_score)
+    score.add_argument("--seeds", type=_count, default=20, metavar="N", help="default: %(default)s")
+    score.add_argument("--defects", metavar="a,b", help="only these defects")
+    score.add_argument(
+        "--jobs", type=_count, default=1, metavar="N", help="processes, default: %(default)s"
+    )
+    score.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+
+
+def _score(options: argparse.Namespace) -> int:
+    from parity.progress import Progress
+    from parity.score import markdown, score  # import all defects: only this command needs them
+
+    defects = _chosen_defects(options.defects)
+    _check_file(options.json)
+    progress = Progress(options.seeds * len(defects), sys.stderr)
+    result = score(
+        options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
+    )
+    progress.end()
+    print(markdown(result))
+    _write_json(options.json, result.to_json())
+    if not result.complete:
+        return INTERRUPTED
+    return PARITY if result.all_found else FINDINGS
+
+
+def _chosen_defects(text: str | None) -> dict[str, Any]:
+    from parity.defects import DEFECTS
+
+    if text is None:
+        return dict(DEFECTS)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in DEFECTS]
+    if unknown or not names:
+        what = f"{unknown[0]!r} is not a defect" if unknown else "names no defect"
+        raise UsageError(f"--defects {what}; there are {', '.join(DEFECTS)}")
+    return {name: DEFECTS[name] for name in names}
+
+
+def _check_file(file: Path | None) -> None:
+    """Refuse, before anything runs, a file that cannot be written."""
+    if file and not file.resolve().parent.is_dir():
+        raise UsageError(f"--json {file}: there is no folder {file.parent}")
+    if file and file.is_dir():
+        raise UsageError(f"--json {file} is a folder, not a file")
+
+
+def _write_json(file: Path | None, data: dict[str, Any]) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise UsageError(f"--json: {error}") from error
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -110,7 +180,8 @@ def _bench(options: argparse.Namespace) -> int:
                 print(line, flush=True)
         except RuntimeError as error:
             raise UsageError(f"--memory: {error}") from error
-        return _written(options.json, {"peaks": [dataclasses.asdict(p) for p in peaks]})
+        _write_json(options.json, {"peaks": [dataclasses.asdict(p) for p in peaks]})
+        return PARITY
     rows = []
     print(f"{'workload':14}{'shape':12}{'dtype':9}  torch / dezero  (middle half)")
     for row in measure.all_ratios(0.3 if options.quick else 3.0, workloads.WORKLOADS.values()):
@@ -120,38 +191,34 @@ def _bench(options: argparse.Namespace) -> int:
             f"({row.low:.2f} to {row.high:.2f}), {row.pairs} pairs",
             flush=True,
         )
-    return _written(options.json, {"ratios": rows})
-
-
-def _written(path: Path | None, data: dict[str, Any]) -> int:
-    """Write a result as JSON where it was asked for."""
-    if path:
-        try:
-            path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
-        except OSError as error:
-            raise UsageError(f"--json: {error}") from error
+    _write_json(options.json, {"ratios": rows})
     return PARITY
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of programs, 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
     return int(text)
 
 
 def _check(options: argparse.Namespace) -> int:
     engine, reference = load_pair(options.engine, options.reference)
     ops = _chosen_ops(options.ops, set(engine.ops))
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
-    if options.json and options.json.is_dir():
-        raise UsageError(f"--json {options.json} is a folder, not a file")
+    _check_file(options.json)
     try:
-        result = hunt(engine, reference, options.examples, options.seed, ops, options.findings)
+        result = hunt(
+            engine,
+            reference,
+            options.examples,
+            options.seed,
+            ops,
+            options.findings,
+            options.exposure,
+        )
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
-    _written(options.json, result.to_json())
+    _write_json(options.json, result.to_json())
     return FINDINGS if result.reported else PARITY
 
 
@@ -190,6 +257,8 @@ def _text(result: Hunt) -> str:
         lines.append(f"\n{len(result.reported)} findings; {count}")
     else:
         lines.append("parity: no difference found")
+    if result.exposure is not None:
+        lines.append("\n" + result.exposure.text())
     return "\n".join(lines)
 
 

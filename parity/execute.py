@@ -23,7 +23,8 @@ class Observation(NamedTuple):
     """One array that an engine showed; None where there is no gradient.
 
     ``what``: "value" of value ``which``, "grad" of leaf ``which``, "held" (the
-    gradient array of leaf ``which`` that was taken before it was zeroed) or
+    gradient array of leaf ``which`` that was taken before it was zeroed; None if the
+    engine only hands out copies) or
     "gradient" (the array passed to the backward of statement ``which``).
     """
 
@@ -161,9 +162,9 @@ class _Run:
                 held.append((i, buffer))
                 self.engine.zero_grad(self.leaves[i])
         self.see_grads()
-        if owns_buffer(self.engine):
-            for i, buffer in held:
-                self.see("held", i, buffer)
+        own = owns_buffer(self.engine)
+        for i, buffer in held:
+            self.see("held", i, buffer if own else None)
 
     def change_grad(self, s: pr.ChangeGrad) -> None:
         buffer = self.engine.grad(self.leaves[s.leaf])

@@ -19,7 +19,9 @@ import numpy as np
 from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.check import check_program, reduced
 from parity.compare import Finding
+from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
+from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES
 from parity.program import Program
@@ -46,6 +48,7 @@ class Reported:
     script: str = ""
     #: Which side is wrong: "engine", "reference", or None where that is undecided.
     wrong: str | None = None
+    diagnosis: Diagnosis | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -60,7 +63,7 @@ class Reported:
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
             "error_over_bound": self.finding.error_over_bound,
-            "diagnosis": [],
+            "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
         }
@@ -80,9 +83,11 @@ class Hunt:
     ill_conditioned: int = 0
     reported: list[Reported] = field(default_factory=list)
     untested: tuple[str, ...] = ()
+    exposure: Exposure | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
+        exposure = {"exposure": self.exposure.to_json()} if self.exposure else {}
         return {
             "engine": label(self.engine),
             "reference": label(self.reference),
@@ -94,6 +99,7 @@ class Hunt:
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "findings": [r.to_json() for r in self.reported],
+            **exposure,
         }
 
 
@@ -109,12 +115,14 @@ def hunt(
     seed: int = 0,
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
+    exposure: bool = False,
 ) -> Hunt:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
-    ``ops``: the operations to use, all by default.
+    ``ops``: the operations to use, all by default; ``exposure``: count what is exercised.
     """
     result = Hunt(engine, reference, seed)
+    result.exposure = Exposure.of(engine, ops) if exposure else None
     started = time.perf_counter()
     found: Counter[str] = Counter()
     seen: set[tuple[str, Program]] = set()
@@ -122,8 +130,10 @@ def hunt(
     result.untested = tuple(dict.fromkeys(u for d in decoders for u in d.untested))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        for program in itertools.islice(_programs(decoders, seed), examples):
+        for program in itertools.islice(stream(decoders, seed), examples):
             result.programs += 1
+            if result.exposure is not None:
+                result.exposure.add(program)
             finding = check_program(program, engine, reference)
             if finding is None:
                 continue
@@ -135,6 +145,8 @@ def hunt(
             # A probe says no more than a program that shows the same kind of fault.
             result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
     result.reported.sort(key=_simplest_first)
+    for reported in result.reported:
+        add_diagnosis(reported, engine, reference)
     if folder is not None:
         _write_scripts(result, folder)
     result.seconds = time.perf_counter() - started
@@ -175,6 +187,18 @@ def run_probes(engine: Engine) -> Iterator[Reported]:
                 yield Reported(finding, None, -1, probe=probe.says)
 
 
+def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None:
+    """Say which known defect a finding looks like, unless the reference is wrong."""
+    finding, program = reported.finding, reported.program
+    if reported.wrong == REFERENCE:
+        return
+    if program is not None:
+        reported.diagnosis = diagnose(program, finding, engine, reference)
+        return
+    probe = next(p for p in PROBES if p.says == reported.probe)
+    reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
+
+
 def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
     if ops is None:
         return profile
@@ -182,8 +206,8 @@ def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
     return replace(profile, ops=kept or ops)
 
 
-def _programs(decoders: list[Decoder], seed: int) -> Iterator[Program]:
-    """The profiles' programs in turn."""
+def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+    """The profiles' programs in turn, without end."""
     streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
     return (next(stream) for stream in itertools.cycle(streams))
 
@@ -223,6 +247,8 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
         lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
     if finding.error_over_bound is not None:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+    if reported.diagnosis is not None:
+        lines += ["  " + line for line in reported.diagnosis.text().splitlines()]
     if reported.script:
         lines.append(f"  script: {reported.script}")
     return "\n".join(lines)

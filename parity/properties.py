@@ -17,7 +17,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
-from parity.hunt import Reported, judged
+from parity.hunt import Reported, add_diagnosis, judged
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -112,4 +112,7 @@ def _findings(error: BaseException) -> Iterable[Finding]:
 def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
     assert finding.program is not None
     small, finding = reduced(finding.program, finding, engine, reference)
-    return judged(finding, small, engine, reference, -1)
+    reported = judged(finding, small, engine, reference, -1)
+    if reported is not None:
+        add_diagnosis(reported, engine, reference)
+    return reported

@@ -48,6 +48,7 @@ class _Search:
         self.check = check
         self.budget = budget
         self.tried: set[pr.Program] = {program}
+        self.may_rerun = reruns_freed_graph(program)
 
     def step(self) -> bool:
         """Take one simplification; False if there is none."""
@@ -56,6 +57,8 @@ class _Search:
             if candidate in self.tried or _cost(candidate) >= cost:
                 continue
             self.tried.add(candidate)
+            if not self.may_rerun and reruns_freed_graph(candidate):
+                continue  # engines may refuse that where PyTorch does not (semantics.md 1.2)
             if self.budget <= 0:
                 return False
             self.budget -= 1
@@ -67,6 +70,27 @@ class _Search:
 
     def kinds(self) -> frozenset[str]:
         return SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
+
+
+def reruns_freed_graph(program: pr.Program) -> bool:
+    """Whether a backward runs operations that an earlier one freed."""
+    behind: list[frozenset[int]] = [frozenset()] * len(program.leaves)
+    infos = program.infer()
+    recorded: frozenset[int] = frozenset()
+    freed: frozenset[int] = frozenset()
+    for number, (s, defined) in enumerate(zip(program.statements, program.defined(), strict=True)):
+        if isinstance(s, pr.Backward):
+            if behind[s.value] & freed:
+                return True
+            if s.create_graph:
+                recorded |= behind[s.value]
+            elif not s.retain_graph:
+                freed |= behind[s.value]
+        graph = frozenset({number}).union(*(behind[i] for i in pr.operands(s)))
+        if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
+            graph |= recorded
+        behind += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
+    return False
 
 
 def _cost(program: pr.Program) -> tuple[Any, ...]:
@@ -104,9 +128,9 @@ def _rank(statement: pr.Apply) -> int:
 def _simpler(program: pr.Program, last: int) -> Iterator[pr.Program]:
     """Programs that are one step simpler, the largest steps first; valid ones only."""
     for candidate in _candidates(program, last):
-        repaired = _repaired(candidate)
-        if repaired is not None:
-            yield repaired
+        fitting = repaired(candidate)
+        if fitting is not None:
+            yield fitting
 
 
 def _candidates(program: pr.Program, last: int) -> Iterator[pr.Program]:
@@ -242,7 +266,7 @@ class _Renumber:
         return s
 
 
-def _repaired(program: pr.Program) -> pr.Program | None:
+def repaired(program: pr.Program) -> pr.Program | None:
     """The program with attributes and gradients that fit its shapes, or None if none do."""
     infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []

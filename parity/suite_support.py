@@ -15,7 +15,7 @@ from parity import __version__
 from parity.engines.base import Engine, abilities
 from parity.engines.load import load_pair
 from parity.generate import PROFILES, Decoder
-from parity.hunt import Reported, describe, label, write_script
+from parity.hunt import Reported, add_diagnosis, describe, label, write_script
 from parity.plugin import COUNTS
 from parity.probes import PROBES
 from parity.properties import run_property
@@ -83,7 +83,10 @@ class Suite:
         if not probe.applies(self.engine):
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
         finding = next(probe.run(self.engine), None)
-        self.report([Reported(finding, None, -1, probe=probe.says)] if finding else [], name)
+        if finding is not None:
+            reported = Reported(finding, None, -1, probe=probe.says)
+            add_diagnosis(reported, self.engine, self.reference)
+            self.report([reported], name)
 
     def report(self, reported: list[Reported], stem: str) -> None:
         """Fail if there are findings: reduced program, values, kind, script."""

@@ -79,6 +79,7 @@ def test_findings_end_with_one(capsys: pytest.CaptureFixture[str]) -> None:
         "  script: parity-findings/gradient-1.py",
     ):
         assert line in out.splitlines()
+    assert "\n  behaves like `overwrite`: a reused variable's gradient is overwritten" in out
     assert "  torch " in out
     assert out.splitlines()[-1].endswith(" of 30 programs differ")
     assert Path("parity-findings/gradient-1.py").is_file()
@@ -205,6 +206,9 @@ def test_json_of_the_book_example() -> None:
     assert (finding["kind"], finding["statements"], finding["leaves"]) == ("gradient", 2, 1)
     assert (finding["engine"], finding["reference"]) == ([1.0], [2.0])
     assert finding["error_over_bound"] > 1e15
+    named = finding["diagnosis"][0]
+    assert list(named) == ["defect", "agrees", "of", "says"]
+    assert (named["defect"], named["agrees"]) == ("overwrite", named["of"])
     assert result["engine"] == "overwrite 1"
     assert result["reference"].startswith("torch ")
 

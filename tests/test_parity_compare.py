@@ -271,6 +271,23 @@ def test_a_finding_of_an_exception_has_its_text_on_one_line() -> None:
     assert finding.reference == "no exception"
 
 
+class HandsOutCopies(Small):
+    def grad(self, t):
+        return None if t.grad is None else t.grad.copy()
+
+
+class CopiesOfWhatIsNotZeroed(HandsOutCopies):
+    def zero_grad(self, t):
+        pass
+
+
+def test_an_engine_that_hands_out_copies_is_not_asked_for_its_buffer() -> None:
+    assert check(ZERO, HandsOutCopies()) is None
+    finding = check(ZERO, CopiesOfWhatIsNotZeroed())
+    assert finding is not None
+    assert (finding.kind, finding.what) == ("zero", "grad")
+
+
 def test_both_raise_at_the_same_statement_whatever_they_say() -> None:
     assert check(REFUSED, RaisesElsewhere()) is None
 

@@ -133,7 +133,8 @@ def test_a_failure_shows_program_values_kind_and_script(
     assert shown[4] == "  mine 7: 1.0"
     assert re.fullmatch(r"  torch \S+: 2.0", shown[5])
     assert re.fullmatch(r"  error: \S+ times what rounding explains", shown[6])
-    match = re.fullmatch(r"  script: (.*)", lines[first + 7])
+    assert re.fullmatch(r"  behaves like `overwrite`: .*; (\d+) of \1 probes", lines[first + 7])
+    match = re.fullmatch(r"  script: (.*)", lines[first + 8])
     assert match
     assert (folder / match[1]).is_file()
     assert "def on_torch" in (folder / match[1]).read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from parity_helpers import DEZERO, apply, check, constant, failing, hunted, leaf
 
 from parity import program as pr
 from parity.compare import KINDS, Finding
+from parity.defects.operations import UnusedOutputCrashes
 from parity.defects.small import Small
 from parity.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.engines.base import Engine
-from parity.reduce import SIMPLER, reduce_program
+from parity.reduce import SIMPLER, reduce_program, reruns_freed_graph
 from parity.shapes import size
 
 DEFECTS: dict[str, type[Engine]] = {
@@ -294,3 +296,49 @@ def test_a_reduced_program_asks_nothing_of_the_engine_that_it_does_not_have() ->
         assert {s.op for s in small.statements if isinstance(s, pr.Apply)} <= set(engine.ops)
         assert {leaf.dtype for leaf in small.leaves} == {"float32"}
         assert after.engine == "ValueError: not finished"
+
+
+SEEDED = pr.Backward(1, constant([1.0, 2.0]))
+KEPT = pr.Backward(1, constant([1.0, 2.0]), retain_graph=True)
+RECORDED = pr.Backward(1, constant([1.0, 2.0]), create_graph=True)
+
+
+@pytest.mark.parametrize(
+    ("statements", "reruns"),
+    [
+        ((apply("add", 0, 0), SEEDED, SEEDED), True),
+        ((apply("add", 0, 0), KEPT, SEEDED), False),
+        ((apply("add", 0, 0), RECORDED, SEEDED), False),
+        ((apply("add", 0, 0), KEPT, SEEDED, SEEDED), True),
+        ((apply("add", 0, 0), SEEDED, apply("neg", 0), replace(SEEDED, value=2)), False),
+        ((apply("add", 0, 0), apply("neg", 1), SEEDED, replace(SEEDED, value=2)), True),
+        ((apply("add", 0, 0), SEEDED, apply("neg", 1), replace(SEEDED, value=2)), True),
+        ((apply("add", 0, 0), SEEDED, pr.Detach(1), replace(SEEDED, value=2)), False),
+        ((replace(SEEDED, value=0), replace(SEEDED, value=0)), False),
+        ((apply("add", 0, 0), SEEDED, pr.TakeGrad(0), replace(SEEDED, value=2)), False),
+        (
+            (
+                apply("mul", 0, 0),
+                RECORDED,
+                pr.TakeGrad(0),
+                replace(SEEDED, value=2),
+                replace(SEEDED, value=2),
+            ),
+            True,
+        ),
+    ],
+    ids=str,
+)
+def test_backwards_through_freed_graphs_are_known(
+    statements: tuple[pr.Statement, ...], reruns: bool
+) -> None:
+    assert reruns_freed_graph(program([leaf([3.0, 2.0])], *statements)) is reruns
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_no_finding_is_reduced_to_what_right_engines_refuse(seed: int) -> None:
+    """A second backward through an addition raises in some engines, not in PyTorch."""
+    engine = UnusedOutputCrashes()
+    for _, _, small, _ in _reduced(engine, 2, seed, frozenset({"exception"})):
+        assert not reruns_freed_graph(small)
+        assert check(small, Small()) is None

@@ -1,0 +1,355 @@
+"""Which known defect an engine behaves like.
+
+The reduced program of a finding and about 40 probe programs run on the engine and on
+every engine of ``parity.defects``. A defect that shows what the engine shows on all
+of them, wrong numbers and exceptions included, is named. The probes are variations of
+the program and generated ones, with what the engine and the defects have in
+common; those that tell defects apart come first, and probes on which the engine
+is right are the minority. Nothing is drawn at random: the same finding gives the
+same diagnosis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity import program as pr
+from parity.check import supports
+from parity.compare import Finding, compare
+from parity.defects import DEFECTS
+from parity.defects.base import Defect
+from parity.defects.small import Small
+from parity.engines.base import CONSTANTS, Engine, abilities
+from parity.exactness import is_exact
+from parity.execute import Trace, execute, owns_buffer
+from parity.generate import PROFILES, Decoder, sweep
+from parity.orders import in_other_orders
+from parity.probes import Probe
+from parity.reduce import reruns_freed_graph
+from parity.tolerance import Tolerance
+from parity.variations import Limits, variations
+
+#: Probes in a diagnosis, the reduced program included.
+PROBES = 40
+#: Of these, at most so many for telling apart what agrees on the reduced program, and
+#: at most so many on which the engine is right.
+_TELLING, _RIGHT = 20, 8
+#: Variations that are tried, variations and generated programs that are kept.
+_ATTEMPTS, _NEAR, _GENERATED = 400, 120, 60
+#: Probes on which a defect differs before it is no longer followed.
+_PATIENCE = 3
+_PROFILES = (
+    *("general", "gradients", "accumulation", "clearing", "aliasing", "broadcasting"),
+    *("dtypes", "multi-output", "modes", "functions", "second-order"),
+)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """On how many probes a defect shows what the engine shows."""
+
+    defect: str
+    says: str
+    agrees: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"`{self.defect}`: {self.says}; {self.agrees} of {self.of} probes"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The defects that cannot be told from the engine; where there are none, the nearest.
+
+    ``lacks``: what the program uses and the engines of the defects do not have.
+    """
+
+    matches: tuple[Agreement, ...] = ()
+    nearest: Agreement | None = None
+    lacks: tuple[str, ...] = ()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
+        return [
+            {"defect": m.defect, "agrees": m.agrees, "of": m.of, "says": m.says}
+            for m in self.matches
+        ]
+
+    def text(self) -> str:
+        """The diagnosis as a person reads it, a line a defect."""
+        if self.matches:
+            first, *others = (str(match) for match in self.matches)
+            lines = [f"behaves like {first}", *(f"or like {other}" for other in others)]
+            note = "; these cannot be told apart here" if others else ""
+            return "\n".join(lines) + note
+        if self.lacks:
+            return f"no known defect; none was tried, as they have no {', '.join(self.lacks)}"
+        if self.nearest is None:
+            return "no known defect"
+        near = self.nearest
+        return f"no known defect; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
+
+
+class Near(Tolerance):
+    """How far two engines with the same defect may differ.
+
+    What is wrong need not be exact where the right result is, so a few roundings are
+    allowed in exact programs as well.
+    """
+
+    strict = False
+
+    @cached_property
+    def exact(self) -> bool:
+        return is_exact(self.program)
+
+    def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        return np.zeros(shape) if self.exact else super()._sampled(place, shape)
+
+
+@dataclass
+class _Case:
+    """A probe program with what the engine showed, and the finding if that is wrong."""
+
+    program: pr.Program
+    engine: Trace
+    finding: Finding | None
+    refused: bool
+    tolerance: Near
+    #: Whether a defect shows the same, by name.
+    known: dict[str, bool] = field(default_factory=dict)
+
+    @staticmethod
+    def of(program: pr.Program, engine: Engine, reference: Engine) -> _Case:
+        mine, right = execute(program, engine), execute(program, reference)
+        finding = compare(program, mine, right, engine.bitwise and reference.bitwise)
+        return _Case(program, mine, finding, right.failure is not None, Near(program))
+
+    def agrees(self, defect: type[Defect]) -> bool:
+        """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
+        if defect.name not in self.known:
+            orders = in_other_orders(defect) if self.branches else ()  # type: ignore[arg-type]
+            self.known[defect.name] = any(map(self._agrees, (defect, *orders)))
+        return self.known[defect.name]
+
+    @cached_property
+    def branches(self) -> bool:
+        """Whether nodes can run in several orders: some operation has two operands."""
+        return any(isinstance(s, pr.Apply) and len(s.inputs) > 1 for s in self.program.statements)
+
+    def _agrees(self, defect: type[Defect]) -> bool:
+        trace = execute(self.program, defect())  # a new engine, as it may keep a state
+        if _is_depth(trace) != _is_depth(self.engine):
+            return False
+        return compare(self.program, self.engine, trace, tolerance=self.tolerance) is None
+
+
+def _is_depth(trace: Trace) -> bool:
+    return trace.failure is not None and isinstance(trace.failure.error, RecursionError)
+
+
+def diagnose(
+    program: pr.Program,
+    finding: Finding,
+    engine: Engine,
+    reference: Engine,
+    defects: Mapping[str, type[Defect]] = DEFECTS,
+) -> Diagnosis:
+    """What ``engine`` behaves like, given a reduced program on which it is wrong."""
+    common = _Common(engine)
+    lacks = common.lacks(program)
+    if lacks:
+        return Diagnosis(lacks=lacks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = _Case.of(program, engine, reference)
+        programs = common.programs(program)
+        if not reruns_freed_graph(program):  # engines differ there, right ones as well
+            programs = itertools.filterfalse(reruns_freed_graph, programs)
+        if first.tolerance.exact:  # equal is equal there; rounding would blur what is wrong
+            programs = filter(is_exact, programs)
+        cases = [_Case.of(p, engine, reference) for p in programs]
+        cases = [case for case in cases if first.refused or not case.refused]
+        chosen = _choose(first, cases, finding.kind, defects)
+        return _verdict(chosen, defects)
+
+
+def diagnose_probe(
+    probe: Probe,
+    finding: Finding,
+    engine: Engine,
+    reference: Engine,
+    defects: Mapping[str, type[Defect]] = DEFECTS,
+) -> Diagnosis:
+    """The same for a finding of a probe of ``parity.probes``.
+
+    A defect must fail the probe in the same way, and agree on generated programs.
+    Deep chains take long, so the probe runs only on defects that are known for it
+    and those that the programs show.
+    """
+    engine = type(engine)()  # the probe may have left the old one in a bad state
+    common = _Common(engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        programs = itertools.islice(common.generated(probe.name), PROBES - 1)
+        cases = [_Case.of(program, engine, reference) for program in programs]
+        cases = [case for case in cases if not case.refused]
+        shown = any(case.finding is not None for case in cases)
+        matches = [
+            Agreement(name, defect.says, len(cases) + 1, len(cases) + 1)
+            for name, defect in defects.items()
+            if (shown or defect.probe == probe.name)
+            and all(case.agrees(defect) for case in cases)
+            and _fails_alike(probe, finding, defect)
+        ]
+    return Diagnosis(tuple(matches))
+
+
+def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
+    other = next(probe.run(defect()), None)
+    if other is None or other.kind != finding.kind:
+        return False
+    shown = (finding.engine, other.engine)
+    return any(isinstance(a, str) for a in shown) or np.array_equal(*shown)
+
+
+def _choose(
+    first: _Case, cases: list[_Case], kind: str, defects: Mapping[str, type[Defect]]
+) -> list[_Case]:
+    """The probes: the program itself, what tells defects apart, what fails, some that do not."""
+    failing = sorted(
+        (case for case in cases if case.finding is not None), key=lambda c: _rank(c, kind)
+    )
+    right = [case for case in cases if case.finding is None]
+    followed = [d for d in defects.values() if first.agrees(d)]
+    chosen = [first, *_telling([*failing, *right], followed)]
+    for pool, most in ((failing, PROBES - _RIGHT), (right, PROBES)):
+        wrong = sum(case.finding is not None for case in chosen)
+        room = most - len(chosen) if pool is failing else min(most - len(chosen), wrong)
+        taken = {id(case) for case in chosen}
+        chosen += [case for case in pool if id(case) not in taken][: max(room, 0)]
+    return chosen
+
+
+def _rank(case: _Case, kind: str) -> tuple[bool, bool]:
+    """Exact programs first, where equal is equal; then those with the same kind of finding."""
+    assert case.finding is not None
+    return not case.tolerance.exact, case.finding.kind != kind
+
+
+def _telling(cases: list[_Case], followed: list[type[Defect]]) -> Iterator[_Case]:
+    """Cases on which one of the defects that agreed so far does not; ``_TELLING`` at most."""
+    patience = dict.fromkeys(followed, _PATIENCE)
+    found = 0
+    for case in cases:
+        differing = [d for d in patience if patience[d] and not case.agrees(d)]
+        for defect in differing:
+            patience[defect] -= 1
+        if differing:
+            yield case
+            found += 1
+        if found == _TELLING or not any(patience.values()):
+            return
+
+
+def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]]) -> Diagnosis:
+    """Defects that agree on all cases; where there are none, the one that agrees on most."""
+    failing = [case for case in cases if case.finding is not None]
+    if not failing:
+        return Diagnosis()
+    full = [d for d in defects.values() if all(case.agrees(d) for case in cases)]
+    if full:
+        return Diagnosis(tuple(_agreement(d, cases) for d in full))
+    best = max(
+        defects.values(),
+        key=lambda d: (sum(case.agrees(d) for case in failing), _agreement(d, cases).agrees),
+        default=None,
+    )
+    if best is None or not any(case.agrees(best) for case in failing):
+        return Diagnosis()
+    return Diagnosis(nearest=_agreement(best, cases))
+
+
+def _agreement(defect: type[Defect], cases: list[_Case]) -> Agreement:
+    agrees = sum(case.agrees(defect) for case in cases)
+    return Agreement(defect.name, defect.says, agrees, len(cases))
+
+
+class _Common:
+    """What an engine and the base of the defects have in common."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.base = Small()
+        self.able = _able(engine) & _able(self.base)
+        self.ops = tuple(name for name in self.base.ops if name in engine.ops)
+        self.dtypes = tuple(d for d in engine.dtypes if d in self.base.dtypes)
+
+    def can_run(self, program: pr.Program) -> bool:
+        """Whether both have what ``program`` asks for."""
+        return supports(self.engine, program) and not self.lacks(program)
+
+    def lacks(self, program: pr.Program) -> tuple[str, ...]:
+        """What ``program`` uses and not both have."""
+        used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
+        used |= {leaf.dtype for leaf in program.leaves} | _needs(program)
+        return tuple(sorted(used - {*self.ops, *self.dtypes, *self.able}))
+
+    def programs(self, program: pr.Program) -> Iterator[pr.Program]:
+        """Variations of ``program``, then generated ones; none twice, without ``program``."""
+        if not self.ops or not self.dtypes:
+            return
+        limit = 3 if self.engine.max_ndim is None else min(self.engine.max_ndim, 3)
+        near = variations(program, Limits(self.ops, limit, self.dtypes), _ATTEMPTS)
+        yield from itertools.islice((p for p in near if self.can_run(p)), _NEAR)
+        seed = zlib.crc32(program.dumps().encode())
+        yield from itertools.islice(self.generated(seed), _GENERATED)
+
+    def generated(self, seed: Any) -> Iterator[pr.Program]:
+        """Programs of several profiles in turn."""
+        streams: list[Iterator[pr.Program]] = []
+        for name in _PROFILES if self.ops and self.dtypes else ():
+            profile = PROFILES[name]
+            ops = tuple(n for n in self.ops if profile.ops is None or n in profile.ops)
+            decoder = Decoder.of(replace(profile, ops=ops or self.ops), self.engine)
+            decoder = replace(decoder, dtypes=self.dtypes)
+            streams.append(itertools.islice(sweep(decoder, f"diagnose:{seed}"), 100))
+        return (p for p in _in_turn(streams) if self.can_run(p))
+
+
+def _in_turn(streams: list[Iterator[pr.Program]]) -> Iterable[pr.Program]:
+    return itertools.chain.from_iterable(zip(*streams, strict=False))
+
+
+def _able(engine: Engine) -> frozenset[str]:
+    return abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+
+
+_STATEMENT_NEEDS: dict[type[Any], str] = {
+    pr.Clear: "clear_grad",
+    pr.Zero: "zero_grad",
+    pr.ChangeGrad: "buffer",
+    pr.TakeGrad: "grad_tensor",
+    pr.Detach: "detach",
+}
+
+
+def _needs(program: pr.Program) -> set[str]:
+    """The abilities that a program asks for."""
+    needs = {_STATEMENT_NEEDS[type(s)] for s in program.statements if type(s) in _STATEMENT_NEEDS}
+    if not all(leaf.requires_grad for leaf in program.leaves):
+        needs.add(CONSTANTS)
+    if any(getattr(s, "no_grad", False) for s in program.statements):
+        needs.add("no_grad")
+    if any(getattr(s, "create_graph", False) for s in program.statements):
+        needs.add("grad_tensor")
+    return needs
