@@ -19,12 +19,15 @@ from parity.shapes import Shape, size
 #: Kinds that a finding may turn into on the way: what is wrong later is often wrong at once.
 SIMPLER: dict[str, frozenset[str]] = {
     "accumulation": frozenset({"gradient"}),
-    "second-order": frozenset({"gradient"}),
+    "second-order": frozenset({"gradient", "accumulation"}),
+    "exception": frozenset({"shape", "gradient", "dtype"}),
 }
 #: Gradients that are put in place of one whose shape no longer fits.
 _GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 _LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
+#: Leaves up to which a computed value may be replaced by one.
+_MOST_LEAVES = 4
 #: Runs after which the smallest program so far is taken.
 BUDGET = 4000
 
@@ -138,6 +141,8 @@ def _candidates(program: pr.Program, last: int) -> Iterator[pr.Program]:
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
     for number in reversed(range(len(program.statements))):
         yield from _without_statement(program, number)
+    for number in range(len(program.statements)):
+        yield from _cut_off(program, number)
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i)
     for shape in _SIMPLE_SHAPES:
@@ -226,6 +231,19 @@ def _without_statement(program: pr.Program, number: int) -> Iterator[pr.Program]
         yield replace(program, statements=statements)
 
 
+def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """The program with a leaf of its own in place of what a statement computes."""
+    defined = program.defined()[number]
+    new = len(program.leaves)
+    if len(defined) != 1 or new >= _MOST_LEAVES:
+        return
+    info = program.infer()[defined[0]]
+    leaf = pr.Leaf(info.shape, _pattern(info.shape), info.dtype)
+    rest = program.statements[:number] + program.statements[number + 1 :]
+    mapping = _Renumber(defined[0], 1, new, inserted=new)
+    yield pr.Program((*program.leaves, leaf), tuple(map(mapping.statement, rest)))
+
+
 def _without_leaf(program: pr.Program, leaf: int) -> Iterator[pr.Program]:
     if len(program.leaves) < 2:
         return
@@ -238,14 +256,24 @@ def _without_leaf(program: pr.Program, leaf: int) -> Iterator[pr.Program]:
 
 
 class _Renumber:
-    """Values ``first`` and on, ``count`` of them, are gone: ``substitute`` takes their place."""
+    """Values ``first`` and on, ``count`` of them, are gone: ``substitute`` takes their place.
 
-    def __init__(self, first: int, count: int, substitute: int) -> None:
+    ``inserted``: before it a value was put in that has its number now.
+    """
+
+    def __init__(
+        self, first: int, count: int, substitute: int, inserted: int | None = None
+    ) -> None:
         self.first = first
         self.count = count
+        self.inserted = inserted
         self.replacement = substitute if substitute < first else substitute - count
 
     def value(self, v: int) -> int:
+        if self.inserted is not None:
+            if v == self.first:
+                return self.inserted
+            return v + 1 if self.inserted <= v < self.first else v
         if v < self.first:
             return v
         return v - self.count if v >= self.first + self.count else self.replacement

@@ -342,3 +342,24 @@ def test_no_finding_is_reduced_to_what_right_engines_refuse(seed: int) -> None:
     for _, _, small, _ in _reduced(engine, 2, seed, frozenset({"exception"})):
         assert not reruns_freed_graph(small)
         assert check(small, Small()) is None
+
+
+def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter() -> None:
+    case = program(
+        [leaf([2.0, 3.0])],
+        apply("square", 0),
+        apply("reshape", 1, shape=(2, 1)),
+        apply("mul", 2, 2),
+        pr.Backward(3, constant([[1.0], [2.0]])),
+    )
+
+    def found(p: pr.Program) -> Finding | None:
+        muls = [s for s in p.statements if isinstance(s, pr.Apply) and s.op == "mul"]
+        shapes = [info.shape for info in p.infer()]
+        shown = any(shapes[i] == (2, 1) for s in muls for i in s.inputs)
+        return KINDS["gradient"](len(p.statements) - 1, "grad", 0, None, None) if shown else None
+
+    first = found(case)
+    assert first is not None
+    small, _ = reduce_program(case, first, found)
+    assert [s.op for s in small.statements if isinstance(s, pr.Apply)] == ["mul"]
