@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -346,17 +347,20 @@ def _sources(module: str) -> tuple[dict[str, str], list[str], list[str]]:
     found: dict[str, str] = {}
     packages: list[str] = []
     folders: list[str] = []
-    _collect(module, found, packages, folders)
+    _collect(module, found, packages, folders, set())
     return found, packages, folders
 
 
-def _collect(name: str, found: dict[str, str], packages: list[str], folders: list[str]) -> None:
+def _collect(
+    name: str, found: dict[str, str], packages: list[str], folders: list[str], seen: set[str]
+) -> None:
     """Add a module after what it imports: its source, or the folder it is imported from."""
-    module = sys.modules.get(name) or importlib.import_module(name)
-    if name in found or name in packages:
+    if name in seen:
         return
+    seen.add(name)
+    module = sys.modules.get(name) or importlib.import_module(name)
     file = Path(module.__file__ or ".").resolve()
-    source = file.read_text() if file.is_file() else ""
+    source = file.read_text("utf-8") if file.suffix == ".py" and file.is_file() else ""
     package = hasattr(module, "__path__")
     own = name.partition(".")[0] == "parity"
     if package:
@@ -366,11 +370,12 @@ def _collect(name: str, found: dict[str, str], packages: list[str], folders: lis
         folders.append(root)
     for imported in _imports(source, name if package else name.rpartition(".")[0]):
         # What belongs to parity is copied; the engine's own modules may import more of it.
-        if imported.partition(".")[0] == "parity" or _lies_in(imported, folders):
+        top = imported.partition(".")[0]
+        if top in ("parity", name.partition(".")[0]) or _lies_in(imported, folders):
             parts = imported.split(".")
             for i in range(1, len(parts) + 1):
                 if ".".join(parts[:i]) != name:
-                    _collect(".".join(parts[:i]), found, packages, folders)
+                    _collect(".".join(parts[:i]), found, packages, folders, seen)
     if own or name.startswith(FILE_MODULE):
         found[name] = source
     elif package:
@@ -378,9 +383,18 @@ def _collect(name: str, found: dict[str, str], packages: list[str], folders: lis
 
 
 def _lies_in(name: str, folders: list[str]) -> bool:
-    """Whether a loaded module lies in one of the folders of the engine."""
+    """Whether a loaded module lies in one of the folders of the engine, and is not installed there.
+
+    A virtual environment may lie in the folder as well.
+    """
     file = getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and any(Path(f) in Path(file).resolve().parents for f in folders)
+    if file is None:
+        return False
+    parents = Path(file).resolve().parents
+    installed = {
+        Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "purelib", "platlib")
+    }
+    return installed.isdisjoint(parents) and any(Path(f) in parents for f in folders)
 
 
 def _imports(source: str, package: str) -> list[str]:

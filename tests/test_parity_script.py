@@ -305,3 +305,23 @@ def test_a_script_by_itself_in_a_fresh_interpreter(tmp_path: Path) -> None:
         "torch: 6.0",
         "they differ",
     ]
+
+
+def test_what_is_installed_in_the_folder_of_an_adapter_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment lies in many projects, and its modules import each other in circles."""
+    installed = tmp_path / ".venv" / "lib"
+    write_module(
+        installed, "parity_test_installed.py", "import parity_test_installed\nNAME = 'x'\n"
+    )
+    (installed / "parity_test_latin.py").write_bytes(b"# coding: latin-1\nNAME = '\xf0'\n")
+    paths = {"purelib": str(installed), "platlib": str(installed), "stdlib": str(tmp_path / "std")}
+    monkeypatch.setattr("sysconfig.get_path", paths.__getitem__)
+    monkeypatch.syspath_prepend(str(installed))
+    text = "import parity_test_installed, parity_test_latin\n" + SMALL + _class()
+    file = write_module(tmp_path, "adapter.py", text)
+    engine = load_engine(f"{file}:Mine")
+    finding = check(BACKWARD, engine)
+    assert finding is not None
+    assert "import parity_test_installed" in script(BACKWARD, finding, engine, "finding.py")
