@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -184,7 +185,7 @@ def score(
 ) -> Score:
     """Run every defect with seeds 0 to ``seeds - 1``; ``after`` is called with each trial.
 
-    Ctrl-C ends it with the trials so far. Several ``jobs`` run the defects of
+    Ctrl-C, or a worker that is killed, ends it with the trials so far. Several ``jobs`` run the defects of
     ``parity.defects`` only, as other processes know no others.
     """
     tasks = [(name, seed) for seed in range(seeds) for name in defects]
@@ -202,7 +203,7 @@ def score(
         ):
             result.trials.append(trial)
             after(trial)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenProcessPool):
         pass  # what was measured is kept, and ``complete`` says that it is not all
     result.seconds = time.perf_counter() - started
     return result

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from parity.suite_support import Suite
 
 
-def test_gradients_accumulate(parity: Suite) -> None:
+@pytest.mark.parametrize(("profile", "share"), [("accumulation", 0.06), ("twins", 0.03)])
+def test_gradients_accumulate(parity: Suite, profile: str, share: float) -> None:
     """Several passes, with and without retained graphs and gradients given."""
-    parity.check("accumulation", share=0.09)
+    parity.check(profile, share=share)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from parity.suite_support import Suite
 
 
-def test_second_order_gradients(parity: Suite) -> None:
+@pytest.mark.parametrize(("profile", "share"), [("second-order", 0.03), ("curvature", 0.02)])
+def test_second_order_gradients(parity: Suite, profile: str, share: float) -> None:
     """A gradient is used in a computation, alone or with its leaf, and propagated from."""
-    parity.check("second-order", share=0.05, needs=("grad_tensor",))
+    parity.check(profile, share=share, needs=("grad_tensor",))
