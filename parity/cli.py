@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
-from parity.engines.load import EngineError, load_pair
+from parity.engines.load import BUILT_IN, EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         help="show what the programs exercised and what they did not, also in the JSON",
     )
     _add_score(commands)
+    _add_survey(commands)
     bench = commands.add_parser(
         "bench",
         help="time dezero beside PyTorch",
@@ -98,6 +100,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     return parser
+
+
+def _add_survey(commands: Any) -> None:
+    survey = commands.add_parser(
+        "survey",
+        help="what a set of engines gets wrong, on one page",
+        description="Writes Markdown. Exit status: 0 the page was written, 2 cannot run.",
+    )
+    survey.set_defaults(run=_survey)
+    survey.add_argument("engines", nargs="*", metavar="ENGINE", help="default: the built-in ones")
+    survey.add_argument("--examples", type=_count, default=DEFAULT_EXAMPLES, metavar="N")
+    survey.add_argument("--seeds", type=_count, default=5, metavar="N", help="default: %(default)s")
+    survey.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page, not printed")
+    survey.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    survey.add_argument("--scripts", type=Path, default=DEFAULT_FOLDER / "survey", metavar="DIR")
+
+
+def _survey(options: argparse.Namespace) -> int:
+    from parity.progress import Progress
+    from parity.survey import markdown, survey  # only this command needs it
+
+    specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
+    _check_file(options.json)
+    _check_file(options.output)
+    progress = Progress(len(specs), sys.stderr)
+    result = survey(specs, options.examples, options.seeds, options.scripts, progress.step)
+    progress.end()
+    named = f" {' '.join(options.engines)}" if options.engines else ""
+    command = f"parity survey{named} --examples {options.examples} --seeds {options.seeds}"
+    page = markdown(result, datetime.date.today(), command)
+    if options.output:
+        options.output.write_text(page)
+    else:
+        print(page)
+    _write_json(options.json, {"engines": [one.to_json() for one in result]})
+    return PARITY
 
 
 def _add_score(commands: Any) -> None:

@@ -185,8 +185,8 @@ def score(
 ) -> Score:
     """Run every defect with seeds 0 to ``seeds - 1``; ``after`` is called with each trial.
 
-    Ctrl-C, or a worker that is killed, ends it with the trials so far. Several ``jobs`` run the defects of
-    ``parity.defects`` only, as other processes know no others.
+    Ctrl-C, or a worker that is killed, ends it with the trials so far. Several ``jobs`` run the
+    defects of ``parity.defects`` only, as other processes know no others.
     """
     tasks = [(name, seed) for seed in range(seeds) for name in defects]
     smallest = {
