@@ -130,7 +130,8 @@ def _transpose_vjp(g: Any, y: Any, a: Any, axes: tuple[int, ...]) -> tuple[Any, 
 def _put(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros with ``g`` added at an index: the gradient of ``get_item``."""
     result = np.zeros(shape, g.dtype)
-    np.add.at(result, index, g)
+    # NumPy crashes on a gradient of a wrong shape (a defect's) where this raises ValueError.
+    np.add.at(result, index, np.broadcast_to(g, result[index].shape))
     return result
 
 
