@@ -16,6 +16,7 @@ from parity import __version__
 from parity.engines.load import EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
+from parity.quirks import says
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
@@ -244,8 +245,7 @@ def _text(result: Hunt) -> str:
     ]
     if result.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
-    if result.engine.quirks:
-        lines.append(f"quirks: {', '.join(sorted(result.engine.quirks))}")
+    lines += [f"quirk {name}: {text}" for name, text in says(result.engine.quirks).items()]
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))
     if result.ill_conditioned:

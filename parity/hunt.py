@@ -25,6 +25,7 @@ from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES
 from parity.program import Program
+from parity.quirks import says
 from parity.script import script
 
 #: Profiles take turns; the general one more often.
@@ -98,6 +99,7 @@ class Hunt:
             "verdict": "findings" if self.reported else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
+            "quirks_say": says(self.engine.quirks),
             "findings": [r.to_json() for r in self.reported],
             **exposure,
         }

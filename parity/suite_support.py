@@ -19,6 +19,7 @@ from parity.hunt import Reported, add_diagnosis, describe, label, write_script
 from parity.plugin import COUNTS
 from parity.probes import PROBES
 from parity.properties import run_property
+from parity.quirks import says
 
 FOLDER = Path("parity-findings")
 
@@ -45,12 +46,12 @@ class Suite:
 
     def header(self) -> list[str]:
         """Versions, engine and budget for the session header."""
-        quirks = f"; quirks: {', '.join(sorted(self.engine.quirks))}" if self.engine.quirks else ""
         return [
             f"parity {__version__}: {label(self.engine)} ({self.spec}) against "
-            f"{label(self.reference)}{quirks}",
+            f"{label(self.reference)}",
             f"parity: {self.programs} programs, seed {self.seed}; numpy {np.__version__}, "
             f"hypothesis {hypothesis.__version__}",
+            *(f"parity: quirk {name}: {text}" for name, text in says(self.engine.quirks).items()),
         ]
 
     def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
