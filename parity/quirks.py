@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -228,70 +228,35 @@ class KeepsIntermediateGrads(Dialect):
     says = "results of operations have gradients as well; those of leaves are as without"
 
 
-class Ties(Dialect):
-    """Where operands are equal PyTorch gives each of them half the gradient (semantics.md 9)."""
-
-    op: ClassVar[str]
-
-    def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
-        if name != self.op:
-            return super().compute(name, *ts, **attrs)
-        left, right = (np.asarray(self.inner.value(t)) for t in ts)
-        ties = left == right
-        if not np.any(ties):
-            return super().compute(name, *ts, **attrs)
-        ts = tuple(
-            t if x.shape == ties.shape else self.inner.ops["broadcast_to"](t, shape=ties.shape)
-            for t, x in zip(ts, (left, right), strict=True)
-        )  # here, so that what comes back to an operand is summed in one go
-        result = super().compute(name, *ts, **attrs)
-        return self.choose(ties, self.tied(result, ts), result)
-
-    def choose(self, condition: Any, a: Any, b: Any) -> Any:
-        """``a`` where the condition holds, ``b`` elsewhere; gradients go the same ways."""
-        return self.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
-
-    def tied(self, result: Any, ts: tuple[Any, ...]) -> Any:
-        """A tensor with the value of ``result`` and the gradient of the quirk at ties."""
-        raise NotImplementedError
+#: How ties are settled, from a dialect, the result and the operands to a tensor that has the
+#: value of the result and, at ties, the gradient of the quirk.
+Settle: TypeAlias = Callable[[Dialect, Any, tuple[Any, ...]], Any]
 
 
-class TiesFirst(Ties):
-    quirk = "ties-first"
-    says = "where the operands of {} are equal, the first gets the whole gradient"
-
-    def tied(self, result: Any, ts: tuple[Any, ...]) -> Any:
-        return ts[0]
-
-
-class TiesSecond(Ties):
-    quirk = "ties-second"
-    says = "where the operands of {} are equal, the second gets the whole gradient"
-
-    def tied(self, result: Any, ts: tuple[Any, ...]) -> Any:
-        return ts[1]
+def _both(dialect: Dialect, result: Any, ts: tuple[Any, ...]) -> Any:
+    """Twice the gradient: infinity doubled is itself, and all else less its own value."""
+    ops, infinite = dialect.inner.ops, np.isinf(dialect.inner.value(result))
+    twice = ops["mul_scalar"](result, c=2.0)
+    if infinite.all():
+        return twice
+    more = ops["sub"](twice, dialect.inner.detach(result))
+    return _choose(dialect, infinite, twice, more) if infinite.any() else more
 
 
-class TiesBoth(Ties):
-    quirk = "ties-both"
-    says = "where the operands of {} are equal, each of them gets the whole gradient"
-
-    def tied(self, result: Any, ts: tuple[Any, ...]) -> Any:
-        ops, value = self.inner.ops, np.asarray(self.inner.value(result))
-        # Twice the gradient: infinity doubled is itself, and without its own value all else.
-        twice = ops["mul_scalar"](result, c=2.0)
-        if np.isinf(value).all():
-            return twice
-        more = ops["sub"](twice, self.inner.detach(result))
-        return self.choose(np.isinf(value), twice, more) if np.isinf(value).any() else more
+_SETTLED: dict[str, tuple[str, Settle]] = {
+    "first": ("the first gets the whole gradient", lambda dialect, result, ts: ts[0]),
+    "second": ("the second gets the whole gradient", lambda dialect, result, ts: ts[1]),
+    "both": ("each of them gets the whole gradient", _both),
+    "neither": (
+        "none of them gets a gradient",
+        lambda dialect, result, ts: dialect.inner.detach(result),
+    ),
+}
 
 
-class TiesNeither(Ties):
-    quirk = "ties-neither"
-    says = "where the operands of {} are equal, none of them gets a gradient"
-
-    def tied(self, result: Any, ts: tuple[Any, ...]) -> Any:
-        return self.inner.detach(result)
+def _choose(dialect: Dialect, condition: Any, a: Any, b: Any) -> Any:
+    """``a`` where the condition holds, ``b`` elsewhere; gradients go the same ways."""
+    return dialect.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
 
 
 def _nested(values: Any) -> Any:
@@ -299,11 +264,35 @@ def _nested(values: Any) -> Any:
     return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
-def _ties(op: str) -> Iterator[type[Dialect]]:
-    """The quirks of the ties of one operation."""
-    for cls in (TiesFirst, TiesSecond, TiesBoth, TiesNeither):
-        of_op = {"op": op, "quirk": f"{op}-{cls.quirk}", "says": cls.says.format(op), "about": op}
-        yield type(f"{op.capitalize()}{cls.__name__}", (cls,), of_op)
+def _ties(op: str, kind: str) -> type[Dialect]:
+    """The quirk of ``op`` where its operands are equal.
+
+    PyTorch gives each of them half the gradient there (semantics.md 9).
+    """
+    words, settle = _SETTLED[kind]
+
+    class Ties(Dialect):
+        quirk = f"{op}-ties-{kind}"
+        says = f"where the operands of {op} are equal, {words}"
+        about = op
+
+        def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
+            if name != op:
+                return super().compute(name, *ts, **attrs)
+            arrays = [np.asarray(self.inner.value(t)) for t in ts]
+            ties = np.asarray(arrays[0] == arrays[1])
+            if not ties.any():
+                return super().compute(name, *ts, **attrs)
+            # Broadcast here, so that what comes back to an operand is summed in one go.
+            spread = self.inner.ops["broadcast_to"]
+            ts = tuple(
+                t if a.shape == ties.shape else spread(t, shape=ties.shape)
+                for t, a in zip(ts, arrays, strict=True)
+            )
+            result = super().compute(name, *ts, **attrs)
+            return _choose(self, ties, settle(self, result, ts), result)
+
+    return Ties
 
 
 _CLASSES: tuple[type[Dialect], ...] = (
@@ -313,8 +302,7 @@ _CLASSES: tuple[type[Dialect], ...] = (
     ZerosInsteadOfNone,
     ClearsGradsOnBackward,
     KeepsIntermediateGrads,
-    *_ties("maximum"),
-    *_ties("minimum"),
+    *(_ties(op, kind) for op in ("maximum", "minimum") for kind in _SETTLED),
 )
 #: All quirks by name. Where an engine has several, the first are the outermost.
 QUIRKS: dict[str, type[Dialect]] = {cls.quirk: cls for cls in _CLASSES}
