@@ -12,8 +12,9 @@
 
 ``program`` is the reduced program as a report shows it; a finding of a probe has
 ``probe``, its name, instead. A finding is known if both its kind and its reduced
-program are those of an entry. Whether an entry still occurs is seen by running its
-own program, not by waiting for it to be generated.
+program are those of an entry: a program that shows another fault as well, and that is
+reduced to an entry all the same, says nothing of the other. Whether an entry still
+occurs is seen by running its own program, not by waiting for it to be generated.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 #: Programs that are reduced only to see that their findings are known; a run that has
 #: seen so many of one kind looks at no more of that kind.
-MOST_REDUCED = 20
+MOST_REDUCED = 400
 
 _PROPOSAL = """\
 # Proposed by `parity check --propose-known`. Nothing here is accepted yet: give each entry

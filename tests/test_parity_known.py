@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parity_helpers import DEZERO, TORCH, write_module
+from parity_helpers import DEZERO, TORCH
 
 from parity.cli import main
 from parity.compare import KINDS
 from parity.defects.traversal import Overwrite
 from parity.generate import PROFILES, Decoder
-from parity.hunt import Reported
+from parity.hunt import REDUCED_A_KIND, Reported, hunt
 from parity.known import Entry, Known, KnownError, load_known
 from parity.properties import run_property
 from parity.text import read_text
@@ -102,25 +102,21 @@ def test_other_findings_fail_the_run_beside_known_ones() -> None:
     assert result["known"][0]["occurs"] is True
 
 
-def test_another_finding_of_a_known_kind_is_not_crowded_out() -> None:
+def test_known_findings_do_not_crowd_out_others_of_their_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Only what is not known counts for the number of programs that are reduced."""
-    write_module(
-        Path(),
-        "mine.py",
-        """
-        from parity.defects.traversal import Overwrite
-
-        class Mine(Overwrite):
-            def run(self, node, grads, retain):
-                super().run(node, grads, retain)
-                if len(node.parents) == 1:
-                    grads[node.parents[0]] = grads[node.parents[0]] * 2
-        """,
-    )
-    status, result = _check("mine.py:Mine", "--known", "known.toml", "--ops", "add,neg")
-    assert status == 1
-    assert result["known"][0]["programs"] >= 3
-    assert any("neg" in f["text"] for f in result["findings"])
+    monkeypatch.setattr("parity.hunt.reduced", lambda program, finding, *_: (program, finding))
+    first = hunt(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
+    texts = [r.program.text() for r in first if r.program and r.finding.kind == "gradient"]
+    assert len(texts) == REDUCED_A_KIND
+    known = Known(tuple(Entry("gradient", "a", "https://b", read_text(t)) for t in texts))
+    result = hunt(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
+    again = [r.program.text() for r in result.reported if r.program]
+    assert not set(texts) & set(again)
+    assert sum(r.finding.kind == "gradient" for r in result.reported) == REDUCED_A_KIND
+    assert list(result.known.values()) == [1] * REDUCED_A_KIND
+    assert result.stale == ()
 
 
 def test_a_known_finding_that_is_gone_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
