@@ -20,10 +20,12 @@ from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
 from parity.exact import numbers as nu
-from parity.exact.graph import Node
+from parity.exact.graph import Leaf, Node
 from parity.exact.kinks import SIDES, sides
 from parity.execute import Trace, execute
 from parity.ops import keywords
+from parity.quirks import with_quirks
+from parity.tolerance import Tolerance
 
 ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
 
@@ -40,15 +42,17 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     """Say which side is wrong in a finding on a program.
 
     Both sides are compared with the exact evaluation where the finding is, with
-    the bounds of ``parity.tolerance``. If neither is too far from it, or if rounding
-    put one of them on another side of a kink, the program decides nothing. If both
-    are, the engine is wrong all the same, and the note says that it is not alone.
+    the bounds of ``parity.tolerance``, all in the dialect of the engine
+    (``parity.quirks``). If neither is too far from it, or if rounding put one of them
+    on another side of a kink, the program decides nothing. If both are, the engine is
+    wrong all the same, and the note says that it is not alone.
     """
     judge = _Judge()
-    exact = execute(program, judge)
+    exact = execute(program, with_quirks(judge, engine.quirks))
     if judge.edges:
         return Verdict(None, "the program leaves the real numbers")
-    ours, theirs = execute(program, engine), execute(program, reference)
+    ours = execute(program, engine)
+    theirs = execute(program, with_quirks(reference, engine.quirks))
     if finding.what == "exception":
         return _of_exceptions(program, finding, exact)
     if exact.failure is not None and exact.failure.statement <= finding.statement:
@@ -57,7 +61,7 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     if kink is not None:
         return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
     ours_differs, theirs_differs = (
-        _differs(program, finding, trace, exact) for trace in (ours, theirs)
+        _differs(program, finding, trace, exact, engine.quirks) for trace in (ours, theirs)
     )
     return _VERDICTS[ours_differs, theirs_differs]
 
@@ -78,7 +82,8 @@ class _Judge(Exact):
         self.seen: list[Node] = []
 
     def value(self, t: Node) -> Any:
-        self.seen.append(t)
+        if not isinstance(t, Leaf) and t not in self.seen:  # quirks look at operands again
+            self.seen.append(t)
         return super().value(t)
 
 
@@ -95,7 +100,9 @@ def _of_exceptions(program: pr.Program, finding: Finding, exact: Trace) -> Verdi
     return Verdict(ENGINE if engine_raised == (failed is None or failed > number) else REFERENCE)
 
 
-def _differs(program: pr.Program, finding: Finding, trace: Trace, exact: Trace) -> bool:
+def _differs(
+    program: pr.Program, finding: Finding, trace: Trace, exact: Trace, quirks: frozenset[str]
+) -> bool:
     """Whether a run differs from the exact one in the observation of the finding."""
     number = finding.statement
     if isinstance(finding.engine, str):  # the numbers of arrays differ
@@ -107,7 +114,7 @@ def _differs(program: pr.Program, finding: Finding, trace: Trace, exact: Trace) 
         return True
     same = exact.observations[:place]
     ours, right = Trace([*same, observed]), Trace([*same, exact.observations[place]])
-    return compare(program, ours, right) is not None
+    return compare(program, ours, right, tolerance=Tolerance(program, quirks=quirks)) is not None
 
 
 def _shown(trace: Trace, number: int) -> list[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from parity import program as pr
 from parity.ops import OPS, attribute_choices, output_shapes, output_span, result_dtype
+from parity.quirks import SeedsAnyShapeWithOnes
 from parity.rules import ONE, Op
 from parity.shapes import Attrs, Shape, size
 from parity.spans import LIMIT, Span
@@ -43,6 +44,9 @@ WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
 WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
 #: Gradients that are not uniform: ones hide whole families of faults.
 GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
+
+#: The quirk with which a backward from any shape needs no gradient.
+SEEDS = SeedsAnyShapeWithOnes.quirk
 
 _UNKNOWN: Span = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
@@ -280,7 +284,8 @@ class Builder:
                 create_graph = True
         shape = self.infos[value].shape
         gradient = None
-        if size(shape) != 1 or extra >= 128:
+        implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
+        if not implied or extra >= 128:
             # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
             pool = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
             values = tuple(pool[(extra + 2 * i) % len(pool)] for i in range(size(shape)))

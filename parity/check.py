@@ -7,7 +7,9 @@ from parity.engines.base import Engine
 from parity.engines.exact import Exact
 from parity.execute import execute
 from parity.program import Apply, Program
+from parity.quirks import with_quirks, without_quirks
 from parity.reduce import reduce_program
+from parity.tolerance import Tolerance
 
 
 def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
@@ -17,20 +19,23 @@ def check_program(program: Program, engine: Engine, reference: Engine) -> Findin
     that leaves the real numbers beside the exact evaluation, which has no opinion on
     it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
     programs may differ by is estimated with disturbed runs of PyTorch, whatever the
-    reference is (``parity.tolerance``); exact programs may not differ at all.
+    reference is (``parity.tolerance``); exact programs may not differ at all. The
+    reference follows the quirks of the engine (``parity.quirks``).
     """
     if not supports(engine, program):
         return None
+    reference = with_quirks(reference, engine.quirks)
     before = _edges(engine, reference)
     ours, theirs = execute(program, engine), execute(program, reference)
     if _edges(engine, reference) > before:
         return None
-    return compare(program, ours, theirs, engine.bitwise and reference.bitwise)
+    bitwise = engine.bitwise and reference.bitwise
+    return compare(program, ours, theirs, tolerance=Tolerance(program, bitwise, engine.quirks))
 
 
 def _edges(*engines: Engine) -> int:
     """How often exact evaluations left the real numbers."""
-    return sum(e.edges for e in engines if isinstance(e, Exact))
+    return sum(e.edges for e in map(without_quirks, engines) if isinstance(e, Exact))
 
 
 def reduced(

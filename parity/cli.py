@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 from parity import __version__
 from parity.engines.load import BUILT_IN, EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
+from parity.known import Known, KnownError, check_proposal, load_known, propose
 from parity.ops import OPS
+from parity.quirks import says
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (EngineError, UsageError) as error:
+    except (EngineError, KnownError, UsageError) as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -85,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         "--exposure",
         action="store_true",
         help="show what the programs exercised and what they did not, also in the JSON",
+    )
+    check.add_argument(
+        "--known", type=Path, metavar="FILE", help="TOML list of findings that are accepted for now"
+    )
+    check.add_argument(
+        "--propose-known",
+        type=Path,
+        metavar="FILE",
+        help="write the findings as proposals for that list to a new file",
     )
     _add_score(commands)
     _add_survey(commands)
@@ -243,6 +254,10 @@ def _check(options: argparse.Namespace) -> int:
     engine, reference = load_pair(options.engine, options.reference)
     ops = _chosen_ops(options.ops, set(engine.ops))
     _check_file(options.json)
+    known = load_known(options.known) if options.known else None
+    if options.propose_known:
+        check_proposal(options.propose_known)
+        known = known or Known()
     try:
         result = hunt(
             engine,
@@ -252,12 +267,16 @@ def _check(options: argparse.Namespace) -> int:
             ops,
             options.findings,
             options.exposure,
+            known,
         )
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
     _write_json(options.json, result.to_json())
-    return FINDINGS if result.reported else PARITY
+    if options.propose_known:
+        count = propose(options.propose_known, result.reported)
+        print(f"{count} proposals written to {options.propose_known}" if count else "no proposals")
+    return FINDINGS if result.fails else PARITY
 
 
 def _chosen_ops(text: str | None, of_engine: set[str]) -> tuple[str, ...] | None:
@@ -282,19 +301,21 @@ def _text(result: Hunt) -> str:
     ]
     if result.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
-    if result.engine.quirks:
-        lines.append(f"quirks: {', '.join(sorted(result.engine.quirks))}")
+    lines += [f"quirk {name}: {text}" for name, text in says(result.engine.quirks).items()]
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))
     if result.ill_conditioned:
         lines.append(
             f"\n{result.ill_conditioned} differences are no findings: rounding decides there"
         )
-    if result.reported:
+    lines += [f"\nknown, found {n} times: {entry}" for entry, n in result.known.items()]
+    lines += ["\n" + entry.stale() for entry in result.stale]
+    if result.fails:
         count = f"{result.failing} of {result.programs} programs differ"
         lines.append(f"\n{len(result.reported)} findings; {count}")
     else:
-        lines.append("parity: no difference found")
+        known = " but what is known" if any(result.known.values()) else ""
+        lines.append(f"parity: no difference found{known}")
     if result.exposure is not None:
         lines.append("\n" + result.exposure.text())
     return "\n".join(lines)

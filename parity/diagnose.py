@@ -34,6 +34,7 @@ from parity.execute import Trace, execute, owns_buffer
 from parity.generate import PROFILES, Decoder, sweep
 from parity.orders import in_other_orders
 from parity.probes import Probe
+from parity.quirks import with_quirks
 from parity.reduce import reruns_freed_graph
 from parity.tolerance import Tolerance
 from parity.variations import Limits, variations
@@ -130,9 +131,11 @@ class _Case:
 
     @staticmethod
     def of(program: pr.Program, engine: Engine, reference: Engine) -> _Case:
-        mine, right = execute(program, engine), execute(program, reference)
-        finding = compare(program, mine, right, engine.bitwise and reference.bitwise)
-        return _Case(program, mine, finding, right.failure is not None, Near(program))
+        quirks, bitwise = engine.quirks, engine.bitwise and reference.bitwise
+        mine, right = execute(program, engine), execute(program, with_quirks(reference, quirks))
+        finding = compare(program, mine, right, tolerance=Tolerance(program, bitwise, quirks))
+        near = Near(program, quirks=quirks)
+        return _Case(program, mine, finding, right.failure is not None, near)
 
     def agrees(self, defect: type[Defect]) -> bool:
         """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
@@ -147,7 +150,8 @@ class _Case:
         return any(isinstance(s, pr.Apply) and len(s.inputs) > 1 for s in self.program.statements)
 
     def _agrees(self, defect: type[Defect]) -> bool:
-        trace = execute(self.program, defect())  # a new engine, as it may keep a state
+        # A new engine, as it may keep a state.
+        trace = execute(self.program, with_quirks(defect(), self.tolerance.quirks))
         if _is_depth(trace) != _is_depth(self.engine):
             return False
         return compare(self.program, self.engine, trace, tolerance=self.tolerance) is None

@@ -107,9 +107,11 @@ class _Grids:
                 self.backward(statement)
             elif isinstance(statement, pr.TakeGrad):
                 raise _InexactError
-            elif isinstance(statement, pr.ChangeGrad) and statement.leaf in self.totals:
-                total = grid_times(self.totals[statement.leaf], 2)
-                self.totals[statement.leaf] = self.fits(grid_sum(total, ONE))
+            elif isinstance(statement, pr.ChangeGrad):
+                # Without a gradient there may be zeros (``zeros-instead-of-none``).
+                total = self.totals.get(statement.leaf)
+                changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
+                self.totals[statement.leaf] = self.fits(changed)
 
     def apply(self, statement: pr.Apply) -> None:
         exact = OPS[statement.op].exact

@@ -17,7 +17,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from parity.builder import Builder
+from parity.builder import SEEDS, Builder
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.execute import owns_buffer
 from parity.ops import OPS
@@ -217,6 +217,7 @@ class Decoder:
     def of(profile: Profile, engine: Engine) -> Decoder:
         """The decoder that draws only what ``engine`` has."""
         able = abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+        able |= {SEEDS} & set(engine.quirks)
         wanted = profile.ops or tuple(OPS)
         ops = [name for name in wanted if name in engine.ops]
         events = {

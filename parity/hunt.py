@@ -23,8 +23,10 @@ from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
+from parity.known import MOST_REDUCED, Entry, Known
 from parity.probes import PROBES
 from parity.program import Program
+from parity.quirks import says
 from parity.script import script
 
 #: Profiles take turns; the general one more often.
@@ -82,6 +84,9 @@ class Hunt:
     #: Reduced differences that rounding decides: no findings.
     ill_conditioned: int = 0
     reported: list[Reported] = field(default_factory=list)
+    #: Findings that are accepted: how often each was found, and those that are gone.
+    known: Counter[Entry] = field(default_factory=Counter)
+    stale: tuple[Entry, ...] = ()
     untested: tuple[str, ...] = ()
     exposure: Exposure | None = None
 
@@ -95,12 +100,22 @@ class Hunt:
             "programs": self.programs,
             "seconds": round(self.seconds, 3),
             "ill_conditioned": self.ill_conditioned,
-            "verdict": "findings" if self.reported else "parity",
+            "verdict": "findings" if self.fails else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
+            "quirks_say": says(self.engine.quirks),
             "findings": [r.to_json() for r in self.reported],
+            "known": [
+                {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
+                for entry, count in self.known.items()
+            ],
             **exposure,
         }
+
+    @property
+    def fails(self) -> bool:
+        """Whether there is a finding that is not known, or a known one that is gone."""
+        return bool(self.reported or self.stale)
 
 
 def label(engine: Engine) -> str:
@@ -116,14 +131,19 @@ def hunt(
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
     exposure: bool = False,
+    known: Known | None = None,
 ) -> Hunt:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
-    ``ops``: the operations to use, all by default; ``exposure``: count what is exercised.
+    ``ops``: the operations to use, all by default; ``exposure``: count what is exercised;
+    ``known``: findings that are accepted.
     """
     result = Hunt(engine, reference, seed)
     result.exposure = Exposure.of(engine, ops) if exposure else None
+    each, known = known is not None, known or Known()
+    result.known = Counter(dict.fromkeys(known.entries, 0))
     started = time.perf_counter()
+    accepted: Counter[str] = Counter()
     found: Counter[str] = Counter()
     seen: set[tuple[str, Program]] = set()
     decoders = [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in ROTATION]
@@ -138,12 +158,15 @@ def hunt(
             if finding is None:
                 continue
             result.failing += 1
-            found[finding.kind] += 1
-            if found[finding.kind] <= REDUCED_A_KIND:
-                _reduce(result, program, finding, seen)
+            kind = finding.kind
+            if found[kind] < REDUCED_A_KIND and accepted[kind] < MOST_REDUCED:
+                (accepted if _reduce(result, program, finding, seen, known) else found)[kind] += 1
         if ops is None:
             # A probe says no more than a program that shows the same kind of fault.
-            result.reported += [r for r in run_probes(engine) if not found[r.finding.kind]]
+            # Where findings are accepted one by one, each has to be seen.
+            probed = [r for r in run_probes(engine) if each or not found[r.finding.kind]]
+            result.reported += [r for r in probed if not _is_known(result, r, known)]
+        result.stale = known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
     for reported in result.reported:
         add_diagnosis(reported, engine, reference)
@@ -154,18 +177,31 @@ def hunt(
 
 
 def _reduce(
-    result: Hunt, program: Program, finding: Finding, seen: set[tuple[str, Program]]
-) -> None:
-    """Add the finding, reduced, to ``result``, unless it was seen or rounding decides there."""
+    result: Hunt, program: Program, finding: Finding, seen: set[tuple[str, Program]], known: Known
+) -> bool:
+    """Add the finding, reduced, to ``result``, unless it was seen or rounding decides there.
+
+    Whether it is known: then it is only counted.
+    """
     small, finding = reduced(program, finding, result.engine, result.reference)
+    if _is_known(result, Reported(finding, small, result.programs - 1), known):
+        return True
     if (finding.kind, small) in seen:
-        return
+        return False
     seen.add((finding.kind, small))
     reported = judged(finding, small, result.engine, result.reference, result.programs - 1)
     if reported is None:
         result.ill_conditioned += 1
     else:
         result.reported.append(reported)
+    return False
+
+
+def _is_known(result: Hunt, reported: Reported, known: Known) -> bool:
+    entry = known.find(reported)
+    if entry is not None:
+        result.known[entry] += 1
+    return entry is not None
 
 
 def judged(

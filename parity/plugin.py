@@ -7,6 +7,7 @@ installed, so it imports what is heavy only when a parity test needs it.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,7 @@ DEFAULT_PROGRAMS = 24_000
 CANNOT_RUN = 2
 #: Where a test leaves its counts for the summary; reports carry it across processes.
 COUNTS = "parity-counts"
+KNOWN = "parity-known"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="the same seed gives the same programs; 'random' picks one and names it, default: 0",
     )
+    group.addoption(
+        "--parity-known", metavar="FILE", help="TOML list of findings that are accepted for now"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _suite(config: pytest.Config) -> Suite:
     """The engines and the budget that the options name; ends the run if they cannot be used."""
     from parity.engines.load import EngineError
+    from parity.known import KnownError
     from parity.suite_support import Suite
 
     try:
@@ -60,8 +66,9 @@ def _suite(config: pytest.Config) -> Suite:
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
+            config.getoption("--parity-known"),
         )
-    except EngineError as error:
+    except (EngineError, KnownError) as error:
         _cannot_run(str(error))
 
 
@@ -143,14 +150,17 @@ def parity(request: pytest.FixtureRequest) -> Suite:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    counts = [
-        value
+    left = [
+        pair
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
-        for key, value in getattr(report, "user_properties", ())
-        if key == COUNTS
+        for pair in getattr(report, "user_properties", ())
     ]
+    counts = [value for key, value in left if key == COUNTS]
+    known: Counter[str] = Counter()
+    for entry, count in (value for key, value in left if key == KNOWN):
+        known[entry] += count
     programs, reused, hubs = (sum(c[i] for c in counts) for i in range(3))
     if not programs:
         return
@@ -159,3 +169,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "
         f"{100 * hubs / programs:.1f}% five times or more"
     )
+    for entry, count in known.items():
+        terminalreporter.write_line(f"known, found {count} times: {entry}")

@@ -18,6 +18,7 @@ from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
 from parity.hunt import Reported, add_diagnosis, judged
+from parity.known import MOST_REDUCED, Entry, Known
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -47,18 +48,29 @@ class Outcome:
 
     tally: Tally = field(default_factory=Tally)
     reported: list[Reported] = field(default_factory=list)
+    #: How often known findings were found.
+    known: Counter[Entry] = field(default_factory=Counter)
 
 
 def run_property(
-    decoder: Decoder, engine: Engine, reference: Engine, count: int, number: int, name: str
+    decoder: Decoder,
+    engine: Engine,
+    reference: Engine,
+    count: int,
+    number: int,
+    name: str,
+    known: Known | None = None,
 ) -> Outcome:
     """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
 
     Hypothesis shrinks what it finds; ``parity.reduce`` finishes it. Programs that
     failed in an earlier run with the same engine and ``name`` come first, except
-    where CI is set: there a run depends on the seed alone.
+    where CI is set: there a run depends on the seed alone. What may be
+    one of the ``known`` findings is reduced at once to see whether it is; the first that
+    is not ends the run.
     """
     outcome = Outcome()
+    known = known or Known()
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     database = None
     if not os.environ.get("CI"):
@@ -80,11 +92,17 @@ def run_property(
     @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
     def run(several: list[Program]) -> None:
         for program in several:
+            if outcome.reported:
+                return
             outcome.tally.add(program)
             finding = check_program(program, engine, reference)
-            if finding is not None:
-                finding.program = program
+            if finding is None:
+                continue
+            finding.program = program
+            if not known.may_cover(finding.kind):
                 raise finding
+            if outcome.known.total() < MOST_REDUCED:
+                _sort_out(outcome, finding, engine, reference, known)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
@@ -96,7 +114,7 @@ def run_property(
                 raise
             # Findings of several kinds may come from one cause.
             small = [_reported(f, engine, reference) for f in findings]
-            outcome.reported = list({(r.finding.kind, r.program): r for r in small if r}.values())
+            outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
     return outcome
 
 
@@ -109,10 +127,34 @@ def _findings(error: BaseException) -> Iterable[Finding]:
             yield from _findings(inner)
 
 
+def _sort_out(
+    outcome: Outcome, finding: Finding, engine: Engine, reference: Engine, known: Known
+) -> None:
+    """Count a finding that is known, add one that is not."""
+    small, finding = _reduced(finding, engine, reference)
+    entry = known.find(Reported(finding, small, -1))
+    if entry is not None:
+        outcome.known[entry] += 1
+        return
+    reported = _judged(finding, small, engine, reference)
+    if reported is not None:
+        outcome.reported.append(reported)
+
+
 def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
+    small, finding = _reduced(finding, engine, reference)
+    return _judged(finding, small, engine, reference)
+
+
+def _reduced(finding: Finding, engine: Engine, reference: Engine) -> tuple[Program, Finding]:
     assert finding.program is not None
-    small, finding = reduced(finding.program, finding, engine, reference)
-    reported = judged(finding, small, engine, reference, -1)
+    return reduced(finding.program, finding, engine, reference)
+
+
+def _judged(
+    finding: Finding, program: Program, engine: Engine, reference: Engine
+) -> Reported | None:
+    reported = judged(finding, program, engine, reference, -1)
     if reported is not None:
         add_diagnosis(reported, engine, reference)
     return reported

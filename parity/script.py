@@ -21,6 +21,7 @@ from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.engines.load import FILE_MODULE
 from parity.ops import OPS, keywords
+from parity.quirks import says
 from parity.render import value_names
 
 _HEAD = '''\
@@ -53,7 +54,7 @@ def on_engine(engine):
     return {engine_result}
 
 
-def on_torch():
+def on_torch({parameter}):
     held = {{}}
 {torch}
     return {torch_result}
@@ -79,7 +80,7 @@ def load_engine():
     for name, source in SOURCES.items():
         exec(compile(source, name, "exec"), vars(sys.modules[name]))
     return getattr(importlib.import_module({module!r}), {cls!r})()
-
+{load_reference}
 
 def run(function, *arguments):
     try:
@@ -111,10 +112,10 @@ def agree(a, b):
 
 torch.set_num_threads(1)
 engine = load_engine()
-here, there = run(on_engine, engine), run(on_torch)
+here, there = run(on_engine, engine), run(on_torch{argument})
 print({observed!r})
 print(f"{{engine.name}}: {{here}}")
-print(f"torch: {{there}}")
+print(f"{theirs}: {{there}}")
 same = agree(here, there)
 print("they agree" if same else "they differ")
 sys.exit(0 if same else 1)
@@ -125,19 +126,24 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
     """The text of the script; ``file`` is the name it will have."""
     names = value_names(program)
     cls = type(engine)
-    sources, packages, folders = _sources(cls.__module__)
+    dialect = _Dialect(engine.quirks)
+    sources, packages, folders = _sources(cls.__module__, *dialect.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
     name = next((n for n, v in vars(sys.modules[cls.__module__]).items() if v is cls), cls.__name__)
     title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
     return _HEAD.format(
         title=_documented(title),
-        text=_documented(program.text()),
+        text=_documented(program.text() + dialect.text),
         file=file,
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(_EngineLines(program, names), finding),
         engine_result=_result(finding, names, "engine.grad({})", "engine.value({})"),
-        torch=_body(_TorchLines(program, names), finding),
-        torch_result=_result(finding, names, "{}.grad", "{}.detach()"),
+        torch=_body(dialect.lines(program, names), finding),
+        torch_result=_result(finding, names, *dialect.forms),
+        parameter=dialect.parameter,
+        argument=dialect.argument,
+        load_reference=dialect.load,
+        theirs=dialect.theirs,
         sources="\n".join(f"    {name!r}: {_quoted(text)}," for name, text in sources.items()),
         packages=packages,
         folders=folders,
@@ -147,6 +153,37 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
         agree=_agreement(program, finding),
         observed=_observed(program, finding, names),
     )
+
+
+class _Dialect:
+    """PyTorch's side of a script: as it is, or in the dialect of the engine."""
+
+    modules: tuple[str, ...] = ()
+    text = parameter = argument = load = ""
+    theirs = "torch"
+    forms = ("{}.grad", "{}.detach()")
+
+    def __init__(self, quirks: frozenset[str]) -> None:
+        self.lines: type[_Lines] = _TorchLines
+        if not quirks:
+            return
+        self.lines = _ReferenceLines
+        self.modules = ("parity.quirks", "parity.engines.torch")
+        listed = "".join(f"\n    {name}: {words}" for name, words in says(quirks).items())
+        self.text = f"\n\nPyTorch is run in the dialect of the engine, with its quirks\n{listed}"
+        self.parameter, self.argument = "reference", ", load_reference()"
+        self.load = _LOAD_REFERENCE.format(quirks=sorted(quirks))
+        self.theirs = "torch, in the dialect of the engine"
+        self.forms = ("reference.grad({})", "reference.value({})")
+
+
+_LOAD_REFERENCE = """
+
+def load_reference():
+    dialects = importlib.import_module("parity.quirks")
+    plain = importlib.import_module("parity.engines.torch").Torch()
+    return dialects.with_quirks(plain, frozenset({quirks}))
+"""
 
 
 def _documented(text: str) -> str:
@@ -258,32 +295,40 @@ class _Lines:
 
 
 class _EngineLines(_Lines):
+    who = "engine"
+
     def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
-        return ["with engine.no_grad():", f"    {call}"]
+        return [f"with {self.who}.no_grad():", f"    {call}"]
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
-        return f"engine.leaf({array}{'' if leaf.requires_grad else ', False'})"
+        return f"{self.who}.leaf({array}{'' if leaf.requires_grad else ', False'})"
 
     def function(self, op: str) -> str:
-        return f"engine.ops[{op!r}]"
+        return f"{self.who}.ops[{op!r}]"
 
     def backward(self, root: str, gradient: bool, flags: str) -> str:
-        return f"engine.backward({root}, {'gradient' if gradient else 'None'}{flags})"
+        return f"{self.who}.backward({root}, {'gradient' if gradient else 'None'}{flags})"
 
     def detach(self, value: str) -> str:
-        return f"engine.detach({value})"
+        return f"{self.who}.detach({value})"
 
     def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
         return {
-            pr.TakeGrad: [f"{outputs} = engine.grad_tensor({leaf})"],
-            pr.Clear: [f"engine.clear_grad({leaf})"],
+            pr.TakeGrad: [f"{outputs} = {self.who}.grad_tensor({leaf})"],
+            pr.Clear: [f"{self.who}.clear_grad({leaf})"],
             pr.Zero: [
-                f'held["{leaf}"] = engine.grad({leaf})',
-                f"if engine.grad({leaf}) is not None:",
-                f"    engine.zero_grad({leaf})",
+                f'held["{leaf}"] = {self.who}.grad({leaf})',
+                f"if {self.who}.grad({leaf}) is not None:",
+                f"    {self.who}.zero_grad({leaf})",
             ],
-            pr.ChangeGrad: [f"buffer = engine.grad({leaf})", "buffer *= 2", "buffer += 1"],
+            pr.ChangeGrad: [f"buffer = {self.who}.grad({leaf})", "buffer *= 2", "buffer += 1"],
         }[type(s)]
+
+
+class _ReferenceLines(_EngineLines):
+    """The same calls, of the reference in the dialect of the engine."""
+
+    who = "reference"
 
 
 class _TorchLines(_Lines):
@@ -342,12 +387,14 @@ def _quoted(text: str) -> str:
     return repr(text)
 
 
-def _sources(module: str) -> tuple[dict[str, str], list[str], list[str]]:
+def _sources(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
     """Modules by name, each after those it imports; which are packages; folders for imports."""
     found: dict[str, str] = {}
     packages: list[str] = []
     folders: list[str] = []
-    _collect(module, found, packages, folders, set())
+    seen: set[str] = set()
+    for module in modules:
+        _collect(module, found, packages, folders, seen)
     return found, packages, folders
 
 

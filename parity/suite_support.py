@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from parity.engines.base import Engine, abilities
 from parity.engines.load import load_pair
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, add_diagnosis, describe, label, write_script
-from parity.plugin import COUNTS
+from parity.known import Entry, Known, load_known
+from parity.plugin import COUNTS, KNOWN
 from parity.probes import PROBES
 from parity.properties import run_property
+from parity.quirks import says
 
 FOLDER = Path("parity-findings")
 
@@ -32,12 +35,19 @@ class Suite:
     reference: Engine
     programs: int
     seed: int
+    known: Known = field(default_factory=Known)
     node: Any = None
 
     @staticmethod
-    def of(engine: str, reference: str, programs: int, seed: int) -> Suite:
-        """Load both engines; EngineError where one cannot be used."""
-        return Suite(engine, *load_pair(engine, reference), programs, seed)
+    def of(
+        engine: str, reference: str, programs: int, seed: int, known: str | None = None
+    ) -> Suite:
+        """Load both engines, and the list of known findings if there is one.
+
+        EngineError or KnownError where one cannot be used.
+        """
+        accepted = load_known(Path(known)) if known else Known()
+        return Suite(engine, *load_pair(engine, reference), programs, seed, accepted)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""
@@ -45,12 +55,12 @@ class Suite:
 
     def header(self) -> list[str]:
         """Versions, engine and budget for the session header."""
-        quirks = f"; quirks: {', '.join(sorted(self.engine.quirks))}" if self.engine.quirks else ""
         return [
             f"parity {__version__}: {label(self.engine)} ({self.spec}) against "
-            f"{label(self.reference)}{quirks}",
+            f"{label(self.reference)}",
             f"parity: {self.programs} programs, seed {self.seed}; numpy {np.__version__}, "
             f"hypothesis {hypothesis.__version__}",
+            *(f"parity: quirk {name}: {text}" for name, text in says(self.engine.quirks).items()),
         ]
 
     def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
@@ -63,9 +73,12 @@ class Suite:
         self.need(needs, decoder.abilities)
         count = max(1, round(share * self.programs))
         name = re.sub(r"\W+", "-", self.node.name).strip("-")
-        outcome = run_property(decoder, self.engine, self.reference, count, self.seed, name)
+        outcome = run_property(
+            decoder, self.engine, self.reference, count, self.seed, name, self.known
+        )
         tally = outcome.tally
         self.node.user_properties.append((COUNTS, (tally.programs, tally.reused, tally.hubs)))
+        self._accept(outcome.known)
         self.report(outcome.reported, name)
 
     def need(self, names: tuple[str, ...], able: frozenset[str] | None = None) -> None:
@@ -85,8 +98,24 @@ class Suite:
         finding = next(probe.run(self.engine), None)
         if finding is not None:
             reported = Reported(finding, None, -1, probe=probe.says)
+            entry = self.known.find(reported)
+            if entry is not None:
+                self._accept(Counter([entry]))
+                return
             add_diagnosis(reported, self.engine, self.reference)
             self.report([reported], name)
+
+    def known_occur(self) -> None:
+        """Fail with the known findings that no longer occur."""
+        __tracebackhide__ = True
+        stale = self.known.stale(self.engine, self.reference)
+        if stale:
+            pytest.fail("\n\n".join(entry.stale() for entry in stale), pytrace=False)
+
+    def _accept(self, known: Counter[Entry]) -> None:
+        """Leave what was found and is known for the summary."""
+        for entry, count in known.items():
+            self.node.user_properties.append((KNOWN, (str(entry), count)))
 
     def report(self, reported: list[Reported], stem: str) -> None:
         """Fail if there are findings: reduced program, values, kind, script."""

@@ -30,6 +30,7 @@ from parity.engines.torch import Torch, with_gradient
 from parity.exactness import is_exact, is_rounded
 from parity.execute import Trace, execute
 from parity.ops import OPS
+from parity.quirks import with_quirks
 from parity.rules import Op
 from parity.shapes import elementwise
 
@@ -38,11 +39,17 @@ UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 
 class Tolerance:
-    """The bounds of one program; samples are drawn when they are first needed."""
+    """The bounds of one program; samples are drawn when they are first needed.
 
-    def __init__(self, program: pr.Program, bitwise: bool = False) -> None:
+    ``quirks``: the dialect in which it runs (``parity.quirks``).
+    """
+
+    def __init__(
+        self, program: pr.Program, bitwise: bool = False, quirks: frozenset[str] = frozenset()
+    ) -> None:
         self.program = program
         self.bitwise = bitwise
+        self.quirks = quirks
         self._samples: tuple[Trace, list[Trace], int] | None = None
 
     @cached_property
@@ -98,11 +105,14 @@ class Tolerance:
     def _draw(self) -> tuple[Trace, list[Trace], int]:
         if self._samples is None:
             folds, seed = _folds(self.program), zlib.crc32(repr(self.program).encode())
-            base = execute(self.program, Disturbed(0.0, folds, seed))
+            base = self._run(Disturbed(0.0, folds, seed))
             engines = [Disturbed(self.unit, folds, (seed, k + 1)) for k in range(SAMPLES)]
-            traces = [execute(self.program, engine) for engine in engines]
+            traces = [self._run(engine) for engine in engines]
             self._samples = base, traces, max(1, engines[0].count)
         return self._samples
+
+    def _run(self, engine: Disturbed) -> Trace:
+        return execute(self.program, with_quirks(engine, self.quirks))
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:

@@ -101,14 +101,15 @@ def test_quirks_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
         class Mine(Small):
             name = "mine"
-            quirks = frozenset({"seeds-with-ones", "clears-grads-on-backward"})
+            quirks = frozenset({"seeds-any-shape-with-ones", "keeps-intermediate-grads"})
         """,
     )
     status, result = _json("--engine", "quirky.py:Mine", "--examples", "14")
     assert status == 0
-    assert result["quirks"] == ["clears-grads-on-backward", "seeds-with-ones"]
+    assert result["quirks"] == ["keeps-intermediate-grads", "seeds-any-shape-with-ones"]
     out = capsys.readouterr().out
-    assert "quirks: clears-grads-on-backward, seeds-with-ones" in out.splitlines()
+    for name, words in result["quirks_say"].items():
+        assert f"quirk {name}: {words}" in out.splitlines()
 
 
 def test_findings_go_to_the_folder_that_is_named() -> None:
@@ -150,7 +151,9 @@ KEYS = {
     "verdict": str,
     "untested": list,
     "quirks": list,
+    "quirks_say": dict,
     "findings": list,
+    "known": list,
 }
 FINDING_KEYS = {
     "kind": str,

@@ -26,7 +26,7 @@ class Engine:
     max_ndim: ClassVar[int | None] = None
     #: Whether it sums in PyTorch's order, so that results must agree in every bit.
     bitwise: ClassVar[bool] = False
-    #: Documented dialects; each report lists them.
+    #: Documented dialects by their names in ``parity.quirks``; each report lists them.
     quirks: ClassVar[frozenset[str]] = frozenset()
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from parity.engines.base import REQUIRED, Engine
 from parity.ops import OPS
+from parity.quirks import QUIRKS, contradicting
 
 #: Engines that have a name of their own.
 BUILT_IN = {
@@ -140,6 +141,15 @@ def _check_settings(engine: Engine, start: str) -> None:
     quirks = engine.quirks
     if isinstance(quirks, str) or not all(isinstance(q, str) for q in quirks):
         raise EngineError(f"{start}: quirks {quirks!r} is not a set of texts")
+    others = sorted(set(quirks) - QUIRKS.keys())
+    if others:
+        raise EngineError(
+            f"{start} has quirks that are not known: {', '.join(others)}; known are "
+            f"{', '.join(QUIRKS)}"
+        )
+    alike = contradicting(frozenset(quirks))
+    if alike:
+        raise EngineError(f"{start} cannot have the quirks {' and '.join(alike)} at once")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,0 +1,146 @@
+"""Engines that have a dialect, built on the small correct one; some declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.defects.base import rules_with
+from parity.defects.rules import RULES, Rule, do
+from parity.defects.small import Small
+from parity.defects.tensors import Tensor, raw
+
+
+class ClearsOnUse(Small):
+    name = "clears-on-use"
+    dialect = "clears-grads-on-use"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {name: self.clearing(name, f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def clearing(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, which takes the gradients of its operands away."""
+
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            for x in xs if self.recording else ():
+                if self.loses(x, result):
+                    x.grad = x.recorded = None
+            return result
+
+        return apply
+
+    def loses(self, x: Tensor, result: Any) -> bool:
+        return True
+
+
+class ClearsOnUseExceptViews(ClearsOnUse):
+    name = "clears-on-use-except-views"
+    dialect = "clears-grads-on-use-except-views"
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **RULES,
+        "broadcast_to": Rule(np.broadcast_to, RULES["broadcast_to"].vjp),
+    }
+
+    def loses(self, x: Tensor, result: Any) -> bool:
+        return not (isinstance(result, Tensor) and result.data.base is x.data)
+
+
+class ReplacesGradients(Small):
+    name = "replaces-gradients"
+    dialect = "clears-grads-on-backward"
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.array(g)
+
+    def total(self, leaf: Tensor, g: Tensor) -> Tensor:
+        return g
+
+
+class KeepsIntermediates(Small):
+    name = "keeps-intermediates"
+    dialect = "keeps-intermediate-grads"
+
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        for t, g in grads.items():
+            if t.node is not None:
+                t.grad = np.array(raw(g))
+        super().finish(grads)
+
+
+class SeedsAnyShape(Small):
+    """As the base is: ones in the shape of the root. ``AsksForGradient`` is the other way."""
+
+    name = "seeds-any-shape"
+    dialect = "seeds-any-shape-with-ones"
+
+
+class AsksForGradient(Small):
+    """As PyTorch does, it implies a gradient for one element only (semantics.md 4.1)."""
+
+    name = "asks-for-gradient"
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        if gradient is None and t.size != 1:
+            raise RuntimeError("a root of several elements needs a gradient")
+        return super().seed(t, gradient)
+
+
+class Zeros(Small):
+    name = "zeros"
+    dialect = "zeros-instead-of-none"
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
+        t = super().leaf(array, requires_grad)
+        self.clear_grad(t)
+        return t
+
+    def clear_grad(self, t: Tensor) -> None:
+        t.grad = np.zeros_like(t.data) if t.requires_grad else None
+        t.recorded = None
+
+
+def _ties(op: str, kind: str, first: float, second: float) -> type[Small]:
+    """The small engine with other shares of the gradient where operands are equal."""
+
+    def vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        left, right = (raw(a), raw(b)) if op == "maximum" else (raw(b), raw(a))
+        tie = left == right
+        weights = (np.where(tie, w, 1.0) for w in (first, second))
+        keeps = (~(left < right), ~(left > right))
+        return tuple(do("select", g * w, keep=k) for w, k in zip(weights, keeps, strict=True))
+
+    quirk = f"{op}-ties-{kind}"
+    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    return type(Small)(f"{op}_{kind}", (Small,), body)
+
+
+DIALECTS: dict[str, Any] = {
+    cls.dialect: cls
+    for cls in (
+        ClearsOnUse,
+        ClearsOnUseExceptViews,
+        ReplacesGradients,
+        KeepsIntermediates,
+        SeedsAnyShape,
+        Zeros,
+        *(
+            _ties(op, kind, *weights)
+            for op in ("maximum", "minimum")
+            for kind, weights in {
+                "first": (1.0, 0.0),
+                "second": (0.0, 1.0),
+                "both": (1.0, 1.0),
+                "neither": (0.0, 0.0),
+            }.items()
+        ),
+    )
+}
+
+
+def declaring(cls: type[Small], *quirks: str) -> Any:
+    """An engine of a class that declares quirks."""
+    return type(cls.__name__, (cls,), {"quirks": frozenset(quirks)})()
