@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -129,7 +129,7 @@ class Functional(Engine):
     """An adapter's base: a subclass sets ``name``, ``functions`` and overrides two methods."""
 
     #: Operations on the engine's arrays, by their names in ``parity.ops.OPS``.
-    functions: dict[str, Callable[..., Any]]
+    functions: ClassVar[dict[str, Callable[..., Any]]]
 
     def array(self, a: Any) -> Any:
         """A copy of an ndarray, as an array of the engine."""
