@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
-from parity.engines.load import EngineError, load_pair
+from parity.adapter import AdapterFileError, write_adapter
+from parity.engines.load import BUILT_IN, EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.ops import OPS
+from parity.trial import try_adapter
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (EngineError, UsageError) as error:
+    except (EngineError, UsageError, AdapterFileError) as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "--engine",
         required=True,
         metavar="SPEC",
-        help="dezero, torch, exact, package.module:Class or path/to/file.py:Class",
+        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
     check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
     check.add_argument(
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show what the programs exercised and what they did not, also in the JSON",
     )
+    adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
+    adapter.set_defaults(run=_adapter)
+    adapter.add_argument("file", type=Path, metavar="NEW.py")
     _add_score(commands)
     bench = commands.add_parser(
         "bench",
@@ -195,6 +200,11 @@ def _bench(options: argparse.Namespace) -> int:
     return PARITY
 
 
+def _adapter(options: argparse.Namespace) -> int:
+    print(write_adapter(options.file))
+    return PARITY
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
@@ -205,6 +215,7 @@ def _check(options: argparse.Namespace) -> int:
     engine, reference = load_pair(options.engine, options.reference)
     ops = _chosen_ops(options.ops, set(engine.ops))
     _check_file(options.json)
+    try_adapter(engine, reference)
     try:
         result = hunt(
             engine,

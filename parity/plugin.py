@@ -53,16 +53,19 @@ def _suite(config: pytest.Config) -> Suite:
     """The engines and the budget that the options name; ends the run if they cannot be used."""
     from parity.engines.load import EngineError
     from parity.suite_support import Suite
+    from parity.trial import try_adapter
 
     try:
-        return Suite.of(
+        suite = Suite.of(
             config.getoption("--engine") or "dezero",
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
         )
+        try_adapter(suite.engine, suite.reference)
     except EngineError as error:
         _cannot_run(str(error))
+    return suite
 
 
 def _cannot_run(message: str) -> NoReturn:
