@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
+from parity.adapter import AdapterFileError, write_adapter
 from parity.engines.load import BUILT_IN, EngineError, load_pair
 from parity.hunt import Hunt, describe, hunt, label
 from parity.known import Known, KnownError, check_proposal, load_known, propose
 from parity.ops import OPS
 from parity.quirks import says
+from parity.trial import try_adapter
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (EngineError, KnownError, UsageError) as error:
+    except (AdapterFileError, EngineError, KnownError, UsageError) as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--engine",
         required=True,
         metavar="SPEC",
-        help="dezero, torch, exact, package.module:Class or path/to/file.py:Class",
+        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
     check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
     check.add_argument(
@@ -97,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write the findings as proposals for that list to a new file",
     )
+    adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
+    adapter.set_defaults(run=_adapter)
+    adapter.add_argument("file", type=Path, metavar="NEW.py")
     _add_score(commands)
     _add_survey(commands)
     bench = commands.add_parser(
@@ -244,6 +249,11 @@ def _bench(options: argparse.Namespace) -> int:
     return PARITY
 
 
+def _adapter(options: argparse.Namespace) -> int:
+    print(write_adapter(options.file))
+    return PARITY
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
@@ -258,6 +268,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.propose_known:
         check_proposal(options.propose_known)
         known = known or Known()
+    try_adapter(engine, reference)
     try:
         result = hunt(
             engine,

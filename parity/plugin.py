@@ -59,17 +59,20 @@ def _suite(config: pytest.Config) -> Suite:
     from parity.engines.load import EngineError
     from parity.known import KnownError
     from parity.suite_support import Suite
+    from parity.trial import try_adapter
 
     try:
-        return Suite.of(
+        suite = Suite.of(
             config.getoption("--engine") or "dezero",
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
             config.getoption("--parity-known"),
         )
+        try_adapter(suite.engine, suite.reference)
     except (EngineError, KnownError) as error:
         _cannot_run(str(error))
+    return suite
 
 
 def _cannot_run(message: str) -> NoReturn:

@@ -358,10 +358,10 @@ def test_cannot_run_is_one_line_and_status_two(
     assert word in err
 
 
-# Engines that fail in every way end with findings, not with a traceback.
+# Engines that fail in every way end with findings, or are not run: never with a traceback.
 
-FAILING = {
-    "backward raises": "def backward(self, *a, **k): raise ValueError('no')",
+#: What an adapter never may do; no program would say more.
+REFUSED = {
     "leaf raises": "def leaf(self, array, requires_grad=True): raise ValueError('no')",
     "value raises": "def value(self, t): raise ValueError('no')",
     "grad raises": "def grad(self, t): raise ValueError('no')",
@@ -370,6 +370,33 @@ FAILING = {
     "value of lists": "def value(self, t): return [[1], [1, 2]]",
     "grad of text": "def grad(self, t): return 'text'",
     "grad of objects": "def grad(self, t): return object()",
+    "complex": "def grad(self, t): return None if t.grad is None else t.grad + 0j",
+}
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_an_adapter_that_breaks_the_contract_is_not_run(
+    way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"""
+from parity.defects.small import Small
+
+
+class Mine(Small):
+    name = "mine"
+
+    {REFUSED[way]}
+"""
+    Path("mine.py").write_text(text)
+    assert _check("--engine", "mine.py:Mine") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert "adapter of 'mine': " in err
+
+
+FAILING = {
+    "backward raises": "def backward(self, *a, **k): raise ValueError('no')",
     "grad of lists": "def grad(self, t): return None if t.grad is None else t.grad.tolist()",
     "grad of numbers": "def grad(self, t): return None if t.grad is None else t.grad.sum()",
     "recursion": "def backward(self, t, *a, **k): self.backward(t)",
@@ -382,7 +409,6 @@ FAILING = {
     "        if g is not None:\n"
     "            g += 1\n"
     "        return result",
-    "complex": "def grad(self, t): return None if t.grad is None else t.grad + 0j",
 }
 
 

@@ -15,7 +15,7 @@ from parity.engines import Engine
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL, abilities
 from parity.engines.dezero import Dezero
 from parity.engines.exact import Exact
-from parity.engines.load import BUILT_IN, EngineError, load_engine
+from parity.engines.load import BUILT_IN, PEERS, EngineError, load_engine
 from parity.engines.torch import Torch
 from parity.execute import owns_buffer
 
@@ -33,7 +33,7 @@ def test_built_in_names(spec: str, cls: type[Engine]) -> None:
     assert type(engine) is cls
     assert engine.name == spec
     assert engine.version
-    assert set(BUILT_IN) == {"dezero", "exact", "torch"}
+    assert set(BUILT_IN) == {"dezero", "exact", "torch", *PEERS}
 
 
 def test_class_of_a_module() -> None:

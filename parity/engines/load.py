@@ -19,6 +19,17 @@ BUILT_IN = {
     "dezero": "parity.engines.dezero:Dezero",
     "exact": "parity.engines.exact:Exact",
     "torch": "parity.engines.torch:Torch",
+    "micrograd": "parity.engines.micrograd:Micrograd",
+    "mygrad": "parity.engines.mygrad:MyGrad",
+    "autograd": "parity.engines.autograd:Autograd",
+    "jax": "parity.engines.jax:Jax",
+}
+#: Those of other projects: the packages that each needs, all in the extra ``peers``.
+PEERS = {
+    "micrograd": ("micrograd",),
+    "mygrad": ("mygrad",),
+    "autograd": ("autograd", "scipy"),
+    "jax": ("jax", "jaxlib"),
 }
 #: Under test against something else, these are taken without a reference's precautions.
 AS_IS = {"torch": "parity.engines.torch:AsIs"}
@@ -41,6 +52,7 @@ def load_engine(spec: str) -> Engine:
             f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
             "path/to/file.py:Class"
         )
+    _check_installed(spec)
     module = _load_file(place) if place.endswith(".py") else _load_module(place)
     cls = getattr(module, class_name, None)
     if cls is None:
@@ -87,6 +99,23 @@ def _load_file(path: str) -> ModuleType:
         del sys.modules[name]
         raise EngineError(f"engine file {path!r} cannot be loaded: {_one_line(error)}") from error
     return module
+
+
+def _check_installed(spec: str) -> None:
+    """Say which extra installs a built-in engine of another project, if it is not there."""
+    missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
+    if missing:
+        raise EngineError(
+            f"engine {spec!r} needs {' and '.join(missing)}, not installed here: "
+            "pip install 'dezero-parity[peers]'"
+        )
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # None or a stand-in in sys.modules
+        return False
 
 
 def _load_module(name: str) -> ModuleType:

@@ -1,0 +1,62 @@
+"""micrograd as an engine under test: scalars of Python floats.
+
+It has no constants and no modes, keeps every graph, and starts with a gradient of 0.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any, ClassVar
+
+import numpy as np
+from micrograd.engine import Value
+
+from parity.engines.base import Engine
+
+
+class Micrograd(Engine):
+    """``micrograd.engine.Value``, with the operators that it defines."""
+
+    name = "micrograd"
+    version = metadata.version("micrograd")
+    dtypes = ("float64",)
+    max_ndim = 0
+    quirks = frozenset({"zeros-instead-of-none"})
+    ops: ClassVar[dict[str, Any]] = {
+        "add": lambda a, b: a + b,
+        "mul": lambda a, b: a * b,
+        "sub": lambda a, b: a - b,
+        "neg": lambda a: -a,
+        "div": lambda a, b: a / b,
+        "pow": lambda a, *, exponent: a**exponent,
+        "relu": lambda a: a.relu(),
+        "add_scalar": lambda a, *, c: a + c,
+        "mul_scalar": lambda a, *, c: a * c,
+        "sub_scalar": lambda a, *, c: a - c,
+        "rsub_scalar": lambda a, *, c: c - a,
+        "div_scalar": lambda a, *, c: a / c,
+        "rdiv_scalar": lambda a, *, c: c / a,
+    }
+
+    def leaf(self, array: Any) -> Any:  # type: ignore[override]  # there are no constants
+        return Value(float(array))
+
+    def value(self, t: Any) -> Any:
+        return np.array(float(t.data))
+
+    def grad(self, t: Any) -> Any:
+        return np.array(float(t.grad))
+
+    def backward(
+        self,
+        t: Any,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        # A gradient other than 1 enters as a factor: `Value.backward` takes none.
+        (t if gradient is None else t * float(gradient)).backward()
+
+    def zero_grad(self, t: Any) -> None:
+        t.grad = 0  # as its Module.zero_grad does
