@@ -237,8 +237,6 @@ def _both(dialect: Dialect, result: Any, ts: tuple[Any, ...]) -> Any:
     """Twice the gradient: infinity doubled is itself, and all else less its own value."""
     ops, infinite = dialect.inner.ops, np.isinf(dialect.inner.value(result))
     twice = ops["mul_scalar"](result, c=2.0)
-    if infinite.all():
-        return twice
     more = ops["sub"](twice, dialect.inner.detach(result))
     return _choose(dialect, infinite, twice, more) if infinite.any() else more
 
