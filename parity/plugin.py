@@ -6,6 +6,8 @@ installed, so it imports what is heavy only when a parity test needs it.
 
 from __future__ import annotations
 
+import argparse
+import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,7 +29,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--engine",
         metavar="SPEC",
         help="engine under test: dezero (default), torch, package.module:Class or "
-        "path/to/file.py:Class",
+        "path/to/file.py:Class; a project sets its own with parity_engine",
+    )
+    parser.addini(
+        "parity_engine",
+        "engine under test where --engine names none; a path starts from the root folder",
+    )
+    group.addoption(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run the engine in a process of its own; default: if it is given by file",
     )
     group.addoption("--reference", default="torch", metavar="SPEC", help="default: torch")
     group.addoption(
@@ -44,6 +56,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class Hooks:
+    """What a ``conftest.py`` may define."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_parity_engine(self, config: pytest.Config) -> str | None:
+        """The engine under test where ``--engine`` names none; it wins over the ini file."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if _concerned(config):
         config.stash[_SUITE] = _suite(config)
@@ -56,13 +80,26 @@ def _suite(config: pytest.Config) -> Suite:
 
     try:
         return Suite.of(
-            config.getoption("--engine") or "dezero",
+            _engine(config),
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
+            config.getoption("--isolate"),
         )
     except EngineError as error:
         _cannot_run(str(error))
+
+
+def _engine(config: pytest.Config) -> str:
+    """The engine of the command line, else of the project, else dezero."""
+    named = config.getoption("--engine")
+    if named:
+        return str(named)
+    own = config.hook.pytest_parity_engine(config=config) or config.getini("parity_engine")
+    place, colon, name = str(own or "dezero").rpartition(":")
+    if place.endswith(".py"):  # tests may be run from a folder below
+        place = os.path.relpath(config.rootpath / place)
+    return place + colon + name
 
 
 def _cannot_run(message: str) -> NoReturn:

@@ -17,7 +17,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
-from parity.hunt import Reported, add_diagnosis, judged
+from parity.hunt import Reported, add_diagnosis, ahead, judged
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -59,6 +59,7 @@ def run_property(
     where CI is set: there a run depends on the seed alone.
     """
     outcome = Outcome()
+    stopped: list[Finding] = []
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     database = None
     if not os.environ.get("CI"):
@@ -79,24 +80,29 @@ def run_property(
     )
     @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
     def run(several: list[Program]) -> None:
-        for program in several:
+        for program in () if stopped else ahead(several, engine):
             outcome.tally.add(program)
             finding = check_program(program, engine, reference)
             if finding is not None:
                 finding.program = program
+                if finding.stopped:  # to shrink it here would take many times as long
+                    stopped.append(finding)
+                    return
                 raise finding
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        findings = stopped
         try:
             run()
         except BaseException as error:
             findings = list(_findings(error))
             if not findings:
                 raise
-            # Findings of several kinds may come from one cause.
-            small = [_reported(f, engine, reference) for f in findings]
-            outcome.reported = list({(r.finding.kind, r.program): r for r in small if r}.values())
+            findings += stopped
+        # Findings of several kinds may come from one cause.
+        small = [_reported(f, engine, reference) for f in findings]
+        outcome.reported = list({(r.finding.kind, r.program): r for r in small if r}.values())
     return outcome
 
 

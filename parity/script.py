@@ -10,6 +10,7 @@ import ast
 import importlib
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from parity import program as pr
 from parity.compare import Finding
-from parity.engines.base import Engine
+from parity.engines.base import Engine, Limits, Remote
 from parity.engines.load import FILE_MODULE
 from parity.ops import OPS, keywords
 from parity.render import value_names
@@ -109,9 +110,9 @@ def agree(a, b):
         return bool(np.all((a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ALLOWED)))
 
 
-torch.set_num_threads(1)
+{apart}torch.set_num_threads(1)
 engine = load_engine()
-here, there = run(on_engine, engine), run(on_torch)
+here, there = {here}, run(on_torch)
 print({observed!r})
 print(f"{{engine.name}}: {{here}}")
 print(f"torch: {{there}}")
@@ -120,14 +121,78 @@ print("they agree" if same else "they differ")
 sys.exit(0 if same else 1)
 '''
 
+#: For an engine that may not come back: its side in a process of its own.
+_APART = """\
+# The engine runs in a process of its own, which may not come back.
+SECONDS, MEGABYTES = {seconds!r}, {megabytes!r}
+
+
+def run_apart():
+    import subprocess
+
+    command = [sys.executable, __file__, "engine"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"no end after {{SECONDS}} s"
+    finished = done.stdout.endswith("finished\\n")
+    return None if finished else f"the process ended with status {{done.returncode}}"
+
+
+def run_alone(engine):
+    try:
+        import resource
+
+        with open("/proc/self/statm") as file:
+            size = int(file.read().split()[0]) * resource.getpagesize()
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (size + MEGABYTES * 2**20, most))
+    except (ImportError, OSError):
+        print("memory is not limited here")
+    try:
+        on_engine(engine)
+    except MemoryError:
+        raise
+    except Exception as error:
+        print(error)
+    print("finished")
+
+
+if sys.argv[1:] == ["engine"]:
+    run_alone(load_engine())
+    sys.exit(0)
+
+"""
+#: Seconds that a script takes to start.
+_START = 20
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Where the class of an engine is: modules with their sources, packages, folders, names."""
+
+    sources: dict[str, str]
+    packages: list[str]
+    folders: list[str]
+    module: str
+    cls: str
+
+
+def adapter_of(engine: Engine) -> Adapter:
+    """What a script needs to make the engine again."""
+    if isinstance(engine, Remote):
+        return engine.adapter()
+    cls = type(engine)
+    scope = vars(sys.modules[cls.__module__])
+    name = next((n for n, v in scope.items() if v is cls), cls.__name__)
+    return Adapter(*_sources(cls.__module__), cls.__module__, name)
+
 
 def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:
     """The text of the script; ``file`` is the name it will have."""
     names = value_names(program)
-    cls = type(engine)
-    sources, packages, folders = _sources(cls.__module__)
+    adapter = adapter_of(engine)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    name = next((n for n, v in vars(sys.modules[cls.__module__]).items() if v is cls), cls.__name__)
     title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
     return _HEAD.format(
         title=_documented(title),
@@ -138,15 +203,24 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
         engine_result=_result(finding, names, "engine.grad({})", "engine.value({})"),
         torch=_body(_TorchLines(program, names), finding),
         torch_result=_result(finding, names, "{}.grad", "{}.detach()"),
-        sources="\n".join(f"    {name!r}: {_quoted(text)}," for name, text in sources.items()),
-        packages=packages,
-        folders=folders,
-        module=cls.__module__,
-        cls=name,
+        sources="\n".join(
+            f"    {name!r}: {_quoted(text)}," for name, text in adapter.sources.items()
+        ),
+        packages=adapter.packages,
+        folders=adapter.folders,
+        module=adapter.module,
+        cls=adapter.cls,
+        apart=_apart(engine) if finding.stopped else "",
+        here="run_apart()" if finding.stopped else "run(on_engine, engine)",
         allowed=_allowed(finding),
         agree=_agreement(program, finding),
         observed=_observed(program, finding, names),
     )
+
+
+def _apart(engine: Engine) -> str:
+    limits = engine.limits if isinstance(engine, Remote) else Limits()
+    return _APART.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
 
 
 def _documented(text: str) -> str:
@@ -163,6 +237,8 @@ def _allowed(finding: Finding) -> Any:
 
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """When two results that are not both arrays are the same."""
+    if finding.stopped:
+        return "a is None"
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
@@ -180,6 +256,8 @@ def _observed(program: pr.Program, finding: Finding, names: list[str]) -> str:
     }
     if finding.what in what:
         return what[finding.what].format(names[finding.which]) + ":"
+    if finding.stopped:
+        return "what ends it:"
     return "what is raised:" if finding.what == "exception" else "the array passed to backward:"
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from parity import __version__
 from parity.engines.base import Engine, abilities
-from parity.engines.load import load_pair
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, add_diagnosis, describe, label, write_script
+from parity.isolate import load
 from parity.plugin import COUNTS
 from parity.probes import PROBES
 from parity.properties import run_property
@@ -35,9 +35,14 @@ class Suite:
     node: Any = None
 
     @staticmethod
-    def of(engine: str, reference: str, programs: int, seed: int) -> Suite:
-        """Load both engines; EngineError where one cannot be used."""
-        return Suite(engine, *load_pair(engine, reference), programs, seed)
+    def of(
+        engine: str, reference: str, programs: int, seed: int, isolate: bool | None = None
+    ) -> Suite:
+        """Load both engines; EngineError where one cannot be used.
+
+        ``isolate``: as in ``parity.isolate.load``.
+        """
+        return Suite(engine, *load(engine, reference, isolate), programs, seed)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""
