@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from parity.compare import Finding, compare
-from parity.engines.base import Engine, Remote
+from parity.engines.base import Engine
 from parity.engines.exact import Exact
+from parity.engines.remote import Remote
 from parity.execute import execute
 from parity.program import Apply, Program
 from parity.reduce import reduce_program
@@ -47,7 +48,7 @@ def reduced(
 
     if not (finding.stopped and isinstance(engine, Remote)):
         return reduce_program(program, finding, check)
-    with engine.haste(True):
+    with engine.haste(finding.kind == "time"):
         small, _ = reduce_program(program, finding, check)
     with engine.haste(False):
         again = check(small)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
-from parity.engines.base import Limits, Remote
 from parity.engines.load import EngineError
+from parity.engines.remote import Limits, Remote
 from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
 from parity.ops import OPS

@@ -28,7 +28,8 @@ from parity.compare import STOPPED, Finding, compare
 from parity.defects import DEFECTS
 from parity.defects.base import Defect
 from parity.defects.small import Small
-from parity.engines.base import CONSTANTS, Engine, abilities, renewed
+from parity.engines.base import CONSTANTS, Engine, abilities
+from parity.engines.remote import renewed
 from parity.exactness import is_exact
 from parity.execute import Trace, execute, owns_buffer
 from parity.generate import PROFILES, Decoder, sweep

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import program as pr
-from parity.engines.base import Engine, Remote
+from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.ops import OPS, keywords
 
 

@@ -20,7 +20,8 @@ from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
-from parity.engines.base import Engine, Remote
+from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.probes import PROBES

@@ -16,10 +16,11 @@ from typing import Any
 
 from parity import wire
 from parity.compare import KINDS, Finding
-from parity.engines.base import Engine, Limits, Remote
+from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine, load_pair, tested_spec
+from parity.engines.remote import Limits, Remote
 from parity.execute import Elsewhere, Failure, Trace
-from parity.process import End, Process
+from parity.process import End, Process, Source
 from parity.program import Program
 from parity.script import Adapter
 from parity.training import Run
@@ -63,10 +64,15 @@ class _Sent:
 class Isolated(Remote):
     """An engine by its name on the command line; raises EngineError where it cannot be used."""
 
-    def __init__(self, spec: str, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        spec: str,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        source: Source | None = None,
+    ) -> None:
         self.spec = spec
         self.limits = limits
-        self._process = Process()
+        self._process = Process(source)
         self._closing = weakref.finalize(self, self._process.close)
         self._sent: deque[_Sent] = deque()
         self._known: dict[int, _Sent] = {}
@@ -82,7 +88,7 @@ class Isolated(Remote):
         self.max_ndim: int | None = facts["max_ndim"]  # type: ignore[misc]
         self.bitwise: bool = facts["bitwise"]  # type: ignore[misc]
         self.quirks: frozenset[str] = frozenset(facts["quirks"])  # type: ignore[misc]
-        self.able: frozenset[str] = frozenset(facts["able"])
+        self._able: frozenset[str] = frozenset(facts["able"])
         self._owns_buffer: bool = facts["owns_buffer"]
 
     def close(self) -> None:

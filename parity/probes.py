@@ -28,7 +28,8 @@ from parity.compare import (
     Shape,
     Time,
 )
-from parity.engines.base import Engine, Remote, abilities
+from parity.engines.base import Engine, abilities
+from parity.engines.remote import Remote
 
 #: Nodes of the deep chain, and uses of the shared value.
 DEEP = 100_000

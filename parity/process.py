@@ -36,11 +36,13 @@ class End:
 class Process:
     """One process at a time, and a thread that takes what it writes."""
 
-    def __init__(self, forks: bool = FORKS) -> None:
+    def __init__(self, source: Source | None = None) -> None:
+        """``source``: one that is shared; it runs one process at a time, and is not closed."""
         self._folder = tempfile.TemporaryDirectory(prefix="parity-")
         self.place = Path(self._folder.name) / "place"
         self.place.write_bytes(PLACE.pack(-1))
-        self._source: _Source = _Forked() if forks else _Spawned()
+        self._own = source is None
+        self._source: Source = source or (Forked() if FORKS else Spawned())
         self._requests: BinaryIO | None = None
         self._replies: queue.SimpleQueue[wire.Message | End | None] = queue.SimpleQueue()
 
@@ -91,7 +93,8 @@ class Process:
     def close(self) -> None:
         """End everything."""
         self.stop()
-        self._source.close()
+        if self._own:
+            self._source.close()
         self._folder.cleanup()
 
 
@@ -121,7 +124,7 @@ def _described(status: int | None) -> End:
     return End("crash", f"the process was ended by {name}")
 
 
-class _Source(Protocol):
+class Source(Protocol):
     """Where processes come from."""
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
@@ -137,7 +140,7 @@ class _Source(Protocol):
         """End what is around it."""
 
 
-class _Spawned:
+class Spawned:
     """Each process is a new interpreter."""
 
     def __init__(self) -> None:
@@ -163,7 +166,7 @@ class _Spawned:
         pass
 
 
-class _Forked:
+class Forked:
     """Each process is forked by ``parity.worker``, which does not load the engine."""
 
     def __init__(self) -> None:

@@ -19,8 +19,9 @@ import numpy as np
 
 from parity import program as pr
 from parity.compare import Finding
-from parity.engines.base import Engine, Limits, Remote
+from parity.engines.base import Engine
 from parity.engines.load import FILE_MODULE
+from parity.engines.remote import Limits, Remote
 from parity.ops import OPS, keywords
 from parity.render import value_names
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.base import Engine, Remote
+from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.tolerance import SAMPLES, UNIT_ROUNDOFF, Disturbed, sampled_bound
 
 #: What a run needs of an engine.
