@@ -89,7 +89,7 @@ class Isolated(Remote):
         self.bitwise: bool = facts["bitwise"]  # type: ignore[misc]
         self.quirks: frozenset[str] = frozenset(facts["quirks"])  # type: ignore[misc]
         self._able: frozenset[str] = frozenset(facts["able"])
-        self._owns_buffer: bool = facts["owns_buffer"]
+        self._owns_buffer = self._tries_buffer()
 
     def close(self) -> None:
         """End the process."""
@@ -202,6 +202,15 @@ class Isolated(Remote):
     def _ended(self, end: End) -> Finding:
         self.renew()
         return KINDS[end.kind](0, "exception", 0, end.says, "no exception")
+
+    def _tries_buffer(self) -> bool:
+        """As ``parity.execute.owns_buffer``, which runs a backward: it may not come back."""
+        self._process.send(("owns_buffer",))
+        came = self._process.receive(self.limits.seconds)
+        if isinstance(came, End):
+            self.renew()
+            return False
+        return bool(came[0])
 
     def probe(self, name: str) -> Finding | None:
         """The first finding of a probe."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -122,6 +123,8 @@ def _concerned(config: pytest.Config) -> bool:
         return True
     package = Path(__file__).resolve().parent
     places = [Path(arg.partition("::")[0]) for arg in config.args]
+    if config.getoption("pyargs") and any(re.match(r"parity\b", arg) for arg in config.args):
+        return True
     return "parity" in config.args or any(
         place.exists() and (package in (r := place.resolve()).parents or package == r)
         for place in places

@@ -91,7 +91,6 @@ class Worker:
                 "bitwise": engine.bitwise,
                 "quirks": sorted(engine.quirks),
                 "able": sorted(abilities(engine)),
-                "owns_buffer": owns_buffer(engine),
             }
         )
         return True
@@ -131,6 +130,9 @@ class Worker:
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return Elsewhere("memory", f"MemoryError: {error}".removesuffix(": "))
 
+    def owns_buffer(self) -> tuple[Any, bytes]:
+        return owns_buffer(self.engine), b""
+
     def probe(self, name: str) -> tuple[Any, bytes]:
         probe = next(p for p in PROBES if p.name == name)
         try:
@@ -153,6 +155,7 @@ class Worker:
 
 _ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {
     "run": Worker.run,
+    "owns_buffer": Worker.owns_buffer,
     "probe": Worker.probe,
     "training": Worker.training,
     "adapter": Worker.adapter,

@@ -70,3 +70,21 @@ class ExitsInProbe(Small):
         if t.data.shape == () and t.data == 1001.0:
             os._exit(4)
         super().backward(t, gradient, **flags)
+
+
+class AbortsInBackward(Small):
+    """Ends the process in any backward."""
+
+    name = "aborts-in-backward"
+
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        os.abort()
+
+
+class LoopsInBackward(Small):
+    """No backward ends."""
+
+    name = "loops-in-backward"
+
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        _loop()

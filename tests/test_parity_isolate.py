@@ -24,7 +24,7 @@ from parity.compare import compare
 from parity.engines.base import abilities
 from parity.engines.remote import Limits
 from parity.execute import Elsewhere, Failure, Trace, execute
-from parity.generate import PROFILES
+from parity.generate import PROFILES, Decoder
 from parity.hunt import Hunt, hunt, stream
 from parity.isolate import Isolated, load
 from parity.probes import PROBES
@@ -288,6 +288,16 @@ def test_a_probe_that_ends_the_process_is_a_finding(isolated: Start) -> None:
     assert check(program([leaf(3.0)], apply("neg", 0)), engine) is None
 
 
+@pytest.mark.parametrize("name", ["AbortsInBackward", "LoopsInBackward"])
+def test_a_backward_that_never_comes_back_is_a_finding(isolated: Start, name: str) -> None:
+    engine = isolated(name)
+    assert "buffer" not in Decoder.of(PROFILES["aliasing"], engine).abilities
+    finding = check(program([leaf(3.0)], apply("neg", 0), pr.Backward(1)), engine)
+    assert finding is not None
+    assert finding.statement == 1
+    assert finding.kind == ("crash" if name.startswith("Aborts") else "time")
+
+
 def test_without_fork_it_is_the_same() -> None:
     engine = Isolated(f"{ENGINES}:Aborts", LIMITS, Spawned())
     case = program([leaf(3.0)], apply("neg", 0))
@@ -368,13 +378,13 @@ def test_the_command_reports_and_goes_on(
     monkeypatch.chdir(tmp_path)
     arguments = ["--examples", "40", "--ops", ",".join(OPS), "--json", "result.json"]
     limits = ["--time-limit", "0.5", "--memory-limit", "300"]
-    assert main(["check", "--engine", f"{ENGINES}:Loops", *arguments, *limits]) == 1
+    assert main(["check", "--engine", f"{ENGINES}:Aborts", *arguments, *limits]) == 1
     out, err = capfd.readouterr()
-    assert "time: the work grows faster than the graph, or does not end" in out
-    assert "  loops 1: no end after 0.5 s" in out
+    assert "crash: the engine ends the process that it runs in" in out
+    assert "  aborts 1: the process was ended by SIGABRT" in out
     assert err == ""
     result = json.loads(Path("result.json").read_text())
-    assert (result["programs"], result["findings"][0]["kind"]) == (40, "time")
+    assert (result["programs"], result["findings"][0]["kind"]) == (40, "crash")
     assert Path(result["findings"][0]["script"]).is_file()
 
 
