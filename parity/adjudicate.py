@@ -47,6 +47,8 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     on another side of a kink, the program decides nothing. If both are, the engine is
     wrong all the same, and the note says that it is not alone.
     """
+    if finding.stopped:
+        return Verdict(ENGINE)
     judge = _Judge()
     exact = execute(program, with_quirks(judge, engine.quirks))
     if judge.edges:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
+from parity.engines.remote import Remote
 from parity.execute import execute
 from parity.program import Apply, Program
 from parity.quirks import with_quirks, without_quirks
@@ -41,8 +42,24 @@ def _edges(*engines: Engine) -> int:
 def reduced(
     program: Program, finding: Finding, engine: Engine, reference: Engine
 ) -> tuple[Program, Finding]:
-    """The smallest program on which the two still differ in that way, and the finding there."""
-    return reduce_program(program, finding, lambda p: check_program(p, engine, reference))
+    """The smallest program on which the two still differ in that way, and the finding there.
+
+    An engine that does not come back is not waited for as long in each step; the
+    smallest program is then given the whole time.
+    """
+
+    def check(p: Program) -> Finding | None:
+        return check_program(p, engine, reference)
+
+    if not (finding.stopped and isinstance(engine, Remote)):
+        return reduce_program(program, finding, check)
+    with engine.haste(finding.kind == "time"):
+        small, _ = reduce_program(program, finding, check)
+    with engine.haste(False):
+        again = check(small)
+    if again is None or again.kind != finding.kind:
+        return program, finding
+    return small, again
 
 
 def supports(engine: Engine, program: Program) -> bool:

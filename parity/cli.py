@@ -15,12 +15,15 @@ from typing import Any, NoReturn
 
 from parity import __version__
 from parity.adapter import AdapterFileError, write_adapter
-from parity.engines.load import BUILT_IN, EngineError, load_pair
+from parity.engines.load import BUILT_IN, EngineError
+from parity.engines.remote import Limits, Remote
 from parity.hunt import Hunt, describe, hunt, label
+from parity.isolate import load
 from parity.known import Known, KnownError, check_proposal, load_known, propose
 from parity.ops import OPS
 from parity.quirks import says
 from parity.trial import try_adapter
+from parity.worker import limits_memory
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
     check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    _add_isolation(check)
     check.add_argument(
         "--examples",
         type=_count,
@@ -152,6 +156,38 @@ def _survey(options: argparse.Namespace) -> int:
         print(page)
     _write_json(options.json, {"engines": [one.to_json() for one in result]})
     return PARITY
+
+
+def _add_isolation(check: argparse.ArgumentParser) -> None:
+    check.add_argument(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        help="run the engine in a process of its own; default: if it is given by file",
+    )
+    check.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=Limits.seconds,
+        metavar="SECONDS",
+        help="for a program of an isolated engine, default: %(default)g",
+    )
+    check.add_argument(
+        "--memory-limit",
+        type=_count,
+        default=Limits.megabytes,
+        metavar="MB",
+        help="what an isolated engine may take more than after it was loaded, default: %(default)s",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
 
 
 def _add_score(commands: Any) -> None:
@@ -261,7 +297,10 @@ def _count(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    engine, reference = load_pair(options.engine, options.reference)
+    limits = Limits(options.time_limit, options.memory_limit)
+    engine, reference = load(options.engine, options.reference, options.isolate, limits)
+    if isinstance(engine, Remote) and not limits_memory():
+        print("parity: memory is not limited on this system", file=sys.stderr)
     ops = _chosen_ops(options.ops, set(engine.ops))
     _check_file(options.json)
     known = load_known(options.known) if options.known else None

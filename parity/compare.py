@@ -34,8 +34,17 @@ class Finding(Exception):  # noqa: N818 - the contract's word
     #: The program that shows it, where it is raised out of a property.
     program: pr.Program | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the process of the engine ended, or was ended, in the middle of a program."""
+        return self.what == "exception" and self.kind in STOPPED
+
     def __str__(self) -> str:
         return f"{self.kind}: {self.says}"
+
+
+#: Kinds of findings on an engine that did not come back.
+STOPPED = frozenset({"crash", "time", "memory"})
 
 
 KINDS: dict[str, type[Finding]] = {}
@@ -63,8 +72,10 @@ SecondOrder = _kind("second-order", "a gradient of a gradient differs")
 Raised = _kind("exception", "the engine raised, PyTorch did not")
 NotRaised = _kind("no-exception", "PyTorch raised, the engine did not")
 Depth = _kind("depth", "a deep graph exhausts the stack")
-Time = _kind("time", "the work grows faster than the graph")
+Time = _kind("time", "the work grows faster than the graph, or does not end")
 Leak = _kind("leak", "a graph that was dropped stays in memory")
+Crash = _kind("crash", "the engine ends the process that it runs in")
+Memory = _kind("memory", "a small program takes more memory than it may")
 
 
 def compare(
@@ -131,9 +142,8 @@ def _of_counts(engine: Trace, reference: Trace, number: int) -> Finding:
 
 def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
     e, r = engine.failure, reference.failure
-    if e is not None and (r is None or e.statement < r.statement):
-        kind = Depth if isinstance(e.error, RecursionError) else Raised
-        return kind(e.statement, "exception", 0, e.text(), "no exception")
+    if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
+        return KINDS[e.kind](e.statement, "exception", 0, e.text(), "no exception")
     if r is not None and (e is None or r.statement < e.statement):
         return NotRaised(r.statement, "exception", 0, "no exception", r.text())
     return None

@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from parity import program as pr
 from parity.check import supports
-from parity.compare import Finding, compare
+from parity.compare import STOPPED, Finding, compare
 from parity.defects import DEFECTS
 from parity.defects.base import Defect
 from parity.defects.small import Small
 from parity.engines.base import CONSTANTS, Engine, abilities
+from parity.engines.remote import renewed
 from parity.exactness import is_exact
 from parity.execute import Trace, execute, owns_buffer
 from parity.generate import PROFILES, Decoder, sweep
@@ -152,13 +153,15 @@ class _Case:
     def _agrees(self, defect: type[Defect]) -> bool:
         # A new engine, as it may keep a state.
         trace = execute(self.program, with_quirks(defect(), self.tolerance.quirks))
-        if _is_depth(trace) != _is_depth(self.engine):
+        if _fate(trace) != _fate(self.engine):
             return False
         return compare(self.program, self.engine, trace, tolerance=self.tolerance) is None
 
 
-def _is_depth(trace: Trace) -> bool:
-    return trace.failure is not None and isinstance(trace.failure.error, RecursionError)
+def _fate(trace: Trace) -> str:
+    """How a run ended, beyond what a program can ask for."""
+    kind = trace.failure.kind if trace.failure else ""
+    return kind if kind in STOPPED or kind == "depth" else ""
 
 
 def diagnose(
@@ -200,7 +203,7 @@ def diagnose_probe(
     Deep chains take long, so the probe runs only on defects that are known for it
     and those that the programs show.
     """
-    engine = type(engine)()  # the probe may have left the old one in a bad state
+    engine = renewed(engine)  # the probe may have left the old one in a bad state
     common = _Common(engine)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

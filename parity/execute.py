@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from parity import program as pr
 from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.ops import OPS, keywords
 
 
@@ -34,6 +35,14 @@ class Observation(NamedTuple):
     array: NDArray[Any] | None
 
 
+class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
+    """How a run in another process failed: ``kind`` as in ``Failure``, and what happened."""
+
+    def __init__(self, kind: str, says: str) -> None:
+        super().__init__(says)
+        self.kind = kind
+
+
 @dataclass(slots=True)
 class Failure:
     """An exception of the engine: the statement, the type and the message."""
@@ -41,7 +50,19 @@ class Failure:
     statement: int
     error: Exception
 
+    @property
+    def kind(self) -> str:
+        """The kind of finding that it is where the reference does not fail.
+
+        "depth", "exception", or, from another process, "crash", "time" or "memory".
+        """
+        if isinstance(self.error, Elsewhere):
+            return self.error.kind
+        return "depth" if isinstance(self.error, RecursionError) else "exception"
+
     def text(self) -> str:
+        if isinstance(self.error, Elsewhere):
+            return str(self.error)
         message = " ".join(str(self.error).split())
         return f"{type(self.error).__name__}: {message[:300]}"
 
@@ -58,8 +79,13 @@ class AdapterError(Exception):
     """An adapter returned something that the contract does not allow."""
 
 
-def execute(program: pr.Program, engine: Engine) -> Trace:
-    """Run ``program`` on ``engine``. Exceptions of the engine end the trace, none escapes."""
+def execute(program: pr.Program, engine: Engine, at: Callable[[int], None] | None = None) -> Trace:
+    """Run ``program`` on ``engine``. Exceptions of the engine end the trace, none escapes.
+
+    ``at`` is told the number of each statement before it runs.
+    """
+    if isinstance(engine, Remote):
+        return engine.run(program)
     run = _Run(program, engine)
     number = -1
     with np.errstate(all="ignore"):
@@ -67,6 +93,8 @@ def execute(program: pr.Program, engine: Engine) -> Trace:
             run.start()
             for number, statement in enumerate(program.statements):
                 run.number = number
+                if at is not None:
+                    at(number)
                 _STEPS[type(statement)](run, statement)
             run.number = number = len(program.statements)
             run.finish()

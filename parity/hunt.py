@@ -9,7 +9,7 @@ import itertools
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.known import MOST_REDUCED, Entry, Known
@@ -150,7 +151,7 @@ def hunt(
     result.untested = tuple(dict.fromkeys(u for d in decoders for u in d.untested))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        for program in itertools.islice(stream(decoders, seed), examples):
+        for program in ahead(itertools.islice(stream(decoders, seed), examples), engine):
             result.programs += 1
             if result.exposure is not None:
                 result.exposure.add(program)
@@ -224,15 +225,23 @@ def run_probes(engine: Engine) -> Iterator[Reported]:
 
 
 def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None:
-    """Say which known defect a finding looks like, unless the reference is wrong."""
+    """Say which known defect a finding looks like, unless the reference is wrong.
+
+    The known defects come back with a result: none is like an engine that does not.
+    """
     finding, program = reported.finding, reported.program
-    if reported.wrong == REFERENCE:
+    if reported.wrong == REFERENCE or finding.stopped:
         return
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
         return
     probe = next(p for p in PROBES if p.says == reported.probe)
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
+
+
+def ahead(programs: Iterable[Program], engine: Engine) -> Iterable[Program]:
+    """The same programs; an engine in another process may run them while others are compared."""
+    return engine.ahead(programs) if isinstance(engine, Remote) else programs
 
 
 def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:

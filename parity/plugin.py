@@ -6,7 +6,10 @@ installed, so it imports what is heavy only when a parity test needs it.
 
 from __future__ import annotations
 
+import argparse
+import os
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,7 +32,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--engine",
         metavar="SPEC",
         help="engine under test: dezero (default), torch, package.module:Class or "
-        "path/to/file.py:Class",
+        "path/to/file.py:Class; a project sets its own with parity_engine",
+    )
+    parser.addini(
+        "parity_engine",
+        "engine under test where --engine names none; a path starts from the root folder",
+    )
+    group.addoption(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run the engine in a process of its own; default: if it is given by file",
     )
     group.addoption("--reference", default="torch", metavar="SPEC", help="default: torch")
     group.addoption(
@@ -49,6 +62,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class Hooks:
+    """What a ``conftest.py`` may define."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_parity_engine(self, config: pytest.Config) -> str | None:
+        """The engine under test where ``--engine`` names none; it wins over the ini file."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if _concerned(config):
         config.stash[_SUITE] = _suite(config)
@@ -63,16 +88,29 @@ def _suite(config: pytest.Config) -> Suite:
 
     try:
         suite = Suite.of(
-            config.getoption("--engine") or "dezero",
+            _engine(config),
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
             config.getoption("--parity-known"),
+            config.getoption("--isolate"),
         )
         try_adapter(suite.engine, suite.reference)
     except (EngineError, KnownError) as error:
         _cannot_run(str(error))
     return suite
+
+
+def _engine(config: pytest.Config) -> str:
+    """The engine of the command line, else of the project, else dezero."""
+    named = config.getoption("--engine")
+    if named:
+        return str(named)
+    own = config.hook.pytest_parity_engine(config=config) or config.getini("parity_engine")
+    place, colon, name = str(own or "dezero").rpartition(":")
+    if place.endswith(".py"):  # tests may be run from a folder below
+        place = os.path.relpath(config.rootpath / place)
+    return place + colon + name
 
 
 def _cannot_run(message: str) -> NoReturn:
@@ -95,6 +133,8 @@ def _concerned(config: pytest.Config) -> bool:
         return True
     package = Path(__file__).resolve().parent
     places = [Path(arg.partition("::")[0]) for arg in config.args]
+    if config.getoption("pyargs") and any(re.match(r"parity\b", arg) for arg in config.args):
+        return True
     return "parity" in config.args or any(
         place.exists() and (package in (r := place.resolve()).parents or package == r)
         for place in places

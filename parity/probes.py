@@ -22,12 +22,14 @@ from parity.compare import (
     Finding,
     Gradient,
     Leak,
+    Memory,
     MissingGradient,
     Raised,
     Shape,
     Time,
 )
 from parity.engines.base import Engine, abilities
+from parity.engines.remote import Remote
 
 #: Nodes of the deep chain, and uses of the shared value.
 DEEP = 100_000
@@ -46,10 +48,17 @@ class Probe:
 
     def run(self, engine: Engine) -> Iterator[Finding]:
         """What the probe finds; exceptions of the engine are findings."""
+        if isinstance(engine, Remote):
+            found = engine.probe(self.name)
+            if found is not None:
+                yield found
+            return
         try:
             yield from self.search(engine)
         except RecursionError as error:
             yield Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
+        except MemoryError:
+            yield Memory(0, "exception", 0, "MemoryError", "no exception")
         except Exception as error:
             yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
 

@@ -17,7 +17,7 @@ from parity.check import check_program, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
-from parity.hunt import Reported, add_diagnosis, judged
+from parity.hunt import Reported, add_diagnosis, ahead, judged
 from parity.known import MOST_REDUCED, Entry, Known
 from parity.program import Program
 
@@ -71,6 +71,7 @@ def run_property(
     """
     outcome = Outcome()
     known = known or Known()
+    stopped: list[Finding] = []
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     database = None
     if not os.environ.get("CI"):
@@ -91,7 +92,7 @@ def run_property(
     )
     @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
     def run(several: list[Program]) -> None:
-        for program in several:
+        for program in () if stopped else ahead(several, engine):
             if outcome.reported:
                 return
             outcome.tally.add(program)
@@ -99,6 +100,9 @@ def run_property(
             if finding is None:
                 continue
             finding.program = program
+            if finding.stopped:  # to shrink it here would take many times as long
+                stopped.append(finding)
+                return
             if not known.may_cover(finding.kind):
                 raise finding
             if outcome.known.total() < MOST_REDUCED:
@@ -106,15 +110,17 @@ def run_property(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        findings = stopped
         try:
             run()
         except BaseException as error:
             findings = list(_findings(error))
             if not findings:
                 raise
-            # Findings of several kinds may come from one cause.
-            small = [_reported(f, engine, reference) for f in findings]
-            outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
+            findings += stopped
+        # Findings of several kinds may come from one cause.
+        small = [_reported(f, engine, reference) for f in findings]
+        outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
     return outcome
 
 

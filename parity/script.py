@@ -6,12 +6,8 @@ the source of the adapter with every module of this package that it needs.
 
 from __future__ import annotations
 
-import ast
-import importlib
 import sys
-import sysconfig
-from pathlib import Path
-from types import ModuleType
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +15,11 @@ import numpy as np
 from parity import program as pr
 from parity.compare import Finding
 from parity.engines.base import Engine
-from parity.engines.load import FILE_MODULE
+from parity.engines.remote import Limits, Remote
 from parity.ops import OPS, keywords
 from parity.quirks import says
 from parity.render import value_names
+from parity.sources import sources_of
 
 _HEAD = '''\
 """{title}
@@ -110,9 +107,9 @@ def agree(a, b):
         return bool(np.all((a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ALLOWED)))
 
 
-torch.set_num_threads(1)
+{apart}torch.set_num_threads(1)
 engine = load_engine()
-here, there = run(on_engine, engine), run(on_torch{argument})
+here, there = {here}, run(on_torch{argument})
 print({observed!r})
 print(f"{{engine.name}}: {{here}}")
 print(f"{theirs}: {{there}}")
@@ -121,15 +118,85 @@ print("they agree" if same else "they differ")
 sys.exit(0 if same else 1)
 '''
 
+#: For an engine that may not come back: its side in a process of its own.
+_APART = """\
+# The engine runs in a process of its own, which may not come back.
+SECONDS, MEGABYTES = {seconds!r}, {megabytes!r}
+
+
+def run_apart():
+    import subprocess
+
+    command = [sys.executable, __file__, "engine"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"no end after {{SECONDS}} s"
+    finished = done.stdout.endswith("finished\\n")
+    return None if finished else f"the process ended with status {{done.returncode}}"
+
+
+def run_alone(engine):
+    try:
+        import resource
+
+        with open("/proc/self/statm") as file:
+            size = int(file.read().split()[0]) * resource.getpagesize()
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (size + MEGABYTES * 2**20, most))
+    except (ImportError, OSError):
+        print("memory is not limited here")
+    try:
+        on_engine(engine)
+    except MemoryError:
+        raise
+    except Exception as error:
+        print(error)
+    print("finished")
+
+
+if sys.argv[1:] == ["engine"]:
+    run_alone(load_engine())
+    sys.exit(0)
+
+"""
+#: Seconds that a script takes to start.
+_START = 20
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Where the class of an engine is: modules with their sources, packages, folders, names."""
+
+    sources: dict[str, str]
+    packages: list[str]
+    folders: list[str]
+    module: str
+    cls: str
+
+
+def adapter_of(engine: Engine, more: tuple[str, ...] = ()) -> Adapter:
+    """What a script needs to make the engine again, and ``more`` modules."""
+    if isinstance(engine, Remote):
+        adapter = engine.adapter()
+        sources, packages, _ = sources_of(*more)
+        return replace(
+            adapter,
+            sources={**sources, **adapter.sources},
+            packages=[*dict.fromkeys([*adapter.packages, *packages])],
+        )
+    cls = type(engine)
+    scope = vars(sys.modules[cls.__module__])
+    name = next((n for n, v in scope.items() if v is cls), cls.__name__)
+    return Adapter(*sources_of(cls.__module__, *more), cls.__module__, name)
+
 
 def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:
     """The text of the script; ``file`` is the name it will have."""
     names = value_names(program)
-    cls = type(engine)
     dialect = _Dialect(engine.quirks)
-    sources, packages, folders = _sources(cls.__module__, *dialect.modules)
+    adapter = adapter_of(engine, dialect.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    name = next((n for n, v in vars(sys.modules[cls.__module__]).items() if v is cls), cls.__name__)
     title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
     return _HEAD.format(
         title=_documented(title),
@@ -144,11 +211,15 @@ def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> 
         argument=dialect.argument,
         load_reference=dialect.load,
         theirs=dialect.theirs,
-        sources="\n".join(f"    {name!r}: {_quoted(text)}," for name, text in sources.items()),
-        packages=packages,
-        folders=folders,
-        module=cls.__module__,
-        cls=name,
+        sources="\n".join(
+            f"    {name!r}: {_quoted(text)}," for name, text in adapter.sources.items()
+        ),
+        packages=adapter.packages,
+        folders=adapter.folders,
+        module=adapter.module,
+        cls=adapter.cls,
+        apart=_apart(engine) if finding.stopped else "",
+        here="run_apart()" if finding.stopped else "run(on_engine, engine)",
         allowed=_allowed(finding),
         agree=_agreement(program, finding),
         observed=_observed(program, finding, names),
@@ -186,6 +257,11 @@ def load_reference():
 """
 
 
+def _apart(engine: Engine) -> str:
+    limits = engine.limits if isinstance(engine, Remote) else Limits()
+    return _APART.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
+
+
 def _documented(text: str) -> str:
     """Text inside a docstring."""
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
@@ -200,6 +276,8 @@ def _allowed(finding: Finding) -> Any:
 
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """When two results that are not both arrays are the same."""
+    if finding.stopped:
+        return "a is None"
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
@@ -217,6 +295,8 @@ def _observed(program: pr.Program, finding: Finding, names: list[str]) -> str:
     }
     if finding.what in what:
         return what[finding.what].format(names[finding.which]) + ":"
+    if finding.stopped:
+        return "what ends it:"
     return "what is raised:" if finding.what == "exception" else "the array passed to backward:"
 
 
@@ -385,74 +465,3 @@ def _quoted(text: str) -> str:
     if "'''" not in text and not text.endswith("'") and "\\" not in text:
         return f"'''\n{text}'''"
     return repr(text)
-
-
-def _sources(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
-    """Modules by name, each after those it imports; which are packages; folders for imports."""
-    found: dict[str, str] = {}
-    packages: list[str] = []
-    folders: list[str] = []
-    seen: set[str] = set()
-    for module in modules:
-        _collect(module, found, packages, folders, seen)
-    return found, packages, folders
-
-
-def _collect(
-    name: str, found: dict[str, str], packages: list[str], folders: list[str], seen: set[str]
-) -> None:
-    """Add a module after what it imports: its source, or the folder it is imported from."""
-    if name in seen:
-        return
-    seen.add(name)
-    module = sys.modules.get(name) or importlib.import_module(name)
-    file = Path(module.__file__ or ".").resolve()
-    source = file.read_text("utf-8") if file.suffix == ".py" and file.is_file() else ""
-    package = hasattr(module, "__path__")
-    own = name.partition(".")[0] == "parity"
-    if package:
-        packages.append(name)
-    root = str(file.parents[name.count(".") + package])
-    if not own and root not in folders:
-        folders.append(root)
-    for imported in _imports(source, name if package else name.rpartition(".")[0]):
-        # What belongs to parity is copied; the engine's own modules may import more of it.
-        top = imported.partition(".")[0]
-        if top in ("parity", name.partition(".")[0]) or _lies_in(imported, folders):
-            parts = imported.split(".")
-            for i in range(1, len(parts) + 1):
-                if ".".join(parts[:i]) != name:
-                    _collect(".".join(parts[:i]), found, packages, folders, seen)
-    if own or name.startswith(FILE_MODULE):
-        found[name] = source
-    elif package:
-        packages.remove(name)
-
-
-def _lies_in(name: str, folders: list[str]) -> bool:
-    """Whether a loaded module lies in one of the folders of the engine, and is not installed there.
-
-    A virtual environment may lie in the folder as well.
-    """
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if file is None:
-        return False
-    parents = Path(file).resolve().parents
-    installed = {
-        Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "purelib", "platlib")
-    }
-    return installed.isdisjoint(parents) and any(Path(f) in parents for f in folders)
-
-
-def _imports(source: str, package: str) -> list[str]:
-    """The loaded modules that a source imports anywhere, with submodules that it names."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            start = package.split(".")[: len(package.split(".")) - node.level + 1]
-            parts = (start if node.level else []) + ([node.module] if node.module else [])
-            base = ".".join(parts)
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [name for name in names if isinstance(sys.modules.get(name), ModuleType)]

@@ -14,9 +14,9 @@ import pytest
 
 from parity import __version__
 from parity.engines.base import Engine, abilities
-from parity.engines.load import load_pair
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, add_diagnosis, describe, label, write_script
+from parity.isolate import load
 from parity.known import Entry, Known, load_known
 from parity.plugin import COUNTS, KNOWN
 from parity.probes import PROBES
@@ -40,14 +40,20 @@ class Suite:
 
     @staticmethod
     def of(
-        engine: str, reference: str, programs: int, seed: int, known: str | None = None
+        engine: str,
+        reference: str,
+        programs: int,
+        seed: int,
+        known: str | None = None,
+        isolate: bool | None = None,
     ) -> Suite:
         """Load both engines, and the list of known findings if there is one.
 
-        EngineError or KnownError where one cannot be used.
+        ``isolate``: as in ``parity.isolate.load``. EngineError or KnownError where one cannot
+        be used.
         """
         accepted = load_known(Path(known)) if known else Known()
-        return Suite(engine, *load_pair(engine, reference), programs, seed, accepted)
+        return Suite(engine, *load(engine, reference, isolate), programs, seed, accepted)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine
+from parity.engines.remote import Remote
 from parity.tolerance import SAMPLES, UNIT_ROUNDOFF, Disturbed, sampled_bound
 
 #: What a run needs of an engine.
@@ -50,6 +51,8 @@ class Run:
 
     def trace(self, engine: Engine) -> list[NDArray[Any]]:
         """Parameters and gradients after each step."""
+        if isinstance(engine, Remote):
+            return engine.training(self)
         numbers = np.random.default_rng(self.seed)
         ops = engine.ops
         x = engine.leaf(numbers.standard_normal((3, self.sizes[0])), False)

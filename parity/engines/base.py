@@ -96,6 +96,9 @@ CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
 
 def abilities(engine: Engine) -> frozenset[str]:
     """What an engine can do: the optional methods that it overrides, constants, equal bits."""
+    known = vars(engine).get("_able")  # of an engine in another process
+    if known is not None:
+        return frozenset(known)
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}
     if "requires_grad" in inspect.signature(cls.leaf).parameters:

@@ -73,8 +73,12 @@ def load_pair(engine: str, reference: str) -> tuple[Engine, Engine]:
     precautions on both sides: then nothing but the harness is under test.
     Raises EngineError as ``load_engine`` does.
     """
-    tested = engine if engine == reference else AS_IS.get(engine, engine)
-    return load_engine(tested), load_engine(reference)
+    return load_engine(tested_spec(engine, reference)), load_engine(reference)
+
+
+def tested_spec(engine: str, reference: str) -> str:
+    """The name under which the engine under test is loaded beside ``reference``."""
+    return engine if engine == reference else AS_IS.get(engine, engine)
 
 
 def _load_file(path: str) -> ModuleType:

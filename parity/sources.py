@@ -1,0 +1,83 @@
+"""The sources that a script needs: an engine's module and what it imports of its own."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+
+from parity.engines.load import FILE_MODULE
+
+
+def sources_of(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
+    """Modules by name, each after those it imports; which are packages; folders for imports."""
+    found: dict[str, str] = {}
+    packages: list[str] = []
+    folders: list[str] = []
+    seen: set[str] = set()
+    for module in modules:
+        _collect(module, found, packages, folders, seen)
+    return found, packages, folders
+
+
+def _collect(
+    name: str, found: dict[str, str], packages: list[str], folders: list[str], seen: set[str]
+) -> None:
+    """Add a module after what it imports: its source, or the folder it is imported from."""
+    if name in seen:
+        return
+    seen.add(name)
+    module = sys.modules.get(name) or importlib.import_module(name)
+    file = Path(module.__file__ or ".").resolve()
+    source = file.read_text("utf-8") if file.suffix == ".py" and file.is_file() else ""
+    package = hasattr(module, "__path__")
+    own = name.partition(".")[0] == "parity"
+    if package:
+        packages.append(name)
+    root = str(file.parents[name.count(".") + package])
+    if not own and root not in folders:
+        folders.append(root)
+    for imported in _imports(source, name if package else name.rpartition(".")[0]):
+        # What belongs to parity is copied; the engine's own modules may import more of it.
+        top = imported.partition(".")[0]
+        if top in ("parity", name.partition(".")[0]) or _lies_in(imported, folders):
+            parts = imported.split(".")
+            for i in range(1, len(parts) + 1):
+                if ".".join(parts[:i]) != name:
+                    _collect(".".join(parts[:i]), found, packages, folders, seen)
+    if own or name.startswith(FILE_MODULE):
+        found[name] = source
+    elif package:
+        packages.remove(name)
+
+
+def _lies_in(name: str, folders: list[str]) -> bool:
+    """Whether a loaded module lies in one of the folders of the engine, and is not installed there.
+
+    A virtual environment may lie in the folder as well.
+    """
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None:
+        return False
+    parents = Path(file).resolve().parents
+    installed = {
+        Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "purelib", "platlib")
+    }
+    return installed.isdisjoint(parents) and any(Path(f) in parents for f in folders)
+
+
+def _imports(source: str, package: str) -> list[str]:
+    """The loaded modules that a source imports anywhere, with submodules that it names."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: len(package.split(".")) - node.level + 1]
+            parts = (start if node.level else []) + ([node.module] if node.module else [])
+            base = ".".join(parts)
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if isinstance(sys.modules.get(name), ModuleType)]
