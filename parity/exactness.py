@@ -17,6 +17,8 @@ from parity.rules import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, 
 from parity.shapes import Shape, elementwise, size
 
 SIGNIFICAND = {"float32": 24, "float64": 53}
+#: Bits of a significand that gradients given to a backward leave free.
+_ROOM = 8
 #: Powers of two beyond which numbers lose bits or become infinite.
 EXPONENT = {"float32": 126, "float64": 1022}
 
@@ -97,6 +99,20 @@ class _Grids:
             raise _InexactError
         return self.fits(grid_of(array.ravel().tolist()))
 
+    def seed(self, gradient: pr.Constant | None) -> Grid:
+        """The grid of a root's gradient; its numbers leave room for a formula's detours.
+
+        A correct gradient of ``absolute`` may be ``gy * x / abs(x)``, which is rounded where
+        ``gy`` uses all bits.
+        """
+        if gradient is None:
+            return ONE
+        for value in gradient.values:
+            numerator = abs(value.as_integer_ratio()[0]) if np.isfinite(value) else 0
+            if (numerator // max(numerator & -numerator, 1)).bit_length() > self.bits - _ROOM:
+                raise _InexactError
+        return self.of(gradient)
+
     def run(self) -> None:
         for statement in self.program.statements:
             if isinstance(statement, pr.Apply):
@@ -132,7 +148,7 @@ class _Grids:
         return grids, sizes, dict(statement.attrs)
 
     def backward(self, root: pr.Backward) -> None:
-        seed = ONE if root.gradient is None else self.of(root.gradient)
+        seed = self.seed(root.gradient)
         grads: dict[int, Grid] = {root.value: seed}
         for statement, outputs in reversed(self.applied):
             reached = [grads[i] for i in outputs if i in grads]

@@ -373,3 +373,9 @@ def test_gradients_of_exact_programs_equal_rational_arithmetic(
                 expected = _tangent(case, seen.which, place, Fraction(1, 8))
                 assert seen.array is not None
                 assert Fraction(float(seen.array[place])) == expected
+
+
+@pytest.mark.parametrize(("gradient", "exact"), [(0.1, False), (0.75, True), (2.0**40, True)])
+def test_a_gradient_that_uses_all_bits_is_not_exact(gradient: float, exact: bool) -> None:
+    case = program([leaf(3.0)], apply("absolute", 0), pr.Backward(1, constant(gradient)))
+    assert is_exact(case) is exact
