@@ -143,7 +143,9 @@ _ROWS = [
        ulps=4, slope_ulps=4),
     Op("relu", 1, "torch.relu(a)", saves=True, span=sp.increasing(lambda x: max(x, 0.0)),
        exact=MOVES, rounded=True),
-    Op("absolute", 1, "torch.abs(a)", saves=True, span=sp.absolute, exact=MOVES, rounded=True),
+    # The sign may be computed as x / abs(x), whose own derivative is a difference of quotients.
+    Op("absolute", 1, "torch.abs(a)", saves=True, span=sp.absolute, exact=MOVES, rounded=True,
+       slope_ulps=1, divides=True),
     Op("maximum", 2, "torch.maximum(a, b)", saves=True, exact=TIES, rounded=True),
     Op("minimum", 2, "torch.minimum(a, b)", saves=True, exact=TIES, rounded=True),
     Op(
