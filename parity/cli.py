@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -229,12 +229,17 @@ def _chosen_defects(text: str | None) -> dict[str, Any]:
 
     if text is None:
         return dict(DEFECTS)
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in DEFECTS]
+    return {name: DEFECTS[name] for name in _listed("--defects", text, DEFECTS, "a defect")}
+
+
+def _listed(option: str, text: str, known: Collection[str], what: str) -> tuple[str, ...]:
+    """The names of a list with commas, all of them ``known``."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        what = f"{unknown[0]!r} is not a defect" if unknown else "names no defect"
-        raise UsageError(f"--defects {what}; there are {', '.join(DEFECTS)}")
-    return {name: DEFECTS[name] for name in names}
+        wrong = f"{unknown[0]!r} is not {what}" if unknown else f"names no {what.split()[1]}"
+        raise UsageError(f"{option} {wrong}; there are {', '.join(known)}")
+    return names
 
 
 def _check_file(file: Path | None) -> None:
@@ -332,11 +337,7 @@ def _check(options: argparse.Namespace) -> int:
 def _chosen_ops(text: str | None, of_engine: set[str]) -> tuple[str, ...] | None:
     if text is None:
         return None
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    unknown = [name for name in names if name not in OPS]
-    if unknown or not names:
-        what = f"{unknown[0]!r} is not an operation" if unknown else "names no operation"
-        raise UsageError(f"--ops {what}; there are {', '.join(OPS)}")
+    names = _listed("--ops", text, OPS, "an operation")
     missing = [name for name in names if name not in of_engine]
     if missing:
         raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")

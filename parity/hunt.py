@@ -172,7 +172,7 @@ def hunt(
     for reported in result.reported:
         add_diagnosis(reported, engine, reference)
     if folder is not None:
-        _write_scripts(result, folder)
+        write_scripts(result.reported, engine, folder)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -261,13 +261,13 @@ def _simplest_first(reported: Reported) -> tuple[int, int]:
     return (len(reported.program.statements) if reported.program else 0, reported.number)
 
 
-def _write_scripts(result: Hunt, folder: Path) -> None:
+def write_scripts(reported: Iterable[Reported], engine: Engine, folder: Path) -> None:
     """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
     numbers: Counter[str] = Counter()
-    for reported in result.reported:
-        numbers[reported.finding.kind] += 1
-        stem = f"{reported.finding.kind}-{numbers[reported.finding.kind]}"
-        write_script(reported, result.engine, folder, stem)
+    for one in reported:
+        kind = one.finding.kind
+        numbers[kind] += 1
+        write_script(one, engine, folder, f"{kind}-{numbers[kind]}")
 
 
 def write_script(reported: Reported, engine: Engine, folder: Path, stem: str) -> None:

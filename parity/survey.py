@@ -13,7 +13,6 @@ import platform
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ from parity.adjudicate import ENGINE
 from parity.compare import KINDS
 from parity.engines.base import Engine, abilities
 from parity.engines.load import EngineError, load_pair
-from parity.hunt import Reported, hunt, label, write_script
+from parity.hunt import Reported, hunt, label, write_scripts
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0
@@ -143,14 +142,10 @@ def _size(reported: Reported) -> tuple[int, int]:
 
 def _confirm(result: Surveyed, scripts: Path) -> None:
     """Write the script of each finding and run it: status 1 says that the engine is wrong."""
-    numbers: Counter[str] = Counter()
     assert result.engine is not None
+    folder = scripts / result.engine.name
+    write_scripts([entry.reported for entry in result.entries], result.engine, folder)
     for entry in result.entries:
-        kind = entry.reported.finding.kind
-        numbers[kind] += 1
-        write_script(
-            entry.reported, result.engine, scripts / result.engine.name, f"{kind}-{numbers[kind]}"
-        )
         if entry.reported.script:
             entry.confirmed = _shows(Path(entry.reported.script)) and (
                 entry.reported.wrong in (ENGINE, None)

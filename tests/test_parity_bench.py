@@ -51,7 +51,7 @@ def test_a_longer_side_builds_a_longer_graph(workload):
 
 
 def test_peaks_grow_with_the_graph():
-    short, long = memory.chain_peaks("dezero", (2_000, 40_000))
+    short, long = (memory.measured("deep-chain", (), "dezero", n) for n in (2_000, 40_000))
     assert long.bytes > 5 * short.bytes > 0
     assert 100 < long.bytes / long.nodes < 1000
 

@@ -54,13 +54,7 @@ def peaks(lengths: tuple[int, ...] = LENGTHS) -> Iterator[Peak]:
                 yield measured(workload.name, shape, side, 0)
     for length in lengths:
         for side in SIDES:
-            yield from chain_peaks(side, (length,))
-
-
-def chain_peaks(side: str, lengths: tuple[int, ...]) -> Iterator[Peak]:
-    """The chain of 0-d nodes in each of these lengths on one side."""
-    for length in lengths:
-        yield measured("deep-chain", (), side, length)
+            yield measured("deep-chain", (), side, length)
 
 
 def noted(found: Iterator[Peak], into: list[Peak]) -> Iterator[Peak]:

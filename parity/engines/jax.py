@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from parity.engines.functional import Functional
+from parity.engines.numpy_like import numpy_like, split_like
 
 # Before the first array: later it has no effect on the platform.
 jax.config.update("jax_platforms", "cpu")
@@ -22,72 +23,29 @@ def _item(a: Any, *, index: Any) -> Any:
     return a[tuple(np.array(i, np.int64) if isinstance(i, list) else i for i in parts)]
 
 
-def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
-    return jnp.split(a, np.cumsum(sizes[:-1]).tolist(), axis=axis)
-
-
 class Jax(Functional):
     """``jax.numpy`` and ``jax.nn`` with ``jax.vjp``, without compiling whole programs."""
 
     name = "jax"
     version = jax.__version__
     functions: ClassVar[dict[str, Callable[..., Any]]] = {
-        "add": jnp.add,
-        "mul": jnp.multiply,
-        "sub": jnp.subtract,
-        "neg": jnp.negative,
-        "square": jnp.square,
-        "div": jnp.divide,
-        "pow": lambda a, *, exponent: a**exponent,
-        "exp": jnp.exp,
-        "log": jnp.log,
-        "sin": jnp.sin,
-        "cos": jnp.cos,
-        "tanh": jnp.tanh,
+        **numpy_like(jnp),
         "sigmoid": jax.nn.sigmoid,
         "relu": jax.nn.relu,
-        "absolute": jnp.absolute,
-        "maximum": jnp.maximum,
-        "minimum": jnp.minimum,
-        "matmul": jnp.matmul,
-        "sum": jnp.sum,
-        "mean": jnp.mean,
-        "reshape": lambda a, *, shape: jnp.reshape(a, shape),
-        "transpose": lambda a, *, axes: jnp.transpose(a, axes),
-        "broadcast_to": lambda a, *, shape: jnp.broadcast_to(a, shape),
         "get_item": _item,
-        "concat": lambda *xs, axis: jnp.concatenate(xs, axis=axis),
-        "split": _split,
-        "add_scalar": lambda a, *, c: a + c,
-        "mul_scalar": lambda a, *, c: a * c,
-        "sub_scalar": lambda a, *, c: a - c,
-        "rsub_scalar": lambda a, *, c: c - a,
-        "div_scalar": lambda a, *, c: a / c,
-        "rdiv_scalar": lambda a, *, c: c / a,
-        "sqrt": jnp.sqrt,
-        "power": jnp.power,
-        "clip": lambda a, *, x_min, x_max: jnp.clip(a, x_min, x_max),
-        "where": lambda a, b, *, condition: jnp.where(np.array(condition), a, b),
+        "split": split_like(jnp),
         "sign": jnp.sign,
         "floor": jnp.floor,
         "leaky_relu": lambda a, *, slope: jax.nn.leaky_relu(a, slope),
         "softplus": jax.nn.softplus,
         "gelu": lambda a: jax.nn.gelu(a, approximate=False),
-        "max": jnp.max,
-        "min": jnp.min,
-        "prod": jnp.prod,
         "var": lambda a, *, axis, correction, keepdims: jnp.var(
             a, axis=axis, correction=correction, keepdims=keepdims
         ),
         "norm": jnp.linalg.vector_norm,
-        "cumsum": jnp.cumsum,
         "logsumexp": jax.nn.logsumexp,
         "softmax": jax.nn.softmax,
         "log_softmax": jax.nn.log_softmax,
-        "stack": lambda *xs, axis: jnp.stack(xs, axis=axis),
-        "squeeze": jnp.squeeze,
-        "expand_dims": jnp.expand_dims,
-        "moveaxis": jnp.moveaxis,
         "flip": jnp.flip,
         "pad": lambda a, *, pad_width: jnp.pad(a, pad_width),
         "take_along_axis": lambda a, *, axis, indices: jnp.take_along_axis(
@@ -95,7 +53,6 @@ class Jax(Functional):
         ),
         "outer": jnp.outer,
         "dot": jnp.dot,
-        "einsum": lambda a, b, *, subscripts: jnp.einsum(subscripts, a, b),
     }
 
     def array(self, a: Any) -> Any:

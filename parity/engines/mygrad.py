@@ -13,6 +13,7 @@ import numpy as np
 from mygrad import nnet
 
 from parity.engines.base import Engine
+from parity.engines.numpy_like import numpy_like
 
 
 class MyGrad(Engine):
@@ -24,57 +25,16 @@ class MyGrad(Engine):
         {"clears-grads-on-use", "keeps-intermediate-grads", "seeds-any-shape-with-ones"}
     )
     ops: ClassVar[dict[str, Any]] = {
-        "add": mg.add,
-        "mul": mg.multiply,
-        "sub": mg.subtract,
-        "neg": mg.negative,
-        "square": mg.square,
-        "div": mg.divide,
-        "pow": lambda a, *, exponent: a**exponent,
-        "exp": mg.exp,
-        "log": mg.log,
-        "sin": mg.sin,
-        "cos": mg.cos,
-        "tanh": mg.tanh,
+        **numpy_like(mg),
         "sigmoid": nnet.sigmoid,
         "relu": nnet.relu,
-        "absolute": mg.absolute,
-        "maximum": mg.maximum,
-        "minimum": mg.minimum,
-        "matmul": mg.matmul,
-        "sum": mg.sum,
-        "mean": mg.mean,
-        "reshape": lambda a, *, shape: mg.reshape(a, shape),
-        "transpose": lambda a, *, axes: mg.transpose(a, axes),
-        "broadcast_to": lambda a, *, shape: mg.broadcast_to(a, shape),
-        "get_item": lambda a, *, index: a[index],
-        "concat": lambda *xs, axis: mg.concatenate(xs, axis=axis),
-        "add_scalar": lambda a, *, c: a + c,
-        "mul_scalar": lambda a, *, c: a * c,
-        "sub_scalar": lambda a, *, c: a - c,
-        "rsub_scalar": lambda a, *, c: c - a,
-        "div_scalar": lambda a, *, c: a / c,
-        "rdiv_scalar": lambda a, *, c: c / a,
-        "sqrt": mg.sqrt,
-        "power": mg.power,
-        "clip": lambda a, *, x_min, x_max: mg.clip(a, x_min, x_max),
-        "where": lambda a, b, *, condition: mg.where(np.array(condition), a, b),
         "leaky_relu": lambda a, *, slope: nnet.leaky_relu(a, slope),
-        "max": mg.max,
-        "min": mg.min,
-        "prod": mg.prod,
         "var": lambda a, *, axis, correction, keepdims: mg.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
         "norm": mg.linalg.norm,
-        "cumsum": mg.cumsum,
         "softmax": nnet.softmax,
         "log_softmax": nnet.logsoftmax,
-        "stack": lambda *xs, axis: mg.stack(xs, axis=axis),
-        "squeeze": mg.squeeze,
-        "expand_dims": mg.expand_dims,
-        "moveaxis": mg.moveaxis,
-        "einsum": lambda a, b, *, subscripts: mg.einsum(subscripts, a, b),
         "softmax_cross_entropy": lambda a, *, t: nnet.softmax_crossentropy(a, np.array(t)),
     }
 
