@@ -1,0 +1,1 @@
+"""Fuzzing campaigns: a sweep outside Hypothesis, its corpus and its findings."""
