@@ -37,6 +37,7 @@ from parity.orders import in_other_orders
 from parity.probes import Probe
 from parity.quirks import with_quirks
 from parity.reduce import reruns_freed_graph
+from parity.together import together
 from parity.tolerance import Tolerance
 from parity.variations import Limits, variations
 
@@ -210,15 +211,27 @@ def diagnose_probe(
         programs = itertools.islice(common.generated(probe.name), PROBES - 1)
         cases = [_Case.of(program, engine, reference) for program in programs]
         cases = [case for case in cases if not case.refused]
-        shown = any(case.finding is not None for case in cases)
-        matches = [
-            Agreement(name, defect.says, len(cases) + 1, len(cases) + 1)
-            for name, defect in defects.items()
-            if (shown or defect.probe == probe.name)
-            and all(case.agrees(defect) for case in cases)
-            and _fails_alike(probe, finding, defect)
-        ]
-    return Diagnosis(tuple(matches))
+        # An engine with other faults as well is compared where it is right.
+        right = [case for case in cases if case.finding is None]
+        matches = _of_probe(probe, finding, cases, defects) or _of_probe(
+            probe, finding, right, defects
+        )
+    return Diagnosis(matches)
+
+
+def _of_probe(
+    probe: Probe, finding: Finding, cases: list[_Case], defects: Mapping[str, type[Defect]]
+) -> tuple[Agreement, ...]:
+    """The defects that agree on all cases and fail the probe in the same way."""
+    shown = any(case.finding is not None for case in cases)
+    number = len(cases) + 1
+    return tuple(
+        Agreement(name, defect.says, number, number)
+        for name, defect in defects.items()
+        if (shown or defect.probe == probe.name)
+        and all(case.agrees(defect) for case in cases)
+        and _fails_alike(probe, finding, defect)
+    )
 
 
 def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
@@ -269,11 +282,12 @@ def _telling(cases: list[_Case], followed: list[type[Defect]]) -> Iterator[_Case
 
 
 def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]]) -> Diagnosis:
-    """Defects that agree on all cases; where there are none, the one that agrees on most."""
+    """Defects that agree on all cases, alone or together; else the one that agrees on most."""
     failing = [case for case in cases if case.finding is not None]
     if not failing:
         return Diagnosis()
     full = [d for d in defects.values() if all(case.agrees(d) for case in cases)]
+    full = full or together(cases, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, cases) for d in full))
     best = max(

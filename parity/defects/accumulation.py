@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from parity.defects.base import Defect, program
-from parity.defects.tensors import Tensor, raw
+from parity.defects.tensors import Node, Tensor, raw
 
 
 class SecondBackwardOverwrites(Defect):
@@ -81,3 +82,58 @@ class StaleRoot(Defect):
             t.grad = g if t.grad is None else t.grad + g
             return t.grad
         return g
+
+
+class RootLeafOverwritten(Defect):
+    name = "root-leaf-overwritten"
+    says = "a backward from a leaf itself sets its gradient instead of adding to it"
+    seen = "micrograd 0.1.0"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        backward(x0)
+    """)
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        g = super().seed(t, gradient)
+        if t.node is None:
+            t.grad = None
+        return g
+
+
+class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
+    name = "micrograd-backward"
+    says = (
+        "as in micrograd, every value keeps its gradient and adds to it, the root's is set, and no "
+        "graph is freed: what an earlier backward left in intermediate values is counted again"
+    )
+    seen = "micrograd 0.1.0 and engines after its pattern"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        backward(x0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        ops = self.ops
+        inverse = functools.partial(ops["pow"], exponent=-1)
+        # Composed there, so that there are intermediate values that no program names.
+        self.ops = {  # type: ignore[misc]
+            **ops,
+            "sub": lambda a, b: ops["add"](a, ops["neg"](b)),
+            "rsub_scalar": lambda a, c: ops["add_scalar"](ops["neg"](a), c=c),
+            "div": lambda a, b: ops["mul"](a, inverse(b)),
+            "rdiv_scalar": lambda a, c: ops["mul_scalar"](inverse(a), c=c),
+        }
+
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        """A gradient enters as a factor, since such a backward takes none."""
+        if gradient is not None:
+            if gradient.shape != t.data.shape:
+                raise RuntimeError(f"the gradient has shape {gradient.shape}, not {t.data.shape}")
+            t = self.ops["mul"](t, self.leaf(gradient, False))
+        super().backward(t, None, **flags)
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        super().run(node, grads, True)

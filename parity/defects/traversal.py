@@ -186,3 +186,18 @@ class OnePassAPath(Defect):
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         if t.node is None:
             super().add(grads, t, g)
+
+
+class GraphKept(Defect):
+    name = "graph-kept"
+    says = "a backward without retain_graph does not free its graph: a second one runs through it"
+    seen = "micrograd 0.1.0"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = mul(x0, x0)
+        backward(x1)
+        backward(x1)
+    """)
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        super().run(node, grads, True)
