@@ -15,7 +15,6 @@ from parity.defects.traversal import Overwrite
 from parity.engines.autograd import Autograd
 from parity.reduce import reduce_program
 from parity.simplify import Freedom, simpler
-from parity.text import read_text
 
 Check = Callable[[pr.Program], Finding | None]
 
@@ -110,23 +109,31 @@ def test_a_zero_takes_the_place_of_what_is_computed() -> None:
 APART = program([leaf([3.0, 2.0]), leaf(4.0)], apply("mul", 0, 1), pr.Backward(2, constant([1, 2])))
 
 
+BEHIND = program([leaf(3.0), leaf(4.0)], apply("sin", 0), apply("mul", 2, 1), pr.Backward(3))
+
+
 def _uses(p: pr.Program) -> list[int]:
     """How often each leaf is read, least first."""
     read = [i for s in p.statements for i in pr.operands(s)]
     return sorted(read.count(i) for i in range(len(p.leaves)))
 
 
-def test_without_freedom_no_value_is_used_more_often_and_no_operation_is_new() -> None:
-    last = len(APART.statements) - 1
-    kept = list(simpler(APART, last, Freedom.NONE))
+@pytest.mark.parametrize("case", [APART, BEHIND], ids=["apart", "behind"])
+def test_without_freedom_no_value_is_used_more_often_and_no_operation_is_new(
+    case: pr.Program,
+) -> None:
+    last = len(case.statements) - 1
+    kept = list(simpler(case, last, Freedom.NONE))
     assert kept
     for p in kept:
-        assert {s.op for s in p.statements if isinstance(s, pr.Apply)} <= {"mul"}
+        assert _ops(p) <= {"mul", "sin"}
         assert _uses(p)[-1] <= 1
-    assert any(_uses(p)[-1] > 1 for p in simpler(APART, last, Freedom.REWIRE))
-    ops = {s.op for p in simpler(APART, last, Freedom.SWAP) for s in p.statements[:1]
-           if isinstance(s, pr.Apply)}  # fmt: skip
-    assert {"add", "sub"} <= ops
+    assert any(_uses(p)[-1] > 1 for p in simpler(case, last, Freedom.REWIRE))
+    assert {"add", "sub"} <= set().union(*map(_ops, simpler(case, last, Freedom.SWAP)))
+
+
+def _ops(p: pr.Program) -> set[str]:
+    return {s.op for s in p.statements if isinstance(s, pr.Apply)}
 
 
 def test_without_freedom_an_operation_that_is_bypassed_goes() -> None:
