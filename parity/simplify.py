@@ -211,7 +211,7 @@ def _simpler_applications(
 ) -> Iterator[pr.Statement]:
     yield replace(s, no_grad=False)
     if Freedom.SWAP in freedom:
-        yield from with_other_operations(s)
+        yield from _with_other_operations(s)
     for attrs in _choices(program, s):
         yield replace(s, attrs=attrs)
     yield replace(s, inputs=tuple(sorted(s.inputs)))
@@ -220,8 +220,17 @@ def _simpler_applications(
             yield replace(s, inputs=(*s.inputs[:place], other, *s.inputs[place + 1 :]))
 
 
-def with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
-    """The application with another operation in its place, as ``repaired`` takes it."""
+def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """The program with others of one operand, or of several, in place of an operation."""
+    s = program.statements[number]
+    assert isinstance(s, pr.Apply)
+    for other in _with_other_operations(s):
+        fitting = repaired(_with_statement(program, number, other))
+        if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
+            yield fitting
+
+
+def _with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
     for name, op in OPS.items():
         if name != s.op and op.arity:
             yield replace(s, op=name, attrs=(), inputs=(s.inputs * op.arity)[: op.arity])
