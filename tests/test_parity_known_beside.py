@@ -76,9 +76,9 @@ def test_another_fault_that_reduces_to_an_accepted_program_is_reported(
     assert Sorter(both, engine, TORCH).sort(case, finding)[2] is not None
 
 
-@pytest.mark.parametrize("op", ["mul", "sub", "maximum"])
+@pytest.mark.parametrize("op", ["mul", "sub", "div"])
 def test_an_accepted_fault_is_known_whatever_operation_shows_it(op: str) -> None:
-    case = program([leaf(3.0)], apply("neg", 0), apply(op, 1, 0), apply(op, 2, 1), pr.Backward(3))
+    case = program([leaf(3.0)], apply("neg", 0), apply(op, 1, 0), pr.Backward(2))
     engine = Overwrite()
     finding = check_program(case, engine, TORCH)
     assert finding is not None
