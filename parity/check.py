@@ -10,6 +10,7 @@ from parity.execute import execute
 from parity.program import Apply, Program
 from parity.quirks import with_quirks, without_quirks
 from parity.reduce import reduce_program
+from parity.simplify import Freedom
 from parity.tolerance import Tolerance
 
 
@@ -40,10 +41,15 @@ def _edges(*engines: Engine) -> int:
 
 
 def reduced(
-    program: Program, finding: Finding, engine: Engine, reference: Engine
+    program: Program,
+    finding: Finding,
+    engine: Engine,
+    reference: Engine,
+    freedom: Freedom = Freedom.ALL,
 ) -> tuple[Program, Finding]:
     """The smallest program on which the two still differ in that way, and the finding there.
 
+    ``freedom``: what the steps may do beside dropping and simplifying.
     An engine that does not come back is not waited for as long in each step; the
     smallest program is then given the whole time.
     """
@@ -52,9 +58,9 @@ def reduced(
         return check_program(p, engine, reference)
 
     if not (finding.stopped and isinstance(engine, Remote)):
-        return reduce_program(program, finding, check)
+        return reduce_program(program, finding, check, freedom=freedom)
     with engine.haste(finding.kind == "time"):
-        small, _ = reduce_program(program, finding, check)
+        small, _ = reduce_program(program, finding, check, freedom=freedom)
     with engine.haste(False):
         again = check(small)
     if again is None or again.kind != finding.kind:

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
-from parity.check import check_program, reduced
+from parity.check import check_program
 from parity.compare import Finding
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
 from parity.engines.remote import Remote
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
-from parity.known import MOST_REDUCED, Entry, Known
+from parity.known import MOST_REDUCED, Entry, Known, Sorter
 from parity.probes import PROBES
 from parity.program import Program
 from parity.quirks import says
@@ -139,35 +139,16 @@ def hunt(
     ``ops``: the operations to use, all by default; ``exposure``: count what is exercised;
     ``known``: findings that are accepted.
     """
-    result = Hunt(engine, reference, seed)
+    hunting = _Hunting(engine, reference, seed, ops, known)
+    result = hunting.result
     result.exposure = Exposure.of(engine, ops) if exposure else None
-    each, known = known is not None, known or Known()
-    result.known = Counter(dict.fromkeys(known.entries, 0))
     started = time.perf_counter()
-    accepted: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    seen: set[tuple[str, Program]] = set()
-    decoders = [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in ROTATION]
-    result.untested = tuple(dict.fromkeys(u for d in decoders for u in d.untested))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        for program in ahead(itertools.islice(stream(decoders, seed), examples), engine):
-            result.programs += 1
-            if result.exposure is not None:
-                result.exposure.add(program)
-            finding = check_program(program, engine, reference)
-            if finding is None:
-                continue
-            result.failing += 1
-            kind = finding.kind
-            if found[kind] < REDUCED_A_KIND and accepted[kind] < MOST_REDUCED:
-                (accepted if _reduce(result, program, finding, seen, known) else found)[kind] += 1
+        hunting.run_programs(examples)
         if ops is None:
-            # A probe says no more than a program that shows the same kind of fault.
-            # Where findings are accepted one by one, each has to be seen.
-            probed = [r for r in run_probes(engine) if each or not found[r.finding.kind]]
-            result.reported += [r for r in probed if not _is_known(result, r, known)]
-        result.stale = known.stale(engine, reference)
+            hunting.run_probes()
+        result.stale = hunting.sorter.known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
     for reported in result.reported:
         add_diagnosis(reported, engine, reference)
@@ -177,32 +158,80 @@ def hunt(
     return result
 
 
-def _reduce(
-    result: Hunt, program: Program, finding: Finding, seen: set[tuple[str, Program]], known: Known
-) -> bool:
-    """Add the finding, reduced, to ``result``, unless it was seen or rounding decides there.
+class _Hunting:
+    """A run on its way: the result so far, and what was seen."""
 
-    Whether it is known: then it is only counted.
-    """
-    small, finding = reduced(program, finding, result.engine, result.reference)
-    if _is_known(result, Reported(finding, small, result.programs - 1), known):
-        return True
-    if (finding.kind, small) in seen:
+    def __init__(
+        self,
+        engine: Engine,
+        reference: Engine,
+        seed: int,
+        ops: tuple[str, ...] | None,
+        known: Known | None,
+    ) -> None:
+        self.result = Hunt(engine, reference, seed)
+        self.sorter = Sorter(known or Known(), engine, reference)
+        self.result.known = Counter(dict.fromkeys(self.sorter.known.entries, 0))
+        #: Whether findings are accepted one by one.
+        self.one_by_one = known is not None
+        self.accepted: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
+        self.seen: set[tuple[str, Program]] = set()
+        self.decoders = [Decoder.of(_with_ops(PROFILES[n], ops), engine) for n in ROTATION]
+        untested = (u for decoder in self.decoders for u in decoder.untested)
+        self.result.untested = tuple(dict.fromkeys(untested))
+
+    def run_programs(self, examples: int) -> None:
+        """Run so many programs; reduce the first that fail, of each kind."""
+        result = self.result
+        programs = itertools.islice(stream(self.decoders, result.seed), examples)
+        for program in ahead(programs, result.engine):
+            result.programs += 1
+            if result.exposure is not None:
+                result.exposure.add(program)
+            finding = check_program(program, result.engine, result.reference)
+            if finding is None:
+                continue
+            result.failing += 1
+            kind = finding.kind
+            if self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MOST_REDUCED:
+                (self.accepted if self.accept(program, finding) else self.found)[kind] += 1
+
+    def accept(self, program: Program, finding: Finding) -> bool:
+        """Count a finding that is known, and say whether it is.
+
+        Another is added, reduced, unless it was seen or rounding decides there.
+        """
+        result = self.result
+        small, finding, entry = self.sorter.sort(program, finding)
+        if entry is not None:
+            result.known[entry] += 1
+            return True
+        if (finding.kind, small) in self.seen:
+            return False
+        self.seen.add((finding.kind, small))
+        number = result.programs - 1
+        reported = judged(finding, small, result.engine, result.reference, number)
+        if reported is None:
+            result.ill_conditioned += 1
+        else:
+            result.reported.append(reported)
         return False
-    seen.add((finding.kind, small))
-    reported = judged(finding, small, result.engine, result.reference, result.programs - 1)
-    if reported is None:
-        result.ill_conditioned += 1
-    else:
-        result.reported.append(reported)
-    return False
 
+    def run_probes(self) -> None:
+        """Add what the probes find.
 
-def _is_known(result: Hunt, reported: Reported, known: Known) -> bool:
-    entry = known.find(reported)
-    if entry is not None:
-        result.known[entry] += 1
-    return entry is not None
+        A probe says no more than a program that shows the same kind of fault. Where
+        findings are accepted one by one, each has to be seen.
+        """
+        for reported in run_probes(self.result.engine):
+            if not self.one_by_one and self.found[reported.finding.kind]:
+                continue
+            entry = self.sorter.known.find(reported)
+            if entry is None:
+                self.result.reported.append(reported)
+            else:
+                self.result.known[entry] += 1
 
 
 def judged(

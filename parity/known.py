@@ -12,25 +12,38 @@
 
 ``program`` is the reduced program as a report shows it; a finding of a probe has
 ``probe``, its name, instead. A finding is known if both its kind and its reduced
-program are those of an entry: a program that shows another fault as well, and that is
-reduced to an entry all the same, says nothing of the other. Whether an entry still
-occurs is seen by running its own program, not by waiting for it to be generated.
+program are those of an entry, and if the reduction did not bring in what the entry
+needs: it may have put the operation of the entry in place of another that has a fault
+of its own, or have used a value twice where the entry is about values used twice. So
+what reduces to an entry is reduced once more without such steps (``Sorter``).
+
+What may still be hidden: a program that shows both faults, if that of the entry comes
+first or is what remains (other programs show the other alone); a fault whose every
+program contains the entry's own; two faults that are alike in most operations, on
+programs that differ in the operations only; and what makes the engine stop, where the
+first reduction decides. On the other side, a finding of an accepted fault whose program
+does not become the entry without such steps is reported: it can be accepted as well.
+
+Whether an entry still occurs is seen by running its own program, not by waiting for it
+to be generated.
 """
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.check import check_program
-from parity.compare import KINDS
+from parity.check import check_program, reduced, supports
+from parity.compare import KINDS, Finding
 from parity.engines.base import Engine
 from parity.probes import PROBES
-from parity.program import Program, ProgramError
+from parity.program import Apply, Program, ProgramError
 from parity.reduce import SIMPLER
+from parity.simplify import Freedom, with_other_operation
 from parity.text import read_text
 
 if TYPE_CHECKING:
@@ -98,6 +111,11 @@ class Known:
         key = _key_of(reported)
         return next((e for e in self.entries if (e.kind, e.where) == key), None)
 
+    def of(self, program: Program, finding: Finding) -> Entry | None:
+        """The entry of a finding whose program is reduced, or None."""
+        key = finding.kind, program.text()
+        return next((e for e in self.entries if (e.kind, e.where) == key), None)
+
     def may_cover(self, kind: str) -> bool:
         """Whether a finding of ``kind``, once it is reduced, may be known."""
         kinds = SIMPLER.get(kind, frozenset()) | {kind}
@@ -106,6 +124,54 @@ class Known:
     def stale(self, engine: Engine, reference: Engine) -> tuple[Entry, ...]:
         """The entries whose findings no longer occur."""
         return tuple(e for e in self.entries if not e.occurs(engine, reference))
+
+
+#: Operations that are tried in place of one, to see whether a finding depends on it.
+_OTHERS = 8
+
+
+class Sorter:
+    """Reduces findings and tells those that are known from others."""
+
+    def __init__(self, known: Known, engine: Engine, reference: Engine) -> None:
+        self.known = known
+        self.engine = engine
+        self.reference = reference
+        self._covered: dict[tuple[str, Program], bool] = {}
+
+    def sort(self, program: Program, finding: Finding) -> tuple[Program, Finding, Entry | None]:
+        """The finding reduced, with the entry that accepts it, or None.
+
+        What reduces to an entry is reduced again with its own operations, and no value
+        used more often than before. If that gives no entry, it is known all the same if
+        most other operations show it in place of its own, and one of them is the entry.
+        """
+        small, found = reduced(program, finding, self.engine, self.reference)
+        entry = self.known.of(small, found)
+        if entry is None or finding.stopped:
+            return small, found, entry
+        kept, own = reduced(program, finding, self.engine, self.reference, Freedom.NONE)
+        key = (own.kind, kept)
+        if key not in self._covered:
+            self._covered[key] = self.known.of(kept, own) is not None or self._is_like(kept, own)
+        return (small, found, entry) if self._covered[key] else (kept, own, None)
+
+    def _is_like(self, program: Program, finding: Finding) -> bool:
+        """Whether a finding is an entry's but for operations on which it does not depend."""
+        swapped = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
+        return self.known.of(*swapped) is not None and not any(
+            self._depends_on(number, program, finding)
+            for number, s in enumerate(program.statements)
+            if isinstance(s, Apply)
+        )
+
+    def _depends_on(self, number: int, program: Program, finding: Finding) -> bool:
+        """Whether most operations in place of that of a statement do not show the finding."""
+        kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
+        others = with_other_operation(program, number)
+        tried = list(itertools.islice((p for p in others if supports(self.engine, p)), _OTHERS))
+        findings = [check_program(p, self.engine, self.reference) for p in tried]
+        return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
 
 
 def _key_of(reported: Reported) -> tuple[str, str]:

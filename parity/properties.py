@@ -18,7 +18,7 @@ from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
 from parity.hunt import Reported, add_diagnosis, ahead, judged
-from parity.known import MOST_REDUCED, Entry, Known
+from parity.known import MOST_REDUCED, Entry, Known, Sorter
 from parity.program import Program
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
@@ -71,6 +71,7 @@ def run_property(
     """
     outcome = Outcome()
     known = known or Known()
+    sorter = Sorter(known, engine, reference)
     stopped: list[Finding] = []
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     database = None
@@ -106,7 +107,7 @@ def run_property(
             if not known.may_cover(finding.kind):
                 raise finding
             if outcome.known.total() < MOST_REDUCED:
-                _sort_out(outcome, finding, engine, reference, known)
+                _sort_out(outcome, finding, sorter)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
@@ -133,28 +134,22 @@ def _findings(error: BaseException) -> Iterable[Finding]:
             yield from _findings(inner)
 
 
-def _sort_out(
-    outcome: Outcome, finding: Finding, engine: Engine, reference: Engine, known: Known
-) -> None:
+def _sort_out(outcome: Outcome, finding: Finding, sorter: Sorter) -> None:
     """Count a finding that is known, add one that is not."""
-    small, finding = _reduced(finding, engine, reference)
-    entry = known.find(Reported(finding, small, -1))
+    assert finding.program is not None
+    small, finding, entry = sorter.sort(finding.program, finding)
     if entry is not None:
         outcome.known[entry] += 1
         return
-    reported = _judged(finding, small, engine, reference)
+    reported = _judged(finding, small, sorter.engine, sorter.reference)
     if reported is not None:
         outcome.reported.append(reported)
 
 
 def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
-    small, finding = _reduced(finding, engine, reference)
-    return _judged(finding, small, engine, reference)
-
-
-def _reduced(finding: Finding, engine: Engine, reference: Engine) -> tuple[Program, Finding]:
     assert finding.program is not None
-    return reduced(finding.program, finding, engine, reference)
+    small, finding = reduced(finding.program, finding, engine, reference)
+    return _judged(finding, small, engine, reference)
 
 
 def _judged(

@@ -16,8 +16,8 @@ from typing import Any
 from parity import program as pr
 from parity.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.ops import OPS, attribute_choices
-from parity.reduce import repaired
 from parity.shapes import Shape, size
+from parity.simplify import repaired
 
 _SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (3, 1), (1, 3), (2, 2), (1,), (2, 1, 3))
 #: A variation is this many steps away at most, and no larger than this.

@@ -22,7 +22,7 @@ from parity.generate import PROFILES
 from parity.hunt import hunt
 from parity.ops import OPS
 from parity.probes import PROBES, Probe
-from parity.reduce import _simpler
+from parity.simplify import simpler
 
 NAMED: dict[str, Probe] = {probe.name: probe for probe in PROBES}
 #: Defects that programs show, and those that only a probe does.
@@ -85,7 +85,7 @@ def test_the_smallest_program_shows_the_defect_and_only_it(name: str) -> None:
 def test_without_any_statement_the_smallest_program_does_not_show_it(name: str) -> None:
     case = DEFECTS[name].smallest
     kind = _finding(case, name).kind
-    shorter = [s for s in _simpler(case, len(case.statements) - 1) if _length(s) < _length(case)]
+    shorter = [s for s in simpler(case, len(case.statements) - 1) if _length(s) < _length(case)]
     assert shorter or _length(case) == 1
     found = [(other.text(), check(other, DEFECTS[name]())) for other in shorter]
     assert [text for text, finding in found if finding is not None and finding.kind == kind] == []

@@ -106,7 +106,7 @@ def test_known_findings_do_not_crowd_out_others_of_their_kind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only what is not known counts for the number of programs that are reduced."""
-    monkeypatch.setattr("parity.hunt.reduced", lambda program, finding, *_: (program, finding))
+    monkeypatch.setattr("parity.known.reduced", lambda program, finding, *_: (program, finding))
     first = hunt(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
     texts = [r.program.text() for r in first if r.program and r.finding.kind == "gradient"]
     assert len(texts) == REDUCED_A_KIND
