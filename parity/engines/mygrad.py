@@ -22,7 +22,14 @@ class MyGrad(Engine):
     name = "mygrad"
     version = mg.__version__
     quirks = frozenset(
-        {"clears-grads-on-use", "keeps-intermediate-grads", "seeds-any-shape-with-ones"}
+        {
+            "clears-grads-on-use-except-views",
+            "clears-grads-on-backward",
+            "keeps-intermediate-grads",
+            "seeds-any-shape-with-ones",
+            "maximum-ties-neither",
+            "minimum-ties-neither",
+        }
     )
     ops: ClassVar[dict[str, Any]] = {
         **numpy_like(mg),
