@@ -29,6 +29,8 @@ class MyGrad(Engine):
             "seeds-any-shape-with-ones",
             "maximum-ties-neither",
             "minimum-ties-neither",
+            "max-ties-first",
+            "min-ties-first",
         }
     )
     ops: ClassVar[dict[str, Any]] = {
