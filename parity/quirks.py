@@ -186,6 +186,21 @@ class ClearsGradsOnBackward(Dialect):
         return Box(self.inner.leaf(array, False) if tensor is None else tensor)
 
 
+class KeepsGraphs(Dialect):
+    quirk = "keeps-graphs"
+    says = "a backward keeps its graph, so that a second one through it needs no retain_graph"
+
+    def backward(
+        self,
+        t: Box,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        super().backward(t, gradient, retain_graph=True, create_graph=create_graph)
+
+
 class SeedsAnyShapeWithOnes(Dialect):
     quirk = "seeds-any-shape-with-ones"
     says = "a backward without a gradient starts with ones, whatever the shape of the root"
@@ -293,6 +308,47 @@ def _ties(op: str, kind: str) -> type[Dialect]:
     return Ties
 
 
+def _rows(array: Any, axis: Any) -> Any:
+    """A matrix whose rows are what a reduction over ``axis`` puts together."""
+    axes = range(array.ndim) if axis is None else sorted(np.atleast_1d(axis) % array.ndim)
+    others = [i for i in range(array.ndim) if i not in axes]
+    count = int(np.prod([array.shape[i] for i in others], dtype=int))
+    return array.transpose(*others, *axes).reshape(count, -1)
+
+
+def _first_of(op: str, find: Callable[..., Any]) -> type[Dialect]:
+    """The quirk of a reduction ``op`` that selects an element; ``find`` is NumPy's argmax or so.
+
+    PyTorch shares the gradient evenly among equal elements (semantics.md 9).
+    """
+
+    class First(Dialect):
+        quirk = f"{op}-ties-first"
+        says = (
+            f"where several elements are the {op}, the first, in the order of their indices, "
+            "gets the whole gradient"
+        )
+        about = op
+
+        def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
+            result = super().compute(name, *ts, **attrs)
+            if name != op:
+                return result
+            array, best = (np.asarray(self.inner.value(t)) for t in (ts[0], result))
+            rows = _rows(array, attrs["axis"])
+            ties = (rows == best.reshape(-1, 1)).sum(1) > 1
+            if not ties.any():
+                return result
+            places = _rows(np.arange(array.size).reshape(array.shape), attrs["axis"])
+            index = places[range(len(rows)), find(rows, 1)].tolist()
+            ops = self.inner.ops
+            first = ops["get_item"](ops["reshape"](ts[0], shape=(array.size,)), index=index)
+            first = ops["reshape"](first, shape=best.shape)
+            return _choose(self, ties.reshape(best.shape), first, result)
+
+    return First
+
+
 _CLASSES: tuple[type[Dialect], ...] = (
     ClearsGradsOnUse,
     ClearsGradsOnUseExceptViews,
@@ -300,6 +356,9 @@ _CLASSES: tuple[type[Dialect], ...] = (
     ZerosInsteadOfNone,
     ClearsGradsOnBackward,
     KeepsIntermediateGrads,
+    KeepsGraphs,
+    _first_of("max", np.argmax),
+    _first_of("min", np.argmin),
     *(_ties(op, kind) for op in ("maximum", "minimum") for kind in _SETTLED),
 )
 #: All quirks by name. Where an engine has several, the first are the outermost.

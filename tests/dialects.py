@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.defects.base import rules_with
-from parity.defects.rules import RULES, Rule, do
+from parity.defects.rules import RULES, Rule, do, kept
 from parity.defects.small import Small
-from parity.defects.tensors import Tensor, raw
+from parity.defects.tensors import Node, Tensor, raw
 
 
 class ClearsOnUse(Small):
@@ -58,6 +58,14 @@ class ReplacesGradients(Small):
 
     def total(self, leaf: Tensor, g: Tensor) -> Tensor:
         return g
+
+
+class KeepsGraphs(Small):
+    name = "keeps-graphs"
+    dialect = "keeps-graphs"
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        super().run(node, grads, True)
 
 
 class KeepsIntermediates(Small):
@@ -118,6 +126,25 @@ def _ties(op: str, kind: str, first: float, second: float) -> type[Small]:
     return type(Small)(f"{op}_{kind}", (Small,), body)
 
 
+def _first(op: str) -> type[Small]:
+    """The small engine whose ``op`` gives the whole gradient to the first that is largest."""
+
+    def vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
+        shape = kept(a.shape, axis)
+        left = np.broadcast_to(raw(y).reshape(shape), a.shape) == raw(a)
+        keep, taken = np.zeros(a.shape, bool), set()
+        for index in map(tuple, np.argwhere(left)):
+            slot = tuple(0 if n == 1 else i for i, n in zip(index, shape, strict=True))
+            keep[index] = slot not in taken
+            taken.add(slot)
+        whole = do("broadcast_to", g.reshape(shape), shape=a.shape)
+        return (do("select", whole, keep=keep),)
+
+    quirk = f"{op}-ties-first"
+    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    return type(Small)(f"{op}_first", (Small,), body)
+
+
 DIALECTS: dict[str, Any] = {
     cls.dialect: cls
     for cls in (
@@ -127,6 +154,9 @@ DIALECTS: dict[str, Any] = {
         KeepsIntermediates,
         SeedsAnyShape,
         Zeros,
+        KeepsGraphs,
+        _first("max"),
+        _first("min"),
         *(
             _ties(op, kind, *weights)
             for op in ("maximum", "minimum")

@@ -43,7 +43,8 @@ def _programs(quirk: str, seed: int, count: int) -> list[pr.Program]:
     cases = itertools.islice(hunted(engine, seed), count)
     if "ties" not in quirk:
         return list(cases)
-    ops = (quirk.partition("-")[0], "add", "mul")
+    op = quirk.partition("-")[0]
+    ops = (op, *(("stack", "add") if op in ("max", "min") else ("add", "mul")))
     shapes: tuple[Any, ...] = ((), (2,), (2, 2))
     profile = replace(PROFILES["gradients"], ops=ops, shapes=shapes)
     ties = itertools.islice(sweep(Decoder.of(profile, engine), seed), count)
@@ -125,6 +126,7 @@ GRADIENTS: dict[str, tuple[str, Any]] = {
         -1.0,
     ),
     "clears-grads-on-backward": ("x1 = neg(x0)\nbackward(x1)\nbackward(x0)", 1.0),
+    "keeps-graphs": ("x1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)", 12.0),
     "keeps-intermediate-grads": ("x1 = neg(x0)\nbackward(x1)\nbackward(x0)", 0.0),
     "seeds-any-shape-with-ones": ("x1 = stack(x0, x0, axis=0)\nbackward(x1)", 2.0),
     "zeros-instead-of-none": ("backward(x0)\ncleargrad(x0)", 0.0),
@@ -165,6 +167,43 @@ def test_ties_are_settled_as_the_name_says(op: str, value: float) -> None:
         assert result[0] == value
         assert np.asarray(left).tolist() == [first, 8.0 - chosen]
         assert np.asarray(right).tolist() == second + chosen
+
+
+@pytest.mark.parametrize(
+    ("attrs", "gradient", "expected"),
+    [
+        ("axis=None, keepdims=False", "4.0", [[[0, 4], [0, 0]], [[0, 0], [0, 0]]]),
+        (
+            "axis=2, keepdims=False",
+            "[[4.0, 5.0], [6.0, 7.0]]",
+            [[[0, 4], [5, 0]], [[0, 6], [7, 0]]],
+        ),
+        ("axis=(0, 2), keepdims=True", "[[[4.0], [5.0]]]", [[[0, 4], [5, 0]], [[0, 0], [0, 0]]]),
+        ("axis=(-3, 1), keepdims=False", "[4.0, 5.0]", [[[0, 5], [4, 0]], [[0, 0], [0, 0]]]),
+    ],
+)
+@pytest.mark.parametrize("value", [3.0, float("inf")])
+@pytest.mark.parametrize("reference", [TORCH, Exact()], ids=lambda e: e.name)
+def test_the_first_of_those_that_are_the_max_gets_all(
+    reference: Engine, value: float, attrs: str, gradient: str, expected: Any
+) -> None:
+    data = f"[[[1.0, {value}], [{value}, {value}]], [[1.0, {value}], [{value}, {value}]]]"
+    case = read_text(f"x0 = leaf({data})\nx1 = max(x0, {attrs})\nbackward(x1, gradient={gradient})")
+    observed = execute(case, with_quirks(reference, frozenset({"max-ties-first"}))).observations
+    (grad,) = (o.array for o in observed if o.what == "grad")
+    result = next(o.array for o in observed if o.which == 1)
+    assert grad is not None
+    assert result is not None
+    assert (result == value).all()
+    assert grad.tolist() == expected
+
+
+def test_a_graph_that_is_kept_hides_no_other_error() -> None:
+    """What PyTorch refuses for another reason is refused all the same, and numbers count."""
+    quirk = frozenset({"keeps-graphs"})
+    dialect = with_quirks(TORCH, quirk)
+    for text in ("x1 = stack(x0, x0, axis=0)\nbackward(x1)", "x1 = detach(x0)\nbackward(x1)"):
+        assert execute(read_text("x0 = leaf(3.0)\n" + text), dialect).failure is not None
 
 
 def test_a_backward_replaces_only_what_it_reaches() -> None:

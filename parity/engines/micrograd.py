@@ -21,7 +21,7 @@ class Micrograd(Engine):
     version = metadata.version("micrograd")
     dtypes = ("float64",)
     max_ndim = 0
-    quirks = frozenset({"zeros-instead-of-none"})
+    quirks = frozenset({"zeros-instead-of-none", "keeps-graphs"})
     ops: ClassVar[dict[str, Any]] = {
         "add": lambda a, b: a + b,
         "mul": lambda a, b: a * b,

@@ -22,7 +22,16 @@ class MyGrad(Engine):
     name = "mygrad"
     version = mg.__version__
     quirks = frozenset(
-        {"clears-grads-on-use", "keeps-intermediate-grads", "seeds-any-shape-with-ones"}
+        {
+            "clears-grads-on-use-except-views",
+            "clears-grads-on-backward",
+            "keeps-intermediate-grads",
+            "seeds-any-shape-with-ones",
+            "maximum-ties-neither",
+            "minimum-ties-neither",
+            "max-ties-first",
+            "min-ties-first",
+        }
     )
     ops: ClassVar[dict[str, Any]] = {
         **numpy_like(mg),
