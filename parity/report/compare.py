@@ -92,7 +92,7 @@ def _ratio_change(name: str, times: Times, before: Ratio, now: Ratio) -> Change:
     return Change(
         name,
         times,
-        f"{REFERENCE}'s time / its time",
+        f"speed against {REFERENCE}",
         _shown(before),
         _shown(now),
         None if noisy else now.ratio / before.ratio,
@@ -127,9 +127,9 @@ def _growth_changes(now: Growth, before: Growth) -> Iterator[Change]:
     )
     for figure, new, old in pairs:
         if new and old:
-            texts = (figures.span(one.value, one.low, one.high) for one in (old, new))
+            was, is_now = (figures.span(one.value, one.low, one.high) for one in (old, new))
             verdict = _verdict(new, old, more_is_better=False)
-            yield Change(now.engine, now, figure, *texts, None, verdict)
+            yield Change(now.engine, now, figure, was, is_now, None, verdict)
 
 
 def _differences(now: Results, before: Results) -> Iterator[str]:

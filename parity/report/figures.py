@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
@@ -45,9 +46,18 @@ def shape(dimensions: Sequence[int]) -> str:
     return str(tuple(dimensions)) if dimensions else "0-d"
 
 
+def moment(text: str) -> str:
+    """A date of ISO 8601 as people write it; any other text as it is."""
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip()
+
+
 def percent(share: float) -> str:
     """A share of 1 in percent."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def counted(number: int, one: str, many: str) -> str:

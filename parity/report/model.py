@@ -11,6 +11,7 @@ from parity.report.compare import Change, Comparison
 from parity.report.results import REFERENCE, Case, Exponent, Growth, Ratio, Results, Times
 
 T = TypeVar("T")
+NONE = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,10 @@ def changes(comparison: Comparison) -> Table:
     return Table(
         "changes",
         "Changes against the older result",
-        ("engine", *_CASE, "figure", "before", "now", "now / before", "verdict"),
+        ("engine", "verdict", *_CASE, "figure", "before", "now", "now / before"),
         tuple(rows),
-        frozenset({5, 6, 7}),
-        f"Older result of {comparison.created}. A regression or an improvement is marked only "
+        frozenset({6, 7, 8}),
+        f"Older result of {figures.moment(comparison.created)}. A regression or an improvement is marked only "
         "where the two 95 % intervals have no number in common.",
     )
 
@@ -241,12 +242,12 @@ def change_row(change: Change) -> tuple[Cell, ...]:
     verdict = change.verdict.value
     return (
         Cell(change.engine, change.engine),
+        Cell(verdict, verdict, change.verdict.name.lower()),
         *_case(change.case),
         Cell(change.figure, change.figure),
         Cell(change.before),
         Cell(change.now),
         _optional(change.factor, figures.significant),
-        Cell(verdict, verdict, change.verdict.name.lower()),
     )
 
 
@@ -307,7 +308,7 @@ def _count(number: int) -> Cell:
 
 
 def _optional(value: T | None, text: Callable[[T], str]) -> Cell:
-    return Cell("–") if value is None else Cell(text(value), _key(value))
+    return Cell(NONE) if value is None else Cell(text(value), _key(value))
 
 
 def _key(value: object) -> float | None:
@@ -315,7 +316,7 @@ def _key(value: object) -> float | None:
 
 
 def _absent(reasons: Mapping[str, str], name: str) -> Cell:
-    return Cell(f"not measured: {reasons[name]}" if name in reasons else "–", None, "absent")
+    return Cell(f"not measured: {reasons[name]}" if name in reasons else NONE, None, "absent")
 
 
 def _wide(

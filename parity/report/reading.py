@@ -16,7 +16,7 @@ Positive = Annotated[float, "above 0"]
 LONGEST = 300
 
 
-class NotInFormat(ValueError):
+class FormatError(ValueError):
     """Names the field that is wrong and what was expected there."""
 
 
@@ -50,7 +50,7 @@ def _dataclass(kind: Any, value: object, where: str) -> Any:
         if field.name in given:
             arguments[field.name] = _read(hints[field.name], given[field.name], place)
         elif _is_required(field):
-            raise NotInFormat(f"{place} is missing")
+            raise FormatError(f"{place} is missing")
     return kind(**arguments)
 
 
@@ -86,7 +86,7 @@ def _union(kind: Any, value: object, where: str) -> Any:
     for one in typing.get_args(kind):
         try:
             return _read(one, value, where)
-        except NotInFormat as error:
+        except FormatError as error:
             errors.append(error)
     raise errors[0]
 
@@ -134,10 +134,10 @@ def _clean(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _wrong(where: str, expected: str, value: object) -> NotInFormat:
+def _wrong(where: str, expected: str, value: object) -> FormatError:
     shown = _clean(repr(value))
     shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    return NotInFormat(f"{where} is {shown}, not {expected}")
+    return FormatError(f"{where} is {shown}, not {expected}")
 
 
 _GENERIC: dict[Any, Callable[[Any, object, str], Any]] = {

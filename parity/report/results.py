@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parity.report.reading import NotInFormat, Positive, read
+from parity.report.reading import FormatError, Positive, read
 
 FORMAT, VERSION = "parity-bench", 1
 #: Ratios are torch's time / the engine's time.
@@ -209,7 +209,7 @@ def load(file: Path) -> Results:
         )
     try:
         return read(Results, data, "")
-    except NotInFormat as error:
+    except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
 
 
