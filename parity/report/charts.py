@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -50,6 +50,7 @@ def charts(results: Results) -> list[Chart]:
     """All plots for which the result has enough."""
     with _settings():
         return [
+            *_overview(results),
             *_ratio_charts(results),
             *_size_charts(results),
             *_length_charts(results),
@@ -59,12 +60,16 @@ def charts(results: Results) -> list[Chart]:
 
 def overview(results: Results) -> Chart | None:
     """One plot with a case of each workload, that of the README; None without ratios."""
+    with _settings():
+        return next(_overview(results), None)
+
+
+def _overview(results: Results) -> Iterator[Chart]:
     groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     cases = [_typical(group) for group in groups.values()]
-    if not cases:
-        return None
-    with _settings():
-        return _bars(results, "overview", f"How many times as fast as {REFERENCE}", cases, named)
+    if cases:
+        title = f"A case of each workload: how many times as fast as {REFERENCE}"
+        yield _bars(results, "overview", title, cases, named)
 
 
 def _typical(cases: Sequence[Times]) -> Times:
@@ -163,10 +168,8 @@ def _size_charts(results: Results) -> Iterator[Chart]:
             continue
         in_order = sorted(cases, key=lambda t: t.elements)
         lines = {
-            engine: [
-                (t.elements, t.engines[engine].median) for t in in_order if engine in t.engines
-            ]
-            for engine in results.names
+            name: [(t.elements, t.engines[name].median) for t in in_order if name in t.engines]
+            for name in results.names
         }
         yield _lines(
             results,
@@ -228,7 +231,7 @@ class _Plot:
 def _lines(
     results: Results,
     plot: _Plot,
-    lines: dict[str, list[tuple[float, float]]],
+    lines: Mapping[str, Sequence[tuple[float, float]]],
     ended: dict[str, str] | None = None,
 ) -> Chart:
     """A line an engine on two log axes; an engine that ended early ends in a cross."""
@@ -330,8 +333,8 @@ def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
     axes.set(**{f"{letter}scale": "log"})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    few = math.log10(high / low) < 1.7
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=8))
+    few = math.log10(high / low) < 2.5
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
     axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 

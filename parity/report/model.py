@@ -232,8 +232,8 @@ def changes(comparison: Comparison) -> Table:
         ("engine", "verdict", *_CASE, "figure", "before", "now", "now / before"),
         tuple(rows),
         frozenset({6, 7, 8}),
-        f"Older result of {figures.moment(comparison.created)}. A regression or an improvement is marked only "
-        "where the two 95 % intervals have no number in common.",
+        f"Older result of {figures.moment(comparison.created)}. A regression or an improvement is "
+        "marked only where the two 95 % intervals have no number in common.",
     )
 
 

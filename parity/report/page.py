@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
+from parity.report import figures
 from parity.report.charts import Chart, charts
 from parity.report.compare import Comparison
 from parity.report.model import Cell, Table, tables
@@ -50,13 +51,14 @@ def page(results: Results, comparison: Comparison | None) -> str:
         lstrip_blocks=True,
     )
     environment.globals["key"] = _key
+    environment.filters["moment"] = figures.moment
     environment.filters["inline"] = Markup  # plots: their text is escaped already
     loader = environment.loader
     assert loader is not None
     style, script = (
         loader.get_source(environment, name)[0] for name in ("report.css", "report.js")
     )
-    return environment.get_template("report.html").render(
+    text: str = environment.get_template("report.html").render(
         results=results,
         comparison=comparison,
         summary=summary(results, comparison),
@@ -67,6 +69,7 @@ def page(results: Results, comparison: Comparison | None) -> str:
         light=Markup(variables(0)),
         dark=Markup(variables(1)),
     )
+    return text
 
 
 def _sections(results: Results, comparison: Comparison | None) -> list[Section]:
