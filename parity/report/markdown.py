@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from parity.report import figures
 from parity.report.compare import Comparison, Verdict
-from parity.report.model import change_row, side
+from parity.report.model import NONE, change_row, changes, side
 from parity.report.results import REFERENCE, Ratio, Results, Times
 from parity.report.words import Says, mean, summary
 
@@ -31,19 +31,17 @@ def markdown(results: Results, comparison: Comparison | None) -> str:
 def _origin(results: Results, comparison: Comparison | None) -> str:
     machine = f" on {results.machine.cpu}" if results.machine.cpu else ""
     revision = results.versions.get("revision")
-    text = f"Measured {results.created}{machine}{f', revision {revision}' if revision else ''}"
-    return _escaped(
-        text + (f"; against the result of {comparison.created}." if comparison else ".")
-    )
+    at = f", revision {revision}" if revision else ""
+    older = f"; against the result of {figures.moment(comparison.created)}" if comparison else ""
+    return _escaped(f"Measured {figures.moment(results.created)}{machine}{at}{older}.")
 
 
 def _block(says: Says) -> Iterator[str]:
     heading = _escaped(says.heading)
     if says.loud:
         yield "> [!WARNING]"
-        yield from (
-            f"> {_escaped(sentence)}  " for sentence in (f"{says.heading}.", *says.sentences)
-        )
+        sentences = (f"{says.heading}.", *says.sentences)
+        yield from (f"> {_escaped(sentence)}  " for sentence in sentences)
         return
     yield f"**{heading}**"
     yield ""
@@ -54,24 +52,11 @@ def _changed(comparison: Comparison) -> list[str]:
     """A row for every regression and improvement, and nothing else."""
     signs = {Verdict.REGRESSION: "🔴", Verdict.IMPROVEMENT: "🟢"}
     rows = [
-        [f"{sign} {cells[-1].text}", *(cell.text for cell in cells[:-1])]
+        [sign, *(cell.text for cell in cells)]
         for verdict, sign in signs.items()
         for cells in map(change_row, comparison.of(verdict))
     ]
-    if not rows:
-        return []
-    columns = (
-        "",
-        "engine",
-        "workload",
-        "shape",
-        "dtype",
-        "figure",
-        "before",
-        "now",
-        "now / before",
-    )
-    return [*_table(columns, rows), ""]
+    return [*_table(["", *changes(comparison).columns], rows), ""] if rows else []
 
 
 def _ratios(results: Results) -> list[str]:
@@ -83,7 +68,7 @@ def _ratios(results: Results) -> list[str]:
     rows = [[w, *(_of_workload(results.times, w, name) for name in names)] for w in workloads]
     note = (
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
-        "greatest; faster + and slower − where the 95 % interval says so, of all cases)."
+        "greatest; faster + and slower - where the 95 % interval says so, of all cases)."
     )
     return [note, "", *_table(["workload", *names], rows)]
 
@@ -92,13 +77,13 @@ def _of_workload(times: Iterable[Times], workload: str, name: str) -> str:
     cases = [t.ratios[name] for t in times if t.workload == workload and name in t.ratios]
     told = [ratio for ratio in cases if not ratio.noisy]
     if not told:
-        return "too noisy" if cases else "–"
+        return "too noisy" if cases else NONE
     values = [ratio.ratio for ratio in told]
     text = figures.significant(mean(told))
     if len(values) > 1:
         low, high = figures.significant(min(values)), figures.significant(max(values))
         text += f" ({low} to {high})"
-    return f"{text}; {_count(told, 'faster')}+ {_count(told, 'slower')}− of {len(cases)}"
+    return f"{text}; {_count(told, 'faster')}+ {_count(told, 'slower')}- of {len(cases)}"
 
 
 def _count(ratios: Sequence[Ratio], which: str) -> int:

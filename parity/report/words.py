@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.report import figures
@@ -28,7 +28,9 @@ def summary(results: Results, comparison: Comparison | None = None) -> list[Says
     """What the result says, warnings first; headings without a sentence are left out."""
     says = [
         Says("Incomplete", tuple(_incomplete(results)), loud=True),
-        Says("Not the same conditions", tuple(_conditions(comparison)), loud=True),
+        Says(
+            "Not the same machine, versions or settings", tuple(_conditions(comparison)), loud=True
+        ),
         Says("Changes", tuple(_changes(comparison))),
         Says(f"Speed against {REFERENCE}", tuple(_speed(results))),
         Says("Growth with the length of the graph", tuple(_growth(results))),
@@ -80,13 +82,10 @@ def _changes(comparison: Comparison | None) -> Iterator[str]:
         return
     if not comparison.changes:
         yield "The two results have no figure in common."
-    for verdict, many in (
-        (Verdict.REGRESSION, "regressions"),
-        (Verdict.IMPROVEMENT, "improvements"),
-    ):
+    for verdict in _MOVED:
         found = comparison.of(verdict)
         if found:
-            yield f"{figures.counted(len(found), verdict.value, many)}: {_some(found)}."
+            yield f"{_many(len(found), verdict)}: {_some(found)}."
         elif comparison.changes:
             yield f"No {verdict.value}."
     same, noisy = len(comparison.of(Verdict.SAME)), len(comparison.of(Verdict.NOISY))
@@ -98,6 +97,10 @@ def _changes(comparison: Comparison | None) -> Iterator[str]:
             f"Not compared: {figures.counted(comparison.only_now, 'ratio', 'ratios')} of this "
             f"result only and {comparison.only_before:,} of the older one only."
         )
+
+
+def _many(number: int, verdict: Verdict) -> str:
+    return figures.counted(number, verdict.value, f"{verdict.value}s")
 
 
 def _some(changes: list[Change]) -> str:
@@ -117,6 +120,11 @@ def _speed(results: Results) -> Iterator[str]:
             yield f"{who} cannot be told from noise in any case."
 
 
+def _two(value: float) -> str:
+    """Two digits that count, and all before the point: enough for a sentence."""
+    return figures.significant(value, 2) if value < 100 else f"{value:,.0f}"
+
+
 def _who(results: Results, name: str) -> str:
     return f"{name}, the work by hand without an engine," if results.is_control(name) else name
 
@@ -126,19 +134,19 @@ def mean(ratios: list[Ratio]) -> float:
     return math.exp(sum(math.log(r.ratio) for r in ratios) / len(ratios))
 
 
-def _in_the_mean(cases: list[tuple[Case, Ratio]]) -> str:
+def _in_the_mean(cases: Sequence[tuple[Case, Ratio]]) -> str:
     values = [ratio.ratio for _, ratio in cases]
-    average = figures.significant(mean([ratio for _, ratio in cases]))
+    average = _two(mean([ratio for _, ratio in cases]))
     if len(values) == 1:
         return f"is {average} times as fast as {REFERENCE} in the one case that was measured"
-    low, high = figures.significant(min(values)), figures.significant(max(values))
+    low, high = _two(min(values)), _two(max(values))
     return (
         f"is {average} times as fast as {REFERENCE} in the geometric mean of "
         f"{len(values):,} cases ({low} to {high})"
     )
 
 
-def _where(cases: list[tuple[Case, Ratio]]) -> str:
+def _where(cases: Sequence[tuple[Case, Ratio]]) -> str:
     slower = sorted(
         ((case, r) for case, r in cases if side(r) == "slower"), key=lambda pair: pair[1].ratio
     )
@@ -147,33 +155,30 @@ def _where(cases: list[tuple[Case, Ratio]]) -> str:
     text = f"Faster in {faster:,}, slower in {len(slower):,}"
     text += f", no difference seen in {even:,}." if even else "."
     if slower:
-        worst = [
-            f"{figures.significant(ratio.ratio)} on {named(case)}" for case, ratio in slower[:NAMED]
-        ]
+        worst = [f"{_two(ratio.ratio)} on {named(case)}" for case, ratio in slower[:NAMED]]
         text += f" Slowest: {'; '.join(worst)}."
     return text
 
 
 def _growth(results: Results) -> Iterator[str]:
+    cases: dict[tuple[str, tuple[int, ...], str], list[Growth]] = {}
     for growth in results.lengths:
-        parts = [
-            *_exponent("time", growth.time_exponent),
-            *_exponent("memory", growth.memory_exponent),
-        ]
-        if parts:
-            yield f"{growth.engine} on {named(growth)}: {' and '.join(parts)}.{_end(growth)}"
-        elif growth.ended:
-            yield f"{growth.engine} on {named(growth)}:{_end(growth)}"
+        cases.setdefault(growth.case, []).append(growth)
+    for growths in cases.values():
+        where = named(growths[0])
+        time = [_power(g.engine, g.time_exponent) for g in growths if g.time_exponent]
+        if time:
+            yield f"Time on {where} grows as nodes to the power: {', '.join(time)}."
+        memory = [_power(g.engine, g.memory_exponent) for g in growths if g.memory_exponent]
+        if memory:
+            yield f"Memory on {where} grows as nodes to the power: {', '.join(memory)}."
+        ended = [f"{g.engine} ({g.ended})" for g in growths if g.ended]
+        if ended:
+            yield f"On {where} ended early: {figures.listed(ended)}."
 
 
-def _exponent(what: str, exponent: Exponent | None) -> Iterator[str]:
-    if exponent:
-        text = figures.span(exponent.value, exponent.low, exponent.high)
-        yield f"{what} grows as nodes to the power {text}"
-
-
-def _end(growth: Growth) -> str:
-    return f" It ended early: {growth.ended}." if growth.ended else ""
+def _power(engine: str, exponent: Exponent) -> str:
+    return f"{engine} {figures.span(exponent.value, exponent.low, exponent.high)}"
 
 
 def _memory(results: Results) -> Iterator[str]:
@@ -189,7 +194,7 @@ def _memory(results: Results) -> Iterator[str]:
 
 
 def _range(counts: list[float]) -> str:
-    low, high = (figures.significant(one) for one in (min(counts), max(counts)))
+    low, high = (_two(one) for one in (min(counts), max(counts)))
     return low if low == high else f"{low} to {high}"
 
 
