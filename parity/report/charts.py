@@ -22,14 +22,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from parity.report import figures
-from parity.report.results import REFERENCE, Growth, Results, Times
+from parity.report.model import titled
+from parity.report.results import REFERENCE, Case, Growth, Results, Times
 from parity.report.svg import AXIS, GRID, TEXT, recolored, series_color
 from parity.report.words import named
 
 K = TypeVar("K")
 V = TypeVar("V")
 #: Inches at 72 points; the page scales them.
-WIDTH = 6.6
+WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
 
@@ -69,7 +70,11 @@ def _overview(results: Results) -> Iterator[Chart]:
     cases = [_typical(group) for group in groups.values()]
     if cases:
         title = f"A case of each workload: how many times as fast as {REFERENCE}"
-        yield _bars(results, "overview", title, cases, named)
+        yield _bars(results, "overview", title, cases, _in_two_lines)
+
+
+def _in_two_lines(case: Case) -> str:
+    return f"{_short(case.workload)}\n{_shape_and_dtype(case)}"
 
 
 def _typical(cases: Sequence[Times]) -> Times:
@@ -115,8 +120,8 @@ def _ratio_charts(results: Results) -> Iterator[Chart]:
         yield _bars(results, f"ratios-{number}", title, cases, _shape_and_dtype)
 
 
-def _shape_and_dtype(times: Times) -> str:
-    return f"{figures.shape(times.shape)} {times.dtype}"
+def _shape_and_dtype(case: Case) -> str:
+    return f"{figures.shape(case.shape)} {case.dtype}"
 
 
 def _bars(
@@ -135,7 +140,7 @@ def _bars(
             y = place + (number - (len(engines) - 1) / 2) / (len(engines) + 1)
             _bar(axes, results, times, engine, y, 0.85 / (len(engines) + 1))
     axes.axvline(1, color=AXIS, linewidth=1.2)
-    axes.set_yticks(range(len(cases)), [_short(label(t)) for t in cases])
+    axes.set_yticks(range(len(cases)), [label(t) for t in cases])
     axes.set_ylim(len(cases) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     _log(axes, "x", figures.plain)
@@ -260,13 +265,13 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     if not cases:
         return
     engines = [n for n in results.names if any(n in m.engines for m in cases)]
-    figure, axes = _figure(0.25 * len(cases) * 2 + 0.4, engines)
+    figure, axes = _figure(0.5 * len(cases) + 0.4, engines)
     for place, case in enumerate(cases):
         for engine in engines:
             peak = case.engines.get(engine)
             if peak and peak.bytes_a_node > 0:
                 axes.plot(peak.bytes_a_node, place, **_style(results, engine, line=False))
-    axes.set_yticks(range(len(cases)), [_short(named(case)) for case in cases])
+    axes.set_yticks(range(len(cases)), [_in_two_lines(case) for case in cases])
     axes.set_ylim(len(cases) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     _log(axes, "x", figures.round_size)
@@ -299,7 +304,7 @@ def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: boo
         for name in engines
     ]
     # Without a space before it, a name that starts with "_" is left out.
-    labels = [f" {_short(name)}" for name in engines]
+    labels = [f" {_short(titled(results, name))}" for name in engines]
     figure.legend(
         handles,
         labels,

@@ -61,7 +61,7 @@ def ratios(results: Results) -> Table:
         "ratios",
         f"How many times as fast as {REFERENCE}",
         _CASE,
-        [_titled(results, name) for name in results.compared],
+        [titled(results, name) for name in results.compared],
         rows,
         f"{REFERENCE}'s time / the engine's time with its 95 % interval; above 1 the engine is "
         "faster. Bold: the interval lies above or below 1.",
@@ -95,7 +95,7 @@ def times(results: Results) -> Table:
         "times",
         "Time of forward and backward in milliseconds",
         (*_CASE, "nodes"),
-        [_titled(results, name) for name in names],
+        [titled(results, name) for name in names],
         rows,
         "Medians with their 95 % intervals.",
     )
@@ -189,7 +189,7 @@ def memory(results: Results) -> Table:
         "memory",
         "Peak live memory: bytes a node (and in all)",
         (*_CASE, "nodes"),
-        [_titled(results, name) for name in names],
+        [titled(results, name) for name in names],
         rows,
     )
 
@@ -299,7 +299,8 @@ def _case(case: Case) -> tuple[Cell, Cell, Cell]:
     )
 
 
-def _titled(results: Results, name: str) -> str:
+def titled(results: Results, name: str) -> str:
+    """The name of an engine as a heading."""
     return f"{name} (by hand)" if results.is_control(name) else name
 
 
