@@ -22,6 +22,8 @@ from parity.isolate import load
 from parity.known import Known, KnownError, check_proposal, load_known, propose
 from parity.ops import OPS
 from parity.quirks import says
+from parity.report import command as report
+from parity.report.results import ReportError
 from parity.trial import try_adapter
 from parity.worker import limits_memory
 
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (AdapterFileError, EngineError, KnownError, UsageError) as error:
+    except (AdapterFileError, EngineError, KnownError, ReportError, UsageError) as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -119,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "--memory", action="store_true", help="peak memory and growth instead of times"
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    report.add_parser(commands)
     return parser
 
 

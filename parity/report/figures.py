@@ -1,0 +1,71 @@
+"""Numbers as text, the same in tables, sentences and plots."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """``value`` with ``digits`` digits that count, without an exponent: 1,230 or 0.0123."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    exponent = int(f"{rounded:e}".partition("e")[2])
+    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def plain(value: float) -> str:
+    """A round number of an axis: 0.01, 1, 10,000."""
+    return f"{value:,.12g}" if value < 1e12 else f"{value:.3g}"
+
+
+def span(value: float, low: float, high: float) -> str:
+    """A value and its interval."""
+    return f"{significant(value)} ({significant(low)} to {significant(high)})"
+
+
+def size(count: float) -> str:
+    """Bytes with a decimal unit."""
+    for unit, name in _UNITS:
+        if abs(count) >= unit:
+            return f"{significant(count / unit)} {name}"
+    return f"{significant(count)} B"
+
+
+def round_size(count: float) -> str:
+    """Bytes at a tick of an axis: 10 kB."""
+    unit, name = next((one for one in _UNITS if count >= one[0]), _UNITS[-1])
+    return f"{plain(count / unit)} {name}"
+
+
+def shape(dimensions: Sequence[int]) -> str:
+    """A shape as NumPy writes it, except for the one without dimensions."""
+    return str(tuple(dimensions)) if dimensions else "0-d"
+
+
+def moment(text: str) -> str:
+    """A date of ISO 8601 as people write it; any other text as it is."""
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip()
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent."""
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """``1 engine``, ``2 engines``, ``1,000 engines``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *before, last = words
+    return f"{', '.join(before)} and {last}" if before else last
