@@ -160,7 +160,42 @@ def _known(option: str, text: str | None, known: tuple[str, ...]) -> tuple[str, 
 
 
 def _compare_revisions(options: argparse.Namespace) -> int:
-    raise UsageError("--base is not there yet")
+    from parity.bench.client import WorkerError
+    from parity.bench.revisions import Comparison, cases, checked_out, compare, line
+    from parity.bench.workloads import WORKLOADS
+    from parity.progress import Progress
+
+    names = _known("--workloads", options.workloads, tuple(WORKLOADS))
+    workloads = tuple(WORKLOADS[name] for name in names)
+    progress = Progress(len(cases(workloads, options.quick)), sys.stderr)
+    comparison = Comparison(options.base, "", options.limit)
+
+    def show(row: dict[str, Any]) -> None:
+        _print(progress, [line(row, options.limit)])
+
+    try:
+        with checked_out(options.base, Path.cwd()) as sources:
+            comparison.commit = sources.commit
+            print(f"dezero here against {options.base}: time here / time there (95 % interval)")
+            compare(sources, workloads, comparison, options.quick, progress.step, show)
+    except KeyboardInterrupt:
+        pass  # complete stays false
+    except WorkerError as error:
+        raise UsageError(f"--base {options.base}: {error}") from error
+    finally:
+        progress.end()
+        if options.json and comparison.commit:
+            write_json(options.json, comparison.to_json())
+    return _verdict(comparison, progress, options)
+
+
+def _verdict(comparison: Any, progress: Any, options: argparse.Namespace) -> int:
+    if not comparison.complete:
+        _say_interrupted(progress.done, progress.total, options.json)
+        return _INTERRUPTED
+    count = len(comparison.slower)
+    print(f"{count} of {len(comparison.rows)} slower than {options.limit:g} times the base")
+    return _WRONG if count else _OK
 
 
 def check_writable(file: Path) -> None:

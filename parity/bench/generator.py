@@ -1,7 +1,8 @@
 """The speed of the harness itself: programs a second, and where the time goes.
 
 The suite draws programs with Hypothesis, a sweep decodes random bytes. The whole is timed as it
-is; the shares come from the same programs run again, part by part, so that no clock is inside. Processor time: other processes do not count.
+is; the shares come from the same programs run again, part by part, so that no clock is inside.
+All is processor time: other processes do not count.
 """
 
 from __future__ import annotations
