@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -15,8 +12,10 @@ from typing import Any, NoReturn
 
 from parity import __version__
 from parity.adapter import AdapterFileError, write_adapter
+from parity.bench.command import add_bench
 from parity.engines.load import BUILT_IN, EngineError
 from parity.engines.remote import Limits, Remote
+from parity.errors import UsageError
 from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
 from parity.known import Known, KnownError, check_proposal, load_known, propose
@@ -29,12 +28,7 @@ from parity.worker import limits_memory
 
 PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
 DEFAULT_EXAMPLES = 2000
-ONE_THREAD = "OPENBLAS_NUM_THREADS"
 DEFAULT_FOLDER = Path("parity-findings")
-
-
-class UsageError(Exception):
-    """A command cannot run; the message is one line that says why and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,17 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     adapter.add_argument("file", type=Path, metavar="NEW.py")
     _add_score(commands)
     _add_survey(commands)
-    bench = commands.add_parser(
-        "bench",
-        help="time dezero beside PyTorch",
-        description="Ratios of times, torch / dezero: above 1 dezero is faster.",
-    )
-    bench.set_defaults(run=_bench)
-    bench.add_argument("--quick", action="store_true", help="a tenth of the time, wider intervals")
-    bench.add_argument(
-        "--memory", action="store_true", help="peak memory and growth instead of times"
-    )
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    add_bench(commands)
     report.add_parser(commands)
     return parser
 
@@ -260,37 +244,6 @@ def _write_json(file: Path | None, data: dict[str, Any]) -> None:
         file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise UsageError(f"--json: {error}") from error
-
-
-def _bench(options: argparse.Namespace) -> int:
-    if os.environ.get(ONE_THREAD) != "1":
-        # NumPy's BLAS reads this when it is loaded: start again with it.
-        environment = {**os.environ, ONE_THREAD: "1", "MKL_NUM_THREADS": "1"}
-        return subprocess.run(
-            [sys.executable, "-m", "parity.cli", *sys.argv[1:]], env=environment
-        ).returncode
-    from parity.bench import measure, memory, workloads  # they import dezero: only this command
-
-    if options.memory:
-        peaks: list[Any] = []
-        try:
-            for line in memory.table(memory.noted(memory.peaks(), peaks)):
-                print(line, flush=True)
-        except RuntimeError as error:
-            raise UsageError(f"--memory: {error}") from error
-        _write_json(options.json, {"peaks": [dataclasses.asdict(p) for p in peaks]})
-        return PARITY
-    rows = []
-    print(f"{'workload':14}{'shape':12}{'dtype':9}  torch / dezero  (middle half)")
-    for row in measure.all_ratios(0.3 if options.quick else 3.0, workloads.WORKLOADS.values()):
-        rows.append(dataclasses.asdict(row))
-        print(
-            f"{row.workload:14}{row.shape!s:12}{row.dtype:9}{row.ratio:10.2f}       "
-            f"({row.low:.2f} to {row.high:.2f}), {row.pairs} pairs",
-            flush=True,
-        )
-    _write_json(options.json, {"ratios": rows})
-    return PARITY
 
 
 def _adapter(options: argparse.Namespace) -> int:

@@ -1,88 +1,196 @@
-"""Ratios of times, measured side by side.
+"""Times of one workload on several engines, interleaved in one process.
 
-Both sides run in turn in one process, so that what disturbs the machine disturbs
-both; the ratio is the median of those of the pairs, its interval the middle half.
+In each round every engine runs once, in an order that a seed draws anew, so that what disturbs
+the machine disturbs all. Each gradient is compared with PyTorch's before it is timed.
 """
 
 from __future__ import annotations
 
 import gc
+import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from dezero.allocator import keep_freed_memory
-from parity.bench.workloads import DTYPES, SHAPES, DezeroSide, Side, TorchSide, Workload, start
+from parity.bench import statistics
+from parity.bench.clock import clock
+from parity.bench.sides.base import Side
+from parity.bench.sides.load import REFERENCE
+from parity.bench.workloads import Array, Shape, Workload, start
+
+#: Rounds: at least, whatever they take, and at most.
+LEAST, MOST = 7, 200
+#: Rounds that are not counted, before.
+WARM_UP = 1
+#: What two right gradients may differ by: sums of thousands in another order.
+_TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
+#: How the text of an engine with a wrong gradient starts.
+DIFFERS = "gradient differs from torch's"
+
+
+@dataclass
+class Case:
+    """One row of the table of times."""
+
+    workload: Workload
+    shape: Shape
+    dtype: str
+
+    @property
+    def seed(self) -> int:
+        """A number that the name of the case fixes."""
+        return zlib.crc32(f"{self.workload.name} {self.shape} {self.dtype}".encode())
+
+    def leaves(self) -> Sequence[Array]:
+        return self.workload.leaves(start(self.shape, self.dtype))
+
+    def steps(self, longer: int = 1) -> int:
+        return self.workload.steps_for(start(self.shape, self.dtype), longer)
+
+
+@dataclass
+class Times:
+    """Seconds of each round by engine, None where it sat out, and why others have none."""
+
+    by_engine: dict[str, list[float | None]] = field(default_factory=dict)
+    not_measured: dict[str, str] = field(default_factory=dict)
+
+
+def row(
+    case: Case, sides: Sequence[Side], seconds: float, seed: int, threads: int = 1
+) -> dict[str, Any]:
+    """The object of ``times`` in the JSON: medians and ratios with intervals."""
+    times = measure(case, sides, seconds, seed, threads)
+    seed += case.seed
+    reference = times.by_engine.get(REFERENCE, [])
+    engines, ratios = {}, {}
+    for name, all_rounds in times.by_engine.items():
+        samples = [s * 1e3 for s in all_rounds if s is not None]
+        found = statistics.rounded(statistics.median(samples, seed), 5) or {}
+        engines[name] = {"median": found.pop("value"), **found}
+        engines[name]["samples"] = [statistics.significant(s) for s in samples]
+        pairs = [(t, s) for t, s in zip(reference, all_rounds, strict=True) if t and s]
+        if name != REFERENCE:
+            ratios[name] = _ratio(pairs, seed)
+    return {
+        "workload": case.workload.name,
+        "shape": list(case.shape),
+        "dtype": case.dtype,
+        "nodes": case.workload.nodes * case.steps(),
+        "rounds": len(reference),
+        "engines": engines,
+        "ratios": ratios,
+        "not_measured": times.not_measured,
+    }
+
+
+def _ratio(pairs: list[tuple[float, float]], seed: int) -> dict[str, Any]:
+    """The reference's time over the engine's, with its interval."""
+    found = statistics.ratio([t for t, _ in pairs], [s for _, s in pairs], seed)
+    rounded = statistics.rounded(found) or {}
+    return {"ratio": rounded.pop("value"), **rounded, "noisy": found.noisy}
+
+
+def measure(
+    case: Case, sides: Sequence[Side], seconds: float, seed: int, threads: int = 1
+) -> Times:
+    """Run rounds until each engine has had about ``seconds``, at least ``LEAST`` rounds.
+
+    An engine that is much slower than others sits out once it has had its time twice and the
+    least number of rounds; the reference never does, since ratios are those of one round.
+    """
+    times = Times()
+    leaves, steps = case.leaves(), case.steps()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        able = _agreeing(case, sides, leaves, steps, times)
+        if not any(side.name == REFERENCE for side in able):
+            return times
+        for _ in range(WARM_UP):
+            for side in able:
+                side.run(case.workload, leaves, steps)
+        gc.collect()
+        source = random.Random(f"{seed}:{case.seed}")
+        _rounds(case, able, seconds, source, Stopwatch(clock(threads)), times)
+    return times
+
+
+def _rounds(
+    case: Case,
+    sides: list[Side],
+    seconds: float,
+    source: random.Random,
+    watch: Stopwatch,
+    times: Times,
+) -> None:
+    leaves, steps = case.leaves(), case.steps()
+    spent = dict.fromkeys((s.name for s in sides), 0.0)
+    end = time.perf_counter() + seconds * len(sides)
+    times.by_engine = {s.name: [] for s in sides}
+    for number in range(MOST):
+        if number >= LEAST and time.perf_counter() > end:
+            return
+        for side in source.sample(sides, len(sides)):
+            out = number >= LEAST and spent[side.name] > 2 * seconds and side.name != REFERENCE
+            took = None if out else watch.run(case.workload, side, leaves, steps)
+            spent[side.name] += took or 0.0
+            times.by_engine[side.name].append(took)
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """torch's time over dezero's: above 1 dezero is faster."""
+class Stopwatch:
+    """Times one run by a clock."""
 
-    workload: str
-    shape: tuple[int, ...]
-    dtype: str
-    ratio: float
-    low: float
-    high: float
-    dezero_ms: float
-    torch_ms: float
-    pairs: int
+    clock: Callable[[], float]
 
-
-def all_ratios(seconds: float, workloads: Iterable[Workload]) -> Iterator[Ratio]:
-    """Every workload in every shape and dtype; those of fixed size once a dtype.
-
-    Freed memory is kept for both sides, which share the process: see dezero/allocator.py.
-    """
-    keep_freed_memory()
-    for workload in workloads:
-        for shape in SHAPES[:1] if workload.fixed else SHAPES:
-            for dtype in DTYPES:
-                with np.errstate(all="ignore"), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of PyTorch, about create_graph
-                    yield compare(workload, shape, dtype, seconds)
+    def run(self, workload: Workload, side: Side, leaves: Sequence[Array], steps: int) -> float:
+        """Seconds of one run; what it returned is freed within them."""
+        run, now = side.run, self.clock
+        begin = now()
+        run(workload, leaves, steps)
+        return now() - begin
 
 
-def compare(workload: Workload, shape: tuple[int, ...], dtype: str, seconds: float) -> Ratio:
-    """Run pairs for about ``seconds``, at least five. RuntimeError if the results differ."""
-    array = start(shape, dtype)
-    dezero, torch = DezeroSide(), TorchSide()
-    check(workload, dezero, torch, array)
-    times: list[tuple[float, float]] = []
-    gc.collect()
-    end = time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
-        times.append((_timed(workload, dezero, array), _timed(workload, torch, array)))
-    d, t = np.array(times).T
-    low, middle, high = np.quantile(t / d, (0.25, 0.5, 0.75))
-    return Ratio(
-        workload.name,
-        shape,
-        dtype,
-        round(float(middle), 3),
-        round(float(low), 3),
-        round(float(high), 3),
-        round(float(np.median(d)) * 1e3, 4),
-        round(float(np.median(t)) * 1e3, 4),
-        len(times),
-    )
+def _agreeing(
+    case: Case, sides: Sequence[Side], leaves: Sequence[Array], steps: int, times: Times
+) -> list[Side]:
+    """The sides that give PyTorch's gradients; the others go to ``times.not_measured``."""
+    able, expected = [], None
+    # The reference first: the others are compared with it.
+    for side in sorted(sides, key=lambda s: s.name != REFERENCE):
+        reason = side.cannot(case.workload, case.shape, case.dtype)
+        if reason is None:
+            try:
+                found = [np.array(side.array(g)) for g in side.run(case.workload, leaves, steps)]
+            except Exception as error:
+                reason = one_line(error)
+            else:
+                expected = found if expected is None else expected
+                reason = difference(found, expected, case.dtype)
+        if reason is None:
+            able.append(side)
+        else:
+            times.not_measured[side.name] = reason
+    return [side for side in sides if side in able]
 
 
-def check(workload: Workload, dezero: Side, torch: Side, array: Any) -> None:
-    """RuntimeError unless both sides give the same gradient."""
-    ours, theirs = (s.array(s.grad(workload.run(s, array))) for s in (dezero, torch))
-    tolerance = 1e-3 if array.dtype == np.float32 else 1e-9
-    if not np.allclose(ours, theirs, rtol=tolerance, atol=tolerance):
-        raise RuntimeError(f"{workload.name}: dezero and torch differ, nothing was timed")
+def difference(found: Sequence[Array], expected: Sequence[Array], dtype: str) -> str | None:
+    """How gradients differ from the reference's; None if they agree."""
+    tolerance = _TOLERANCE[dtype]
+    for i, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        if ours.shape != theirs.shape:
+            return f"{DIFFERS}: leaf {i} has shape {ours.shape}, not {theirs.shape}"
+        if not np.allclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True):
+            worst = float(np.max(np.abs(ours.astype(float) - theirs)))
+            return f"{DIFFERS}: leaf {i} by {worst:.3g}"
+    return None
 
 
-def _timed(workload: Workload, side: Side, array: Any) -> float:
-    run: Callable[[Side, Any], Any] = workload.run
-    begin = time.perf_counter()
-    run(side, array)
-    return time.perf_counter() - begin
+def one_line(error: BaseException) -> str:
+    """An exception as a reason in a table."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

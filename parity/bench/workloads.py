@@ -1,195 +1,238 @@
-"""The programs that are timed: forward and backward, written once for both sides.
+"""What is timed: programs that are written once and differentiated by every engine.
 
-Both libraries have the same operators, so a workload is one function of a
-``Side``. What it returns is checked against PyTorch's before anything is timed.
+A workload builds a result from leaves with the operators that all libraries share; how it is
+differentiated is the side's affair (``parity/bench/sides/``), so that engines that record and
+engines that take functions run the same program. Nothing here imports an engine.
 """
 
 from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-import dezero
-import dezero.functions as F
+from parity.bench import by_hand
 
+if TYPE_CHECKING:
+    from parity.bench.sides.base import Side
 
-class Side(Protocol):
-    """A library under measurement."""
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
 
-    name: str
-    #: How many times as long the loops are: memory shows in large graphs only.
-    longer: int
-
-    def leaf(self, array: NDArray[Any]) -> Any:
-        """A variable on a copy of an array."""
-
-    def backward(self, y: Any, create_graph: bool = False) -> None:
-        """Propagate from ``y`` with a gradient of ones."""
-
-    def grad(self, x: Any) -> Any:
-        """The gradient as the library's own."""
-
-    def array(self, t: Any) -> NDArray[Any]:
-        """The values of a tensor."""
-
-    def tanh(self, x: Any) -> Any: ...
-
-
-class DezeroSide:
-    name = "dezero"
-
-    def __init__(self, longer: int = 1) -> None:
-        self.longer = longer
-
-    def leaf(self, array: NDArray[Any]) -> Any:
-        return dezero.Variable(array.copy())
-
-    def backward(self, y: Any, create_graph: bool = False) -> None:
-        y.backward(create_graph=create_graph)
-
-    def grad(self, x: Any) -> Any:
-        return x.grad
-
-    def array(self, t: Any) -> NDArray[Any]:
-        return t.data  # type: ignore[no-any-return]
-
-    def tanh(self, x: Any) -> Any:
-        return F.tanh(x)
-
-
-class TorchSide:
-    name = "torch"
-
-    def __init__(self, longer: int = 1) -> None:
-        self.longer = longer
-        torch.set_num_threads(1)  # more are slower on graphs of small arrays
-
-    def leaf(self, array: NDArray[Any]) -> Any:
-        return torch.tensor(array, requires_grad=True)
-
-    def backward(self, y: Any, create_graph: bool = False) -> None:
-        y.backward(torch.ones_like(y), create_graph=create_graph)
-
-    def grad(self, x: Any) -> Any:
-        return x.grad
-
-    def array(self, t: Any) -> NDArray[Any]:
-        return t.detach().numpy()  # type: ignore[no-any-return]
-
-    def tanh(self, x: Any) -> Any:
-        return torch.tanh(x)
+#: Shapes of leaves, from scalars to where only the arithmetic counts.
+SHAPES: tuple[Shape, ...] = ((), (4, 4), (64, 64), (512, 512))
+DTYPES = ("float32", "float64")
+#: Arrays with more elements than this have shorter graphs, which would fill the memory else.
+SMALL = 4096
 
 
 @dataclass(frozen=True)
 class Workload:
-    """``run(side, array)`` returns a leaf whose gradient is the result; ``fixed``: of one size."""
+    """A program and its size.
+
+    ``value(side, steps, *leaves)`` is the result; its gradient, from a gradient of ones, by all
+    leaves is what is computed, ``order`` times over. ``steps``: rounds of its loop for small
+    and for large arrays; ``nodes``: nodes of the graph a step. ``leaves`` makes the leaves of
+    an array; ``ops``: the operations that it needs; ``min_ndim``: dimensions that it needs;
+    ``fixed``: it has a size of its own. ``control``: the same with NumPy by hand, without a
+    graph: ``control(steps, *leaves)`` returns the gradients.
+    """
 
     name: str
     says: str
-    run: Callable[[Side, NDArray[Any]], Any]
+    value: Callable[..., Any]
+    steps: tuple[int, int]
+    nodes: int
+    ops: tuple[str, ...] = ("add", "mul")
+    leaves: Callable[[Array], Sequence[Array]] = lambda array: (array,)
+    order: int = 1
+    min_ndim: int = 0
     fixed: bool = False
+    control: Callable[..., Sequence[Any]] | None = None
+
+    def steps_for(self, array: Array, longer: int = 1) -> int:
+        """Rounds of the loop for leaves like ``array``; ``longer`` times as many."""
+        return longer * self.steps[array.size > SMALL]
+
+    def shapes(self, of: Sequence[Shape] = SHAPES) -> tuple[Shape, ...]:
+        """Those of the shapes that it takes; one with a size of its own is listed as 0-d."""
+        return ((),) if self.fixed else tuple(s for s in of if len(s) >= self.min_ndim)
 
 
-def _length(side: Side, array: NDArray[Any], n: int) -> int:
-    """Steps of a loop: fewer on large arrays, whose graphs would fill the memory."""
-    return side.longer * (n if array.size <= 4096 else n // 25)
+def start(shape: Shape, dtype: str) -> Array:
+    """The leaf of a workload: values a little above one half, so that nothing overflows."""
+    values = np.random.default_rng(1).random(shape) * 0.01 + 0.5
+    return np.asarray(values, dtype)
 
 
-def chain(side: Side, array: NDArray[Any]) -> Any:
-    x = y = side.leaf(array)
-    for _ in range(_length(side, array, 500)):
+def _chain(side: Side, steps: int, x: Any) -> Any:
+    y = x
+    for _ in range(steps):
         y = y * x
         y = y + x
-    side.backward(y)
-    return x
+    return y
 
 
-def fan_out(side: Side, array: NDArray[Any]) -> Any:
-    x = y = side.leaf(array)
-    for _ in range(_length(side, array, 1000)):
+def _fan_out(side: Side, steps: int, x: Any) -> Any:
+    y = x
+    for _ in range(steps):
         y = y + x
-    side.backward(y)
-    return x
+    return y
 
 
-def _dag_source(n: int, seed: int) -> str:
+def _dag_source(lines: int) -> str:
     """A random graph as straight-line code, so that the loop is not what is timed."""
-    source = random.Random(seed)
-    lines = ["def dag(x):", "    v0 = x"]
-    for i in range(1, n // 2 + 1):
+    source = random.Random(0)
+    text = ["def dag(x):", "    v0 = x"]
+    for i in range(1, lines + 1):
         a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
-        lines.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
-    return "\n".join([*lines, f"    return v{n // 2}"])
+        text.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
+    return "\n".join([*text, f"    return v{lines}"])
 
 
-def _dag_of(n: int) -> Callable[[Any], Any]:
-    namespace: dict[str, Any] = {}
-    exec(_dag_source(n, 0), namespace)  # the text above, nothing from outside
-    return namespace["dag"]  # type: ignore[no-any-return]
-
-
-_dag, _short_dag = _dag_of(500), _dag_of(20)
-
-
-def random_dag(side: Side, array: NDArray[Any]) -> Any:
-    x = y = side.leaf(array)
-    for _ in range(side.longer):
-        y = (_dag if array.size <= 4096 else _short_dag)(y)
-    side.backward(y)
-    return x
-
-
-def second_order(side: Side, array: NDArray[Any]) -> Any:
-    x = y = side.leaf(array)
-    for _ in range(_length(side, array, 100)):
-        y = y * x
-        y = y + x
-    side.backward(y, create_graph=True)
-    g = side.grad(x)
-    x.grad = None
-    side.backward(g)
-    return x
+#: Lines of the random graph: the steps are repetitions of the long or of the short one.
+_LONG, _SHORT = 250, 10
 
 
 @functools.cache
-def _mlp_arrays(dtype: Any) -> list[NDArray[Any]]:
+def _dag_of(lines: int) -> Callable[[Any], Any]:
+    namespace: dict[str, Any] = {}
+    exec(_dag_source(lines), namespace)  # the text above, nothing from outside
+    return namespace["dag"]  # type: ignore[no-any-return]
+
+
+def _random_dag(side: Side, steps: int, x: Any) -> Any:
+    lines = _LONG if steps >= _LONG else _SHORT
+    dag, y = _dag_of(lines), x
+    for _ in range(max(1, steps // lines)):
+        y = dag(y)
+    return y
+
+
+def _diamond_ladder(side: Side, steps: int, a: Any, b: Any) -> Any:
+    h = a
+    for _ in range(steps):
+        h = h * a + h * b
+    return h
+
+
+def _broadcast(side: Side, steps: int, x: Any, row: Any, column: Any) -> Any:
+    y = x
+    for _ in range(steps):
+        y = y * row
+        y = y + column
+    return y
+
+
+def _matmul(side: Side, steps: int, x: Any, w: Any) -> Any:
+    y = x
+    for _ in range(steps):
+        y = y @ w
+    return y
+
+
+@functools.cache
+def _mlp_arrays(dtype: Any) -> tuple[Array, ...]:
     """Input and parameters; drawing them takes as long as the step, so it is done before."""
     source = np.random.default_rng(0)
     shapes = ((64, 784), (784, 256), (256,), (256, 10), (10,))
-    return [(source.standard_normal(shape) / 16).astype(dtype) for shape in shapes]
+    return tuple((source.standard_normal(shape) / 16).astype(dtype) for shape in shapes)
 
 
-def mlp_step(side: Side, array: NDArray[Any]) -> Any:
-    """Batch 64, 784-256-10, squared error; ``array`` gives the dtype only."""
-    x, w1, b1, w2, b2 = map(side.leaf, _mlp_arrays(array.dtype))
+def _mlp(side: Side, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+    x = side.constant(_mlp_arrays(np.dtype(side.dtype_of(w1)))[0])
     y = side.tanh(x @ w1 + b1) @ w2 + b2
-    side.backward((y * y).sum())
-    return w1
+    return side.sum(y * y)
 
 
-WORKLOADS: dict[str, Workload] = {
-    w.name: w
-    for w in (
-        Workload("chain", "y = y * x; y = y + x, 500 times", chain),
-        Workload("fan-out", "y = y + x, 1,000 times", fan_out),
-        Workload("random-dag", "500 random + - * on recent values", random_dag),
-        Workload("second-order", "a chain of 200 differentiated twice", second_order),
-        Workload("mlp-step", "batch 64, 784-256-10, forward and backward", mlp_step, fixed=True),
-    )
-}
-
-SHAPES: tuple[tuple[int, ...], ...] = ((), (4, 4), (64, 64), (512, 512))
-DTYPES = ("float32", "float64")
+def _mlp_control(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
+    return by_hand.mlp(_mlp_arrays(w1.dtype)[0], w1, b1, w2, b2)
 
 
-def start(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """The leaf of a workload: values below one, so that nothing overflows."""
-    values = np.random.default_rng(1).random(shape) * 0.01 + 0.5
-    return np.asarray(values, dtype)
+_ROWS = (
+    Workload(
+        "chain", "y = y * x; y = y + x, 500 times", _chain, (500, 20), 2, control=by_hand.chain
+    ),
+    Workload(
+        "fan-out",
+        "y = y + x, 1,000 times: one value with a thousand uses",
+        _fan_out,
+        (1000, 40),
+        1,
+        ops=("add",),
+        control=by_hand.fan_out,
+    ),
+    Workload(
+        "random-dag",
+        "v = (v1 + v2) * x or (v1 - v2) * x of two of the last eight values, 250 times",
+        _random_dag,
+        (_LONG, _SHORT),
+        2,
+        ops=("add", "sub", "mul"),
+    ),
+    Workload(
+        "diamond-ladder",
+        "h = h * a + h * b, 150 times",
+        _diamond_ladder,
+        (150, 8),
+        3,
+        leaves=lambda array: (array, np.asarray(1 - array)),
+        control=by_hand.diamond_ladder,
+    ),
+    Workload(
+        "broadcast",
+        "y = y * row; y = y + column, 100 times",
+        _broadcast,
+        (100, 8),
+        2,
+        leaves=lambda array: (array, array[0].copy(), array[:, :1].copy()),
+        min_ndim=2,
+        control=by_hand.broadcast,
+    ),
+    Workload(
+        "matmul",
+        "y = y @ w, 20 times (twice for (512, 512))",
+        _matmul,
+        (20, 2),
+        1,
+        ops=("matmul",),
+        leaves=lambda array: (array, array * array.dtype.type(2 / len(array))),
+        min_ndim=2,
+        control=by_hand.matmul,
+    ),
+    Workload(
+        "mlp-step",
+        "tanh(x @ w1 + b1) @ w2 + b2, squares summed: batch 64, 784-256-10, four gradients",
+        _mlp,
+        (1, 1),
+        7,
+        ops=("add", "mul", "matmul", "sum", "tanh"),
+        leaves=lambda array: _mlp_arrays(array.dtype)[1:],
+        fixed=True,
+        control=_mlp_control,
+    ),
+    Workload(
+        "second-order",
+        "y = y * x; y = y + x, 100 times, and the gradient of the gradient",
+        _chain,
+        (100, 4),
+        2,
+        order=2,
+    ),
+)
+#: Every workload by name.
+WORKLOADS: dict[str, Workload] = {w.name: w for w in _ROWS}
+#: The one whose length varies; no row of the tables of times.
+DEEP_CHAIN = Workload(
+    "deep-chain",
+    "y = y * x; y = y + x, by the number of nodes",
+    _chain,
+    (500, 500),
+    2,
+    control=by_hand.chain,
+)

@@ -1,0 +1,141 @@
+"""Processes that measure, from the side of the one that asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+#: What the libraries read when they are loaded.
+_THREADS = (
+    *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    "VECLIB_MAXIMUM_THREADS",
+)
+#: Where this package is: the worker runs the same one.
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class WorkerError(Exception):
+    """A task failed, or the process ended; the message says how in one line."""
+
+
+class Worker:
+    """A process of ``parity/bench/worker.py``; use it in a ``with``.
+
+    ``threads``: of the libraries; ``first``: folders that come first on its path.
+    """
+
+    def __init__(
+        self, threads: int = 1, first: tuple[str, ...] = (), extra: Mapping[str, str] | None = None
+    ) -> None:
+        self._threads = threads
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "parity.bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**environment(threads, first), **(extra or {})},
+            process_group=0,  # Ctrl-C is for the process that asks
+        )
+
+    def ask(self, task: dict[str, Any], limit: float | None = None) -> dict[str, Any]:
+        """The answer to a task. WorkerError if it failed or took more than ``limit`` seconds."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with _killed_after(self._process, limit) as late:
+            try:
+                self._process.stdin.write(json.dumps({**task, "threads": self._threads}) + "\n")
+                self._process.stdin.flush()
+                line = self._process.stdout.readline()
+            except BrokenPipeError:
+                line = ""
+        if not line:
+            late_by = f"longer than {limit:g} s" if late.is_set() else ""
+            raise WorkerError(late_by or self._end())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return answer
+
+    def _end(self) -> str:
+        """How the process ended."""
+        status = self._process.wait()
+        if status < 0:
+            return f"the process ended with {signal.Signals(-status).name}"
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        return lines[-1] if lines else f"the process ended with status {status}"
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                _close_quietly(stream)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _close_quietly(stream: Any) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:  # what was not sent has nobody to read it
+        return
+
+
+@contextmanager
+def _killed_after(process: Any, limit: float | None) -> Iterator[threading.Event]:
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(limit, kill) if limit is not None else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
+    """Variables for a process that measures: threads of the libraries, hashes, its path."""
+    found = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PYTHONHASHSEED": "0"}
+    if threads == 1:
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        found["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    # The same order as here: what is installed in a folder of the user stays found.
+    paths = [*first, str(ROOT), *(p for p in sys.path if p)]
+    found["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return found
+
+
+def once(task: dict[str, Any], threads: int, limit: float | None) -> dict[str, Any]:
+    """The answer of a fresh process. WorkerError as ``Worker.ask``."""
+    with Worker(threads) as worker:
+        return worker.ask(task, limit)

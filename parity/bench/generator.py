@@ -1,0 +1,119 @@
+"""The speed of the harness itself: programs a second, and where the time goes.
+
+The suite draws programs with Hypothesis, a sweep decodes random bytes. The whole is timed as it
+is; the shares come from the same programs run again, part by part, so that no clock is inside.
+All is processor time: other processes do not count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from parity.bench.statistics import significant
+from parity.check import check_program
+from parity.engines.base import Engine
+from parity.engines.load import load_pair
+from parity.execute import execute
+from parity.generate import PROFILES, Decoder, programs
+from parity.hunt import ROTATION, stream
+from parity.program import Program
+from parity.properties import PROGRAMS_AN_EXAMPLE
+from parity.quirks import with_quirks
+
+#: Profiles of the suite in this measurement: the share of each is equal.
+_PROFILES = tuple(dict.fromkeys(ROTATION))
+
+
+def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
+    """About ``count`` programs of the suite and of a sweep, with seed ``number``.
+
+    The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
+    """
+    engine, reference = load_pair(engine_spec, "torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the engine
+        _sweep(engine, reference, 50, number)  # what is loaded or cached at first use
+        return [
+            {"what": what, "engine": engine.name, **run(engine, reference, count, number)}
+            for what, run in (("suite", _suite), ("sweep", _sweep))
+        ]
+
+
+def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
+    decoders = [Decoder.of(PROFILES[name], engine) for name in ROTATION]
+    begin = time.process_time()
+    for program in itertools.islice(stream(decoders, number), count):
+        check_program(program, engine, reference)
+    whole = time.process_time() - begin
+    decoding, found = _timed_list(itertools.islice(stream(decoders, number), count))
+    return _shares(found, whole, decoding, engine, reference)
+
+
+def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
+    """Each profile as ``parity.properties`` runs it, without what it does with findings."""
+    found: list[Program] = []
+    whole = decoding = 0.0
+    examples = max(1, count // (len(_PROFILES) * PROGRAMS_AN_EXAMPLE))
+    for name in _PROFILES:
+        decoder = Decoder.of(PROFILES[name], engine)
+        whole += _drawn(decoder, examples, number, lambda p: check_program(p, engine, reference))
+        # The same draws without running anything: drawing is part of what decoding costs.
+        decoding += _drawn(decoder, examples, number, found.append)
+    return _shares(found, whole, decoding, engine, reference)
+
+
+def _drawn(decoder: Decoder, examples: int, number: int, use: Callable[[Program], object]) -> float:
+    """Seconds in which Hypothesis draws that many examples and ``use`` gets the programs."""
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
+    def run(several: list[Program]) -> None:
+        for program in several:
+            use(program)
+
+    begin = time.process_time()
+    run()
+    return time.process_time() - begin
+
+
+def _timed_list(source: Iterable[Program]) -> tuple[float, list[Program]]:
+    begin = time.process_time()
+    found = list(source)
+    return time.process_time() - begin, found
+
+
+def _shares(
+    found: list[Program], whole: float, decoding: float, engine: Engine, reference: Engine
+) -> dict[str, Any]:
+    """Rates and shares of ``whole``; what is neither is comparing and estimating tolerances."""
+    alike = with_quirks(reference, engine.quirks)
+    ours = theirs = 0.0
+    for program in found:
+        begin = time.process_time()
+        execute(program, engine)
+        middle = time.process_time()
+        execute(program, alike)
+        ours += middle - begin
+        theirs += time.process_time() - middle
+    shares = {"decoding": decoding, "in_engine": ours, "in_reference": theirs}
+    shares["rest"] = max(0.0, whole - sum(shares.values()))
+    total = sum(shares.values())
+    return {
+        "programs": len(found),
+        "statements": significant(sum(len(p.statements) for p in found) / len(found)),
+        "programs_a_second": significant(len(found) / whole),
+        **{name: round(part / total, 3) for name, part in shares.items()},
+    }

@@ -1,0 +1,193 @@
+"""Two revisions of dezero in one interleaved run.
+
+Each has a process of its own, with the workloads of this revision and its own ``dezero`` first
+on the path. They run in turn, base new new base, so that what disturbs the machine, or drifts,
+disturbs both alike; ratios are those of neighbours.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parity.bench import statistics
+from parity.bench.client import Worker, WorkerError
+from parity.bench.workloads import Shape, Workload
+from parity.errors import UsageError
+
+#: Shapes that are compared, in float32; where only NumPy counts nothing can be seen.
+_SHAPES: tuple[Shape, ...] = ((), (4, 4), (64, 64))
+_QUICK_SHAPES: tuple[Shape, ...] = ((), (64, 64))
+#: Turns of base, new, new, base; each turn gives two ratios. Seconds of one measurement.
+_TURNS, _QUICK_TURNS, _SLICE = 20, 8, 0.02
+#: Seconds after which a revision that does not answer is given up.
+_LIMIT = 120.0
+#: glibc then keeps freed memory, as ``dezero.allocator`` does, which a revision may not have.
+_KEEP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+
+
+@dataclass
+class Comparison:
+    """What is compared, and the rows so far: ``ratio`` is the new time over the base's."""
+
+    base: str
+    commit: str
+    limit: float
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def slower(self) -> list[dict[str, Any]]:
+        """Rows whose whole interval is above the limit."""
+        return [r for r in self.rows if r["ratio"] is not None and r["low"] > self.limit]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": "parity-bench-revisions",
+            "format_version": 1,
+            "base": self.base,
+            "commit": self.commit,
+            "limit": self.limit,
+            "complete": self.complete,
+            "slower": len(self.slower),
+            "rows": self.rows,
+        }
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Folders with the two packages ``dezero``, and the commit of the base."""
+
+    base: Path
+    new: Path
+    commit: str
+
+
+@contextmanager
+def checked_out(revision: str, folder: Path) -> Iterator[Sources]:
+    """Both revisions: a worktree of the base, and the repository of ``folder`` as it is.
+
+    UsageError where there is no repository, no such revision, or no dezero in one of them.
+    """
+    top = Path(_git(folder, f"--base: {folder} is not in a git checkout: run it in one",
+                    "rev-parse", "--show-toplevel"))  # fmt: skip
+    unknown = f"--base {revision!r} is not a revision of {top}: see git log"
+    commit = _git(top, unknown, "rev-parse", "--verify", "--quiet", "--end-of-options",
+                  f"{revision}^{{commit}}")  # fmt: skip
+    _check_dezero(top, "the working tree")
+    with tempfile.TemporaryDirectory(prefix="parity-bench-") as name:
+        tree = Path(name, "base")
+        failed = f"--base {revision}: git cannot check it out"
+        _git(top, failed, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+        try:
+            _check_dezero(tree, f"revision {revision}")
+            yield Sources(_only_dezero(tree, name), _only_dezero(top, name), commit)
+        finally:
+            _git(top, failed, "worktree", "remove", "--force", str(tree))
+
+
+def _git(folder: Path, wrong: str, *arguments: str) -> str:
+    """The output of git; UsageError with ``wrong`` if it fails."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True
+        )
+    except OSError as error:
+        raise UsageError("--base needs git, which is not installed here") from error
+    if done.returncode:
+        raise UsageError(wrong)
+    return done.stdout.strip()
+
+
+def _check_dezero(tree: Path, what: str) -> None:
+    if not (tree / "dezero" / "__init__.py").is_file():
+        raise UsageError(f"--base: {what} has no package dezero: choose a revision with one")
+
+
+def _only_dezero(tree: Path, folder: str) -> Path:
+    """A folder with that dezero alone: the rest, parity with it, is this revision's."""
+    only = Path(tempfile.mkdtemp(dir=folder))
+    (only / "dezero").symlink_to(tree / "dezero", target_is_directory=True)
+    return only
+
+
+def compare(
+    sources: Sources,
+    workloads: tuple[Workload, ...],
+    comparison: Comparison,
+    quick: bool,
+    step: Callable[[str], None],
+    show: Callable[[dict[str, Any]], None],
+) -> None:
+    """Measure every case into ``comparison``; what is above the limit is measured again.
+
+    Of a hundred intervals of 95 % a few miss by chance: only the second one counts, of twice as
+    many turns. WorkerError if a process cannot be started.
+    """
+    turns = _QUICK_TURNS if quick else _TURNS
+    with (
+        Worker(first=(str(sources.base),), extra=_KEEP) as base,
+        Worker(first=(str(sources.new),), extra=_KEEP) as new,
+    ):
+        for workload, shape in cases(workloads, quick):
+            task = {"workload": workload.name, "shape": shape, "dtype": "float32"}
+            row = _row(base, new, task, turns)
+            if row["ratio"] is not None and row["low"] > comparison.limit:
+                row = _row(base, new, task, 2 * turns)
+            comparison.rows.append(row)
+            step(f"{workload.name} {shape}")
+            show(row)
+    comparison.complete = True
+
+
+def cases(workloads: tuple[Workload, ...], quick: bool) -> list[tuple[Workload, Shape]]:
+    """What is compared."""
+    shapes = _QUICK_SHAPES if quick else _SHAPES
+    return [(workload, shape) for workload in workloads for shape in workload.shapes(shapes)]
+
+
+def _row(base: Worker, new: Worker, task: dict[str, Any], turns: int) -> dict[str, Any]:
+    row: dict[str, Any] = {**task, "shape": list(task["shape"]), "ratio": None, "reason": None}
+    seconds = []
+    for worker, who in ((base, "base"), (new, "new")):
+        try:
+            answer = worker.ask({"do": "agrees", **task}, _LIMIT)
+        except WorkerError as error:
+            return {**row, "reason": f"{who}: {error}"}
+        if answer["reason"]:
+            return {**row, "reason": f"{who}: {answer['reason']}"}
+        seconds.append(answer["seconds"])
+    times = max(1, round(_SLICE / max(min(seconds), 1e-6)))
+    once = {"do": "repeat", **task, "times": times}
+    before, after = [], []
+    for _ in range(turns):
+        turn = [worker.ask(once, _LIMIT)["seconds"] for worker in (base, new, new, base)]
+        before += [turn[0], turn[3]]
+        after += [turn[1], turn[2]]
+    found = statistics.ratio(after, before, seed=0)
+    rounded = statistics.rounded(found) or {}
+    return {
+        **row,
+        "ratio": rounded.pop("value"),
+        **rounded,
+        "base_ms": statistics.significant(statistics.median(before, 0).value * 1e3),
+        "new_ms": statistics.significant(statistics.median(after, 0).value * 1e3),
+        "noisy": found.noisy,
+    }
+
+
+def line(row: dict[str, Any], limit: float) -> str:
+    """A row of the table."""
+    start = f"{row['workload']:15}{tuple(row['shape'])!s:11}"
+    if row["ratio"] is None:
+        return f"{start}  not measured: {row['reason']}"
+    interval = f"({row['low']:.3f} to {row['high']:.3f})"
+    noisy = "  too noisy to tell" if row["noisy"] and row["low"] <= limit else ""
+    slower = f"  above {limit:g}" if row["low"] > limit else ""
+    times = f"{row['base_ms']:9.3g} ms ->{row['new_ms']:9.3g} ms"
+    return f"{start}{times}   {row['ratio']:.3f} {interval}{slower}{noisy}"

@@ -1,0 +1,1 @@
+"""Engines under measurement: one class a library."""

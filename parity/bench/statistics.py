@@ -1,0 +1,86 @@
+"""Intervals of what was measured: bootstrap for medians and ratios, a fit for growth.
+
+All are 95 % intervals. The same samples and seed give the same interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: Resamples of a bootstrap, and the quantiles that enclose 95 %.
+RESAMPLES = 2000
+_LOW, _HIGH = 0.025, 0.975
+#: A ratio whose interval reaches further than a quarter from it, up or down, tells nothing.
+NOISY = 1.25
+#: Student's t, 97.5 %, by degrees of freedom from 1 on (any table of it).
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the 95 % interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the interval reaches further than a factor of ``NOISY`` from the value."""
+        return self.high > self.value * NOISY or self.low < self.value / NOISY
+
+
+def median(samples: Sequence[float], seed: int) -> Interval:
+    """The median of samples with a bootstrap interval; they must not be empty."""
+    values = np.asarray(samples, float)
+    source = np.random.default_rng(seed)
+    drawn = values[source.integers(0, len(values), (RESAMPLES, len(values)))]
+    low, high = np.quantile(np.median(drawn, axis=1), (_LOW, _HIGH))
+    return Interval(float(np.median(values)), float(low), float(high))
+
+
+def ratio(above: Sequence[float], below: Sequence[float], seed: int) -> Interval:
+    """The median of ``above / below``, pair by pair.
+
+    What was measured one after the other shares what disturbed it: pairs are resampled, not
+    the two sides apart.
+    """
+    return median([a / b for a, b in zip(above, below, strict=True)], seed)
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> Interval | None:
+    """The ``p`` of ``value ~ size ** p``: least squares of the logarithms, Student's interval.
+
+    None with fewer than three points, or where a value is not above 0.
+    """
+    if len(sizes) < 3 or min(values) <= 0:
+        return None
+    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(values, float))
+    x -= x.mean()
+    slope = float(x @ y / (x @ x))
+    rest = y - y.mean() - slope * x
+    degrees = len(sizes) - 2
+    error = math.sqrt(float(rest @ rest) / degrees / float(x @ x))
+    student = _STUDENT[min(degrees, len(_STUDENT)) - 1]
+    return Interval(slope, slope - student * error, slope + student * error)
+
+
+def rounded(interval: Interval | None, digits: int = 4) -> dict[str, Any] | None:
+    """An interval for JSON, with that many significant digits."""
+    if interval is None:
+        return None
+    return {
+        "value": significant(interval.value, digits),
+        "low": significant(interval.low, digits),
+        "high": significant(interval.high, digits),
+    }
+
+
+def significant(value: float, digits: int = 4) -> float:
+    """``value`` with that many significant digits."""
+    return float(f"{value:.{digits}g}")
