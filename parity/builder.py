@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity import program as pr
-from parity.ops import OPS, attribute_choices, output_shapes, output_span, result_dtype
+from parity.fits import find_fit
+from parity.ops import OPS, result_dtype
 from parity.quirks import SeedsAnyShapeWithOnes
-from parity.rules import ONE, Op
-from parity.shapes import Attrs, Shape, size
+from parity.rules import Op
+from parity.shapes import Shape, size
 from parity.spans import LIMIT, Span
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
@@ -123,10 +124,9 @@ class Builder:
         return pr.Program(tuple(self.leaves), tuple(self.statements))
 
     def apply(
-        self, name: str, left: int, right: int, b: int, extra: int, no_grad: bool = False
+        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool = False
     ) -> int | None:
         """Apply an operation if some operands and attributes fit; the value it gives."""
-        op = OPS[name]
         if op.arity == 1:
             return self._apply(op, (left,), extra, b, no_grad)
         # The wanted operand first, then others, the newest first, at last the same one twice.
@@ -151,43 +151,24 @@ class Builder:
     def _apply(
         self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
-        if any(i in self.dropped for i in inputs) or (self.exact and op.exact is None):
+        if (self.exact and op.exact is None) or not self.dropped.isdisjoint(inputs):
             return None
-        shapes = tuple(self.infos[i].shape for i in inputs)
-        choices = attribute_choices(op.name, shapes)
-        if not choices:
+        infos = [self.infos[i] for i in inputs]
+        shapes = tuple([info.shape for info in infos])
+        fit = find_fit(op.name, shapes, extra)
+        # Small enough, and flat enough for the engine.
+        if fit is None or fit.size > self.max_size or fit.ndim > self.max_ndim:
             return None
-        attrs = choices[extra % len(choices)]
-        outputs = output_shapes(op.name, shapes, attrs)
-        if outputs is None or not self._fits(outputs):
+        dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
+        if dtype is None or (self.exact and not fit.exact):
             return None
-        dtype = result_dtype(op.name, [self.infos[i].dtype for i in inputs], shapes)
-        span = self._span(op, inputs, shapes, attrs)
-        if dtype is None or span is None:
-            return None
-        operands = [self.infos[i] for i in inputs]
-        infos = pr.result_infos(outputs, dtype, operands, no_grad)
-        return self._define(pr.Apply(op.name, inputs, attrs, no_grad), infos, span, inputs, b)
-
-    def _fits(self, shapes: tuple[Shape, ...]) -> bool:
-        """Whether values of these shapes are small enough, and flat enough for the engine."""
-        return all(size(s) <= self.max_size and len(s) <= self.max_ndim for s in shapes)
-
-    def _span(
-        self, op: Op, inputs: tuple[int, ...], shapes: tuple[Shape, ...], attrs: Attrs
-    ) -> Span | None:
-        """The span of a result, or None where the operands leave the domain or it grows large."""
-        spans = [self.spans[i] for i in inputs]
-        keywords = dict(attrs)
-        if not op.domain(*spans, **keywords):
-            return None
-        if self.exact and op.exact is not None:
-            ones = (ONE,) * len(inputs)
-            if op.exact.value(ones, tuple(map(size, shapes)), keywords) is None:
-                return None
-        span = output_span(op, spans, shapes, attrs)
+        span = fit.span([self.spans[i] for i in inputs])
         limit = _EXACT_LIMIT if self.exact else LIMIT
-        return span if -limit <= span[0] and span[1] <= limit else None
+        if span is None or not (-limit <= span[0] and span[1] <= limit):
+            return None
+        requires = False if no_grad else pr.requires_gradient(infos)
+        results = [pr.info_of(shape, dtype, requires) for shape in fit.outputs]
+        return self._define(pr.Apply(op.name, inputs, fit.attrs, no_grad), results, span, inputs, b)
 
     def _define(
         self,
