@@ -47,8 +47,7 @@ def check_programs(
     while some := list(itertools.islice(programs, batch)):
         ours = [_run(p, engine) if supports(engine, p) else None for p in some]
         theirs = [
-            None if mine is None else _run(p, reference)
-            for p, mine in zip(some, ours, strict=True)
+            None if mine is None else _run(p, reference) for p, mine in zip(some, ours, strict=True)
         ]
         for program, mine, right in zip(some, ours, theirs, strict=True):
             if mine is None or right is None:

@@ -13,7 +13,7 @@ from typing import Any
 from parity.ops import OPS, attribute_choices, output_shapes
 from parity.rules import ONE, Op
 from parity.shapes import Attrs, Shape, size
-from parity.spans import Span
+from parity.spans import Span, anywhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +35,10 @@ class Fit:
 
     def span(self, spans: list[Span]) -> Span | None:
         """Between which bounds the results lie; None for operands beyond the domain."""
-        if not self.op.domain(*spans, **self.keywords):
+        op = self.op
+        if op.domain is not anywhere and not op.domain(*spans, **self.keywords):
             return None
-        return self.op.span(*spans, **self.span_keywords)
+        return op.span(*spans, **self.span_keywords)
 
 
 def find_fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
