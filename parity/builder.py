@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity import program as pr
-from parity.ops import OPS, attribute_choices, output_shapes, output_span, result_dtype
+from parity.fits import find_fit
+from parity.ops import OPS, result_dtype
 from parity.quirks import SeedsAnyShapeWithOnes
-from parity.rules import ONE, Op
-from parity.shapes import Attrs, Shape, size
+from parity.rules import Op
+from parity.shapes import Shape, size
 from parity.spans import LIMIT, Span
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
@@ -76,7 +77,7 @@ class Builder:
         self.spans: list[Span] = []
         self.graph: list[int] = []  # for each value the statements behind it, as bits
         self.reach: list[int] = []  # and the leaves, as bits
-        self.siblings: dict[int, int] = {}
+        self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
         self.dropped: set[int] = set()
         self.have_grad = 0  # leaves with a gradient, as bits
         self.fresh = 0  # leaves whose gradient was recorded by the last pass, as bits
@@ -101,14 +102,14 @@ class Builder:
         step = 1 + (flags >> 2) % 4
         # In one of four leaves values repeat: ties.
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
-        values = tuple(pool[(start + i) % len(pool)] for i in places)
+        values = tuple([pool[(start + i) % len(pool)] for i in places])
         self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
 
     def _leaf(self, leaf: pr.Leaf) -> None:
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
-        self.spans.append((min(leaf.values, default=1.0), max(leaf.values, default=1.0)))
+        self.spans.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
         self.graph.append(0)
 
     def program(self) -> pr.Program:
@@ -118,28 +119,39 @@ class Builder:
             statement = self.statements[number]
             assert isinstance(statement, pr.Backward)
             if ran & later and not statement.retain_graph:
-                self.statements[number] = replace(statement, retain_graph=True)
+                self.statements[number] = pr.Backward(
+                    statement.value, statement.gradient, True, statement.create_graph
+                )
             later |= ran
         return pr.Program(tuple(self.leaves), tuple(self.statements))
 
     def apply(
-        self, name: str, left: int, right: int, b: int, extra: int, no_grad: bool = False
+        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool = False
     ) -> int | None:
         """Apply an operation if some operands and attributes fit; the value it gives."""
-        op = OPS[name]
         if op.arity == 1:
             return self._apply(op, (left,), extra, b, no_grad)
-        # The wanted operand first, then others, the newest first, at last the same one twice.
-        others = (right, *range(len(self.infos) - 1, max(-1, len(self.infos) - 5), -1), left)
-        for other in others:
-            if other in self.dropped:
-                continue
-            inputs: tuple[int, ...] = (other, left) if extra % 4 == 3 else (left, other)
-            inputs += tuple(range(op.arity - 2))  # a third operand: the first leaf
-            value = self._apply(op, inputs, extra >> 2, b, no_grad)
+        if self.exact and op.exact is None:
+            return None
+        value = self._combine(op, left, right, b, extra, no_grad)
+        if value is not None:
+            return value
+        # Then other operands, the newest first, at last the same one twice.
+        newest = len(self.infos) - 1
+        for other in (*range(newest, max(-1, newest - 4), -1), left):
+            value = self._combine(op, left, other, b, extra, no_grad)
             if value is not None:
                 return value
         return None
+
+    def _combine(
+        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool
+    ) -> int | None:
+        """Apply an operation of several operands, in one order or the other."""
+        inputs: tuple[int, ...] = (right, left) if extra % 4 == 3 else (left, right)
+        if op.arity > 2:
+            inputs += tuple(range(op.arity - 2))  # a third operand: the first leaf
+        return self._apply(op, inputs, extra >> 2, b, no_grad)
 
     def leaf_apart(self, value: int, otherwise: int) -> int:
         """A leaf on which ``value`` does not depend."""
@@ -151,43 +163,24 @@ class Builder:
     def _apply(
         self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
-        if any(i in self.dropped for i in inputs) or (self.exact and op.exact is None):
+        if (self.exact and op.exact is None) or not self.dropped.isdisjoint(inputs):
             return None
-        shapes = tuple(self.infos[i].shape for i in inputs)
-        choices = attribute_choices(op.name, shapes)
-        if not choices:
+        infos = [self.infos[i] for i in inputs]
+        shapes = tuple([info.shape for info in infos])
+        fit = find_fit(op.name, shapes, extra)
+        # Small enough, and flat enough for the engine.
+        if fit is None or fit.size > self.max_size or fit.ndim > self.max_ndim:
             return None
-        attrs = choices[extra % len(choices)]
-        outputs = output_shapes(op.name, shapes, attrs)
-        if outputs is None or not self._fits(outputs):
+        dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
+        if dtype is None or (self.exact and not fit.exact):
             return None
-        dtype = result_dtype(op.name, [self.infos[i].dtype for i in inputs], shapes)
-        span = self._span(op, inputs, shapes, attrs)
-        if dtype is None or span is None:
-            return None
-        operands = [self.infos[i] for i in inputs]
-        infos = pr.result_infos(outputs, dtype, operands, no_grad)
-        return self._define(pr.Apply(op.name, inputs, attrs, no_grad), infos, span, inputs, b)
-
-    def _fits(self, shapes: tuple[Shape, ...]) -> bool:
-        """Whether values of these shapes are small enough, and flat enough for the engine."""
-        return all(size(s) <= self.max_size and len(s) <= self.max_ndim for s in shapes)
-
-    def _span(
-        self, op: Op, inputs: tuple[int, ...], shapes: tuple[Shape, ...], attrs: Attrs
-    ) -> Span | None:
-        """The span of a result, or None where the operands leave the domain or it grows large."""
-        spans = [self.spans[i] for i in inputs]
-        keywords = dict(attrs)
-        if not op.domain(*spans, **keywords):
-            return None
-        if self.exact and op.exact is not None:
-            ones = (ONE,) * len(inputs)
-            if op.exact.value(ones, tuple(map(size, shapes)), keywords) is None:
-                return None
-        span = output_span(op, spans, shapes, attrs)
+        span = fit.span([self.spans[i] for i in inputs])
         limit = _EXACT_LIMIT if self.exact else LIMIT
-        return span if -limit <= span[0] and span[1] <= limit else None
+        if span is None or not (-limit <= span[0] and span[1] <= limit):
+            return None
+        requires = False if no_grad else pr.requires_gradient(infos)
+        results = [pr.info_of(shape, dtype, requires) for shape in fit.outputs]
+        return self._define(pr.Apply(op.name, inputs, fit.attrs, no_grad), results, span, inputs, b)
 
     def _define(
         self,
@@ -204,21 +197,21 @@ class Builder:
             for i in inputs:
                 graph |= self.graph[i]
                 reach |= self.reach[i]
-        first = len(self.infos)
-        for k, info in enumerate(infos):
-            self.infos.append(info)
-            self.spans.append(span)
-            self.graph.append(graph)
-            self.reach.append(reach)
-            self.siblings[first + k] = first + (k + 1) % len(infos)
+        first, count = len(self.infos), len(infos)
+        self.infos += infos
+        self.spans += [span] * count
+        self.graph += [graph] * count
+        self.reach += [reach] * count
+        if count > 1:
+            self.siblings.update({first + k: first + (k + 1) % count for k in range(count)})
         self.statements.append(statement)
-        return first + b % len(infos)
+        return first + b % count
 
     # Events: each takes a value and two bytes, and returns the value it gives, if any.
 
     def join(self, value: int, b: int, extra: int) -> int | None:
         """Two outputs of the newest operation with several, put together or one by one."""
-        last = next((v for v in reversed(self.siblings) if self.siblings[v] != v), None)
+        last = next(reversed(self.siblings), None)
         if last is None or last in self.dropped or self.siblings[last] in self.dropped:
             return None
         other = self.siblings[last]
@@ -249,8 +242,9 @@ class Builder:
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
-        info = replace(self.infos[value], requires_grad=False)
-        return self._define(pr.Detach(value), [info], self.spans[value], (), 0)
+        statement = pr.Detach(value)
+        results = pr.outputs_of(statement, self.infos)
+        return self._define(statement, results, self.spans[value], (), 0)
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -288,7 +282,7 @@ class Builder:
         if not implied or extra >= 128:
             # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
             pool = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
-            values = tuple(pool[(extra + 2 * i) % len(pool)] for i in range(size(shape)))
+            values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
         self.gradient_passed = gradient is not None
         self.backwards.append((len(self.statements), self.graph[value]))
@@ -344,8 +338,9 @@ class Builder:
 
     def _take(self, leaf: int) -> int:
         self.captured = True
-        info = replace(self.infos[leaf], requires_grad=None)
-        result = self._define(pr.TakeGrad(leaf), [info], _UNKNOWN, (), 0)
+        statement = pr.TakeGrad(leaf)
+        results = pr.outputs_of(statement, self.infos)
+        result = self._define(statement, results, _UNKNOWN, (), 0)
         # Its graph is at most what the recorded passes ran.
         self.graph[result] |= self.recorded
         self.reach[result] |= self.fresh

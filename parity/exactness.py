@@ -25,6 +25,11 @@ EXPONENT = {"float32": 126, "float64": 1022}
 
 def is_exact(program: pr.Program) -> bool:
     """Whether every value and gradient of the program is free of rounding."""
+    for statement in program.statements:  # most programs that are not exact show it here
+        if isinstance(statement, pr.TakeGrad):
+            return False
+        if isinstance(statement, pr.Apply) and OPS[statement.op].exact is None:
+            return False
     try:
         _Grids(program).run()
     except _InexactError:
@@ -39,18 +44,19 @@ def is_rounded(program: pr.Program) -> bool:
     different orders (15.8); so are sums over several axes of an array that does not lie
     in memory in the order of its axes.
     """
-    infos = program.infer()
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
-    reordered = any(s.op in OPS and OPS[s.op].reorders for s in applied)
+    if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
+        return False
+    infos = [leaf.info() for leaf in program.leaves]
+    reordered = any(OPS[s.op].reorders for s in applied)
     for statement in program.statements:
         if isinstance(statement, pr.TakeGrad):
             return False
+        outputs = pr.outputs_of(statement, infos)
+        infos += outputs
         if isinstance(statement, pr.Apply):
             op = OPS[statement.op]
-            outputs = pr.apply_infos(statement, [infos[i] for i in statement.inputs])
             shapes = {info.shape for info in outputs} | {infos[i].shape for i in statement.inputs}
-            if not op.is_rounded(statement.attrs):
-                return False
             if op.shape is elementwise and len(shapes) > 1 and max(map(size, shapes)) > 4:
                 return False
             if op.spreads and max(map(size, shapes)) > 4:
@@ -76,8 +82,8 @@ class _Grids:
 
     def __init__(self, program: pr.Program) -> None:
         self.program = program
-        self.infos = program.infer()
-        narrow = any(info.dtype == "float32" for info in self.infos)
+        self.infos = [leaf.info() for leaf in program.leaves]  # of all values so far
+        narrow = any(leaf.dtype == "float32" for leaf in program.leaves)
         self.bits = SIGNIFICAND["float32" if narrow else "float64"]
         self.exponent = EXPONENT["float32" if narrow else "float64"]
         self.values = [self.of(leaf) for leaf in program.leaves]
@@ -115,8 +121,10 @@ class _Grids:
 
     def run(self) -> None:
         for statement in self.program.statements:
+            outputs = pr.outputs_of(statement, self.infos)
+            self.infos += outputs
             if isinstance(statement, pr.Apply):
-                self.apply(statement)
+                self.apply(statement, len(outputs))
             elif isinstance(statement, pr.Detach):
                 self.values.append(self.values[statement.value])
             elif isinstance(statement, pr.Backward):
@@ -129,14 +137,13 @@ class _Grids:
                 changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
                 self.totals[statement.leaf] = self.fits(changed)
 
-    def apply(self, statement: pr.Apply) -> None:
+    def apply(self, statement: pr.Apply, results: int) -> None:
         exact = OPS[statement.op].exact
         if exact is None:
             raise _InexactError
         grid = self.fits(exact.value(*self.arguments(statement)))
-        outputs = pr.apply_infos(statement, [self.infos[i] for i in statement.inputs])
-        numbers = list(range(len(self.values), len(self.values) + len(outputs)))
-        self.values += [grid] * len(outputs)
+        numbers = list(range(len(self.values), len(self.values) + results))
+        self.values += [grid] * results
         if not statement.no_grad:
             self.applied.append((statement, numbers))
 

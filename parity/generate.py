@@ -10,10 +10,11 @@ of the right length is a valid program. The same bytes serve Hypothesis
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.execute import owns_buffer
 from parity.ops import OPS
 from parity.program import Program
+from parity.rules import Op
 from parity.shapes import Shape
 
 #: Shapes of leaves; most broadcast against each other, in both directions.
@@ -43,6 +45,8 @@ SHAPES: tuple[Shape, ...] = (
     (1, 1),
     (2, 1, 3),
 )
+#: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
+Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 LEAF_BYTES = 3
 SLOT_BYTES = 4
 HEADER_BYTES = 3
@@ -249,6 +253,16 @@ class Decoder:
             tuple(untested),
         )
 
+    @functools.cached_property
+    def _actions(self) -> tuple[tuple[Op | None, Event | None], ...]:
+        """What each opcode does: an operation, an event, or nothing."""
+        return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
+
+    @functools.cached_property
+    def _events(self) -> tuple[Event, ...]:
+        """What each opcode does where no more operations come."""
+        return tuple(getattr(Builder, name) for name in self.events)
+
     def decode(self, data: bytes) -> Program:
         """The program of ``data``, which has ``profile.size`` bytes."""
         profile = self.profile
@@ -280,31 +294,28 @@ class Decoder:
         return ("float32", "float64") if 7 - narrow // 8 % 8 < self.profile.mixed else ("float32",)
 
     def _slots(self, builder: Builder, data: bytes, position: int, few: int) -> None:
-        menu = self.menu
+        actions, events = self._actions, self._events
         under_no_grad = self.profile.modes and "no_grad" in self.abilities
         slots = list(range(len(builder.infos)))  # the value that each slot names
         first = slots[0]
         for _ in range(self.profile.slots):
             opcode, a, b, extra = data[position : position + SLOT_BYTES]
             position += SLOT_BYTES
-            action = menu[opcode]
-            if action in OPS and few <= 0:
-                action = self.events[opcode]
-            few -= action in OPS
+            op, event = actions[opcode]
+            if op is not None and few <= 0:
+                op, event = None, events[opcode]
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
-            if action == "":
-                slots.append(left)
-            elif action in OPS:
+            value = None
+            if op is not None:
+                few -= 1
                 right = first if b >= _HUB else slots[-1 - b % len(slots)]
                 if _APART <= b < _HUB:
                     right = builder.leaf_apart(left, right)
                 quiet = under_no_grad and extra >= 216
-                value = builder.apply(action, left, right, b, extra, no_grad=quiet)
-                slots.append(left if value is None else value)
-            else:
-                event: Callable[[int, int, int], int | None] = getattr(builder, action)
-                value = event(left, b, extra)
-                slots.append(left if value is None else value)
+                value = builder.apply(op, left, right, b, extra, no_grad=quiet)
+            elif event is not None:
+                value = event(builder, left, b, extra)
+            slots.append(left if value is None else value)
 
 
 #: Operand bytes from here on name the first leaf, so that it is used often.

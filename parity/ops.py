@@ -326,20 +326,12 @@ def keywords(attrs: Attrs) -> dict[str, Any]:
 _REAL: dict[str, Callable[[Any], Any]] = {"index": sh.real_index}
 
 
-def output_span(op: Op, spans: list[sp.Span], shapes: tuple[Shape, ...], attrs: Attrs) -> sp.Span:
-    """Between which bounds the results lie."""
-    keywords = dict(attrs)
-    if op.sums:
-        keywords["n"] = max(sh.size(shapes[0]), 1)
-    return op.span(*spans, **keywords)
-
-
 def result_dtype(name: str, dtypes: list[str], shapes: tuple[Shape, ...]) -> str | None:
     """The dtype of a result, or None for mixtures that PyTorch refuses or promotes otherwise.
 
     NumPy promotes by dtype, PyTorch lets 0-d operands give way (semantics.md 8.2).
     """
-    if len(set(dtypes)) == 1:
+    if dtypes.count(dtypes[0]) == len(dtypes):
         return dtypes[0]
     if not OPS[name].promotes or len({len(shape) > 0 for shape in shapes}) > 1:
         return None

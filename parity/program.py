@@ -8,6 +8,7 @@ hashed, compared, written as JSON, read back and checked, and printed as text.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Leaf(Constant):
 
     def info(self) -> Info:
         """What is known of the leaf as a value."""
-        return Info(self.shape, self.dtype, self.requires_grad)
+        return info_of(self.shape, self.dtype, self.requires_grad)
 
     def __str__(self) -> str:
         return self._text("" if self.requires_grad else ", requires_grad=False")
@@ -156,6 +157,10 @@ class Info:
     shape: Shape
     dtype: str
     requires_grad: bool | None
+
+
+#: There are few of them, so equal ones are one object.
+info_of = functools.lru_cache(maxsize=4096)(Info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +295,10 @@ def outputs_of(statement: Statement, infos: list[Info]) -> list[Info]:
         return apply_infos(statement, [infos[i] for i in statement.inputs])
     if isinstance(statement, Detach):
         info = infos[statement.value]
-        return [Info(info.shape, info.dtype, False)]
+        return [info_of(info.shape, info.dtype, False)]
     if isinstance(statement, TakeGrad):
         info = infos[statement.leaf]
-        return [Info(info.shape, info.dtype, None)]
+        return [info_of(info.shape, info.dtype, None)]
     return []
 
 
@@ -313,18 +318,14 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
     dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
     if dtype is None:
         raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
-    return result_infos(outputs, dtype, inputs, statement.no_grad)
+    requires = False if statement.no_grad else requires_gradient(inputs)
+    return [info_of(shape, dtype, requires) for shape in outputs]
 
 
-def result_infos(
-    shapes: tuple[Shape, ...], dtype: str, inputs: list[Info], no_grad: bool
-) -> list[Info]:
-    """Results of known shapes and dtype: they require a gradient if an operand does."""
-    requires: bool | None = False
-    if not no_grad:
-        known = {info.requires_grad for info in inputs}
-        requires = True if True in known else (None if None in known else False)
-    return [Info(shape, dtype, requires) for shape in shapes]
+def requires_gradient(inputs: list[Info]) -> bool | None:
+    """Whether a recorded result requires a gradient: it does if an operand does."""
+    known = [info.requires_grad for info in inputs]
+    return True if True in known else (None if None in known else False)
 
 
 def _plain(value: Any) -> Any:

@@ -13,13 +13,16 @@
    differ by at most twice the worst case; another factor 2 covers the estimate
    of the norm from a few samples. Where a kink or a pole lies within rounding,
    the samples scatter and so the bound grows: such a program decides nothing.
+   The bound is a sum over the samples, so each of them can only raise it: what the
+   first ones allow needs no further ones, and what all of them forbid is a finding.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +38,8 @@ from parity.rules import Op
 from parity.shapes import elementwise
 
 SAMPLES = 8
+#: After how many of them it is looked whether they allow a difference.
+STEPS = (1, 2, SAMPLES)
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 
@@ -50,12 +55,14 @@ class Tolerance:
         self.program = program
         self.bitwise = bitwise
         self.quirks = quirks
-        self._samples: tuple[Trace, list[Trace], int] | None = None
+        self._samples: list[Trace] = []
+        self._wanted = SAMPLES  # how many of them bounds are made of
+        self._count = 1
 
     @cached_property
     def unit(self) -> float:
         """The roundoff of the narrowest dtype in the program."""
-        narrow = any(info.dtype == "float32" for info in self.program.infer())
+        narrow = any(leaf.dtype == "float32" for leaf in self.program.leaves)
         return UNIT_ROUNDOFF["float32" if narrow else "float64"]
 
     @cached_property
@@ -74,15 +81,19 @@ class Tolerance:
         floor = self._floor(reference)
         if self.strict:
             return np.where(error > 0, error / floor, 0.0)
-        if np.all(error <= 8 * floor):  # the least of all bounds: most samples need not be drawn
-            return None
-        bound = self.bound(place, reference)
+        least = bound = 8 * floor
+        for wanted in STEPS:
+            if np.all(error <= bound):
+                return None
+            self._wanted = wanted
+            bound = least + self._sampled(place, reference.shape)
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
 
     def bound(self, place: int, reference: NDArray[Any]) -> NDArray[Any]:
         """The largest difference allowed in observation number ``place``, by element."""
         if self.strict:
             return np.zeros(reference.shape)
+        self._wanted = SAMPLES
         bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(place, reference.shape)
         return bound
 
@@ -93,47 +104,56 @@ class Tolerance:
         return finite + np.finfo(np.float64).tiny
 
     def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
-        """The part of the bound that comes from samples."""
-        base, samples, count = self._draw()
-        if place >= min(len(t.observations) for t in (base, *samples)):
+        """The part of the bound that comes from samples, as many as are wanted."""
+        self._draw()
+        traces = [self._base, *self._samples[: self._wanted]]
+        if place >= min(len(t.observations) for t in traces):
             return np.zeros(shape)
-        exact = base.observations[place].array
+        exact, *samples = [t.observations[place].array for t in traces]
         if exact is None or exact.shape != shape:
             return np.zeros(shape)
-        return sampled_bound(exact, [t.observations[place].array for t in samples], count)
+        return sampled_bound(exact, samples, self._count)
 
-    def _draw(self) -> tuple[Trace, list[Trace], int]:
-        if self._samples is None:
-            folds, seed = _folds(self.program), zlib.crc32(repr(self.program).encode())
-            base = self._run(Disturbed(0.0, folds, seed))
-            engines = [Disturbed(self.unit, folds, (seed, k + 1)) for k in range(SAMPLES)]
-            traces = [self._run(engine) for engine in engines]
-            self._samples = base, traces, max(1, engines[0].count)
-        return self._samples
+    @cached_property
+    def _seed(self) -> int:
+        return zlib.crc32(repr(self.program).encode())
+
+    @cached_property
+    def _base(self) -> Trace:
+        """The run that nothing disturbs."""
+        return self._run(Disturbed(0.0, _folds(self.program), self._seed))
+
+    def _draw(self) -> None:
+        """Run the samples that are wanted and not there yet."""
+        for k in range(len(self._samples), self._wanted):
+            engine = Disturbed(self.unit, _folds(self.program), (self._seed, k + 1))
+            self._samples.append(self._run(engine))
+            if k == 0:
+                self._count = max(1, engine.count)
 
     def _run(self, engine: Disturbed) -> Trace:
         return execute(self.program, with_quirks(engine, self.quirks))
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:
-    """The bound from disturbed values of what is ``exact``: ``count`` elements were disturbed."""
+    """The bound from disturbed values of what is ``exact``: ``count`` elements were disturbed.
+
+    Of fewer than ``SAMPLES`` samples it is a part of the bound, never more.
+    """
     squares = np.zeros(exact.shape)
     for array in samples:
         with np.errstate(all="ignore"):
             deviation = np.where(_same(array, exact), 0.0, array - exact)
             squares = squares + deviation * deviation
-    bound = 4 * np.sqrt(count * squares / len(samples))
+    bound = 4 * np.sqrt(count * squares / SAMPLES)
     return np.where(np.isnan(bound), np.inf, bound)
 
 
 def _folds(program: pr.Program) -> int:
     """How often a sum of contributions may be rounded, in all backwards together."""
-    uses = [0] * len(program.infer())
-    for statement in program.statements:
-        for value in pr.operands(statement):
-            uses[value] += 1
+    uses = Counter(v for statement in program.statements for v in pr.operands(statement))
     passes = sum(isinstance(s, pr.Backward) for s in program.statements)
-    return max(uses, default=0) + passes
+    return max(uses.values(), default=0) + passes
 
 
 def _same(a: Any, b: Any) -> Any:
@@ -151,7 +171,9 @@ class Disturbed(Torch):
         self.unit = unit
         self.folds = folds
         self.count = 0
-        self.ops = {name: self.disturbed(op) for name, op in OPS.items()}  # type: ignore[misc]
+        self.ops = {  # type: ignore[misc]
+            name: partial(self.disturbed, op) for name, op in OPS.items()
+        }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)
@@ -182,26 +204,20 @@ class Disturbed(Torch):
     def signs(self, t: Any) -> Any:
         """Random signs in the shape of ``t``."""
         self.count += t.numel()
-        return self.torch(self.random.choice((-1.0, 1.0), tuple(t.shape)))
+        signs = 2.0 * self.random.integers(0, 2, tuple(t.shape)) - 1.0
+        return super().leaf(np.asarray(signs), requires_grad=False)
 
-    def torch(self, array: Any) -> Any:
-        return super().leaf(np.asarray(array), requires_grad=False)
-
-    def disturbed(self, op: Op) -> Any:
-        function = op.function
-
-        def apply(*xs: Any, **attrs: Any) -> Any:
-            result = function(*[self.disturb(x, 1 + self.folds) for x in xs], **attrs)
-            # Where elements are summed, forward or back, each term is rounded once an addition.
-            terms = max(t.numel() for t in xs) if op.sums else 1
-            if isinstance(result, tuple):
-                return tuple(self.disturb(y, op.ulps) for y in result)
-            if any(x.shape != result.shape for x in xs):
-                terms = max(terms, result.numel(), *(x.numel() for x in xs))
-            result = self.disturb(result, op.ulps + terms)
-            return self.tilted(result, xs[0], op) if op.slope_ulps else result
-
-        return apply
+    def disturbed(self, op: Op, *xs: Any, **attrs: Any) -> Any:
+        """An operation whose operands and results are disturbed."""
+        result = op.function(*[self.disturb(x, 1 + self.folds) for x in xs], **attrs)
+        # Where elements are summed, forward or back, each term is rounded once an addition.
+        terms = max(t.numel() for t in xs) if op.sums else 1
+        if isinstance(result, tuple):
+            return tuple(self.disturb(y, op.ulps) for y in result)
+        if any(x.shape != result.shape for x in xs):
+            terms = max(terms, result.numel(), *(x.numel() for x in xs))
+        result = self.disturb(result, op.ulps + terms)
+        return self.tilted(result, xs[0], op) if op.slope_ulps else result
 
     def tilted(self, y: Any, x: Any, op: Op) -> Any:
         """``y`` disturbed by what cancels inside: relative to the operand, in value and slopes."""
