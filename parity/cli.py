@@ -15,8 +15,11 @@ from typing import Any, NoReturn
 
 from parity import __version__
 from parity.adapter import AdapterFileError, write_adapter
+from parity.database import DatabaseError
 from parity.engines.load import BUILT_IN, EngineError
 from parity.engines.remote import Limits, Remote
+from parity.fuzz.command import add_fuzz
+from parity.fuzz.errors import CampaignError
 from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
 from parity.known import Known, KnownError, check_proposal, load_known, propose
@@ -35,12 +38,17 @@ class UsageError(Exception):
     """A command cannot run; the message is one line that says why and what to do."""
 
 
+_CANNOT_RUN: tuple[type[Exception], ...] = (
+    *(AdapterFileError, CampaignError, DatabaseError, EngineError, KnownError, UsageError),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0 (parity), 1 (findings) or 2 (cannot run)."""
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (AdapterFileError, EngineError, KnownError, UsageError) as error:
+    except _CANNOT_RUN as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -108,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     adapter.add_argument("file", type=Path, metavar="NEW.py")
     _add_score(commands)
     _add_survey(commands)
+    add_fuzz(commands)
     bench = commands.add_parser(
         "bench",
         help="time dezero beside PyTorch",

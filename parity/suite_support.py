@@ -36,6 +36,8 @@ class Suite:
     programs: int
     seed: int
     known: Known = field(default_factory=Known)
+    #: Where failing programs are kept and replayed from (``parity.database``).
+    database: str | None = None
     node: Any = None
 
     @staticmethod
@@ -46,6 +48,7 @@ class Suite:
         seed: int,
         known: str | None = None,
         isolate: bool | None = None,
+        database: str | None = None,
     ) -> Suite:
         """Load both engines, and the list of known findings if there is one.
 
@@ -53,7 +56,8 @@ class Suite:
         be used.
         """
         accepted = load_known(Path(known)) if known else Known()
-        return Suite(engine, *load(engine, reference, isolate), programs, seed, accepted)
+        pair = load(engine, reference, isolate)
+        return Suite(engine, *pair, programs, seed, accepted, database)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""
@@ -80,7 +84,7 @@ class Suite:
         count = max(1, round(share * self.programs))
         name = re.sub(r"\W+", "-", self.node.name).strip("-")
         outcome = run_property(
-            decoder, self.engine, self.reference, count, self.seed, name, self.known
+            decoder, self.engine, self.reference, count, self.seed, self.known, self.database
         )
         tally = outcome.tally
         self.node.user_properties.append((COUNTS, (tally.programs, tally.reused, tally.hubs)))
