@@ -19,6 +19,7 @@ from parity.database import DatabaseError
 from parity.engines.load import BUILT_IN, EngineError
 from parity.engines.remote import Limits, Remote
 from parity.fuzz.command import add_fuzz
+from parity.fuzz.corpus_commands import add_corpus_commands
 from parity.fuzz.errors import CampaignError
 from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_survey(commands)
     add_fuzz(commands)
+    add_corpus_commands(commands)
     bench = commands.add_parser(
         "bench",
         help="time dezero beside PyTorch",

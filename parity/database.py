@@ -31,6 +31,11 @@ def examples_of(engine: Engine, profile: str, where: str | None = None) -> Examp
     return DirectoryBasedExampleDatabase(FOLDER / engine.name / profile)
 
 
+def check_database(where: str) -> None:
+    """Raises DatabaseError, before anything runs, where Redis cannot be used."""
+    _redis(where, b"parity:")
+
+
 def _redis(url: str, prefix: bytes) -> ExampleDatabase:
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise DatabaseError(f"database {url!r} is no address like redis://localhost:6379")

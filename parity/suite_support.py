@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from parity import __version__
+from parity.check import check_program, supports
+from parity.database import check_database
 from parity.engines.base import Engine, abilities
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, add_diagnosis, describe, label, write_script
@@ -22,6 +25,7 @@ from parity.plugin import COUNTS, KNOWN
 from parity.probes import PROBES
 from parity.properties import run_property
 from parity.quirks import says
+from parity.regressions import RegressionError, read_regression
 
 FOLDER = Path("parity-findings")
 
@@ -57,6 +61,8 @@ class Suite:
         """
         accepted = load_known(Path(known)) if known else Known()
         pair = load(engine, reference, isolate)
+        if database:
+            check_database(database)
         return Suite(engine, *pair, programs, seed, accepted, database)
 
     def for_test(self, node: Any) -> Suite:
@@ -114,6 +120,24 @@ class Suite:
                 return
             add_diagnosis(reported, self.engine, self.reference)
             self.report([reported], name)
+
+    def regression(self, file: Path) -> None:
+        """Run the program of a file of ``parity promote``; fail with what it shows."""
+        __tracebackhide__ = True
+        try:
+            program = read_regression(file)
+        except RegressionError as error:
+            pytest.fail(str(error), pytrace=False)
+        if not supports(self.engine, program):
+            pytest.skip(f"{label(self.engine)} does not have what the program uses")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+            finding = check_program(program, self.engine, self.reference)
+            if finding is None:
+                return
+            reported = Reported(finding, program, -1)
+            add_diagnosis(reported, self.engine, self.reference)
+        self.report([reported], file.stem)
 
     def known_occur(self) -> None:
         """Fail with the known findings that no longer occur."""

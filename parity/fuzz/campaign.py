@@ -8,12 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from parity.engines.base import Engine
 from parity.engines.remote import Limits
+from parity.fuzz.cases import Reader
 from parity.fuzz.corpus import Corpus, Identity
 from parity.fuzz.errors import CampaignError
 from parity.fuzz.executors import Executor
@@ -40,7 +41,7 @@ class Plan:
     seed: str
     size: int
     isolate: bool | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     programs: int | None = None
     seconds: float | None = None
     database: str | None = None
@@ -258,7 +259,6 @@ class Campaign:
 
     def outcome(self) -> Outcome:
         """What it comes to."""
-        reader_untested = _untested(self.engine)
         return Outcome(
             self.engine,
             self.reference,
@@ -266,7 +266,7 @@ class Campaign:
             self.corpus.total(),
             self.corpus.reported(),
             self.reachable,
-            reader_untested,
+            untested(self.engine),
             self.before,
             time.monotonic() - self.started,
             self.stopping,
@@ -305,9 +305,8 @@ def agreed(
     return found
 
 
-def _untested(engine: Engine) -> tuple[str, ...]:
-    from parity.fuzz.cases import Reader
-
+def untested(engine: Engine) -> tuple[str, ...]:
+    """What the profiles ask for and the engine lacks."""
     several = Reader(engine).decoders.values()
     return tuple(dict.fromkeys(name for decoder in several for name in decoder.untested))
 

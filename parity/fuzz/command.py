@@ -8,11 +8,17 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parity.engines.load import BUILT_IN
 from parity.engines.remote import Limits, Remote
 from parity.fuzz.errors import CampaignError
+
+if TYPE_CHECKING:
+    from parity.engines.base import Engine
+    from parity.fuzz.campaign import Plan
+    from parity.fuzz.corpus import Identity
+    from parity.fuzz.executors import Executor
 
 DEFAULT_CORPUS = "parity-corpus"
 #: Programs a shard: an engine in a process of its own is slower.
@@ -69,10 +75,11 @@ def add_fuzz(commands: Any) -> None:
         metavar="URL",
         help="redis://host:port, where Hypothesis shares failing programs; default: .hypothesis",
     )
-    _add_isolation(fuzz)
+    add_isolation(fuzz)
 
 
-def _add_isolation(command: argparse.ArgumentParser) -> None:
+def add_isolation(command: argparse.ArgumentParser) -> None:
+    """Add the options of engines in a process of their own."""
     command.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
@@ -104,47 +111,67 @@ def _count(text: str) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from parity.fuzz.campaign import Campaign, Plan  # only this command needs all this
+    from parity.fuzz.campaign import Campaign  # only this command needs all this
     from parity.fuzz.corpus import Corpus
     from parity.fuzz.display import display_for
-    from parity.fuzz.executors import Cluster, Executor, Processes
     from parity.fuzz.lock import Lock
     from parity.fuzz.store import open_store
     from parity.fuzz.summary import markdown, text
-    from parity.isolate import load
-    from parity.trial import try_adapter
 
     for option in ("json", "summary"):
         _check_file(f"--{option}", getattr(options, option))
-    limits = Limits(options.time_limit, options.memory_limit)
-    pair = load(options.engine, options.reference, options.isolate, limits)
-    try_adapter(*pair)
-    executor: Executor = (
-        Cluster(options.scheduler)
-        if options.scheduler
-        else Processes(options.workers or os.cpu_count() or 1)
-    )
+    pair = load_engines(options, options.engine)
+    executor = _executor(options)
     display = display_for(sys.stderr)
     store = open_store(options.corpus)
     with Lock(store, display.note):
         corpus = Corpus(store, display.note)
-        seed = options.seed or (corpus.identity.seed if corpus.identity else "0")
-        plan = Plan(
-            options.engine,
-            options.reference,
-            seed,
-            options.shard or (ISOLATED_SHARD if isinstance(pair[0], Remote) else SHARD),
-            options.isolate,
-            limits,
-            options.programs,
-            options.time,
-            options.database,
-        )
+        plan = _plan(options, corpus.identity, isinstance(pair[0], Remote))
         outcome = Campaign(plan, corpus, executor, pair, display).run()
     print(text(outcome, store.where))
     _write(options.summary, markdown(outcome, store.where))
     _write(options.json, json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n")
     return 1 if outcome.findings else 0
+
+
+def load_engines(options: argparse.Namespace, engine: str) -> tuple[Engine, Engine]:
+    """The engine and the reference that the options name, the adapter tried."""
+    from parity.isolate import load
+    from parity.trial import try_adapter
+
+    limits = Limits(options.time_limit, options.memory_limit)
+    pair = load(engine, options.reference, options.isolate, limits)
+    try_adapter(*pair)
+    return pair
+
+
+def _executor(options: argparse.Namespace) -> Executor:
+    from parity.fuzz.executors import Cluster, Processes
+
+    if options.scheduler and options.workers:
+        raise CampaignError("--workers is for this machine: a Dask scheduler has its own")
+    if options.scheduler:
+        return Cluster(options.scheduler)
+    return Processes(options.workers or os.cpu_count() or 1)
+
+
+def _plan(options: argparse.Namespace, identity: Identity | None, isolated: bool) -> Plan:
+    from parity.database import check_database
+    from parity.fuzz.campaign import Plan
+
+    if options.database:
+        check_database(options.database)
+    return Plan(
+        options.engine,
+        options.reference,
+        options.seed or (identity.seed if identity else "0"),
+        options.shard or (ISOLATED_SHARD if isolated else SHARD),
+        options.isolate,
+        Limits(options.time_limit, options.memory_limit),
+        options.programs,
+        options.time,
+        options.database,
+    )
 
 
 def _check_file(option: str, file: Path | None) -> None:

@@ -263,6 +263,11 @@ class Corpus:
             self.drop(name)
         return new
 
+    def forget(self, name: str) -> None:
+        """Move a finding that is fixed to the folder ``fixed``."""
+        self._write(f"fixed/{name}.json", self.findings[name])
+        self.drop(name)
+
     def drop(self, name: str) -> None:
         """Remove a finding."""
         self.store.remove(f"findings/{name}.json")

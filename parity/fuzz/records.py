@@ -59,8 +59,10 @@ class Record:
                 raise ValueError("its counts are not numbers by name")
         if not isinstance(data["complete"], bool) or numbers["first"] > numbers["last"]:
             raise ValueError("it is no record of shards")
-        counters = {name: Counter(one) for name, one in counts.items()}
-        return Record(**numbers, **counters, complete=data["complete"])
+        result = Record(**numbers, complete=data["complete"])
+        for name, one in counts.items():
+            setattr(result, name, Counter(one))
+        return result
 
     @staticmethod
     def total(records: Iterable[Record]) -> Record:

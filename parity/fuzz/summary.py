@@ -53,7 +53,8 @@ def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
     if finding["error_over_bound"] is not None:
         yield f"error: {finding['error_over_bound']:.3g} times what rounding explains"
     for one in finding["diagnosis"]:
-        yield f"behaves like `{one['defect']}`: {one['says']}; {one['agrees']} of {one['of']} probes"
+        agreement = f"{one['agrees']} of {one['of']} probes"
+        yield f"behaves like `{one['defect']}`: {one['says']}; {agreement}"
     if finding["script"]:
         yield f"script: {finding['script']}"
     yield f"found {finding['count']} times, first by program {finding['program_number']}"
