@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from parity.errors import UsageError
+
 _TEXT = '''\
 """An adapter: how {name} does things, for parity.
 
@@ -73,7 +75,7 @@ class Mine(Engine):
 '''
 
 
-class AdapterFileError(Exception):
+class AdapterFileError(UsageError):
     """The file cannot be written; the message is one line."""
 
 

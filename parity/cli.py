@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity import __version__
-from parity.adapter import AdapterFileError, write_adapter
+from parity.adapter import write_adapter
 from parity.bench.command import add_bench
-from parity.engines.load import BUILT_IN, EngineError
+from parity.engines.load import BUILT_IN
 from parity.engines.remote import Limits, Remote
 from parity.errors import UsageError
+from parity.fuzz.command import add_fuzz
+from parity.fuzz.corpus_commands import add_corpus_commands
 from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
-from parity.known import Known, KnownError, check_proposal, load_known, propose
+from parity.known import Known, check_proposal, load_known, propose
 from parity.ops import OPS
 from parity.quirks import says
 from parity.report import command as report
-from parity.report.results import ReportError
 from parity.trial import try_adapter
 from parity.worker import limits_memory
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (AdapterFileError, EngineError, KnownError, ReportError, UsageError) as error:
+    except UsageError as error:
         print(f"parity: error: {error}", file=sys.stderr)
         return CANNOT_RUN
 
@@ -106,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_survey(commands)
     add_bench(commands)
     report.add_parser(commands)
+    add_fuzz(commands)
+    add_corpus_commands(commands)
     return parser
 
 

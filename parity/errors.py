@@ -1,4 +1,4 @@
-"""Errors that the command line shows as one line."""
+"""What the command line and pytest show as one line, with status 2."""
 
 from __future__ import annotations
 

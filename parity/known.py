@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 from parity.check import check_program, reduced, supports
 from parity.compare import KINDS, Finding
 from parity.engines.base import Engine
+from parity.errors import UsageError
 from parity.probes import PROBES
 from parity.program import Apply, Program, ProgramError
 from parity.reduce import SIMPLER
@@ -59,7 +60,7 @@ _PROPOSAL = """\
 """
 
 
-class KnownError(Exception):
+class KnownError(UsageError):
     """A list cannot be used or written; the message is one line that says why."""
 
 

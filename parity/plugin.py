@@ -58,6 +58,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the same seed gives the same programs; 'random' picks one and names it, default: 0",
     )
     group.addoption(
+        "--parity-database",
+        metavar="URL",
+        help="redis://host:port, where failing programs are kept and shared; default: .hypothesis",
+    )
+    parser.addini(
+        "parity_regressions",
+        "folder of programs that once failed (parity promote); default: parity-regressions",
+    )
+    group.addoption(
         "--parity-known", metavar="FILE", help="TOML list of findings that are accepted for now"
     )
 
@@ -81,8 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _suite(config: pytest.Config) -> Suite:
     """The engines and the budget that the options name; ends the run if they cannot be used."""
-    from parity.engines.load import EngineError
-    from parity.known import KnownError
+    from parity.errors import UsageError
     from parity.suite_support import Suite
     from parity.trial import try_adapter
 
@@ -94,9 +102,10 @@ def _suite(config: pytest.Config) -> Suite:
             _seed(config),
             config.getoption("--parity-known"),
             config.getoption("--isolate"),
+            config.getoption("--parity-database"),
         )
         try_adapter(suite.engine, suite.reference)
-    except (EngineError, KnownError) as error:
+    except UsageError as error:
         _cannot_run(str(error))
     return suite
 

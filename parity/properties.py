@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.database import ExampleDatabase
 
 from parity import program as pr
 from parity.check import check_program, reduced
 from parity.compare import Finding
+from parity.database import examples_of
 from parity.engines.base import Engine
 from parity.generate import Decoder, programs
 from parity.hunt import Reported, add_diagnosis, ahead, judged
@@ -52,35 +52,20 @@ class Outcome:
     known: Counter[Entry] = field(default_factory=Counter)
 
 
-def run_property(
+def property_of(
     decoder: Decoder,
-    engine: Engine,
-    reference: Engine,
-    count: int,
-    number: int,
-    name: str,
-    known: Known | None = None,
-) -> Outcome:
-    """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
+    check: Callable[[list[Program]], None],
+    database: ExampleDatabase | None,
+    examples: int = 1,
+    number: int = 0,
+) -> Any:
+    """The Hypothesis test that calls ``check`` with several programs of ``decoder`` at a time.
 
-    Hypothesis shrinks what it finds; ``parity.reduce`` finishes it. Programs that
-    failed in an earlier run with the same engine and ``name`` come first, except
-    where CI is set: there a run depends on the seed alone. What may be
-    one of the ``known`` findings is reduced at once to see whether it is; the first that
-    is not ends the run.
+    What is saved in the ``database`` by one is replayed first by any other on the same
+    profile, whatever they check.
     """
-    outcome = Outcome()
-    known = known or Known()
-    sorter = Sorter(known, engine, reference)
-    stopped: list[Finding] = []
-    examples = -(-count // PROGRAMS_AN_EXAMPLE)
-    database = None
-    if not os.environ.get("CI"):
-        database = DirectoryBasedExampleDatabase(
-            Path(".hypothesis") / "parity" / engine.name / name
-        )
 
-    @seed(number)
+    # A seed switches the database off; settings that are applied after it count.
     @settings(
         max_examples=examples,
         database=database,
@@ -91,8 +76,37 @@ def run_property(
         verbosity=Verbosity.quiet,
         print_blob=False,
     )
+    @seed(number)
     @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
     def run(several: list[Program]) -> None:
+        check(several)
+
+    return run
+
+
+def run_property(
+    decoder: Decoder,
+    engine: Engine,
+    reference: Engine,
+    count: int,
+    number: int,
+    known: Known | None = None,
+    database: str | None = None,
+) -> Outcome:
+    """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
+
+    Hypothesis shrinks what it finds; ``parity.reduce`` finishes it. Programs of the profile
+    that failed in an earlier run or a campaign with the same engine come first, except
+    where CI is set and no ``database`` is named (``parity.database``): there a run depends
+    on the seed alone. What may be one of the ``known`` findings is reduced at once to see
+    whether it is; the first that is not ends the run.
+    """
+    outcome = Outcome()
+    known = known or Known()
+    sorter = Sorter(known, engine, reference)
+    stopped: list[Finding] = []
+
+    def check(several: list[Program]) -> None:
         for program in () if stopped else ahead(several, engine):
             if outcome.reported:
                 return
@@ -109,6 +123,9 @@ def run_property(
             if outcome.known.total() < MOST_REDUCED:
                 _sort_out(outcome, finding, sorter)
 
+    examples = -(-count // PROGRAMS_AN_EXAMPLE)
+    saved = examples_of(engine, decoder.profile.name, database)
+    run = property_of(decoder, check, saved, examples, number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
         findings = stopped

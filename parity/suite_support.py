@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from parity import __version__
+from parity.check import check_program, supports
+from parity.database import check_database
 from parity.engines.base import Engine, abilities
 from parity.generate import PROFILES, Decoder
 from parity.hunt import Reported, add_diagnosis, describe, label, write_script
@@ -22,6 +25,7 @@ from parity.plugin import COUNTS, KNOWN
 from parity.probes import PROBES
 from parity.properties import run_property
 from parity.quirks import says
+from parity.regressions import RegressionError, read_regression
 
 FOLDER = Path("parity-findings")
 
@@ -36,6 +40,8 @@ class Suite:
     programs: int
     seed: int
     known: Known = field(default_factory=Known)
+    #: Where failing programs are kept and replayed from (``parity.database``).
+    database: str | None = None
     node: Any = None
 
     @staticmethod
@@ -46,6 +52,7 @@ class Suite:
         seed: int,
         known: str | None = None,
         isolate: bool | None = None,
+        database: str | None = None,
     ) -> Suite:
         """Load both engines, and the list of known findings if there is one.
 
@@ -53,7 +60,10 @@ class Suite:
         be used.
         """
         accepted = load_known(Path(known)) if known else Known()
-        return Suite(engine, *load(engine, reference, isolate), programs, seed, accepted)
+        pair = load(engine, reference, isolate)
+        if database:
+            check_database(database)
+        return Suite(engine, *pair, programs, seed, accepted, database)
 
     def for_test(self, node: Any) -> Suite:
         """The same for one test: counts and failures belong to it."""
@@ -80,7 +90,7 @@ class Suite:
         count = max(1, round(share * self.programs))
         name = re.sub(r"\W+", "-", self.node.name).strip("-")
         outcome = run_property(
-            decoder, self.engine, self.reference, count, self.seed, name, self.known
+            decoder, self.engine, self.reference, count, self.seed, self.known, self.database
         )
         tally = outcome.tally
         self.node.user_properties.append((COUNTS, (tally.programs, tally.reused, tally.hubs)))
@@ -110,6 +120,24 @@ class Suite:
                 return
             add_diagnosis(reported, self.engine, self.reference)
             self.report([reported], name)
+
+    def regression(self, file: Path) -> None:
+        """Run the program of a file of ``parity promote``; fail with what it shows."""
+        __tracebackhide__ = True
+        try:
+            program = read_regression(file)
+        except RegressionError as error:
+            pytest.fail(str(error), pytrace=False)
+        if not supports(self.engine, program):
+            pytest.skip(f"{label(self.engine)} does not have what the program uses")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+            finding = check_program(program, self.engine, self.reference)
+            if finding is None:
+                return
+            reported = Reported(finding, program, -1)
+            add_diagnosis(reported, self.engine, self.reference)
+        self.report([reported], file.stem)
 
     def known_occur(self) -> None:
         """Fail with the known findings that no longer occur."""

@@ -241,7 +241,7 @@ def test_a_property_counts_what_is_known_and_stops_at_what_is_not() -> None:
     decoder = Decoder.of(PROFILES["gradients"], Overwrite())
     rare = Entry("gradient", "a", "https://b", read_text(TWICE.replace("3.0", "2.0")))
     for entries, found in (((KNOWN,), 0), ((rare,), 1)):
-        outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, "known", Known(entries))
+        outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, Known(entries))
         assert len(outcome.reported) == found
         assert outcome.known == (Counter() if found else Counter({KNOWN: outcome.known[KNOWN]}))
         assert bool(outcome.known) is not bool(found)

@@ -71,7 +71,7 @@ def test_most_programs_reuse_values_where_the_budget_is_not_tiny() -> None:
     total = Tally()
     for profile in ("general", "gradients", "accumulation", "broadcasting"):
         decoder = Decoder.of(PROFILES[profile], DEZERO)
-        tally = run_property(decoder, TORCH, TORCH, 800, 0, "counting").tally
+        tally = run_property(decoder, TORCH, TORCH, 800, 0).tally
         total.programs += tally.programs
         total.reused += tally.reused
         total.hubs += tally.hubs

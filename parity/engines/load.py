@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from parity.engines.base import REQUIRED, Engine
+from parity.errors import UsageError
 from parity.ops import OPS
 from parity.quirks import QUIRKS, contradicting
 
@@ -37,7 +38,7 @@ AS_IS = {"torch": "parity.engines.torch:AsIs"}
 FILE_MODULE = "parity_engine_"
 
 
-class EngineError(Exception):
+class EngineError(UsageError):
     """An engine cannot be used; the message is one line that says why and what to do."""
 
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parity.errors import UsageError
 from parity.report.reading import FormatError, Positive, read
 
 FORMAT, VERSION = "parity-bench", 1
@@ -14,7 +15,7 @@ FORMAT, VERSION = "parity-bench", 1
 REFERENCE = "torch"
 
 
-class ReportError(Exception):
+class ReportError(UsageError):
     """There can be no report; the message is one line that says why and what to do."""
 
 

@@ -1,0 +1,191 @@
+"""The command ``parity fuzz``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.engines.load import BUILT_IN
+from parity.engines.remote import Limits, Remote
+from parity.fuzz.errors import CampaignError
+
+if TYPE_CHECKING:
+    from parity.engines.base import Engine
+    from parity.fuzz.campaign import Plan
+    from parity.fuzz.corpus import Identity
+    from parity.fuzz.executors import Executor
+
+DEFAULT_CORPUS = "parity-corpus"
+#: Programs a shard: an engine in a process of its own is slower.
+SHARD, ISOLATED_SHARD = 1000, 250
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def add_fuzz(commands: Any) -> None:
+    """Add the command to those of ``parity``."""
+    fuzz = commands.add_parser(
+        "fuzz",
+        help="run programs for hours on many processes or machines, and lose nothing",
+        description="The same command goes on where it was, also after it was killed. Without "
+        "--time and --programs it runs until Ctrl-C. Exit status: 0 no finding, 1 findings, "
+        "2 cannot run.",
+    )
+    fuzz.set_defaults(run=_fuzz)
+    fuzz.add_argument(
+        "--engine",
+        required=True,
+        metavar="SPEC",
+        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
+    )
+    fuzz.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    ends = fuzz.add_mutually_exclusive_group()
+    ends.add_argument("--time", type=duration, metavar="T", help="of this run: 30s, 10m, 2h")
+    ends.add_argument(
+        "--programs", type=_count, metavar="N", help="of the campaign, earlier runs included"
+    )
+    fuzz.add_argument(
+        "--workers", type=_count, metavar="N", help="processes, default: number of cores"
+    )
+    fuzz.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers are used: tcp://..."
+    )
+    fuzz.add_argument(
+        "--corpus",
+        default=DEFAULT_CORPUS,
+        metavar="DIR-or-URL",
+        help="where everything is recorded, a folder or a URL of fsspec; default: %(default)s",
+    )
+    fuzz.add_argument("--seed", metavar="S", help="default: that of the corpus, or 0")
+    fuzz.add_argument(
+        "--shard",
+        type=_count,
+        metavar="N",
+        help=f"programs that a worker runs at a time in a new corpus, default: {SHARD}, "
+        f"{ISOLATED_SHARD} if the engine is isolated",
+    )
+    fuzz.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    fuzz.add_argument("--summary", type=Path, metavar="FILE.md", help="write it as Markdown")
+    fuzz.add_argument(
+        "--database",
+        metavar="URL",
+        help="redis://host:port, where Hypothesis shares failing programs; default: .hypothesis",
+    )
+    add_isolation(fuzz)
+
+
+def add_isolation(command: argparse.ArgumentParser) -> None:
+    """Add the options of engines in a process of their own."""
+    command.add_argument(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        help="run the engine in a process of its own; default: if it is given by file",
+    )
+    command.add_argument(
+        "--time-limit",
+        type=duration,
+        default=Limits.seconds,
+        metavar="SECONDS",
+        help="for a program of an isolated engine, default: %(default)g",
+    )
+    command.add_argument("--memory-limit", type=_count, default=Limits.megabytes, metavar="MB")
+
+
+def duration(text: str) -> float:
+    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``, or a plain number."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time above 0 like 30s, 10m or 2h")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
+    return int(text)
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    from parity.fuzz.campaign import Campaign  # only this command needs all this
+    from parity.fuzz.corpus import Corpus
+    from parity.fuzz.display import display_for
+    from parity.fuzz.lock import Lock
+    from parity.fuzz.store import open_store
+    from parity.fuzz.summary import markdown, text
+
+    for option in ("json", "summary"):
+        _check_file(f"--{option}", getattr(options, option))
+    pair = load_engines(options, options.engine)
+    executor = _executor(options)
+    display = display_for(sys.stderr)
+    store = open_store(options.corpus)
+    with Lock(store, display.note):
+        corpus = Corpus(store, display.note)
+        plan = _plan(options, corpus.identity, isinstance(pair[0], Remote))
+        outcome = Campaign(plan, corpus, executor, pair, display).run()
+    print(text(outcome, store.where))
+    _write(options.summary, markdown(outcome, store.where))
+    _write(options.json, json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n")
+    return 1 if outcome.findings else 0
+
+
+def load_engines(options: argparse.Namespace, engine: str) -> tuple[Engine, Engine]:
+    """The engine and the reference that the options name, the adapter tried."""
+    from parity.isolate import load
+    from parity.trial import try_adapter
+
+    limits = Limits(options.time_limit, options.memory_limit)
+    pair = load(engine, options.reference, options.isolate, limits)
+    try_adapter(*pair)
+    return pair
+
+
+def _executor(options: argparse.Namespace) -> Executor:
+    from parity.fuzz.executors import Cluster, Processes
+
+    if options.scheduler and options.workers:
+        raise CampaignError("--workers is for this machine: a Dask scheduler has its own")
+    if options.scheduler:
+        return Cluster(options.scheduler)
+    return Processes(options.workers or os.cpu_count() or 1)
+
+
+def _plan(options: argparse.Namespace, identity: Identity | None, isolated: bool) -> Plan:
+    from parity.database import check_database
+    from parity.fuzz.campaign import Plan
+
+    if options.database:
+        check_database(options.database)
+    return Plan(
+        options.engine,
+        options.reference,
+        options.seed or (identity.seed if identity else "0"),
+        options.shard or (ISOLATED_SHARD if isolated else SHARD),
+        options.isolate,
+        Limits(options.time_limit, options.memory_limit),
+        options.programs,
+        options.time,
+        options.database,
+    )
+
+
+def _check_file(option: str, file: Path | None) -> None:
+    """Refuse, before anything runs, a file that cannot be written."""
+    if file and not file.resolve().parent.is_dir():
+        raise CampaignError(f"{option} {file}: there is no folder {file.parent}")
+    if file and file.is_dir():
+        raise CampaignError(f"{option} {file} is a folder, not a file")
+
+
+def _write(file: Path | None, text: str) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise CampaignError(f"{file} cannot be written: {error.strerror}") from error

@@ -1,0 +1,160 @@
+"""The commands on what campaigns left: ``parity replay``, ``minimize`` and ``promote``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.fuzz.command import add_isolation, load_engines
+from parity.fuzz.errors import CampaignError
+from parity.regressions import FOLDER
+
+if TYPE_CHECKING:
+    from parity.engines.base import Engine
+    from parity.fuzz.corpus import Corpus
+    from parity.fuzz.records import FindingData
+
+
+def add_corpus_commands(commands: Any) -> None:
+    """Add the commands to those of ``parity``."""
+    replay = commands.add_parser(
+        "replay",
+        help="run again what a campaign found and kept",
+        description="Says which findings are fixed. Exit status: 0 none fails, 1 some do, "
+        "2 cannot run.",
+    )
+    replay.set_defaults(run=_replay)
+    replay.add_argument("corpus", metavar="CORPUS", help="a folder or a URL of fsspec")
+    replay.add_argument(
+        "--forget-fixed", action="store_true", help="move fixed findings to the folder fixed"
+    )
+    minimize = commands.add_parser(
+        "minimize",
+        help="reduce the findings of a campaign again, and merge those that become one",
+        description="Exit status: 0 done, 2 cannot run.",
+    )
+    minimize.set_defaults(run=_minimize)
+    minimize.add_argument("corpus", metavar="CORPUS-or-FILE", help="or one finding of a corpus")
+    for command in (replay, minimize):
+        command.add_argument("--engine", metavar="SPEC", help="default: that of the corpus")
+        command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+        add_isolation(command)
+    promote = commands.add_parser(
+        "promote",
+        help="make findings regression tests, which pytest --pyargs parity runs",
+        description="Exit status: 0 done, 2 cannot run.",
+    )
+    promote.set_defaults(run=_promote)
+    promote.add_argument("files", nargs="+", type=Path, metavar="FINDING.json")
+    promote.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path(FOLDER),
+        metavar="DIR",
+        help="the folder of the project's parity_regressions, default: %(default)s",
+    )
+
+
+def _note(text: str) -> None:
+    print(f"parity: {text}", file=sys.stderr)
+
+
+def _opened(where: str) -> Corpus:
+    from parity.fuzz.corpus import Corpus
+    from parity.fuzz.store import open_store
+
+    corpus = Corpus(open_store(where), _note)
+    if corpus.identity is None:
+        raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
+    return corpus
+
+
+def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engine]:
+    assert corpus.identity is not None
+    return load_engines(options, options.engine or corpus.identity.spec)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from parity.fuzz.lock import Lock
+    from parity.fuzz.replay import replay
+
+    corpus = _opened(options.corpus)
+    fixed, failing, kept = [], 0, 0
+    for one in replay(corpus, *_engines(options, corpus)):
+        kept += one.finding is None
+        failing += one.now is not None
+        if one.finding is not None and one.now is None:
+            fixed.append(one.name)
+        if one.finding is not None or one.now is not None:
+            print(one, flush=True)
+    if options.forget_fixed:
+        with Lock(corpus.store, _note):
+            for name in fixed:
+                corpus.forget(name)
+    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
+    return 1 if failing else 0
+
+
+def _minimize(options: argparse.Namespace) -> int:
+    from parity.fuzz.lock import Lock
+
+    file = Path(options.corpus)
+    single = file.suffix == ".json" and "://" not in options.corpus
+    if single and not (file.parent.parent / "campaign.json").is_file():
+        return _minimize_file(options, file)
+    corpus = _opened(str(file.parent.parent) if single else options.corpus)
+    if single and file.stem not in corpus.findings:
+        raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
+    engine, reference = _engines(options, corpus)
+    with Lock(corpus.store, _note):
+        for name in [file.stem] if single else [name for name, _ in corpus.reported()]:
+            if name not in corpus.findings:  # merged with one before
+                continue
+            small = _minimized(name, corpus.findings[name], engine, reference)
+            if small is not None:
+                corpus.replace(name, small)
+    print(f"{len(corpus.findings)} findings in {corpus.store.where}")
+    return 0
+
+
+def _minimize_file(options: argparse.Namespace, file: Path) -> int:
+    from parity.fuzz.promote import read_finding
+    from parity.fuzz.store import Folder
+
+    finding = read_finding(file)
+    if not options.engine:
+        raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
+    small = _minimized(file.stem, finding, *load_engines(options, options.engine))
+    if small is not None:
+        data = json.dumps(small, indent=1, allow_nan=False) + "\n"
+        Folder(file.parent).write(file.name, data.encode())
+    return 0
+
+
+def _minimized(
+    name: str, finding: FindingData, engine: Engine, reference: Engine
+) -> FindingData | None:
+    """The smaller finding, None if it stays as it is; says which."""
+    from parity.fuzz.records import identity
+    from parity.fuzz.replay import minimized
+
+    small = minimized(finding, engine, reference)
+    if small is None:
+        print(f"fixed, left as it is: {name}")
+        return None
+    if identity(small) == identity(finding):
+        return None
+    print(f"{name}: {finding['statements']} statements, now {small['statements']}")
+    return small
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from parity.fuzz.promote import promote
+
+    for file in options.files:
+        print(f"{promote(file, options.output)} written")
+    return 0

@@ -1,0 +1,37 @@
+"""A finding becomes a regression test of the project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from parity.fuzz.errors import CampaignError
+from parity.fuzz.records import FindingData, checked_finding, defects, names
+from parity.fuzz.store import Folder
+from parity.program import Program
+from parity.regressions import regression_json
+
+
+def read_finding(file: Path) -> FindingData:
+    """The finding of a file of a corpus. Raises CampaignError where it is none."""
+    try:
+        return checked_finding(json.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise CampaignError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CampaignError(f"{file} is no finding of a campaign: {reason}") from None
+
+
+def promote(file: Path, folder: Path) -> Path:
+    """Write the program of a finding into a folder that ``pytest parity/`` runs; the new file."""
+    finding = read_finding(file)
+    if finding["probe"]:
+        raise CampaignError(
+            f"{file} is of the probe {finding['probe']}: pytest --pyargs parity runs it anyway"
+        )
+    program = Program.from_json(finding["program"])
+    data = regression_json(finding["kind"], program, list(defects(finding)))
+    name = f"{finding['kind']}-{names(finding)[0][:12]}.json"
+    Folder(folder).write(name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+    return folder / name

@@ -1,0 +1,162 @@
+"""What is recorded of shards and findings, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.compare import KINDS
+from parity.fuzz.cases import Case
+from parity.hunt import Reported
+from parity.probes import PROBES
+from parity.program import Program, ProgramError
+
+#: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
+FindingData = dict[str, Any]
+
+
+@dataclass
+class Record:
+    """Counts of the shards ``first`` to ``last``.
+
+    ``findings``: how often each was found, by name; programs that fail in a way that was
+    reduced often enough are in ``failing`` only, by kind. ``exposure``: cells of
+    ``parity.exposure`` by text, counted on a part of the programs. ``complete``: False where
+    a shard was ended before its last program; it is then run again, whole.
+    """
+
+    first: int
+    last: int
+    programs: int = 0
+    seconds: float = 0.0
+    ill_conditioned: int = 0
+    kept: int = 0
+    complete: bool = True
+    failing: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    exposure: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        data = {name: getattr(self, name) for name in (*_NUMBERS, "complete")}
+        data["seconds"] = round(self.seconds, 3)
+        return data | {name: dict(sorted(getattr(self, name).items())) for name in _COUNTS}
+
+    @staticmethod
+    def from_json(data: Any) -> Record:
+        """Raises ValueError where this is no record that ``to_json`` made."""
+        if not isinstance(data, dict) or set(data) != {*_NUMBERS, "complete", *_COUNTS}:
+            raise ValueError("it is no record of shards")
+        numbers = {name: data[name] for name in _NUMBERS}
+        counts = {name: data[name] for name in _COUNTS}
+        if not all(_is_count(n, whole=name != "seconds") for name, n in numbers.items()):
+            raise ValueError("its numbers are not from 0 on")
+        for one in counts.values():
+            if not isinstance(one, dict) or not all(map(_is_count, one.values())):
+                raise ValueError("its counts are not numbers by name")
+        if not isinstance(data["complete"], bool) or numbers["first"] > numbers["last"]:
+            raise ValueError("it is no record of shards")
+        result = Record(**numbers, complete=data["complete"])
+        for name, one in counts.items():
+            setattr(result, name, Counter(one))
+        return result
+
+    @staticmethod
+    def total(records: Iterable[Record]) -> Record:
+        """The sum of records, which need not lie side by side."""
+        result = Record(0, 0)
+        several = list(records)
+        for one in several:
+            for name in ("programs", "seconds", "ill_conditioned", "kept"):
+                setattr(result, name, getattr(result, name) + getattr(one, name))
+            for name in _COUNTS:
+                getattr(result, name).update(getattr(one, name))
+        result.first = min((r.first for r in several), default=0)
+        result.last = max((r.last for r in several), default=0)
+        return result
+
+
+_NUMBERS = ("first", "last", "programs", "seconds", "ill_conditioned", "kept")
+_COUNTS = ("failing", "findings", "exposure")
+
+
+def _is_count(value: Any, whole: bool = True) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and value >= 0
+
+
+def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingData:
+    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign."""
+    probe = next((p.name for p in PROBES if p.says == reported.probe), "")
+    return {
+        **reported.to_json(),
+        "says": reported.finding.says,
+        "probe": probe,
+        "case": case.to_json() if case else None,
+        "first_seen": {"shard": shard, "program": reported.number},
+        "count": 1,
+    }
+
+
+def checked_finding(data: Any) -> FindingData:
+    """The same data. Raises ValueError where it is no finding that ``finding_json`` made."""
+    if not isinstance(data, dict) or data.get("kind") not in KINDS:
+        raise ValueError('it has no "kind" of a finding')
+    try:
+        if data["probe"]:
+            if data["probe"] not in {p.name for p in PROBES}:
+                raise ValueError(f"there is no probe {data['probe']!r}")
+        else:
+            Program.from_json(data["program"])
+        if data["case"] is not None:
+            Case.from_json(data["case"])
+        seen = data["first_seen"]
+        if not all(isinstance(n, int) for n in (seen["shard"], seen["program"], data["count"])):
+            raise ValueError('"first_seen" and "count" are numbers')
+        if not all(isinstance(d["defect"], str) for d in data["diagnosis"]):
+            raise ValueError('"diagnosis" is a list of defects')
+        if not isinstance(data["text"], str):
+            raise ValueError('"text" is no text')
+    except KeyError as error:
+        raise ValueError(f"it has no {error}") from None
+    except (ProgramError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return data
+
+
+def defects(finding: FindingData) -> tuple[str, ...]:
+    """The names of the defects that the diagnosis gives."""
+    return tuple(d["defect"] for d in finding["diagnosis"])
+
+
+def identity(finding: FindingData) -> tuple[Any, ...]:
+    """What makes two findings one: kind, diagnosis, and reduced program or probe."""
+    return finding["kind"], defects(finding), _subject(finding)
+
+
+def names(finding: FindingData) -> tuple[str, str]:
+    """The name of a finding, by its reduced program; the second if another has the first."""
+    return _digest(_subject(finding)), _digest(repr(identity(finding)))
+
+
+def case_name(case: Case) -> str:
+    """The name of a kept case."""
+    return _digest(f"{case.profile}:{case.data.hex()}")
+
+
+def _subject(finding: FindingData) -> str:
+    if finding["probe"]:
+        return f"probe {finding['probe']}"
+    return Program.from_json(finding["program"]).dumps()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def size_of(finding: FindingData) -> tuple[int, int, int]:
+    """The order of reports: the smallest programs first, then by time of discovery."""
+    return finding["statements"], finding["leaves"], finding["first_seen"]["program"]

@@ -1,0 +1,239 @@
+"""A shard: some thousand programs that one worker runs, the same for the same task.
+
+What a worker is told and what it answers is plain data, so that it does not matter where
+it runs. Nothing here writes: the coordinator of the campaign records what comes back.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.check import check_program, reduced
+from parity.compare import Finding
+from parity.engines.base import Engine
+from parity.engines.load import EngineError
+from parity.engines.remote import Limits, Remote, renewed
+from parity.execute import AdapterError
+from parity.exposure import Exposure
+from parity.fuzz.blind import Blind, Source
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.records import FindingData, Record, finding_json, names
+from parity.hunt import Reported, add_diagnosis, ahead, judged, run_probes
+from parity.isolate import load
+from parity.program import Program
+from parity.script import script
+
+#: Exposure is counted on one program of so many: it costs a tenth of a program.
+COUNTED = 10
+#: Failing programs of a kind that a shard reduces: many while a kind is new, later few.
+NEW_KIND, EARLY_SHARDS, LATER = 3, 8, 4
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know of a shard.
+
+    ``programs``: how many it has; ``size``: how many a whole one has. ``kept``: cases that
+    earlier shards kept. ``known``: kinds that earlier shards found. ``until``: when it has to
+    end, in seconds since the epoch, or None.
+    """
+
+    engine: str
+    reference: str
+    isolate: bool | None
+    limits: Limits
+    seed: str
+    number: int
+    programs: int
+    size: int
+    kept: tuple[Case, ...] = ()
+    known: frozenset[str] = frozenset()
+    until: float | None = None
+
+
+@dataclass
+class Answer:
+    """What a worker found: counts, findings by their text as JSON, scripts, and cases."""
+
+    record: Record
+    findings: list[FindingData] = field(default_factory=list)
+    #: A script a finding, "" where it has none.
+    scripts: list[str] = field(default_factory=list)
+    kept: list[Case] = field(default_factory=list)
+    #: Why the shard could not run, in one line.
+    error: str = ""
+
+
+def visible(number: int) -> int:
+    """How many of the first shards a shard may learn from.
+
+    Half of those before it: so it need not wait for others that run at the same time, and
+    what it does depends on its number alone, however many workers there are.
+    """
+    return number // 2
+
+
+def run_shard(task: Task, stopped: Callable[[], bool] | None = None) -> Answer:
+    """Run a shard. ``stopped`` is asked before each program whether to end early."""
+    try:
+        bench = _bench(task.engine, task.reference, task.isolate, task.limits)
+        # A worker may have several threads; an engine is used by one at a time.
+        with bench.lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+            return _Shard(task, bench, stopped or (lambda: False)).run()
+    except (AdapterError, EngineError) as error:
+        return Answer(Record(task.number, task.number), error=" ".join(str(error).split()))
+
+
+class _Bench:
+    """Both engines in a worker, which are loaded once."""
+
+    def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
+        self.engine, self.reference = load(engine, reference, isolate, limits)
+        self.reader = Reader(self.engine)
+        self.lock = threading.Lock()
+
+    def fresh(self) -> Engine:
+        """The engine without what earlier programs left in it."""
+        return self.engine if isinstance(self.engine, Remote) else renewed(self.engine)
+
+
+@functools.lru_cache(maxsize=2)
+def _bench(engine: str, reference: str, isolate: bool | None, limits: Limits) -> _Bench:
+    return _Bench(engine, reference, isolate, limits)
+
+
+class _Shard:
+    def __init__(self, task: Task, bench: _Bench, stopped: Callable[[], bool]) -> None:
+        self.task = task
+        self.stopped = stopped
+        self.engine, self.reference = bench.fresh(), bench.reference
+        seed = f"{task.seed}:{task.number}"
+        self.source: Source = Blind(self.engine, bench.reader, seed, task.kept)
+        self.answer = Answer(Record(task.number, task.number))
+        self.exposure = Exposure()
+        self.failed: list[tuple[int, Case, Program, Finding]] = []
+
+    def run(self) -> Answer:
+        record = self.answer.record
+        started = time.perf_counter()
+        self._sweep(record)
+        self._reduce(record)
+        if self.task.number == 0 and record.complete:
+            self._probe()
+        record.exposure = cells(self.exposure)
+        self.answer.kept = list(self.source.kept)
+        record.kept = len(self.answer.kept)
+        record.complete = record.complete and self.task.programs == self.task.size
+        record.seconds = time.perf_counter() - started
+        return self.answer
+
+    def _sweep(self, record: Record) -> None:
+        """Run the programs; keep the first failing ones of each kind."""
+        wanted: Counter[str] = Counter()
+        for case, program in _ahead(self.source.cases(self.task.programs), self.engine):
+            if self._over():
+                record.complete = False
+                return
+            if record.programs % COUNTED == 0:
+                self.exposure.add(program)
+            record.programs += 1
+            finding = check_program(program, self.engine, self.reference)
+            if finding is None:
+                continue
+            record.failing[finding.kind] += 1
+            if wanted[finding.kind] < self._most(finding.kind):
+                wanted[finding.kind] += 1
+                self.failed.append((record.programs - 1, case, program, finding))
+
+    def _over(self) -> bool:
+        until = self.task.until
+        return self.stopped() or (until is not None and time.time() >= until)
+
+    def _most(self, kind: str) -> int:
+        """How many failing programs of a kind this shard reduces."""
+        number = self.task.number
+        if number < EARLY_SHARDS or kind not in self.task.known:
+            return NEW_KIND
+        return 1 if number % LATER == 0 else 0
+
+    def _reduce(self, record: Record) -> None:
+        for place, case, program, finding in self.failed:
+            small, finding = reduced(program, finding, self.engine, self.reference)
+            number = self.task.number * self.task.size + place
+            one = judged(finding, small, self.engine, self.reference, number)
+            if one is None:
+                record.ill_conditioned += 1
+            else:
+                self._add(one, case)
+
+    def _probe(self) -> None:
+        """Add what the probes find, unless programs show the same kind of fault."""
+        for one in run_probes(self.engine):
+            if not self.answer.record.failing[one.finding.kind]:
+                self._add(one, None)
+
+    def _add(self, one: Reported, case: Case | None) -> None:
+        alike = (
+            i
+            for i, f in enumerate(self.answer.findings)
+            if one.program is not None
+            and (f["kind"], f["program"]) == (one.finding.kind, one.program.to_json())
+        )
+        if (place := next(alike, None)) is not None:
+            self.answer.findings[place]["count"] += 1
+            return
+        add_diagnosis(one, self.engine, self.reference)
+        data = finding_json(one, case, self.task.number)
+        self.answer.findings.append(data)
+        self.answer.scripts.append(_script(one, self.engine, f"{names(data)[0]}.py"))
+
+
+def _script(one: Reported, engine: Engine, file: str) -> str:
+    if one.program is None:
+        return ""
+    try:
+        return script(one.program, one.finding, engine, file)
+    except EngineError:  # an engine in another process whose source cannot be read
+        return ""
+
+
+def _ahead(cases: Iterable[tuple[Case, Program]], engine: Engine) -> Iterator[tuple[Case, Program]]:
+    """The same; an engine in another process may run programs while others are compared."""
+    waiting: deque[Case] = deque()
+
+    def programs() -> Iterator[Program]:
+        for case, program in cases:
+            waiting.append(case)
+            yield program
+
+    for program in ahead(programs(), engine):
+        yield waiting.popleft(), program
+
+
+def cells(exposure: Exposure) -> Counter[str]:
+    """The counts of an exposure by the group and the text of a cell."""
+    return Counter(
+        {
+            _cell(group, cell): count
+            for group, counts in exposure.groups().items()
+            for cell, count in counts.items()
+        }
+    )
+
+
+def reachable(engine: Engine) -> frozenset[str]:
+    """The cells that programs for an engine may reach, as ``cells`` names them."""
+    several = Exposure.of(engine).reachable
+    return frozenset(_cell(group, cell) for group, some in several.items() for cell in some)
+
+
+def _cell(group: str, cell: tuple[Any, ...]) -> str:
+    return f"{group}: {' '.join(map(str, cell))}"
