@@ -125,6 +125,7 @@ def _add_survey(commands: Any) -> None:
     survey.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page, not printed")
     survey.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     survey.add_argument("--scripts", type=Path, default=DEFAULT_FOLDER / "survey", metavar="DIR")
+    _add_isolation(survey)
 
 
 def _survey(options: argparse.Namespace) -> int:
@@ -133,9 +134,17 @@ def _survey(options: argparse.Namespace) -> int:
 
     specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
     _check_file(options.json)
-    _check_file(options.output)
+    _check_file(options.output, "-o")
     progress = Progress(len(specs), sys.stderr)
-    result = survey(specs, options.examples, options.seeds, options.scripts, progress.step)
+    result = survey(
+        specs,
+        options.examples,
+        options.seeds,
+        options.scripts,
+        progress.step,
+        options.isolate,
+        Limits(options.time_limit, options.memory_limit),
+    )
     progress.end()
     named = f" {' '.join(options.engines)}" if options.engines else ""
     command = f"parity survey{named} --examples {options.examples} --seeds {options.seeds}"
@@ -232,12 +241,12 @@ def _listed(option: str, text: str, known: Collection[str], what: str) -> tuple[
     return names
 
 
-def _check_file(file: Path | None) -> None:
+def _check_file(file: Path | None, option: str = "--json") -> None:
     """Refuse, before anything runs, a file that cannot be written."""
     if file and not file.resolve().parent.is_dir():
-        raise UsageError(f"--json {file}: there is no folder {file.parent}")
+        raise UsageError(f"{option} {file}: there is no folder {file.parent}")
     if file and file.is_dir():
-        raise UsageError(f"--json {file} is a folder, not a file")
+        raise UsageError(f"{option} {file} is a folder, not a file")
 
 
 def _write_json(file: Path | None, data: dict[str, Any]) -> None:

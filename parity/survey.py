@@ -23,8 +23,10 @@ import numpy as np
 from parity.adjudicate import ENGINE
 from parity.compare import KINDS
 from parity.engines.base import Engine, abilities
-from parity.engines.load import EngineError, load_pair
+from parity.engines.load import EngineError
+from parity.engines.remote import Limits
 from parity.hunt import Reported, hunt, label, write_scripts
+from parity.isolate import Isolated, load
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0
@@ -84,22 +86,32 @@ def survey(
     seeds: int,
     scripts: Path,
     after: Callable[[str], None] = lambda spec: None,
+    isolate: bool | None = None,
+    limits: Limits | None = None,
 ) -> list[Surveyed]:
     """Hunt each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with each
-    engine that is done. An engine that cannot be loaded is listed with the reason.
+    engine that is done. ``isolate`` and ``limits`` are those of ``parity.isolate.load``.
+    An engine that cannot be loaded is listed with the reason.
     """
     result = []
     for spec in specs:
-        result.append(_surveyed(spec, examples, seeds, scripts))
+        result.append(_surveyed(spec, examples, seeds, scripts, isolate, limits))
         after(spec)
     return result
 
 
-def _surveyed(spec: str, examples: int, seeds: int, scripts: Path) -> Surveyed:
+def _surveyed(
+    spec: str,
+    examples: int,
+    seeds: int,
+    scripts: Path,
+    isolate: bool | None,
+    limits: Limits | None,
+) -> Surveyed:
     try:
-        engine, reference = load_pair(spec, "exact" if spec == "torch" else "torch")
+        engine, reference = load(spec, "exact" if spec == "torch" else "torch", isolate, limits)
     except EngineError as error:
         return Surveyed(spec, error=str(error))
     result = Surveyed(spec, engine, reference)
@@ -112,6 +124,8 @@ def _surveyed(spec: str, examples: int, seeds: int, scripts: Path) -> Surveyed:
             _add(result.entries, reported, seed)
     result.entries.sort(key=lambda e: (_size(e.reported), e.kinds))
     _confirm(result, scripts)
+    if isinstance(engine, Isolated):
+        engine.close()  # one engine at a time: the next one has the memory
     result.seconds = time.perf_counter() - started
     return result
 

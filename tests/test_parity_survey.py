@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parity_helpers import write_module
 
 from parity.cli import main
+from parity.engines.remote import Limits, Remote
 from parity.hunt import hunt
 from parity.survey import Surveyed, markdown, survey
 
@@ -97,3 +99,45 @@ def test_the_command_writes_page_and_json(
     (one,) = json.loads((tmp_path / "page.json").read_text())["engines"]
     assert one["findings"][0]["confirmed"] is True
     assert main([*arguments, "-o", "missing/page.md"]) == 2
+    assert capsys.readouterr().err == (
+        "parity: error: -o missing/page.md: there is no folder missing\n"
+    )
+
+
+KILLS = """
+    import os
+    from parity.defects.small import Small
+
+
+    class Kills(Small):
+        name = "kills"
+        def __init__(self):
+            super().__init__()
+            self.ops = {"add": self.ops["add"]}
+
+        def backward(self, t, gradient=None, **flags):
+            os._exit(3)
+"""
+
+
+def test_an_engine_given_by_file_is_isolated(tmp_path: Path) -> None:
+    file = write_module(tmp_path, "kills.py", KILLS)
+    (one,) = survey([f"{file}:Kills"], 6, 1, tmp_path)
+    assert isinstance(one.engine, Remote)
+    assert [entry.kinds for entry in one.entries] == [["crash"]]
+
+
+def test_isolation_and_its_limits_are_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[tuple[bool | None, Limits]] = []
+
+    def noted(*arguments: Any) -> list[Surveyed]:
+        asked.append(arguments[-2:])
+        return []
+
+    monkeypatch.setattr("parity.survey.survey", noted)
+    assert main(["survey", OVERWRITE]) == 0
+    assert main(["survey", OVERWRITE, "--isolate", "--time-limit", "3", "--memory-limit", "9"]) == 0
+    assert asked == [(None, Limits()), (True, Limits(3.0, 9))]

@@ -1,7 +1,13 @@
-"""JAX as an engine under test, on the CPU; importing this switches float64 on in the process."""
+"""JAX as an engine under test, on the CPU; importing this switches float64 on in the process.
+
+JAX compiles each operation for each shape, some eight times a program, so nearly all of a run
+is compilation. XLA is told to compile quickly and not to optimize, unless ``XLA_FLAGS`` of the
+environment say otherwise.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -9,12 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from parity.engines.functional import Functional
+from parity.engines.functional import Functional, Leaf
 from parity.engines.numpy_like import numpy_like, split_like
 
 # Before the first array: later it has no effect on the platform.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
+# Read with the first array; of two that contradict, XLA takes the last.
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = f"{_QUICK} {os.environ.get('XLA_FLAGS', '')}".rstrip()
+
+#: Leaves after which what JAX keeps is dropped: each operation that it compiled takes more than a
+#: megabyte, and most of them are not used again.
+_LEAVES = 200
 
 
 def _item(a: Any, *, index: Any) -> Any:
@@ -54,6 +67,16 @@ class Jax(Functional):
         "outer": jnp.outer,
         "dot": jnp.dot,
     }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leaves = 0
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
+        self._leaves += 1
+        if self._leaves % _LEAVES == 0:
+            jax.clear_caches()
+        return super().leaf(array, requires_grad)
 
     def array(self, a: Any) -> Any:
         return jnp.array(a)
