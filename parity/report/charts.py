@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from parity.report import figures
 from parity.report.model import titled
@@ -135,10 +135,9 @@ def _bars(
     engines = [n for n in results.compared if any(n in t.ratios for t in cases)]
     high = 0.17 * len(cases) * (len(engines) + 1)
     figure, axes = _figure(max(high, 0.6), engines)
-    for place, times in enumerate(cases):
-        for number, engine in enumerate(engines):
-            y = place + (number - (len(engines) - 1) / 2) / (len(engines) + 1)
-            _bar(axes, results, times, engine, y, 0.85 / (len(engines) + 1))
+    for number, engine in enumerate(engines):
+        below = (number - (len(engines) - 1) / 2) / (len(engines) + 1)
+        _bars_of(axes, results, cases, engine, below)
     axes.axvline(1, color=AXIS, linewidth=1.2)
     axes.set_yticks(range(len(cases)), [label(t) for t in cases])
     axes.set_ylim(len(cases) - 0.45, -0.55)
@@ -156,14 +155,24 @@ def _bars(
     return Chart(name, "ratios", title, says, _svg(figure, name, title, says), "ratios")
 
 
-def _bar(axes: Axes, results: Results, times: Times, engine: str, y: float, height: float) -> None:
-    ratio = times.ratios.get(engine)
-    if ratio is None or ratio.noisy:
+def _bars_of(
+    axes: Axes, results: Results, cases: Sequence[Times], engine: str, below: float
+) -> None:
+    """The bars of one engine, each ``below`` the middle of its case."""
+    shown = [(place, t.ratios[engine]) for place, t in enumerate(cases) if engine in t.ratios]
+    told = [(place + below, ratio) for place, ratio in shown if not ratio.noisy]
+    if not told:
         return
-    color = _color(results, engine)
-    axes.barh(y, ratio.ratio - 1, height, left=1, color=color)
-    around = [[max(0.0, ratio.ratio - ratio.low)], [max(0.0, ratio.high - ratio.ratio)]]
-    axes.errorbar(ratio.ratio, y, xerr=around, color=TEXT, elinewidth=1.1, capsize=1.8)
+    places, ratios = zip(*told, strict=True)
+    high = 0.85 / (len(results.compared) + 1)
+    ends = [ratio.ratio for ratio in ratios]
+    axes.barh(places, [end - 1 for end in ends], high, left=1, color=_color(results, engine))
+    around = [
+        [max(0.0, ratio.ratio - ratio.low) for ratio in ratios],
+        [max(0.0, ratio.high - ratio.ratio) for ratio in ratios],
+    ]
+    style: dict[str, Any] = {"color": TEXT, "linestyle": "none", "elinewidth": 1.1, "capsize": 1.8}
+    axes.errorbar(ends, places, xerr=around, **style)
 
 
 def _size_charts(results: Results) -> Iterator[Chart]:
@@ -340,7 +349,7 @@ def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
     low, high = axis.get_view_interval()
     few = math.log10(high / low) < 2.5
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 
 

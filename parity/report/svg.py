@@ -90,7 +90,7 @@ def _attribute(attribute: str, value: str, name: str) -> str:
 
 
 def _style(style: str) -> str:
-    style = re.sub(r"(font: [0-9.]+px )[^;]*", rf"\g<1>{_FONT}", style)
+    style = re.sub(r"font-family: [^;]*", f"font-family: {_FONT}", style)
     return re.sub(r"#0[12]0[12][0-9a-f]{2}", _variable, style)
 
 
