@@ -12,12 +12,14 @@ from parity.engines.remote import Remote
 from parity.execute import Trace, execute
 from parity.program import Apply, Program
 from parity.quirks import with_quirks, without_quirks
-from parity.reduce import reduce_program
-from parity.simplify import Freedom
+from parity.reduce import SIMPLER, reduce_program
+from parity.simplify import Freedom, with_other_operation
 from parity.tolerance import Tolerance
 
 #: Programs that run on one side before they run on the other.
 BATCH = 32
+#: Operations that are tried in place of one, to see whether a finding depends on it.
+_OTHERS = 8
 
 
 def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
@@ -94,6 +96,17 @@ def reduced(
     if again is None or again.kind != finding.kind:
         return program, finding
     return small, again
+
+
+def depends_on_operation(
+    number: int, program: Program, finding: Finding, engine: Engine, reference: Engine
+) -> bool:
+    """Whether most operations in place of that of a statement do not show the finding."""
+    kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
+    others = (p for p in with_other_operation(program, number) if supports(engine, p))
+    tried = list(itertools.islice(others, _OTHERS))
+    findings = [check_program(p, engine, reference) for p in tried]
+    return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
 
 
 def supports(engine: Engine, program: Program) -> bool:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import program as pr
-from parity.check import supports
+from parity.check import depends_on_operation, supports
 from parity.compare import STOPPED, Finding, compare
 from parity.defects import DEFECTS
 from parity.defects.base import Defect
@@ -74,11 +74,13 @@ class Diagnosis:
     """The defects that cannot be told from the engine; where there are none, the nearest.
 
     ``lacks``: what the program uses and the engines of the defects do not have.
+    ``operation``: where no defect agrees, the one whose own gradient is wrong, or "".
     """
 
     matches: tuple[Agreement, ...] = ()
     nearest: Agreement | None = None
     lacks: tuple[str, ...] = ()
+    operation: str = ""
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
@@ -94,6 +96,11 @@ class Diagnosis:
             lines = [f"behaves like {first}", *(f"or like {other}" for other in others)]
             note = "; these cannot be told apart here" if others else ""
             return "\n".join(lines) + note
+        if self.operation:
+            return f"the gradient of `{self.operation}` itself is wrong; {self._without_matches()}"
+        return self._without_matches()
+
+    def _without_matches(self) -> str:
         if self.lacks:
             return f"no known defect; none was tried, as they have no {', '.join(self.lacks)}"
         if self.nearest is None:
@@ -173,22 +180,54 @@ def diagnose(
     defects: Mapping[str, type[Defect]] = DEFECTS,
 ) -> Diagnosis:
     """What ``engine`` behaves like, given a reduced program on which it is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        diagnosis = _compared(program, finding, engine, reference, defects)
+        if diagnosis.matches:
+            return diagnosis
+        return replace(diagnosis, operation=_wrong_by_itself(program, finding, engine, reference))
+
+
+def _compared(
+    program: pr.Program,
+    finding: Finding,
+    engine: Engine,
+    reference: Engine,
+    defects: Mapping[str, type[Defect]],
+) -> Diagnosis:
     common = _Common(engine)
     lacks = common.lacks(program)
     if lacks:
         return Diagnosis(lacks=lacks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first = _Case.of(program, engine, reference)
-        programs = common.programs(program)
-        if not reruns_freed_graph(program):  # engines differ there, right ones as well
-            programs = itertools.filterfalse(reruns_freed_graph, programs)
-        if first.tolerance.exact:  # equal is equal there; rounding would blur what is wrong
-            programs = filter(is_exact, programs)
-        cases = [_Case.of(p, engine, reference) for p in programs]
-        cases = [case for case in cases if first.refused or not case.refused]
-        chosen = _choose(first, cases, finding.kind, defects)
-        return _verdict(chosen, defects)
+    first = _Case.of(program, engine, reference)
+    programs = common.programs(program)
+    if not reruns_freed_graph(program):  # engines differ there, right ones as well
+        programs = itertools.filterfalse(reruns_freed_graph, programs)
+    if first.tolerance.exact:  # equal is equal there; rounding would blur what is wrong
+        programs = filter(is_exact, programs)
+    cases = [_Case.of(p, engine, reference) for p in programs]
+    cases = [case for case in cases if first.refused or not case.refused]
+    return _verdict(_choose(first, cases, finding.kind, defects), defects)
+
+
+def _wrong_by_itself(
+    program: pr.Program, finding: Finding, engine: Engine, reference: Engine
+) -> str:
+    """The operation whose own gradient is wrong, or "": nothing else is in the program.
+
+    One operation on values of its own and one plain backward from its result; most other
+    operations in its place do not show the finding.
+    """
+    if finding.kind != "gradient" or len(program.statements) != 2:
+        return ""
+    applied, backward = program.statements
+    if not (isinstance(applied, pr.Apply) and isinstance(backward, pr.Backward)):
+        return ""
+    reused = len(set(applied.inputs)) < len(applied.inputs)
+    plain = backward == pr.Backward(len(program.leaves), backward.gradient)
+    if reused or not plain or not depends_on_operation(0, program, finding, engine, reference):
+        return ""
+    return applied.op
 
 
 def diagnose_probe(

@@ -30,21 +30,20 @@ to be generated.
 
 from __future__ import annotations
 
-import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.check import check_program, reduced, supports
+from parity.check import check_program, depends_on_operation, reduced
 from parity.compare import KINDS, Finding
 from parity.engines.base import Engine
 from parity.errors import UsageError
 from parity.probes import PROBES
 from parity.program import Apply, Program, ProgramError
 from parity.reduce import SIMPLER
-from parity.simplify import Freedom, with_other_operation
+from parity.simplify import Freedom
 from parity.text import read_text
 
 if TYPE_CHECKING:
@@ -127,10 +126,6 @@ class Known:
         return tuple(e for e in self.entries if not e.occurs(engine, reference))
 
 
-#: Operations that are tried in place of one, to see whether a finding depends on it.
-_OTHERS = 8
-
-
 class Sorter:
     """Reduces findings and tells those that are known from others."""
 
@@ -161,18 +156,10 @@ class Sorter:
         """Whether a finding is an entry's but for operations on which it does not depend."""
         swapped = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
         return self.known.of(*swapped) is not None and not any(
-            self._depends_on(number, program, finding)
+            depends_on_operation(number, program, finding, self.engine, self.reference)
             for number, s in enumerate(program.statements)
             if isinstance(s, Apply)
         )
-
-    def _depends_on(self, number: int, program: Program, finding: Finding) -> bool:
-        """Whether most operations in place of that of a statement do not show the finding."""
-        kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
-        others = with_other_operation(program, number)
-        tried = list(itertools.islice((p for p in others if supports(self.engine, p)), _OTHERS))
-        findings = [check_program(p, self.engine, self.reference) for p in tried]
-        return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
 
 
 def _key_of(reported: Reported) -> tuple[str, str]:

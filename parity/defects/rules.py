@@ -98,6 +98,34 @@ def _power_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
     )
 
 
+def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
+    """What lies between the bounds, or on one, passes its gradient on."""
+    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+    return (do("select", g, keep=(raw(a) >= low) & (raw(a) <= high)),)
+
+
+def _norm(a: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sqrt((a * a).sum(axis, keepdims=keepdims))
+
+
+def _norm_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
+    """``a / y``; 0 where the norm is 0."""
+    shape = kept(a.shape, axis)
+    zero = (raw(y) == 0).astype(a.dtype).reshape(shape)
+    return (g.reshape(shape) * (a / (y.reshape(shape) + zero)),)
+
+
+def _logsumexp(a: Any, axis: Any, keepdims: bool) -> Any:
+    largest = a.max(axis, keepdims=True)
+    total = np.exp(a - largest).sum(axis, keepdims=keepdims)
+    return np.log(total) + largest.reshape(total.shape)
+
+
+def _logsumexp_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
+    shape = kept(a.shape, axis)
+    return (g.reshape(shape) * do("exp", a - y.reshape(shape)),)
+
+
 # Matrices, shapes and indices.
 
 
@@ -177,6 +205,9 @@ RULES: dict[str, Rule] = {
         lambda a: np.maximum(a, 0), lambda g, y, a: (do("select", g, keep=~(raw(y) <= 0)),)
     ),
     "sqrt": Rule(np.sqrt, lambda g, y, a: (g / (2 * y),)),
+    "absolute": Rule(np.abs, lambda g, y, a: (g * np.sign(raw(a)),)),
+    "sign": Rule(np.sign, lambda g, y, a: (do("select", g, keep=np.zeros(g.shape, bool)),)),
+    "clip": Rule(lambda a, x_min, x_max: np.clip(a, x_min, x_max), _clip_vjp),
     "maximum": Rule(np.maximum, _larger_vjp),
     "minimum": Rule(np.minimum, _smaller_vjp),
     "power": Rule(lambda a, b: a**b, _power_vjp),
@@ -191,6 +222,8 @@ RULES: dict[str, Rule] = {
     ),
     "max": Rule(lambda a, axis, keepdims: a.max(axis, keepdims=keepdims), _extreme_vjp),
     "min": Rule(lambda a, axis, keepdims: a.min(axis, keepdims=keepdims), _extreme_vjp),
+    "norm": Rule(_norm, _norm_vjp),
+    "logsumexp": Rule(_logsumexp, _logsumexp_vjp),
     "broadcast_to": Rule(
         lambda a, shape: np.broadcast_to(a, shape).copy(),
         lambda g, y, a, shape: (do("sum_to", g, shape=a.shape),),

@@ -1,0 +1,71 @@
+"""A fault that is one operation's own: the diagnosis says so where no defect is known."""
+
+from __future__ import annotations
+
+import pytest
+from parity_helpers import TORCH
+
+from parity.check import check_program
+from parity.defects.base import rules_with
+from parity.defects.small import Small
+from parity.diagnose import Diagnosis, diagnose
+from parity.engines.autograd import Autograd
+from parity.engines.base import Engine
+from parity.text import read_text
+
+CLIP = "x0 = leaf(-1.0)\nx1 = clip(x0, x_max=2.0, x_min=-1.0)\nbackward(x1)"
+SIN = "x0 = leaf(3.0)\nx1 = sin(x0)\nbackward(x1)"
+MUL = "x0 = leaf(3.0)\nx1 = leaf(2.0)\nx2 = mul(x0, x1)\nbackward(x2)"
+
+
+class Sine(Small):
+    """The sine's own formula is wrong."""
+
+    rules = rules_with(sin=lambda g, y, a: (g * a * 7,))
+
+
+class Product(Small):
+    """As is that of products."""
+
+    rules = rules_with(mul=lambda g, y, a, b: (g * b * 7, g * a * 3))
+
+
+class All(Small):
+    """All gradients are wrong, whatever the operation."""
+
+    def fit(self, node, place, g):
+        return super().fit(node, place, g) * 7
+
+
+def _diagnosed(engine: Engine, text: str) -> Diagnosis:
+    case = read_text(text)
+    finding = check_program(case, engine, TORCH)
+    assert finding is not None
+    return diagnose(case, finding, engine, TORCH, {})
+
+
+@pytest.mark.parametrize(
+    ("engine", "text", "op"),
+    [(Autograd(), CLIP, "clip"), (Sine(), SIN, "sin"), (Product(), MUL, "mul")],
+    ids=["clip", "sin", "mul"],
+)
+def test_an_operations_own_gradient_is_named(engine: Engine, text: str, op: str) -> None:
+    diagnosis = _diagnosed(engine, text)
+    assert diagnosis.operation == op
+    assert diagnosis.text().startswith(f"the gradient of `{op}` itself is wrong; no known defect")
+    assert diagnosis.to_json() == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "text"),
+    [
+        (All(), SIN),
+        (All(), MUL),
+        (Sine(), SIN + "\nbackward(x0)"),
+        (Sine(), SIN.replace("(x1)", "(x1, retain_graph=True)")),
+        (Product(), "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)"),
+    ],
+    ids=["all-sin", "all-mul", "more", "retained", "reused"],
+)
+def test_it_is_not_where_something_else_may_be_the_cause(engine: Engine, text: str) -> None:
+    assert _diagnosed(engine, text).operation == ""
