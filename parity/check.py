@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
@@ -13,7 +15,9 @@ from parity.reduce import reduce_program
 from parity.tolerance import Tolerance
 
 
-def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
+def check_program(
+    program: Program, engine: Engine, reference: Engine, lacks: Counter[str] | None = None
+) -> Finding | None:
     """Run ``program`` on both and compare; the first difference, or None.
 
     A program that asks for what the engine does not have shows nothing, nor does one
@@ -21,13 +25,16 @@ def check_program(program: Program, engine: Engine, reference: Engine) -> Findin
     it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
     programs may differ by is estimated with disturbed runs of PyTorch, whatever the
     reference is (``parity.tolerance``); exact programs may not differ at all. The
-    reference follows the quirks of the engine (``parity.quirks``).
+    reference follows the quirks of the engine (``parity.quirks``). ``lacks`` counts what the
+    adapter says that the engine lacks, where that ended a run (``engines.Unsupported``).
     """
     if not supports(engine, program):
         return None
     reference = with_quirks(reference, engine.quirks)
     before = _edges(engine, reference)
     ours, theirs = execute(program, engine), execute(program, reference)
+    if lacks is not None and ours.lacks is not None:
+        lacks[ours.lacks] += 1
     if _edges(engine, reference) > before:
         return None
     bitwise = engine.bitwise and reference.bitwise

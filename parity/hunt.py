@@ -89,6 +89,8 @@ class Hunt:
     known: Counter[Entry] = field(default_factory=Counter)
     stale: tuple[Entry, ...] = ()
     untested: tuple[str, ...] = ()
+    #: What the adapter said that the engine lacks, and how many programs ended there.
+    lacks: Counter[str] = field(default_factory=Counter)
     exposure: Exposure | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -155,7 +157,7 @@ def hunt(
             result.programs += 1
             if result.exposure is not None:
                 result.exposure.add(program)
-            finding = check_program(program, engine, reference)
+            finding = check_program(program, engine, reference, result.lacks)
             if finding is None:
                 continue
             result.failing += 1
@@ -167,6 +169,7 @@ def hunt(
             # Where findings are accepted one by one, each has to be seen.
             probed = [r for r in run_probes(engine) if each or not found[r.finding.kind]]
             result.reported += [r for r in probed if not _is_known(result, r, known)]
+        result.untested += tuple(sorted(result.lacks))
         result.stale = known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
     for reported in result.reported:
