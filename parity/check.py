@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from parity.compare import Finding, compare
 from parity.engines.base import Engine
@@ -58,8 +59,10 @@ def reduced(
     def check(p: Program) -> Finding | None:
         return check_program(p, engine, reference)
 
-    if not (finding.stopped and isinstance(engine, Remote)):
+    if not isinstance(engine, Remote):
         return reduce_program(program, finding, check)
+    if not finding.stopped:
+        return _reduced_alone(program, finding, engine, check)
     with engine.haste(finding.kind == "time"):
         small, _ = reduce_program(program, finding, check)
     with engine.haste(False):
@@ -67,6 +70,21 @@ def reduced(
     if again is None or again.kind != finding.kind:
         return program, finding
     return small, again
+
+
+def _reduced_alone(
+    program: Program, finding: Finding, engine: Remote, check: Callable[[Program], Finding | None]
+) -> tuple[Program, Finding]:
+    """The smallest program that differs in a process in which no other ran before.
+
+    Most engines keep nothing between programs, so that is asked only at the end.
+    """
+    small, found = reduce_program(program, finding, check)
+    with engine.alone():
+        again = check(small)
+        if again is not None and again.kind == found.kind:
+            return small, again
+        return reduce_program(program, finding, check)
 
 
 def supports(engine: Engine, program: Program) -> bool:

@@ -7,8 +7,10 @@ that were passed in: no engine may change them.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,12 +41,17 @@ class Observation(NamedTuple):
 UNSUPPORTED = "unsupported"
 
 
-class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
-    """How a run in another process failed: ``kind`` as in ``Failure``, and what happened."""
+#: Where it raised in NumPy or here does not help: what called it does.
+_NOT_OF_ENGINES = (str(Path(np.__file__).parent), __file__)
 
-    def __init__(self, kind: str, says: str) -> None:
+
+class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
+    """How a run in another process failed: ``kind`` and ``place`` as in ``Failure``."""
+
+    def __init__(self, kind: str, says: str, place: str = "") -> None:
         super().__init__(says)
         self.kind = kind
+        self.place = place
 
 
 @dataclass(slots=True)
@@ -66,6 +73,20 @@ class Failure:
         if isinstance(self.error, Unsupported):
             return UNSUPPORTED
         return "depth" if isinstance(self.error, RecursionError) else "exception"
+
+    def place(self) -> str:
+        """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
+        if isinstance(self.error, Elsewhere):
+            return self.error.place
+        frames = [
+            (frame.f_code.co_filename, line)
+            for frame, line in traceback.walk_tb(self.error.__traceback__)
+            if not frame.f_code.co_filename.startswith(_NOT_OF_ENGINES)
+        ]
+        if self.kind != "exception" or not frames:
+            return ""
+        file, line = frames[-1]
+        return f" ({Path(file).name}:{line})"
 
     def text(self) -> str:
         if isinstance(self.error, Elsewhere):

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ import numpy as np
 
 from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.check import check_program, reduced
-from parity.compare import Finding
+from parity.compare import Finding, Leak
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
-from parity.engines.remote import Remote
+from parity.engines.remote import Remote, alone
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.known import MOST_REDUCED, Entry, Known
@@ -38,6 +39,8 @@ ROTATION = (
 )
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3
+#: What is run to see that an engine keeps something between programs.
+STATE = "programs one after another in one process"
 
 
 @dataclass
@@ -85,6 +88,8 @@ class Hunt:
     #: Reduced differences that rounding decides: no findings.
     ill_conditioned: int = 0
     reported: list[Reported] = field(default_factory=list)
+    #: Programs that differ only after others in the same process.
+    disturbed: int = 0
     #: Findings that are accepted: how often each was found, and those that are gone.
     known: Counter[Entry] = field(default_factory=Counter)
     stale: tuple[Entry, ...] = ()
@@ -160,24 +165,51 @@ def hunt(
             finding = check_program(program, engine, reference, result.lacks)
             if finding is None:
                 continue
-            result.failing += 1
             kind = finding.kind
-            if found[kind] < REDUCED_A_KIND and accepted[kind] < MOST_REDUCED:
+            wanted = found[kind] < REDUCED_A_KIND and accepted[kind] < MOST_REDUCED
+            if wanted and not finding.stopped:
+                finding = _undisturbed(result, program, finding)
+                if finding is None:
+                    continue
+                kind = finding.kind
+            result.failing += 1
+            if wanted:
                 (accepted if _reduce(result, program, finding, seen, known) else found)[kind] += 1
         if ops is None:
             # A probe says no more than a program that shows the same kind of fault.
             # Where findings are accepted one by one, each has to be seen.
             probed = [r for r in run_probes(engine) if each or not found[r.finding.kind]]
             result.reported += [r for r in probed if not _is_known(result, r, known)]
+        result.reported += [r for r in _state(result) if not _is_known(result, r, known)]
         result.untested += tuple(sorted(result.lacks))
         result.stale = known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
     for reported in result.reported:
-        add_diagnosis(reported, engine, reference)
+        with alone(engine) if result.disturbed else nullcontext():
+            add_diagnosis(reported, engine, reference)
     if folder is not None:
         write_scripts(result.reported, engine, folder)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _undisturbed(result: Hunt, program: Program, finding: Finding) -> Finding | None:
+    """What the program shows where no other ran before it: the same, another thing or nothing."""
+    engine = result.engine
+    if not isinstance(engine, Remote):
+        return finding
+    with engine.alone():
+        again = check_program(program, engine, result.reference)
+    result.disturbed += again is None or again.kind != finding.kind
+    return again
+
+
+def _state(result: Hunt) -> Iterator[Reported]:
+    """The finding that programs change those that come after them."""
+    if result.disturbed:
+        shown = f"{result.disturbed} programs differ after others, and not in the same way alone"
+        found = Leak(0, "state", 0, shown, "no program changes the next")
+        yield Reported(found, None, -1, probe=STATE)
 
 
 def _reduce(
@@ -238,7 +270,9 @@ def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
         return
-    probe = next(p for p in PROBES if p.says == reported.probe)
+    probe = next((p for p in PROBES if p.says == reported.probe), None)
+    if probe is None:
+        return
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
@@ -288,9 +322,9 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     finding = reported.finding
     program = reported.program.text() if reported.program else reported.probe
     lines = [str(finding), *("    " + line for line in program.splitlines())]
-    for who, value in ((engine, finding.engine), (reference, finding.reference)):
-        text = str(value).replace("\n", "\n" + " " * 12)
-        lines.append(f"  {label(who)}: {text}")
+    shown = told_apart(finding.engine, finding.reference)
+    for who, text in zip((engine, reference), shown, strict=True):
+        lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
     if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
         lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
     if finding.error_over_bound is not None:
@@ -300,6 +334,20 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     if reported.script:
         lines.append(f"  script: {reported.script}")
     return "\n".join(lines)
+
+
+def told_apart(a: Any, b: Any) -> tuple[str, str]:
+    """Both as text, with as many digits as it takes to see a difference, then with their form."""
+    for digits in None, "unique":
+        with np.printoptions() if digits is None else np.printoptions(floatmode="unique"):
+            texts = str(a), str(b)
+        if texts[0] != texts[1]:
+            return texts
+    return _with_form(a), _with_form(b)
+
+
+def _with_form(value: Any) -> str:
+    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
 
 
 def _plain(value: Any) -> Any:

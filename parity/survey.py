@@ -24,7 +24,7 @@ from parity.adjudicate import ENGINE
 from parity.compare import KINDS
 from parity.engines.base import Engine, abilities
 from parity.engines.load import EngineError, load_pair
-from parity.hunt import Reported, hunt, label, write_scripts
+from parity.hunt import Reported, hunt, label, told_apart, write_scripts
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0
@@ -227,8 +227,9 @@ def _entry(number: int, entry: Entry, engine: Engine, reference: Engine) -> list
         lines += [f"Probe: {reported.probe}.", ""]
     else:
         lines += ["```", reported.program.text(), "```", ""]
-    for who, value in ((engine, finding.engine), (reference, finding.reference)):
-        lines.append(f"- {label(who)}: `{' '.join(str(value).split())}`")
+    shown = told_apart(finding.engine, finding.reference)
+    for who, text in zip((engine, reference), shown, strict=True):
+        lines.append(f"- {label(who)}: `{' '.join(text.split())}`")
     wrong = {ENGINE: f"{engine.name} is wrong", None: "undecided"}.get(
         reported.wrong, f"{reference.name} is wrong"
     )

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from parity_helpers import TORCH, write_module
 
@@ -125,7 +124,6 @@ def test_the_buffer_is_found_without_scalars() -> None:
 
 
 ADAPTER = """
-import numpy as np
 from parity.defects.small import Small
 from parity.engines import Unsupported
 
