@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from parity.errors import UsageError
+from parity.ops import OPS
+from parity.rules import Op
 
 _TEXT = '''\
 """An adapter: how {name} does things, for parity.
@@ -27,35 +29,44 @@ class Mine(Engine):
     dtypes = ("float64",)  # of leaves; both: ("float32", "float64")
     max_ndim = 0  # scalars only; None for arrays of any number of dimensions
 
-    # What your engine can do, by the names in parity.ops.OPS. Take out what it lacks; what is
-    # not here is not tested. Attributes come as keywords:
-    #     "sum": lambda a, *, axis, keepdims: a.sum(axis, keepdims),
-    #     "pow": lambda a, *, exponent: a**exponent,
+    # What your engine can do. Attributes come as keywords. What is a comment here is not
+    # tested: take the "#" away from what your engine has, and correct how it is called. Libraries
+    # with NumPy's names have most of it: {{**numpy_like(engine)}} of parity.engines.numpy_like.
     ops = {{
         "add": lambda a, b: a + b,
         "mul": lambda a, b: a * b,
+{ops}
     }}
 
     def leaf(self, array):
-        """A new variable on a copy of an ndarray."""
+        """A new variable on a copy of an ndarray. An engine with constants takes requires_grad."""
         return Tensor(float(array))
+        # Of arrays:  def leaf(self, array, requires_grad=True):
+        #                 return Tensor(array.copy(), requires_grad=requires_grad)
 
     def value(self, t):
         """The value of a tensor as an ndarray."""
-        # 2. For example:  return np.array(float(t.data))
+        # 2. For example:  return np.array(float(t.data))  or of arrays  return t.data
         return ...
 
     def grad(self, t):
         """The gradient of a leaf as an ndarray, or None."""
-        # 3. For example:  return np.array(float(t.grad))
+        # 3. For example:  return np.array(float(t.grad))  or of arrays  return t.grad
         return ...
 
     def backward(self, t, gradient=None, *, retain_graph=False, create_graph=False):
-        """Propagate from t. An engine that takes no gradient gets it as a factor."""
+        """Propagate from t. An engine that takes no gradient gets it as a factor.
+
+        Of arrays: the sum of that product. An engine that takes one:  t.backward(gradient)
+        """
         root = t if gradient is None else self.ops["mul"](t, self.leaf(gradient))
         # 4. For example:  root.backward()  or  root.backward(retain_graph=retain_graph)
         ...
 
+    # What your engine has for some operands only is said where it is called, and is no finding:
+    #     from parity.engines import Unsupported
+    #     raise Unsupported("matmul of vectors")
+    #
     # Each of these that you define is an ability that is tested as well:
     #
     # def clear_grad(self, t):    # the gradient becomes None
@@ -88,7 +99,7 @@ def write_adapter(file: Path) -> str:
         raise AdapterFileError(f"{file}: the name of an adapter ends with .py")
     try:
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(_TEXT.format(name=_name(file), file=file.name))
+            stream.write(_TEXT.format(name=_name(file), file=file.name, ops=_operations()))
     except FileExistsError:
         raise AdapterFileError(f"{file} exists already, and is left as it is") from None
     except OSError as error:
@@ -97,6 +108,43 @@ def write_adapter(file: Path) -> str:
         f"{file} written: fill in the four lines marked 1 to 4, then\n"
         f"    parity check --engine {file}:Mine"
     )
+
+
+#: Those with an operator, or with one of the two usual ways to be called; the rest are methods.
+_CALLS = {
+    "sub": "a - b",
+    "neg": "-a",
+    "div": "a / b",
+    "pow": "a**exponent",
+    "power": "a**b",
+    "matmul": "a @ b",
+    "get_item": "a[index]",
+    "add_scalar": "a + c",
+    "mul_scalar": "a * c",
+    "sub_scalar": "a - c",
+    "rsub_scalar": "c - a",
+    "div_scalar": "a / c",
+    "rdiv_scalar": "c / a",
+}
+
+
+def _operations() -> str:
+    """A comment for each operation that is not filled in: its name and how it may be called."""
+    rest = [op for op in OPS.values() if op.name not in ("add", "mul")]
+    return "\n".join(f'        # "{op.name}": lambda {_call(op)},' for op in rest)
+
+
+def _call(op: Op) -> str:
+    """Parameters and body of a lambda for an operation."""
+    operands = ("a", "b", "d")[: op.arity] if op.arity else ("*xs",)
+    attrs = sorted(op.attrs)
+    parameters = [*operands, *(["*"] if attrs and op.arity else []), *attrs]
+    call = _CALLS.get(op.name)
+    if call is None:
+        given = [f"{name}={name}" for name in attrs]
+        first, others = (operands[0], operands[1:]) if op.arity else ("engine", operands)
+        call = f"{first}.{op.name}({', '.join([*others, *given])})"
+    return f"{', '.join(parameters)}: {call}"
 
 
 def _name(file: Path) -> str:

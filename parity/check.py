@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 from parity.compare import Finding, compare
 from parity.engines.base import Engine
@@ -22,7 +23,9 @@ BATCH = 32
 _OTHERS = 8
 
 
-def check_program(program: Program, engine: Engine, reference: Engine) -> Finding | None:
+def check_program(
+    program: Program, engine: Engine, reference: Engine, lacks: Counter[str] | None = None
+) -> Finding | None:
     """Run ``program`` on both and compare; the first difference, or None.
 
     A program that asks for what the engine does not have shows nothing, nor does one
@@ -30,20 +33,28 @@ def check_program(program: Program, engine: Engine, reference: Engine) -> Findin
     it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
     programs may differ by is estimated with disturbed runs of PyTorch, whatever the
     reference is (``parity.tolerance``); exact programs may not differ at all. The
-    reference follows the quirks of the engine (``parity.quirks``).
+    reference follows the quirks of the engine (``parity.quirks``). ``lacks`` counts what the
+    adapter says that the engine lacks, where that ended a run (``engines.Unsupported``).
     """
-    ((_, finding),) = check_programs((program,), engine, reference)
+    ((_, finding),) = check_programs((program,), engine, reference, lacks)
     return finding
 
 
 def check_programs(
-    programs: Iterable[Program], engine: Engine, reference: Engine, batch: int = BATCH
+    programs: Iterable[Program],
+    engine: Engine,
+    reference: Engine,
+    lacks: Counter[str] | None = None,
+    batch: int = BATCH,
 ) -> Iterator[tuple[Program, Finding | None]]:
     """Each program in turn with what ``check_program`` says of it, in less time.
 
     ``batch`` programs run on the engine, then on the reference: what a side works with
-    stays in the caches of the processor. So many are read before the first is given back.
+    stays in the caches of the processor. So many are read before the first is given back;
+    one by one where the engine is in another process, which works ahead by itself.
     """
+    if isinstance(engine, Remote):
+        batch = 1
     reference = with_quirks(reference, engine.quirks)
     bitwise = engine.bitwise and reference.bitwise
     programs = iter(programs)
@@ -53,6 +64,8 @@ def check_programs(
             None if mine is None else _run(p, reference) for p, mine in zip(some, ours, strict=True)
         ]
         for program, mine, right in zip(some, ours, theirs, strict=True):
+            if lacks is not None and mine is not None and mine.lacks is not None:
+                lacks[mine.lacks] += 1
             if mine is None or right is None:
                 yield program, None
                 continue
@@ -87,8 +100,10 @@ def reduced(
     def check(p: Program) -> Finding | None:
         return check_program(p, engine, reference)
 
-    if not (finding.stopped and isinstance(engine, Remote)):
+    if not isinstance(engine, Remote):
         return reduce_program(program, finding, check, freedom=freedom)
+    if not finding.stopped:
+        return _reduced_alone(program, finding, engine, check, freedom)
     with engine.haste(finding.kind == "time"):
         small, _ = reduce_program(program, finding, check, freedom=freedom)
     with engine.haste(False):
@@ -107,6 +122,25 @@ def depends_on_operation(
     tried = list(itertools.islice(others, _OTHERS))
     findings = [check_program(p, engine, reference) for p in tried]
     return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
+
+
+def _reduced_alone(
+    program: Program,
+    finding: Finding,
+    engine: Remote,
+    check: Callable[[Program], Finding | None],
+    freedom: Freedom,
+) -> tuple[Program, Finding]:
+    """The smallest program that differs in a process in which no other ran before.
+
+    Most engines keep nothing between programs, so that is asked only at the end.
+    """
+    small, found = reduce_program(program, finding, check, freedom=freedom)
+    with engine.alone():
+        again = check(small)
+        if again is not None and again.kind == found.kind:
+            return small, again
+        return reduce_program(program, finding, check, freedom=freedom)
 
 
 def supports(engine: Engine, program: Program) -> bool:

@@ -320,6 +320,8 @@ def _text(result: Hunt) -> str:
     ]
     if result.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
+    if result.lacks:
+        lines.append(f"{result.lacks.total()} programs ended early, at what the adapter lacks")
     lines += [f"quirk {name}: {text}" for name, text in says(result.engine.quirks).items()]
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))

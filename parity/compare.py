@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity import program as pr
-from parity.execute import Observation, Trace
+from parity.execute import UNSUPPORTED, Observation, Trace
 from parity.tolerance import Tolerance
 
 
@@ -143,7 +143,9 @@ def _of_counts(engine: Trace, reference: Trace, number: int) -> Finding:
 def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
     e, r = engine.failure, reference.failure
     if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
-        return KINDS[e.kind](e.statement, "exception", 0, e.text(), "no exception")
+        if e.kind == UNSUPPORTED:
+            return None
+        return KINDS[e.kind](e.statement, "exception", 0, e.text() + e.place(), "no exception")
     if r is not None and (e is None or r.statement < e.statement):
         return NotRaised(r.statement, "exception", 0, "no exception", r.text())
     return None

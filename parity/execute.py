@@ -7,15 +7,17 @@ that were passed in: no engine may change them.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity import program as pr
-from parity.engines.base import Engine
+from parity.engines.base import Engine, Unsupported
 from parity.engines.remote import Remote
 from parity.ops import OPS, keywords
 
@@ -35,12 +37,21 @@ class Observation(NamedTuple):
     array: NDArray[Any] | None
 
 
-class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
-    """How a run in another process failed: ``kind`` as in ``Failure``, and what happened."""
+#: How a run ends at what an engine does not have (``parity.engines.Unsupported``).
+UNSUPPORTED = "unsupported"
 
-    def __init__(self, kind: str, says: str) -> None:
+
+#: Where it raised in NumPy or here does not help: what called it does.
+_NOT_OF_ENGINES = (str(Path(np.__file__).parent), __file__)
+
+
+class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
+    """How a run in another process failed: ``kind`` and ``place`` as in ``Failure``."""
+
+    def __init__(self, kind: str, says: str, place: str = "") -> None:
         super().__init__(says)
         self.kind = kind
+        self.place = place
 
 
 @dataclass(slots=True)
@@ -54,16 +65,35 @@ class Failure:
     def kind(self) -> str:
         """The kind of finding that it is where the reference does not fail.
 
-        "depth", "exception", or, from another process, "crash", "time" or "memory".
+        "depth", "exception", or, from another process, "crash", "time" or "memory". It is
+        UNSUPPORTED, which is no finding, where the adapter says that the engine lacks it.
         """
         if isinstance(self.error, Elsewhere):
             return self.error.kind
+        if isinstance(self.error, Unsupported):
+            return UNSUPPORTED
         return "depth" if isinstance(self.error, RecursionError) else "exception"
+
+    def place(self) -> str:
+        """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
+        if isinstance(self.error, Elsewhere):
+            return self.error.place
+        frames = [
+            (frame.f_code.co_filename, line)
+            for frame, line in traceback.walk_tb(self.error.__traceback__)
+            if not frame.f_code.co_filename.startswith(_NOT_OF_ENGINES)
+        ]
+        if self.kind != "exception" or not frames:
+            return ""
+        file, line = frames[-1]
+        return f" ({Path(file).name}:{line})"
 
     def text(self) -> str:
         if isinstance(self.error, Elsewhere):
             return str(self.error)
         message = " ".join(str(self.error).split())
+        if isinstance(self.error, Unsupported):
+            return message[:300]
         return f"{type(self.error).__name__}: {message[:300]}"
 
 
@@ -73,6 +103,12 @@ class Trace:
 
     observations: list[Observation] = field(default_factory=list)
     failure: Failure | None = None
+
+    @property
+    def lacks(self) -> str | None:
+        """What the adapter said that the engine lacks, where that ended the run."""
+        failure = self.failure
+        return failure.text() if failure and failure.kind == UNSUPPORTED else None
 
 
 class AdapterError(Exception):
@@ -192,10 +228,12 @@ class _Run:
         self.see_grads()
         own = owns_buffer(self.engine)
         for i, buffer in held:
-            self.see("held", i, buffer if own else None)
+            self.see("held", i, buffer if own and not isinstance(buffer, np.generic) else None)
 
     def change_grad(self, s: pr.ChangeGrad) -> None:
         buffer = self.engine.grad(self.leaves[s.leaf])
+        if isinstance(buffer, np.generic):  # the sum of two 0-d arrays is no array
+            raise Unsupported("changes in place of gradients that are NumPy scalars")
         if buffer is not None:
             _change(buffer)
         self.see_grads()
@@ -240,10 +278,14 @@ def _tries_buffer(engine: Engine) -> bool:
     op = next((name for name in ("mul", "add", "square", "neg") if name in engine.ops), None)
     if op is None:
         return False
-    try:
-        x = engine.leaf(np.array(3.0, engine.dtypes[0]))
-        engine.backward(engine.ops[op](*(x,) * OPS[op].arity))
-        first, second = engine.grad(x), engine.grad(x)
-        return bool(np.shares_memory(first, second)) and bool(first.flags.writeable)
-    except Exception:  # then the first program of a run shows what is wrong
-        return False
+    for shape in (), (1, 1):
+        try:
+            x = engine.leaf(np.full(shape, 3.0, engine.dtypes[0]))
+            engine.backward(engine.ops[op](*(x,) * OPS[op].arity))
+            first, second = engine.grad(x), engine.grad(x)
+            return bool(np.shares_memory(first, second)) and bool(first.flags.writeable)
+        except Unsupported:  # there are no scalars
+            continue
+        except Exception:  # then the first program of a run shows what is wrong
+            break
+    return False

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
-from parity.check import check_program
-from parity.compare import Finding
+from parity.check import check_program, check_programs
+from parity.compare import Finding, Leak
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
 from parity.engines.base import Engine
-from parity.engines.remote import Remote
+from parity.engines.remote import Remote, alone
 from parity.exposure import Exposure
 from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.known import MOST_REDUCED, Entry, Known, Sorter
@@ -38,6 +39,8 @@ ROTATION = (
 )
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3
+#: What is run to see that an engine keeps something between programs.
+STATE = "programs one after another in one process"
 
 
 @dataclass
@@ -85,10 +88,14 @@ class Hunt:
     #: Reduced differences that rounding decides: no findings.
     ill_conditioned: int = 0
     reported: list[Reported] = field(default_factory=list)
+    #: Programs that differ only after others in the same process.
+    disturbed: int = 0
     #: Findings that are accepted: how often each was found, and those that are gone.
     known: Counter[Entry] = field(default_factory=Counter)
     stale: tuple[Entry, ...] = ()
     untested: tuple[str, ...] = ()
+    #: What the adapter said that the engine lacks, and how many programs ended there.
+    lacks: Counter[str] = field(default_factory=Counter)
     exposure: Exposure | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -148,10 +155,13 @@ def hunt(
         hunting.run_programs(examples)
         if ops is None:
             hunting.run_probes()
+        hunting.add_state()
+        result.untested += tuple(sorted(result.lacks))
         result.stale = hunting.sorter.known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
     for reported in result.reported:
-        add_diagnosis(reported, engine, reference)
+        with alone(engine) if result.disturbed else nullcontext():
+            add_diagnosis(reported, engine, reference)
     if folder is not None:
         write_scripts(result.reported, engine, folder)
     result.seconds = time.perf_counter() - started
@@ -185,17 +195,39 @@ class _Hunting:
         """Run so many programs; reduce the first that fail, of each kind."""
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
-        for program in ahead(programs, result.engine):
+        for program, finding in check_programs(
+            ahead(programs, result.engine), result.engine, result.reference, result.lacks
+        ):
             result.programs += 1
             if result.exposure is not None:
                 result.exposure.add(program)
-            finding = check_program(program, result.engine, result.reference)
-            if finding is None:
-                continue
-            result.failing += 1
-            kind = finding.kind
-            if self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MOST_REDUCED:
-                (self.accepted if self.accept(program, finding) else self.found)[kind] += 1
+            if finding is not None:
+                self.look_at(program, finding)
+
+    def look_at(self, program: Program, finding: Finding) -> None:
+        """Count a finding, and reduce it if it is one of the first of its kind."""
+        if not self._wanted(finding.kind):
+            self.result.failing += 1
+            return
+        alone = finding if finding.stopped else self.undisturbed(program, finding)
+        if alone is not None:
+            self.result.failing += 1
+            if self._wanted(alone.kind):
+                known = self.accept(program, alone)
+                (self.accepted if known else self.found)[alone.kind] += 1
+
+    def _wanted(self, kind: str) -> bool:
+        return self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MOST_REDUCED
+
+    def undisturbed(self, program: Program, finding: Finding) -> Finding | None:
+        """What a program shows where no other ran before it: the same, another thing or none."""
+        result, engine = self.result, self.result.engine
+        if not isinstance(engine, Remote):
+            return finding
+        with engine.alone():
+            again = check_program(program, engine, result.reference)
+        result.disturbed += again is None or again.kind != finding.kind
+        return again
 
     def accept(self, program: Program, finding: Finding) -> bool:
         """Count a finding that is known, and say whether it is.
@@ -225,13 +257,23 @@ class _Hunting:
         findings are accepted one by one, each has to be seen.
         """
         for reported in run_probes(self.result.engine):
-            if not self.one_by_one and self.found[reported.finding.kind]:
-                continue
-            entry = self.sorter.known.find(reported)
-            if entry is None:
-                self.result.reported.append(reported)
-            else:
-                self.result.known[entry] += 1
+            if self.one_by_one or not self.found[reported.finding.kind]:
+                self.add(reported)
+
+    def add_state(self) -> None:
+        """Add the finding that programs change those that come after them, if they do."""
+        if self.result.disturbed:
+            shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
+            found = Leak(0, "state", 0, shown, "no program changes the next")
+            self.add(Reported(found, None, -1, probe=STATE))
+
+    def add(self, reported: Reported) -> None:
+        """Add a finding that has no program; one that is known is only counted."""
+        entry = self.sorter.known.find(reported)
+        if entry is None:
+            self.result.reported.append(reported)
+        else:
+            self.result.known[entry] += 1
 
 
 def judged(
@@ -264,7 +306,9 @@ def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
         return
-    probe = next(p for p in PROBES if p.says == reported.probe)
+    probe = next((p for p in PROBES if p.says == reported.probe), None)
+    if probe is None:
+        return
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
@@ -314,9 +358,9 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     finding = reported.finding
     program = reported.program.text() if reported.program else reported.probe
     lines = [str(finding), *("    " + line for line in program.splitlines())]
-    for who, value in ((engine, finding.engine), (reference, finding.reference)):
-        text = str(value).replace("\n", "\n" + " " * 12)
-        lines.append(f"  {label(who)}: {text}")
+    shown = told_apart(finding.engine, finding.reference)
+    for who, text in zip((engine, reference), shown, strict=True):
+        lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
     if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
         lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
     if finding.error_over_bound is not None:
@@ -326,6 +370,20 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
     if reported.script:
         lines.append(f"  script: {reported.script}")
     return "\n".join(lines)
+
+
+def told_apart(a: Any, b: Any) -> tuple[str, str]:
+    """Both as text, with as many digits as it takes to see a difference, then with their form."""
+    for digits in None, "unique":
+        with np.printoptions() if digits is None else np.printoptions(floatmode="unique"):
+            texts = str(a), str(b)
+        if texts[0] != texts[1]:
+            return texts
+    return _with_form(a), _with_form(b)
+
+
+def _with_form(value: Any) -> str:
+    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
 
 
 def _plain(value: Any) -> Any:

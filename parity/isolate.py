@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from parity import wire
-from parity.compare import KINDS, Finding
+from parity.compare import KINDS, STOPPED, Finding
 from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine, load_pair, tested_spec
 from parity.engines.remote import Limits, Remote
@@ -79,6 +79,7 @@ class Isolated(Remote):
         self._longest = 0.0
         self._waits = 0
         self._haste: bool | None = None
+        self._alone = False
         facts = self._start()
         # What a class says of an engine, the process says of this one.
         self.name: str = facts["name"]  # type: ignore[misc]
@@ -129,6 +130,15 @@ class Isolated(Remote):
         finally:
             self._haste = before
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Each program runs in a new process."""
+        before, self._alone = self._alone, True
+        try:
+            yield
+        finally:
+            self._alone = before
+
     def _seconds(self, haste: bool | None) -> float:
         """The time that a program has."""
         whole = self.limits.seconds
@@ -140,6 +150,11 @@ class Isolated(Remote):
 
     def run(self, program: Program) -> Trace:
         """The trace of a program."""
+        if self._alone:
+            while self._sent:
+                self._receive()
+            self.renew()
+            self._known.pop(id(program), None)
         sent = self._known.get(id(program)) or self._send(program)
         while sent.trace is None:
             self._receive()
@@ -183,7 +198,7 @@ class Isolated(Remote):
             sent.trace = wire.read_trace((trace, arrays))
             self._longest = max(self._longest, took)
             failure = sent.trace.failure
-            if failure is None or failure.kind in ("exception", "depth"):
+            if failure is None or failure.kind not in STOPPED:
                 return
         else:
             self._waits += came.kind == "time"

@@ -169,7 +169,8 @@ def _key_of(reported: Reported) -> tuple[str, str]:
 
 
 def _probe_name(says: str) -> str:
-    return next(p.name for p in PROBES if p.says == says)
+    """The name of a probe; "" for what is no probe, which no list can accept."""
+    return next((p.name for p in PROBES if p.says == says), "")
 
 
 def load_known(file: Path) -> Known:
@@ -236,7 +237,7 @@ def propose(file: Path, findings: Iterable[Reported]) -> int:
 
     Nothing is written if there are none. Raises KnownError as ``check_proposal`` does.
     """
-    entries = [_proposed(reported) for reported in findings]
+    entries = [_proposed(r) for r in findings if r.program is not None or _probe_name(r.probe)]
     if not entries:
         return 0
     try:

@@ -345,7 +345,8 @@ class _Lines:
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
             lines = [] if s.gradient is None else [f"gradient = {_array(s.gradient)}"]
-            return [*lines, self.backward(self.names[s.value], s.gradient is not None, flags)]
+            lines.append(self.backward(self.names[s.value], s.gradient is not None, flags))
+            return lines if number + 1 == len(self.program.statements) else [*lines, *self.look()]
         if isinstance(s, pr.Drop):
             return [f"del {self.names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -370,6 +371,10 @@ class _Lines:
     def detach(self, value: str) -> str:
         raise NotImplementedError
 
+    def look(self) -> list[str]:
+        """Lines that read all gradients, as the harness does after each backward."""
+        return []
+
     def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
         raise NotImplementedError
 
@@ -391,6 +396,10 @@ class _EngineLines(_Lines):
 
     def detach(self, value: str) -> str:
         return f"{self.who}.detach({value})"
+
+    def look(self) -> list[str]:
+        leaves = ", ".join(self.names[: len(self.program.leaves)])
+        return [f"list(map({self.who}.grad, [{leaves}]))  # an engine may compute them only now"]
 
     def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
         return {

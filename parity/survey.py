@@ -25,7 +25,7 @@ from parity.compare import KINDS
 from parity.engines.base import Engine, abilities
 from parity.engines.load import EngineError
 from parity.engines.remote import Limits
-from parity.hunt import Reported, hunt, label, write_scripts
+from parity.hunt import Reported, hunt, label, told_apart, write_scripts
 from parity.isolate import Isolated, load
 
 #: Seconds after which a script counts as one that does not end.
@@ -241,8 +241,9 @@ def _entry(number: int, entry: Entry, engine: Engine, reference: Engine) -> list
         lines += [f"Probe: {reported.probe}.", ""]
     else:
         lines += ["```", reported.program.text(), "```", ""]
-    for who, value in ((engine, finding.engine), (reference, finding.reference)):
-        lines.append(f"- {label(who)}: `{' '.join(str(value).split())}`")
+    shown = told_apart(finding.engine, finding.reference)
+    for who, text in zip((engine, reference), shown, strict=True):
+        lines.append(f"- {label(who)}: `{' '.join(text.split())}`")
     wrong = {ENGINE: f"{engine.name} is wrong", None: "undecided"}.get(
         reported.wrong, f"{reference.name} is wrong"
     )

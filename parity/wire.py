@@ -102,7 +102,7 @@ def trace_message(trace: Trace) -> tuple[Any, bytes]:
     arrays = [o.array for o in trace.observations]
     seen = [(*o[:3], _form(o.array)) for o in trace.observations]
     failure = trace.failure
-    failed = failure and (failure.statement, failure.kind, failure.text())
+    failed = failure and (failure.statement, failure.kind, failure.text(), failure.place())
     return [seen, failed], _joined(arrays)
 
 

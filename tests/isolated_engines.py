@@ -61,6 +61,28 @@ class Overwrite(OverwriteDefect):
     """A defect, to see that it looks the same from outside."""
 
 
+class WearsOut(Small):
+    """Does nothing in ``neg`` from the fifth time on: what ran before changes a program."""
+
+    name = "wears-out"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        own = self.ops["neg"]
+        self.ops = {**self.ops, "neg": lambda a: a if self.worn() else own(a)}
+
+    def worn(self) -> bool:
+        self.calls += 1
+        return self.calls > 4
+
+
+class WearsOutAndOverwrites(WearsOut, OverwriteDefect):
+    """And has a defect besides."""
+
+    name = "wears-out-and-overwrites"
+
+
 class ExitsInProbe(Small):
     """Ends the process in a deep graph only."""
 

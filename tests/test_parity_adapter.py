@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from parity.defects import DEFECTS
 from parity.defects.small import Small
 from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine
+from parity.ops import OPS
 from parity.trial import faults, try_adapter
 
 #: An engine like micrograd without its faults: leaves alone keep gradients, graphs are freed.
@@ -87,6 +89,20 @@ def test_four_lines_make_an_adapter_that_passes(capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert status == PARITY, out
     assert "300 programs" in out
+
+
+def test_each_operation_is_there_and_fits_the_contract() -> None:
+    main(["adapter", "new.py"])
+    lines = Path("new.py").read_text().replace('        # "', '        "')
+    names: dict[str, Any] = {}
+    exec(compile(lines, "new.py", "exec"), names)
+    ops = names["Mine"].ops
+    assert set(ops) == set(OPS)
+    for op in OPS.values():
+        bound = inspect.signature(ops[op.name]).bind(
+            *"abd"[: op.arity or 3], **dict.fromkeys(op.attrs)
+        )
+        assert not bound.arguments.keys() - {"a", "b", "d", "xs", *op.attrs}
 
 
 def test_micrograd_itself_with_four_lines_shows_its_faults(

@@ -3,6 +3,6 @@
 Subclass ``Engine`` to test an engine of your own.
 """
 
-from parity.engines.base import Engine
+from parity.engines.base import Engine, Unsupported
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Unsupported"]

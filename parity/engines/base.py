@@ -5,13 +5,23 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 
+class Unsupported(Exception):  # noqa: N818 - what an adapter says of its engine
+    """Raised by an adapter: the engine does not have this, and its author does not claim it.
+
+    For what depends on the operands, as a product of matrices only, leaves of two dimensions
+    at least or one axis at a time. The program ends there without a finding; what it showed
+    before is compared. The text completes "not tested, since the engine lacks it: ...".
+    """
+
+
 class Engine:
     """One autograd engine; subclass it and name the class as ``--engine path/to/file.py:Class``.
 
     A class sets ``name`` and ``ops`` and overrides ``leaf``, ``value``, ``grad``
     and ``backward``. The other methods are optional: overriding one declares the
     ability, and what an engine does not declare is not generated. Tensors (``t``)
-    are whatever the engine works on; the harness only passes them around.
+    are whatever the engine works on; the harness only passes them around. Any of them
+    may raise ``Unsupported``; another exception is a finding.
     """
 
     #: How reports call the engine.

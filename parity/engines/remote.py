@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,15 @@ class Remote(Engine):
     def haste(self, on: bool) -> AbstractContextManager[Any]:
         """A context in which the engine gets less time (many runs may not end), or all of it."""
         raise NotImplementedError
+
+    def alone(self) -> AbstractContextManager[Any]:
+        """A context in which no program runs after another one in the same process."""
+        raise NotImplementedError
+
+
+def alone(engine: Engine) -> AbstractContextManager[Any]:
+    """``engine.alone()`` where the engine is in another process: in this one there is no such."""
+    return engine.alone() if isinstance(engine, Remote) else nullcontext()
 
 
 def renewed(engine: Engine) -> Engine:
