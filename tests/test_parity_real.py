@@ -1,7 +1,8 @@
-"""Generated programs stay in the real numbers: of what is no number there is no right answer."""
+"""What generated programs compute are real numbers: of nan engines make what they like."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from parity_helpers import sample
 
@@ -11,8 +12,8 @@ from parity.generate import PROFILES
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_no_generated_program_leaves_the_real_numbers(profile: str) -> None:
-    exact = Exact()
-    for case in sample(profile, 60, exact, seed=3):
-        execute(case, exact)
-        assert exact.edges == 0, case.text()
+def test_every_value_of_a_generated_program_is_a_number(profile: str) -> None:
+    """Second derivatives may have poles; values have none."""
+    for case in sample(profile, 60, Exact(), seed=3):
+        values = [o for o in execute(case, Exact()).observations if o.what == "value"]
+        assert all(np.isfinite(o.array).all() for o in values if o.array is not None), case.text()
