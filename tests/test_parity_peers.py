@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
+import os
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from parity.execute import execute
 from parity.generate import PROFILES, Decoder, sweep
 from parity.hunt import run_probes
 from parity.ops import OPS
+from parity.text import read_text
 
 peer = functools.cache(load_engine)
 
@@ -255,6 +259,54 @@ def test_mygrad_drops_a_gradient_that_is_used_again() -> None:
     assert _grads(case, peer("mygrad")) == [4.0, 4.0]
     assert _grads(case, TORCH) == [4.0, 8.0]
     assert "clears-grads-on-use-except-views" in peer("mygrad").quirks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nx2 = reshape(x0, shape=(1,))\n"
+        "backward(x0)",
+        "x0 = leaf([3.0, 3.0])\nx1 = add(x0, x0)\nbackward(x1)",
+        "x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = maximum(x0, x1)\nbackward(x2)",
+        "x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = minimum(x0, x1)\nbackward(x2)",
+        "x0 = leaf([3.0, 3.0])\nx1 = max(x0, axis=None, keepdims=False)\nbackward(x1)",
+        "x0 = leaf([3.0, 3.0])\nx1 = min(x0, axis=0, keepdims=True)\nbackward(x1)",
+    ],
+)
+def test_what_mygrad_documents_is_a_dialect(text: str) -> None:
+    case = read_text(text)
+    assert check(case, peer("mygrad")) is None
+    assert (
+        check(case, type("Plain", (type(peer("mygrad")),), {"quirks": frozenset()})()) is not None
+    )
+
+
+def test_micrograd_keeps_its_graphs() -> None:
+    case = read_text("x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)")
+    assert check(case, peer("micrograd")) is None
+    assert _grads(case, peer("micrograd")) == [6.0, 12.0]
+    assert execute(case, TORCH).failure is not None
+
+
+# JAX keeps what it compiles.
+
+
+def test_what_jax_compiled_is_dropped_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[int] = []
+    monkeypatch.setattr("jax.clear_caches", lambda: dropped.append(len(leaves)))
+    leaves: list[Any] = []
+    engine = type(peer("jax"))()
+    for _ in range(450):
+        leaves.append(engine.leaf(np.array(3.0)))
+    assert dropped == [199, 399]
+
+
+def test_flags_of_the_environment_come_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=2")
+    importlib.reload(sys.modules[type(peer("jax")).__module__])
+    flags = os.environ["XLA_FLAGS"].split()
+    assert flags[0] == "--xla_backend_optimization_level=0"
+    assert flags[-1] == "--xla_backend_optimization_level=2"
 
 
 def test_mygrad_keeps_the_array_of_the_caller() -> None:
