@@ -33,6 +33,8 @@ V = TypeVar("V")
 WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
+#: Up to so many decades on an axis, a tick at these multiples of powers of ten.
+_TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
 
 @dataclass(frozen=True)
@@ -344,12 +346,14 @@ def _color(results: Results, engine: str) -> str:
 
 
 def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
-    """A log axis with few round numbers; one decade or less is divided at 2 and 5."""
+    """A log axis with round numbers: the fewer decades, the more of them in each."""
     axes.set(**{f"{letter}scale": "log"})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    few = math.log10(high / low) < 2.5
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+    # Side by side, long numbers take the place of two short ones.
+    room = math.log10(high / low) * (2 if letter == "x" and high >= 1000 else 1)
+    subs = next((subs for decades, subs in _TICKS if room < decades), (1.0,))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 
