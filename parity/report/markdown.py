@@ -66,7 +66,7 @@ def _changed(comparison: Comparison) -> list[str]:
 
 
 def _ratios(results: Results) -> list[str]:
-    """A row a workload and one for all: geometric mean, least and greatest ratio of every engine."""
+    """A row a workload and one for all: geometric mean, least and greatest ratio."""
     names = results.compared
     if not names:
         return []

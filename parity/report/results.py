@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parity.report.reading import FormatError, Positive, read
+from parity.report.reading import FormatError, Positive, read, shown
 
 FORMAT, VERSION = "parity-bench", 1
 #: Ratios are torch's time / the engine's time.
@@ -202,11 +202,11 @@ def load(file: Path) -> Results:
         raise ReportError(f"{file} is no JSON ({error}); {_HOW}") from error
     form = data.get("format") if isinstance(data, dict) else None
     if form != FORMAT:
-        raise ReportError(f"{file} has format {form!r}, not {FORMAT!r}; {_HOW}")
+        raise ReportError(f"{file} has format {shown(form)}, not {FORMAT!r}; {_HOW}")
     version = data.get("format_version")
     if version != VERSION or isinstance(version, bool):
         raise ReportError(
-            f"{file} has format_version {version!r}, this version of parity "
+            f"{file} has format_version {shown(version)}, this version of parity "
             f"reads {VERSION}; measure again with it"
         )
     try:
