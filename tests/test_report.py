@@ -231,6 +231,16 @@ def test_markdown_lists_changes_and_nothing_that_did_not_change(tmp_path: Path) 
     ]
 
 
+def test_markdown_counts_what_is_too_much(tmp_path: Path) -> None:
+    names = [f"w{n}" for n in range(53)]
+    older = _loaded(tmp_path, _one(**{n: _ratio(2.0, 1.9, 2.1) for n in names}))
+    now = _loaded(tmp_path, _one(**{n: _ratio(4.0, 3.9, 4.1) for n in names}))
+    text = markdown(now, compare(now, older))
+    assert text.count("\N{LARGE GREEN CIRCLE}") == 50
+    assert "And 3 more in report.html." in text
+    assert "| all | 4.00 (4.00 to 4.00); 53+ 0- of 53 |" in text
+
+
 def test_markdown_shows_markup_in_names_as_text(tmp_path: Path) -> None:
     data = json.loads(
         json.dumps(samples.sample()).replace("micrograd", "<b>|`x`[a](b)@who#12 www.a.b")
@@ -260,8 +270,8 @@ _BROKEN = {
         json.dumps(samples.sample() | {"seconds": float("nan")}),
         "NaN is no number of JSON",
     ),
-    "a list": ("[]", "is no result of a benchmark"),
-    "other format": ('{"format": "x"}', "is no result of a benchmark"),
+    "a list": ("[]", "has format None, not 'parity-bench'"),
+    "other format": ('{"format": "x"}', "has format 'x', not 'parity-bench'"),
     "version": (json.dumps(samples.sample() | {"format_version": 2}), "format_version 2, this"),
     "missing": (json.dumps(_without("times", "0", "nodes")), "times[0].nodes is missing"),
     "type": (

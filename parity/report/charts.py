@@ -33,6 +33,8 @@ V = TypeVar("V")
 WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
+#: Up to so many decades on an axis, a tick at these multiples of powers of ten.
+_TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _bars(
     """Bars from 1 on a log axis, a group a case, a bar an engine."""
     engines = [n for n in results.compared if any(n in t.ratios for t in cases)]
     high = 0.17 * len(cases) * (len(engines) + 1)
-    figure, axes = _figure(max(high, 0.6), engines)
+    figure, axes = _figure(results, max(high, 0.6), engines)
     for number, engine in enumerate(engines):
         below = (number - (len(engines) - 1) / 2) / (len(engines) + 1)
         _bars_of(axes, results, cases, engine, below)
@@ -250,7 +252,7 @@ def _lines(
 ) -> Chart:
     """A line an engine on two log axes; an engine that ended early ends in a cross."""
     drawn = {engine: dots for engine, dots in lines.items() if dots}
-    figure, axes = _figure(3.2, list(drawn))
+    figure, axes = _figure(results, 3.2, list(drawn))
     for engine, dots in drawn.items():
         xs, ys = zip(*dots, strict=True)
         axes.plot(xs, ys, **_style(results, engine))
@@ -274,7 +276,7 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     if not cases:
         return
     engines = [n for n in results.names if any(n in m.engines for m in cases)]
-    figure, axes = _figure(0.5 * len(cases) + 0.4, engines)
+    figure, axes = _figure(results, 0.5 * len(cases) + 0.4, engines)
     for place, case in enumerate(cases):
         for engine in engines:
             peak = case.engines.get(engine)
@@ -292,17 +294,18 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     yield Chart("memory-a-node", "memory", title, says, drawing, "memory")
 
 
-def _figure(high: float, engines: Sequence[str]) -> tuple[Figure, Axes]:
+def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figure, Axes]:
     """A figure with ``high`` inches for the plot and more for labels and the legend."""
-    rows = math.ceil(len(engines) / _per_row(engines))
+    rows = math.ceil(len(engines) / _per_row(results, engines))
     figure = Figure((WIDTH, high + 0.75 + 0.25 * rows), layout="constrained")
     FigureCanvasSVG(figure)
     return figure, figure.add_subplot()
 
 
-def _per_row(engines: Sequence[str]) -> int:
-    longest = max((len(_short(name)) for name in engines), default=1)
-    return max(1, min(len(engines), int(WIDTH * 9 / (longest + 8))))
+def _per_row(results: Results, engines: Sequence[str]) -> int:
+    """How many names stand side by side: a letter is about 0.085 inches, a line sample 0.55."""
+    longest = max((len(_short(titled(results, name))) for name in engines), default=1)
+    return max(1, min(len(engines), int(WIDTH / (0.085 * longest + 0.55))))
 
 
 def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: bool) -> None:
@@ -318,7 +321,7 @@ def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: boo
         handles,
         labels,
         loc="outside lower center",
-        ncols=_per_row(engines),
+        ncols=_per_row(results, engines),
         frameon=False,
         handlelength=1.6,
     )
@@ -343,12 +346,14 @@ def _color(results: Results, engine: str) -> str:
 
 
 def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
-    """A log axis with few round numbers; one decade or less is divided at 2 and 5."""
+    """A log axis with round numbers: the fewer decades, the more of them in each."""
     axes.set(**{f"{letter}scale": "log"})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    few = math.log10(high / low) < 2.5
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+    # Side by side, long numbers take the place of two short ones.
+    room = math.log10(high / low) * (2 if letter == "x" and high >= 1000 else 1)
+    subs = next((subs for decades, subs in _TICKS if room < decades), (1.0,))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 

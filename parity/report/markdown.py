@@ -11,6 +11,8 @@ from parity.report.model import NONE, change_row, changes, side
 from parity.report.results import REFERENCE, Ratio, Results, Times
 from parity.report.words import Says, mean, summary
 
+#: Changes beyond these are counted: a comment on a pull request has a greatest length.
+MOST = 50
 #: Headings whose sentences the table says better.
 _IN_TABLE = f"Speed against {REFERENCE}"
 
@@ -56,16 +58,24 @@ def _changed(comparison: Comparison) -> list[str]:
         for verdict, sign in signs.items()
         for cells in map(change_row, comparison.of(verdict))
     ]
-    return [*_table(["", *changes(comparison).columns], rows), ""] if rows else []
+    if not rows:
+        return []
+    lines = _table(["", *changes(comparison).columns], rows[:MOST])
+    more = len(rows) - MOST
+    return [*lines, "", *([f"And {more:,} more in report.html.", ""] if more > 0 else [])]
 
 
 def _ratios(results: Results) -> list[str]:
-    """A row a workload: geometric mean, least and greatest ratio of every engine."""
+    """A row a workload and one for all: geometric mean, least and greatest ratio."""
     names = results.compared
     if not names:
         return []
     workloads = list(dict.fromkeys(t.workload for t in results.times if t.ratios))
-    rows = [[w, *(_of_workload(results.times, w, name) for name in names)] for w in workloads]
+    rows = [
+        [workload, *(_cell([t for t in results.times if t.workload == workload], n) for n in names)]
+        for workload in workloads
+    ]
+    rows.append(["all", *(_cell(results.times, name) for name in names)])
     note = (
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
         "greatest; faster + and slower - where the 95 % interval says so, of all cases)."
@@ -73,8 +83,8 @@ def _ratios(results: Results) -> list[str]:
     return [note, "", *_table(["workload", *names], rows)]
 
 
-def _of_workload(times: Iterable[Times], workload: str, name: str) -> str:
-    cases = [t.ratios[name] for t in times if t.workload == workload and name in t.ratios]
+def _cell(times: Iterable[Times], name: str) -> str:
+    cases = [t.ratios[name] for t in times if name in t.ratios]
     told = [ratio for ratio in cases if not ratio.noisy]
     if not told:
         return "too noisy" if cases else NONE

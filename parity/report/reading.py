@@ -134,10 +134,14 @@ def _clean(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
+def shown(value: object) -> str:
+    """What stands in a file, short enough for a message of one line."""
+    text = _clean(repr(value))
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
 def _wrong(where: str, expected: str, value: object) -> FormatError:
-    shown = _clean(repr(value))
-    shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    return FormatError(f"{where} is {shown}, not {expected}")
+    return FormatError(f"{where} is {shown(value)}, not {expected}")
 
 
 _GENERIC: dict[Any, Callable[[Any, object, str], Any]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parity.errors import UsageError
-from parity.report.reading import FormatError, Positive, read
+from parity.report.reading import FormatError, Positive, read, shown
 
 FORMAT, VERSION = "parity-bench", 1
 #: Ratios are torch's time / the engine's time.
@@ -201,11 +201,13 @@ def load(file: Path) -> Results:
         raise ReportError(f"{file}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{file} is no JSON ({error}); {_HOW}") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ReportError(f"{file} is no result of a benchmark; {_HOW}")
-    if data.get("format_version") != VERSION:
+    form = data.get("format") if isinstance(data, dict) else None
+    if form != FORMAT:
+        raise ReportError(f"{file} has format {shown(form)}, not {FORMAT!r}; {_HOW}")
+    version = data.get("format_version")
+    if version != VERSION or isinstance(version, bool):
         raise ReportError(
-            f"{file} has format_version {data.get('format_version')!r}, this version of parity "
+            f"{file} has format_version {shown(version)}, this version of parity "
             f"reads {VERSION}; measure again with it"
         )
     try:

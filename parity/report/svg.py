@@ -68,13 +68,14 @@ def recolored(drawing: str, name: str, title: str, says: str) -> str:
 def standalone(drawing: str) -> str:
     """An inline SVG as a file of its own, with a background, in the scheme of its reader."""
     head, _, rest = drawing.partition(">")
+    wide, high = re.findall(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', head)[0]
     style = (
         f"<style>svg {{ {variables(0)} }} "
         f"@media (prefers-color-scheme: dark) {{ svg {{ {variables(1)} }} }}</style>"
     )
     back = '<rect width="100%" height="100%" rx="8" style="fill: var(--background)"/>'
     title = rest.find("</desc>") + len("</desc>")
-    return f"{head}>{rest[:title]}{style}{back}{rest[title:]}\n"
+    return f'{head} width="{wide}" height="{high}">{rest[:title]}{style}{back}{rest[title:]}\n'
 
 
 def _attribute(attribute: str, value: str, name: str) -> str:
