@@ -128,6 +128,8 @@ def _plan(options: argparse.Namespace) -> Any:
     from parity.bench.workloads import WORKLOADS
 
     engines = [name for name in _names(options.engines) if name != CONTROL]
+    if not engines:
+        raise UsageError("--engines names no engine: use dezero,torch for example")
     if REFERENCE not in engines:
         engines.insert(min(1, len(engines)), REFERENCE)
     check_names(engines)

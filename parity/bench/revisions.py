@@ -162,7 +162,7 @@ def _row(base: Worker, new: Worker, task: dict[str, Any], turns: int) -> dict[st
         if answer["reason"]:
             return {**row, "reason": f"{who}: {answer['reason']}"}
         seconds.append(answer["seconds"])
-    times = max(1, round(_SLICE / max(min(seconds), 1e-6)))
+    times = max(1, round(_SLICE / max(*seconds, 1e-6)))
     once = {"do": "repeat", **task, "times": times}
     before, after = [], []
     for _ in range(turns):

@@ -135,15 +135,15 @@ class Session:
         }
         if "lengths" in plan.parts:
             self.result["workloads"][DEEP_CHAIN.name] = {"says": DEEP_CHAIN.says}
-        for spec in plan.all_engines:
-            self._add_engine(spec)
+        with Worker(plan.threads) as worker:
+            for spec in plan.all_engines:
+                self._add_engine(worker, spec)
 
     def _once(self, task: dict[str, Any]) -> dict[str, Any]:
         return once(task, self.plan.threads, self.plan.point)
 
-    def _add_engine(self, spec: str) -> None:
-        about = self._once({"do": "about", "engine": spec})
-        # The name of an adapter is its place: two of them may call themselves alike.
+    def _add_engine(self, worker: Worker, spec: str) -> None:
+        about = worker.ask({"do": "about", "engine": spec}, _POINT)
         self.names[spec] = about["name"]
         self.dtypes[spec] = about["dtypes"]
         control = {"control": True} if about["control"] else {}

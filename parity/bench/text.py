@@ -52,7 +52,7 @@ def _of_lengths(row: dict[str, Any]) -> Iterator[str]:
             cells.append(f"{name} {found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})")
     if row["ended"]:
         cells.append(f"ended: {row['ended']}")
-    yield f"{row['workload']:15}{row['engine']:11}{' '.join(cells)}"
+    yield f"{row['workload']:15}{row['engine']:11} {' '.join(cells)}"
 
 
 def _of_memory(row: dict[str, Any]) -> Iterator[str]:

@@ -32,7 +32,7 @@ def load_side(spec: str, threads: int = 1) -> Side:
         from parity.bench.sides.adapter import AdapterSide
         from parity.engines.load import load_engine  # imports PyTorch
 
-        return AdapterSide(load_engine(spec), spec)
+        return AdapterSide(load_engine(spec), spec.rpartition("/")[2])
     module, _, name = place.partition(":")
     side: Side = getattr(importlib.import_module(module), name)(threads)
     return side

@@ -28,4 +28,4 @@ class MicrogradSide(Tape):
         y.backward()
 
     def array(self, t: Any) -> Any:
-        return np.array(t)
+        return np.array(float(t))
