@@ -21,7 +21,7 @@ from parity.hunt import ROTATION
 from parity.program import Program
 
 #: The share of cases that are changed copies.
-SHARE = 0.25
+SHARE = 0.125
 
 
 class Guide:
