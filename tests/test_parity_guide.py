@@ -20,7 +20,7 @@ from parity.execute import execute
 from parity.exposure import reached
 from parity.fuzz import lines as lines_module
 from parity.fuzz import mutate
-from parity.fuzz.behaviour import Behaviour, features
+from parity.fuzz.behaviour import Behaviour, Learnt, features
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.lines import Lines, lines_of, places
@@ -43,8 +43,7 @@ def guide() -> Any:
     """Guides that see no lines: what they keep is the same with every Python."""
 
     def made(seed: str = "1", kept: Any = (), **options: Any) -> Guide:
-        behaviour = Behaviour(Absent(), READER)
-        return Guide(DEZERO, READER, seed, kept, **{"behaviour": behaviour, **options})
+        return Guide(Absent(), READER, seed, kept, **options)
 
     return made
 
@@ -110,14 +109,35 @@ def test_kept_cases_are_changed_and_not_kept_again(guide: Any) -> None:
     assert all(not features(READER.program(case)) <= known for case in second.kept)
 
 
-def test_guides_of_one_process_may_share_what_was_reached(guide: Any) -> None:
-    behaviour = Behaviour(Absent(), READER)
-    first = guide("7", behaviour=behaviour, share=0.0)
+def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
+    first = guide("7", share=0.0)
     given(first, 50)
-    assert first.kept
-    second = guide("7", behaviour=behaviour, share=0.0)
+    twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
+    useful, behaviour = Learnt(Absent(), READER).of(twice)
+    assert useful == first.kept
+    assert behaviour.seen == set().union(*(features(READER.program(case)) for case in twice))
+
+
+def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
+    cases = [case for case, _ in given(guide("9", share=0.0), 60)]
+    learnt = Learnt(Absent(), READER)
+    read = []
+    learnt.reader = Reader(DEZERO)
+    program_of = learnt.reader.program
+    learnt.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
+    for part in (cases[:20], cases[:40], cases, cases[10:30]):
+        useful, behaviour = learnt.of(part)
+        fresh_useful, fresh = Learnt(Absent(), READER).of(part)
+        assert (useful, behaviour.seen) == (fresh_useful, fresh.seen)
+    assert read == cases + cases[10:30]
+
+
+def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
+    learnt = Learnt(Absent(), READER)
+    first, second = (guide("7", learnt=learnt, share=0.0) for _ in range(2))
+    given(first, 50)
     given(second, 50)
-    assert second.kept == []
+    assert first.kept == second.kept != []
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in time", "later"])
@@ -302,14 +322,25 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
     branching: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines_module, "_SAMPLE", 1)
-    behaviour = Behaviour(branching, Reader(branching))
+    behaviour = Behaviour((), lines_of(branching))
     said = []
-    with behaviour.watching():
+    with behaviour.lines.watching():
         for case in (square(3.0), square(4.0), square(30.0)):
             execute(case, branching)
             said.append(behaviour.is_new(case))
     assert features(square(3.0)) == features(square(30.0))
     assert said == [True, False, True]
+
+
+def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
+    reader = Reader(branching)
+    case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
+    _, behaviour = Learnt(branching, reader).of([case])
+    with behaviour.lines.watching():
+        execute(reader.program(case), branching)
+        assert behaviour.lines.fresh(reader.program(case), True) is False
+        execute(square(30.0), branching)
+        assert behaviour.lines.fresh(square(30.0), True) is True
 
 
 def test_a_tracer_and_other_watchers_are_left_as_they_were(branching: Engine) -> None:

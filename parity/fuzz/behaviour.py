@@ -6,15 +6,15 @@ them. What comes after what in a program takes longer, and is what defects depen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from parity import program as pr
 from parity.engines.base import Engine
+from parity.execute import execute
 from parity.exposure import reached
 from parity.fuzz.cases import Case, Reader
-from parity.fuzz.lines import lines_of
+from parity.fuzz.lines import Lines, lines_of
 
 Feature = tuple[Any, ...]
 
@@ -53,21 +53,11 @@ def features(program: pr.Program) -> set[Feature]:
 
 
 class Behaviour:
-    """What the programs of one process reached; guides of the same engine may share it.
+    """What the programs of a run reached: features, and lines of an engine in this process."""
 
-    Lines of the engine count where it runs in this process, else features only.
-    """
-
-    def __init__(self, engine: Engine, reader: Reader) -> None:
-        self.engine = engine
-        self.reader = reader
-        self.lines = lines_of(engine)
-        self.seen: set[Feature] = set()
-        self.learnt: set[Case] = set()
-
-    def watching(self) -> AbstractContextManager[Any]:
-        """A context in which programs run."""
-        return self.lines.watching()
+    def __init__(self, seen: Iterable[Feature], lines: Lines) -> None:
+        self.seen = set(seen)
+        self.lines = lines
 
     def is_new(self, program: pr.Program) -> bool:
         """Whether ``program``, which ran last, did anything for the first time."""
@@ -76,9 +66,42 @@ class Behaviour:
         new = len(self.seen) > before
         return self.lines.fresh(program, new) or new
 
-    def learn(self, cases: Iterable[Case]) -> None:
-        """Take what kept cases do as done, without running them."""
-        for case in cases:
-            if case not in self.learnt:
-                self.learnt.add(case)
-                self.seen |= features(self.reader.program(case))
+
+class Learnt:
+    """What kept cases do, worked out once in a process for all its guides.
+
+    Lists of kept cases grow at their end, so that only the new ones are looked at. What is
+    said of a list depends on it alone, not on the lists before.
+    """
+
+    def __init__(self, engine: Engine, reader: Reader) -> None:
+        self.engine = engine
+        self.reader = reader
+        self._forget()
+
+    def _forget(self) -> None:
+        self.cases: list[Case] = []
+        #: Those that do what none before them in the list does.
+        self.useful: list[Case] = []
+        self.known = Behaviour((), lines_of(self.engine))
+
+    def of(self, cases: Sequence[Case]) -> tuple[list[Case], Behaviour]:
+        """The cases that are worth a change, and a behaviour that knows what all of them do.
+
+        Runs those that it has not seen on the engine, if that is in this process.
+        """
+        if self.cases != list(cases[: len(self.cases)]):
+            self._forget()
+        new = cases[len(self.cases) :]
+        if new:
+            with self.known.lines.watching():
+                self.useful += [case for case in new if self._adds(case)]
+            self.cases += new
+        known = self.known
+        return list(self.useful), Behaviour(known.seen, known.lines.copy())
+
+    def _adds(self, case: Case) -> bool:
+        program = self.reader.program(case)
+        if self.known.lines.watches:
+            execute(program, self.engine)
+        return self.known.is_new(program)

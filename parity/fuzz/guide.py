@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from parity.engines.base import Engine
-from parity.fuzz.behaviour import Behaviour
+from parity.fuzz.behaviour import Learnt
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.mutate import Mutator
 from parity.generate import PROFILES
@@ -21,15 +21,15 @@ from parity.hunt import ROTATION
 from parity.program import Program
 
 #: The share of cases that are changed copies.
-SHARE = 0.25
+SHARE = 0.125
 
 
 class Guide:
     """Draws cases for one engine; the same seed and kept cases give the same cases.
 
     ``kept``: cases that earlier guides kept, to change and not to keep again; ``share``: of
-    cases that are changed copies, as soon as one is kept; ``behaviour``: what was reached in
-    this process, shared by its guides so that the kept cases are read once.
+    cases that are changed copies, as soon as one is kept; ``learnt``: what kept cases do, which
+    the guides of a process share so that each case is read once.
     """
 
     def __init__(
@@ -40,11 +40,10 @@ class Guide:
         kept: Iterable[Case] = (),
         *,
         share: float = SHARE,
-        behaviour: Behaviour | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         self.reader = reader
         self.share = share
-        self.behaviour = behaviour or Behaviour(engine, reader)
         self.source = random.Random(f"guide:{seed}")
         self.mutators = {n: Mutator(d, self.source) for n, d in reader.decoders.items()}
         self.blind = _blind(seed)
@@ -53,14 +52,13 @@ class Guide:
         self.kept: list[Case] = []
         self.by_profile: dict[str, list[Case]] = defaultdict(list)
         self.rejected: set[Case] = set()
-        known = list(kept)
-        self.behaviour.learn(known)
-        for case in known:
+        useful, self.behaviour = (learnt or Learnt(engine, reader)).of(tuple(kept))
+        for case in useful:
             self._add(case)
 
     def cases(self, n: int) -> Iterator[tuple[Case, Program]]:
         """``n`` cases; each program runs on the engine before the next one is asked for."""
-        with self.behaviour.watching():
+        with self.behaviour.lines.watching():
             for _ in range(n):
                 case = self._next()
                 program = self.reader.program(case)

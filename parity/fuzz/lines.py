@@ -11,7 +11,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -31,6 +31,9 @@ Line = tuple[str, int]
 class Lines:
     """None are seen: the engine runs in another process."""
 
+    #: Whether lines are seen while programs run, and not by running them once more.
+    watches = False
+
     def watching(self) -> contextlib.AbstractContextManager[Any]:
         """A context in which programs run on the engine are watched."""
         return contextlib.nullcontext()
@@ -42,14 +45,31 @@ class Lines:
         """
         return False
 
+    def copy(self) -> Lines:
+        """Another that knows the same lines."""
+        return self
 
-class Monitored(Lines):
+
+class Seen(Lines):
+    """Lines of an engine in this process that were reached."""
+
+    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
+        self.engine = engine
+        self.places = places(engine)
+        self.seen = set(seen)
+
+    def copy(self) -> Seen:
+        return type(self)(self.engine, self.seen)
+
+
+class Monitored(Seen):
     """Lines as ``sys.monitoring`` tells them: each once, with no cost later."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.places = places(engine)
-        self.seen: set[Line] = set()
-        self.before = 0
+    watches = True
+
+    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
+        super().__init__(engine, seen)
+        self.before = len(self.seen)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -68,6 +88,7 @@ class Monitored(Lines):
         try:
             monitoring.register_callback(tool, monitoring.events.LINE, line)
             monitoring.set_events(tool, monitoring.events.LINE)
+            monitoring.restart_events()  # what was told to an earlier watcher is told again
             yield
         finally:
             monitoring.set_events(tool, 0)
@@ -79,14 +100,14 @@ class Monitored(Lines):
         return self.before > before
 
 
-class Traced(Lines):
+class Traced(Seen):
     """Lines as ``sys.settrace`` tells them, of programs that do something new and of a sample."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.places = places(engine)
-        self.seen: set[Line] = set()
+    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
+        super().__init__(engine, seen)
         self.programs = 0
+        #: Functions with all their lines seen.
+        self.done: set[CodeType] = set()
 
     def fresh(self, program: Program, new: bool) -> bool:
         self.programs += 1
@@ -101,10 +122,13 @@ class Traced(Lines):
         return len(self.seen) > before
 
     def _call(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        file = frame.f_code.co_filename
-        if not file.startswith(self.places):
+        code, seen = frame.f_code, self.seen
+        file = code.co_filename
+        if code in self.done or not file.startswith(self.places):
             return None
-        seen = self.seen
+        if all((file, number) in seen for _, _, number in code.co_lines() if number):
+            self.done.add(code)
+            return None
 
         def line(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
             seen.add((file, frame.f_lineno))
