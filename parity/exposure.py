@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,35 +71,9 @@ class Exposure:
     def add(self, program: pr.Program) -> None:
         """Count what a program exercises."""
         self.programs += 1
-        infos = program.infer()
-        applied = [s for s in program.statements if isinstance(s, pr.Apply)]
-        uses = Counter(i for s in applied for i in s.inputs)
-        leaves = len(program.leaves)
-        for s in applied:
-            for position, i in enumerate(s.inputs):
-                kind = "leaf" if i < leaves else "computed"
-                if infos[i].requires_grad is False:
-                    kind = "constant"
-                position = min(position, (OPS[s.op].arity or 2) - 1)
-                self.operands[s.op, position, kind] += 1
-                if uses[i] > 1:
-                    self.operands[s.op, position, "reused"] += 1
-                    if s.inputs.count(i) > 1:
-                        self.operands[s.op, position, "same"] += 1
-                self.ranks[len(infos[i].shape),] += 1
-            if len(s.inputs) == 2 and OPS[s.op].shape is elementwise:
-                self.broadcasting[_pattern(*(infos[i].shape for i in s.inputs)),] += 1
-        for n in uses.values():
-            self.uses[min(n, MANY),] += 1
-        self._add_events([s.keyword for s in program.statements if type(s) in _EVENTS])
-
-    def _add_events(self, words: list[str]) -> None:
-        for pair in itertools.pairwise(words):
-            self.events[pair] += 1
-        backward = pr.Backward.keyword
-        for first, between, last in zip(words, words[1:], words[2:], strict=False):
-            if first == last == backward:
-                self.events[first, between, last] += 1
+        groups = self.groups()
+        for group, cell in reached(program):
+            groups[group][cell] += 1
 
     def groups(self) -> dict[str, Counter[Cell]]:
         """The counts by group."""
@@ -152,6 +126,44 @@ _GROUPS = {
     "broadcasting": "shapes of two operands",
     "events": "sequences of events",
 }
+
+
+def reached(
+    program: pr.Program, infos: Sequence[pr.Info] | None = None
+) -> Iterator[tuple[str, Cell]]:
+    """Group and cell of all that a program exercises, each as often as it does.
+
+    ``infos``: those of ``program.infer()``, by who has them already.
+    """
+    infos = program.infer() if infos is None else infos
+    applied = [s for s in program.statements if isinstance(s, pr.Apply)]
+    uses = Counter(i for s in applied for i in s.inputs)
+    for s in applied:
+        for position, i in enumerate(s.inputs):
+            kind = "leaf" if i < len(program.leaves) else "computed"
+            if infos[i].requires_grad is False:
+                kind = "constant"
+            position = min(position, (OPS[s.op].arity or 2) - 1)
+            yield "operands", (s.op, position, kind)
+            if uses[i] > 1:
+                yield "operands", (s.op, position, "reused")
+                if s.inputs.count(i) > 1:
+                    yield "operands", (s.op, position, "same")
+            yield "ranks", (len(infos[i].shape),)
+        if len(s.inputs) == 2 and OPS[s.op].shape is elementwise:
+            yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
+    for n in uses.values():
+        yield "uses", (min(n, MANY),)
+    yield from _reached_events([s.keyword for s in program.statements if type(s) in _EVENTS])
+
+
+def _reached_events(words: list[str]) -> Iterator[tuple[str, Cell]]:
+    for pair in itertools.pairwise(words):
+        yield "events", pair
+    backward = pr.Backward.keyword
+    for first, between, last in zip(words, words[1:], words[2:], strict=False):
+        if first == last == backward:
+            yield "events", (first, between, last)
 
 
 def _text(cell: Cell) -> str:

@@ -1,0 +1,94 @@
+"""Cases for a campaign: blind ones, and changed copies of those that did something new.
+
+What is new is in ``parity.fuzz.behaviour``: cells of exposure and lines of the engine. Lines
+are seen only where the engine runs in this process; of one in another process
+(``parity.isolate``) the cells count alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from parity.engines.base import Engine
+from parity.fuzz.behaviour import Learnt
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.mutate import Mutator
+from parity.generate import PROFILES
+from parity.hunt import ROTATION
+from parity.program import Program
+
+#: The share of cases that are changed copies.
+SHARE = 0.25
+
+
+class Guide:
+    """Draws cases for one engine; the same seed and kept cases give the same cases.
+
+    ``kept``: cases that earlier guides kept, to change and not to keep again; ``share``: of
+    cases that are changed copies, as soon as one is kept; ``learnt``: what kept cases do, which
+    the guides of a process share so that each case is read once.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        reader: Reader,
+        seed: str,
+        kept: Iterable[Case] = (),
+        *,
+        share: float = SHARE,
+        learnt: Learnt | None = None,
+    ) -> None:
+        self.reader = reader
+        self.share = share
+        self.source = random.Random(f"guide:{seed}")
+        self.mutators = {n: Mutator(d, self.source) for n, d in reader.decoders.items()}
+        self.blind = _blind(seed)
+        self.turns = itertools.cycle(ROTATION)
+        #: The cases that this guide kept, in order.
+        self.kept: list[Case] = []
+        self.by_profile: dict[str, list[Case]] = defaultdict(list)
+        self.rejected: set[Case] = set()
+        useful, self.behaviour = (learnt or Learnt(engine, reader)).of(tuple(kept))
+        for case in useful:
+            self._add(case)
+
+    def cases(self, n: int) -> Iterator[tuple[Case, Program]]:
+        """``n`` cases; each program runs on the engine before the next one is asked for."""
+        with self.behaviour.lines.watching():
+            for _ in range(n):
+                case = self._next()
+                program = self.reader.program(case)
+                yield case, program
+                if self.behaviour.is_new(program) and case not in self.rejected:
+                    self.kept.append(case)
+                    self._add(case)
+
+    def reject(self, case: Case) -> None:
+        """Do not keep a case: copies of one that fails would fail again and again."""
+        self.rejected.add(case)
+        if case in self.kept:
+            for cases in (self.kept, self.by_profile[case.profile]):
+                cases.remove(case)
+
+    def _add(self, case: Case) -> None:
+        self.by_profile[case.profile].append(case)
+
+    def _next(self) -> Case:
+        if self.source.random() < self.share:
+            # In turn here as well: some profiles keep few cases, and are there for a reason.
+            profile = next(self.turns)
+            kept = self.by_profile[profile]
+            if kept:
+                return self.mutators[profile].mutated(self.source.choice(kept), kept)
+        return next(self.blind)
+
+
+def _blind(seed: str) -> Iterator[Case]:
+    """The cases of ``parity.hunt.stream``: the profiles in turn, without end."""
+    sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(ROTATION)]
+    for name, source in itertools.cycle(zip(ROTATION, sources, strict=True)):
+        yield Case(name, source.randbytes(PROFILES[name].size))

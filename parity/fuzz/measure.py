@@ -1,0 +1,67 @@
+"""Whether guiding pays: time until the known defects are found, blind and guided.
+
+The defects (``parity.defects``) are built on one clean engine. A corpus that was grown on
+it is what a nightly campaign has on the day on which a defect comes in.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from parity.check import check_program
+from parity.defects import DEFECTS
+from parity.defects.small import Small
+from parity.engines.torch import Torch
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.guide import SHARE, Guide
+
+
+@dataclass(frozen=True)
+class Found:
+    """Programs until the first finding, None if there was none; processor seconds."""
+
+    programs: int | None
+    seconds: float
+
+
+def grown(programs: int, seed: str, share: float = SHARE) -> list[Case]:
+    """The cases that a guide keeps on the clean engine, which runs none of them."""
+    engine = Small()
+    guide = Guide(engine, Reader(engine), seed, share=share)
+    for _ in guide.cases(programs):
+        pass
+    return guide.kept
+
+
+def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, limit: int) -> Found:
+    """Hunt a defect with a guide that starts from ``kept``; reading those is not in the time."""
+    engine, reference = DEFECTS[defect](), Torch()
+    reader = Reader(engine)
+    guide = Guide(engine, reader, seed, kept, share=share)
+    started = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        for number, (_, program) in enumerate(guide.cases(limit), 1):
+            if check_program(program, engine, reference) is not None:
+                return Found(number, time.process_time() - started)
+    return Found(None, time.process_time() - started)
+
+
+def times_to_find(
+    defects: Iterable[str],
+    seeds: Iterable[str],
+    ways: dict[str, tuple[Sequence[Case], float]],
+    limit: int,
+) -> dict[tuple[str, str], list[Found]]:
+    """For each defect and way, a corpus and a share, a result a seed; the ways take turns."""
+    found: dict[tuple[str, str], list[Found]] = {}
+    seeds = list(seeds)
+    for defect in defects:
+        for seed in seeds:
+            for way, (kept, share) in ways.items():
+                one = time_to_find(defect, seed, kept, share, limit)
+                found.setdefault((defect, way), []).append(one)
+    return found

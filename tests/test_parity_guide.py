@@ -1,0 +1,380 @@
+"""The guide of a campaign: what it keeps, what it changes, and what it sees of the engine."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from parity_helpers import DEZERO, apply, constant, hunted, leaf, program, write_module
+
+from parity import program as pr
+from parity.engines.base import Engine
+from parity.engines.remote import Remote
+from parity.execute import execute
+from parity.exposure import reached
+from parity.fuzz import lines as lines_module
+from parity.fuzz import mutate
+from parity.fuzz.behaviour import Behaviour, Learnt, features
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.guide import Guide
+from parity.fuzz.lines import Lines, lines_of, places
+from parity.fuzz.mutate import Mutator
+from parity.generate import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
+
+READER = Reader(DEZERO)
+X = leaf(3.0)
+
+
+class Absent(Remote):
+    """An engine that is in no process at all."""
+
+    name = "absent"
+    ops = DEZERO.ops
+
+
+@pytest.fixture
+def guide() -> Any:
+    """Guides that see no lines: what they keep is the same with every Python."""
+
+    def made(seed: str = "1", kept: Any = (), **options: Any) -> Guide:
+        return Guide(Absent(), READER, seed, kept, **options)
+
+    return made
+
+
+def given(guide: Guide, n: int) -> list[tuple[Case, pr.Program]]:
+    return list(guide.cases(n))
+
+
+# What is drawn.
+
+
+def test_without_changes_the_programs_are_those_of_a_hunt(guide: Any) -> None:
+    drawn = given(guide("5", share=0.0), 60)
+    assert [p for _, p in drawn] == list(itertools.islice(hunted(DEZERO, 5), 60))
+    assert [READER.program(case) for case, _ in drawn] == [p for _, p in drawn]
+
+
+def test_the_same_seed_gives_the_same_cases_and_another_seed_others(guide: Any) -> None:
+    first, again, other = (guide(seed) for seed in ("1", "1", "2"))
+    cases = given(first, 150)
+    assert given(again, 150) == cases
+    assert again.kept == first.kept
+    assert given(other, 150) != cases
+
+
+def test_the_share_of_changed_copies_and_the_rest_in_turn(guide: Any) -> None:
+    blind = [case for case, _ in given(guide("3", share=0.0), 400)]
+    mixed = [case for case, _ in given(guide("3", share=0.5), 400)]
+    drawn_blind = [case for case in mixed if case in set(blind)]
+    assert drawn_blind == blind[: len(drawn_blind)]
+    assert 150 < len(drawn_blind) < 250
+
+
+def test_nothing_is_changed_before_something_is_kept(guide: Any) -> None:
+    (first, _), *_ = given(guide("3", share=1.0), 1)
+    assert first == given(guide("3", share=0.0), 1)[0][0]
+
+
+# What is kept.
+
+
+def test_kept_are_the_programs_with_a_feature_that_none_before_had(guide: Any) -> None:
+    seen: set[Any] = set()
+    expected = []
+    one = guide("4")
+    for case, drawn in one.cases(200):
+        if not features(drawn) <= seen:
+            expected.append(case)
+        seen |= features(drawn)
+    assert one.kept == expected
+    assert 0 < len(expected) < 200
+
+
+def test_kept_cases_are_changed_and_not_kept_again(guide: Any) -> None:
+    first = guide("6")
+    given(first, 300)
+    second = guide("6", first.kept, share=1.0)
+    drawn = [case for case, _ in given(second, 100)]
+    parents = {case.profile for case in first.kept}
+    assert {case.profile for case in drawn} <= parents
+    assert not set(second.kept) & set(first.kept)
+    known = set().union(*(features(READER.program(case)) for case in first.kept))
+    assert all(not features(READER.program(case)) <= known for case in second.kept)
+
+
+def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
+    first = guide("7", share=0.0)
+    given(first, 50)
+    twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
+    useful, behaviour = Learnt(Absent(), READER).of(twice)
+    assert useful == first.kept
+    assert behaviour.seen == set().union(*(features(READER.program(case)) for case in twice))
+
+
+def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
+    cases = [case for case, _ in given(guide("9", share=0.0), 60)]
+    learnt = Learnt(Absent(), READER)
+    read = []
+    learnt.reader = Reader(DEZERO)
+    program_of = learnt.reader.program
+    learnt.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
+    for part in (cases[:20], cases[:40], cases, cases[10:30]):
+        useful, behaviour = learnt.of(part)
+        fresh_useful, fresh = Learnt(Absent(), READER).of(part)
+        assert (useful, behaviour.seen) == (fresh_useful, fresh.seen)
+    assert read == cases + cases[10:30]
+
+
+def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
+    learnt = Learnt(Absent(), READER)
+    first, second = (guide("7", learnt=learnt, share=0.0) for _ in range(2))
+    given(first, 50)
+    given(second, 50)
+    assert first.kept == second.kept != []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "later"])
+def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any, late: bool) -> None:
+    one = guide("8", share=0.0)
+    cases = one.cases(2)
+    case, _ = next(cases)
+    if late:
+        next(cases)
+        assert case in one.kept
+    one.reject(case)
+    list(cases)
+    assert case not in one.kept
+    assert case not in one.by_profile[case.profile]
+
+
+# Features.
+
+
+def test_features_hold_the_cells_of_exposure() -> None:
+    for case in itertools.islice(hunted(DEZERO, 2), 100):
+        assert set(reached(case)) <= features(case)
+
+
+def test_what_feeds_what_is_a_feature() -> None:
+    one = program([X], apply("neg", 0), apply("square", 1), apply("neg", 2))
+    other = program([X], apply("neg", 0), apply("neg", 1), apply("square", 2))
+    assert set(reached(one)) == set(reached(other))
+    assert ("flow", "square", "neg", 0) in features(one) - features(other)
+    assert ("flow", "neg", "neg", 0) in features(other) - features(one)
+
+
+def test_roots_of_backwards_and_rows_of_events_are_features() -> None:
+    case = program(
+        [X],
+        apply("neg", 0),
+        pr.Backward(1, retain_graph=True),
+        pr.Clear((0,)),
+        pr.Zero((0,)),
+        pr.Backward(1, constant(2.0)),
+        pr.Detach(1),
+        apply("neg", 2),
+    )
+    found = features(case)
+    assert {("root", "neg", True), ("root", "neg", False)} <= found
+    assert ("row", "backward", "cleargrad", "zero_grad") in found
+    assert ("flow", "detach", "neg", 0) in found
+
+
+# Changes.
+
+
+def changed(change: Any, seed: int, profile: str = "general") -> tuple[bytes, bytes, bytes]:
+    """Bytes before and after one change, and those of the other case."""
+    source = random.Random(seed)
+    before, other = (source.randbytes(PROFILES[profile].size) for _ in range(2))
+    decoder = READER.decoders[profile]
+    draft = mutate._Draft(source, bytearray(before), other, decoder)
+    change(Mutator(decoder, source), draft)
+    return before, bytes(draft.data), other
+
+
+def slots(data: bytes, profile: str = "general") -> list[bytes]:
+    start = HEADER_BYTES + PROFILES[profile].leaves * LEAF_BYTES
+    return [data[i : i + SLOT_BYTES] for i in range(start, len(data), SLOT_BYTES)]
+
+
+@pytest.mark.parametrize("change", mutate._MUTATIONS, ids=lambda change: change.__name__)
+def test_every_change_keeps_the_length_and_gives_a_program(change: Any) -> None:
+    different = 0
+    for profile, seed in itertools.product(("general", "twins", "curvature"), range(20)):
+        before, after, _ = changed(change, seed, profile)
+        assert len(after) == len(before)
+        READER.program(Case(profile, after)).validate()
+        different += after != before
+    assert different > 45
+
+
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [(mutate._opcode, {0}), (mutate._operand, {1, 2}), (mutate._extra, {3})],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_a_change_of_a_slot_is_of_one_byte(change: Any, places: set[int]) -> None:
+    found = set()
+    for seed in range(60):
+        before, after, _ = changed(change, seed)
+        differing = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+        assert len(differing) <= 1
+        start = HEADER_BYTES + PROFILES["general"].leaves * LEAF_BYTES
+        found |= {(i - start) % SLOT_BYTES for i in differing}
+        assert all(i >= start for i in differing)
+    assert found == places
+
+
+def test_slots_are_zeroed_swapped_inserted_and_taken_from_the_other() -> None:
+    for seed in range(40):
+        before, after, _ = changed(mutate._zero, seed)
+        assert sum(a != b for a, b in zip(slots(before), slots(after), strict=True)) == 1
+        assert bytes(SLOT_BYTES) in slots(after)
+        before, after, _ = changed(mutate._swap, seed)
+        assert sorted(slots(before)) == sorted(slots(after))
+        before, after, _ = changed(mutate._insert, seed)
+        assert len(set(slots(after)) - set(slots(before))) == 1
+        assert set(slots(before)[:-1]) <= set(slots(after))
+        before, after, other = changed(mutate._cross, seed)
+        mine, new, others = slots(before), slots(after), slots(other)
+        assert all(n in (m, o) for m, n, o in zip(mine, new, others, strict=True))
+        assert mine != new
+
+
+def test_events_come_at_the_end_and_leaves_at_the_start() -> None:
+    decoder = READER.decoders["general"]
+    for seed in range(40):
+        before, after, _ = changed(mutate._append, seed)
+        assert slots(before)[: -mutate._LAST] == slots(after)[: -mutate._LAST]
+        assert decoder.menu[slots(after)[-1][0]] in decoder.events
+        before, after, _ = changed(mutate._leaf, seed)
+        assert slots(before) == slots(after)
+
+
+def test_rare_actions_come_as_often_as_others() -> None:
+    mutator = Mutator(READER.decoders["general"], random.Random(0))
+    menu = READER.decoders["general"].menu
+    assert [len({menu[code] for code in codes}) for codes in mutator.opcodes] == [1] * len(
+        set(menu)
+    )
+
+
+# Lines.
+
+BRANCHING = """
+    from beside import slope
+
+    from parity.defects.small import Small
+
+
+    class Branching(Small):
+        name = "branching"
+
+        def value(self, t):
+            if t.data.size and t.data.max() > 100:
+                return slope(t.data)
+            return t.data
+"""
+BESIDE = """
+    def slope(x):
+        return x
+"""
+
+
+@pytest.fixture
+def branching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine in files of its own with a line that only values above 100 reach."""
+    write_module(tmp_path, "branching.py", BRANCHING)
+    write_module(tmp_path, "beside.py", BESIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("branching", "beside"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    engine: Engine = importlib.import_module("branching").Branching()
+    return engine
+
+
+def square(value: float) -> pr.Program:
+    return program([leaf(value)], apply("square", 0), pr.Backward(1))
+
+
+def test_lines_that_were_not_reached_before_are_fresh(branching: Engine) -> None:
+    lines = lines_of(branching)
+    said = []
+    with lines.watching():
+        for case in (square(3.0), square(4.0), square(30.0), square(31.0)):
+            execute(case, branching)
+            said.append(lines.fresh(case, True))
+    assert said == [True, False, True, False]
+    files = {Path(file).name for file, _ in lines.seen}
+    assert {"branching.py", "beside.py"} <= files
+    assert not any(name in file for file, _ in lines.seen for name in ("numpy", "execute.py"))
+
+
+def test_a_program_with_no_new_feature_is_kept_for_its_lines(
+    branching: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "_SAMPLE", 1)
+    behaviour = Behaviour((), lines_of(branching))
+    said = []
+    with behaviour.lines.watching():
+        for case in (square(3.0), square(4.0), square(30.0)):
+            execute(case, branching)
+            said.append(behaviour.is_new(case))
+    assert features(square(3.0)) == features(square(30.0))
+    assert said == [True, False, True]
+
+
+def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
+    reader = Reader(branching)
+    case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
+    _, behaviour = Learnt(branching, reader).of([case])
+    with behaviour.lines.watching():
+        execute(reader.program(case), branching)
+        assert behaviour.lines.fresh(reader.program(case), True) is False
+        execute(square(30.0), branching)
+        assert behaviour.lines.fresh(square(30.0), True) is True
+
+
+def test_a_tracer_and_other_watchers_are_left_as_they_were(branching: Engine) -> None:
+    def tracer(*event: Any) -> None:
+        return None
+
+    before, tools = sys.gettrace(), _tools()
+    sys.settrace(tracer)
+    try:
+        cases = Guide(branching, Reader(branching), "1").cases(5)
+        execute(next(cases)[1], branching)
+        next(cases)
+        cases.close()  # type: ignore[attr-defined]
+        assert sys.gettrace() is tracer
+    finally:
+        sys.settrace(before)
+    assert _tools() == tools
+
+
+def _tools() -> list[Any]:
+    monitoring: Any = getattr(sys, "monitoring", None)
+    return [monitoring.get_tool(i) for i in range(6)] if monitoring else []
+
+
+def test_places_are_the_adapter_and_the_package_of_the_engine() -> None:
+    import dezero
+    import parity.engines.dezero
+
+    package = str(Path(dezero.__file__).parent)
+    assert set(places(DEZERO)) == {package + "/", parity.engines.dezero.__file__}
+    assert not any(np.__file__.startswith(place) for place in places(DEZERO))
+
+
+def test_lines_of_an_engine_in_another_process_are_not_seen() -> None:
+    lines = lines_of(Absent())
+    assert type(lines) is Lines
+    assert lines.fresh(square(3.0), True) is False
