@@ -224,7 +224,7 @@ class Corpus:
         name = case_name(kept.case)
         if name not in self.kept or kept < self.kept[name]:
             place = {"shard": kept.shard, "place": kept.place}
-            self._write(f"cases/{name}.json", {**kept.case.to_json(), **place})
+            self._write(f"cases/{name}.json", {**kept.case.to_json(), **place}, quick=True)
             self.kept[name] = kept
 
     def _put_together(self) -> None:
@@ -274,11 +274,12 @@ class Corpus:
         self.store.remove(f"scripts/{name}.py")
         del self.findings[name]
 
-    def _write(self, name: str, data: Any) -> None:
+    def _write(self, name: str, data: Any, quick: bool = False) -> None:
         if name in self.unreadable:  # what a person may want to mend is not written over
             self.store.write(f"{name}.unreadable", self.store.read(name) or b"")
             self.unreadable.discard(name)
-        self.store.write(name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+        text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+        self.store.write(name, text.encode(), quick)
 
 
 def _merged(one: FindingData, other: FindingData) -> FindingData:

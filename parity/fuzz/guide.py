@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from parity.engines.base import Engine
 from parity.fuzz.behaviour import Learnt
@@ -56,7 +56,7 @@ class Guide:
         for case in useful:
             self._add(case)
 
-    def cases(self, n: int) -> Iterator[tuple[Case, Program]]:
+    def cases(self, n: int) -> Generator[tuple[Case, Program], None, None]:
         """``n`` cases; each program runs on the engine before the next one is asked for."""
         with self.behaviour.lines.watching():
             for _ in range(n):

@@ -11,7 +11,8 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,9 @@ from parity.engines.load import EngineError
 from parity.engines.remote import Limits, Remote, renewed
 from parity.execute import AdapterError
 from parity.exposure import Exposure
-from parity.fuzz.blind import Blind, Source
+from parity.fuzz.behaviour import Learnt
 from parity.fuzz.cases import Case, Reader
+from parity.fuzz.guide import Guide
 from parity.fuzz.records import FindingData, Record, finding_json, names
 from parity.hunt import Reported, add_diagnosis, ahead, judged, run_probes
 from parity.isolate import load
@@ -98,6 +100,7 @@ class _Bench:
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
         self.engine, self.reference = load(engine, reference, isolate, limits)
         self.reader = Reader(self.engine)
+        self.learnt = Learnt(self.engine, self.reader)
         self.lock = threading.Lock()
 
     def fresh(self) -> Engine:
@@ -116,7 +119,7 @@ class _Shard:
         self.stopped = stopped
         self.engine, self.reference = bench.fresh(), bench.reference
         seed = f"{task.seed}:{task.number}"
-        self.source: Source = Blind(self.engine, bench.reader, seed, task.kept)
+        self.source = Guide(self.engine, bench.reader, seed, task.kept, learnt=bench.learnt)
         self.answer = Answer(Record(task.number, task.number))
         self.exposure = Exposure()
         self.failed: list[tuple[int, Case, Program, Finding]] = []
@@ -137,21 +140,27 @@ class _Shard:
 
     def _sweep(self, record: Record) -> None:
         """Run the programs; keep the first failing ones of each kind."""
-        wanted: Counter[str] = Counter()
-        for case, program in _ahead(self.source.cases(self.task.programs), self.engine):
-            if self._over():
-                record.complete = False
-                return
-            if record.programs % COUNTED == 0:
-                self.exposure.add(program)
-            record.programs += 1
-            finding = check_program(program, self.engine, self.reference)
-            if finding is None:
-                continue
-            record.failing[finding.kind] += 1
-            if wanted[finding.kind] < self._most(finding.kind):
-                wanted[finding.kind] += 1
-                self.failed.append((record.programs - 1, case, program, finding))
+        with (
+            closing(self.source.cases(self.task.programs)) as source,
+            closing(_ahead(source, self.engine)) as cases,
+        ):
+            for case, program in cases:
+                if self._over():
+                    record.complete = False
+                    return
+                if record.programs % COUNTED == 0:
+                    self.exposure.add(program)
+                record.programs += 1
+                finding = check_program(program, self.engine, self.reference)
+                if finding is not None:
+                    self._failed(record, case, program, finding)
+
+    def _failed(self, record: Record, case: Case, program: Program, finding: Finding) -> None:
+        kind = finding.kind
+        record.failing[kind] += 1
+        self.source.reject(case)
+        if sum(f.kind == kind for *_, f in self.failed) < self._most(kind):
+            self.failed.append((record.programs - 1, case, program, finding))
 
     def _over(self) -> bool:
         until = self.task.until
@@ -205,7 +214,9 @@ def _script(one: Reported, engine: Engine, file: str) -> str:
         return ""
 
 
-def _ahead(cases: Iterable[tuple[Case, Program]], engine: Engine) -> Iterator[tuple[Case, Program]]:
+def _ahead(
+    cases: Iterable[tuple[Case, Program]], engine: Engine
+) -> Generator[tuple[Case, Program], None, None]:
     """The same; an engine in another process may run programs while others are compared."""
     waiting: deque[Case] = deque()
 

@@ -28,8 +28,8 @@ class Store(Protocol):
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, None if there is none."""
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put a file in place of what was there."""
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
+        """Put a file in place of what was there; ``quick``: the disk need not have it yet."""
 
     def create(self, name: str, data: bytes) -> bool:
         """Put a file where there is none; whether there was none."""
@@ -67,10 +67,11 @@ class Folder:
             return (self.path / name).read_bytes()
         return None
 
-    def write(self, name: str, data: bytes) -> None:
-        with self._complaint("written"), self._written(name, data) as temporary:
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
+        with self._complaint("written"), self._written(name, data, quick) as temporary:
             os.replace(temporary, self.path / name)
-            _sync_folder((self.path / name).parent)
+            if not quick:
+                _sync_folder((self.path / name).parent)
 
     def create(self, name: str, data: bytes) -> bool:
         with self._complaint("written"), self._written(name, data) as temporary:
@@ -85,7 +86,7 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _written(self, name: str, data: bytes) -> Iterator[Path]:
+    def _written(self, name: str, data: bytes, quick: bool = False) -> Iterator[Path]:
         """A new file with ``data``, safe on the disk, beside the one that it shall become."""
         file = self.path / name
         temporary = file.with_name(f".{file.name}.{os.getpid()}{_TEMPORARY}")
@@ -94,7 +95,8 @@ class Folder:
             with temporary.open("wb") as stream:
                 stream.write(data)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if not quick:
+                    os.fsync(stream.fileno())
             yield temporary
         finally:
             with contextlib.suppress(OSError):
@@ -146,7 +148,7 @@ class Remote:
             return bytes(self.files.cat_file(self._at(name)))
         return None
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
         with self._complaint("written"):
             self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
             self.files.pipe_file(self._at(name), data)
