@@ -9,6 +9,7 @@ from typing import Any
 
 from parity.defects.small import Small
 from parity.defects.traversal import Overwrite as OverwriteDefect
+from parity.defects.traversal import SendsAgain
 
 
 def _with_neg(name: str, act: Callable[[], Any]) -> type[Small]:
@@ -81,6 +82,25 @@ class WearsOutAndOverwrites(WearsOut, OverwriteDefect):
     """And has a defect besides."""
 
     name = "wears-out-and-overwrites"
+
+
+class LosesInNegAndSendsAgain(WearsOut, SendsAgain):
+    """Later the gradient of ``neg`` is lost; and it has a defect that takes a statement more."""
+
+    name = "loses-in-neg-and-sends-again"
+
+    def __init__(self) -> None:
+        super().__init__()
+        ops = self.ops
+        own = self.operation(*self.rules["neg"])
+
+        def neg(a: Any) -> Any:
+            result = own(a)
+            if not self.worn():
+                return result
+            return ops["add"](self.detach(result), ops["mul_scalar"](a, c=0.0))
+
+        self.ops = {**ops, "neg": neg}
 
 
 class ExitsInProbe(Small):

@@ -8,6 +8,7 @@ import itertools
 import os
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from parity import program as pr
 from parity.cli import CANNOT_RUN, main
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.load import PEERS, EngineError, load_engine
+from parity.engines.numpy_like import numpy_like
 from parity.execute import execute
 from parity.generate import PROFILES, Decoder, sweep
 from parity.hunt import run_probes
@@ -347,3 +349,10 @@ def test_other_names_need_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_operations_are_those_of_the_table() -> None:
     for name in PEERS:
         assert peer(name).ops.keys() <= OPS.keys()
+
+
+def test_a_library_without_some_of_numpys_functions() -> None:
+    library = SimpleNamespace(multiply=np.multiply, reshape=np.reshape, sum=np.sum)
+    named = {"mul", "reshape", "sum"}
+    operators = {op for op in OPS if op.endswith("_scalar")} | {"pow", "get_item"}
+    assert set(numpy_like(library)) == named | operators

@@ -19,12 +19,22 @@ _SAME = {
     **{name: name for name in ("max", "min", "prod", "cumsum")},
     **{name: name for name in ("squeeze", "expand_dims", "moveaxis")},
 }
+#: Those that are called in another way.
+_CALLED = {
+    "concat": "concatenate",
+    **{name: name for name in ("reshape", "transpose", "broadcast_to", "stack")},
+    **{name: name for name in ("clip", "where", "einsum")},
+}
 
 
 def numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
-    """The operations that operators and NumPy's functions of ``library`` give, by OPS's names."""
-    return {
-        **{name: getattr(library, other) for name, other in _SAME.items()},
+    """The operations that operators and NumPy's functions of ``library`` give, by OPS's names.
+
+    Those whose function ``library`` has not are left out.
+    """
+    own = {name: getattr(library, other, None) for name, other in _SAME.items()}
+    ops: dict[str, Callable[..., Any]] = {
+        **{name: f for name, f in own.items() if f is not None},
         "pow": lambda a, *, exponent: a**exponent,
         "add_scalar": lambda a, *, c: a + c,
         "mul_scalar": lambda a, *, c: a * c,
@@ -42,6 +52,8 @@ def numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
         "where": lambda a, b, *, condition: library.where(np.array(condition), a, b),
         "einsum": lambda a, b, *, subscripts: library.einsum(subscripts, a, b),
     }
+    missing = {name for name, f in _CALLED.items() if not hasattr(library, f)}
+    return {name: op for name, op in ops.items() if name not in missing}
 
 
 def split_like(library: Any) -> Callable[..., Any]:
