@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import ExampleDatabase
 
 from parity import program as pr
-from parity.check import check_program, reduced
+from parity.check import check_programs, reduced
 from parity.compare import Finding
 from parity.database import examples_of
 from parity.engines.base import Engine
@@ -107,11 +107,12 @@ def run_property(
     stopped: list[Finding] = []
 
     def check(several: list[Program]) -> None:
-        for program in () if stopped else ahead(several, engine):
+        if stopped or outcome.reported:
+            return
+        for program, finding in check_programs(ahead(several, engine), engine, reference):
             if outcome.reported:
                 return
             outcome.tally.add(program)
-            finding = check_program(program, engine, reference)
             if finding is None:
                 continue
             finding.program = program
