@@ -112,14 +112,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_SURVEYED = "default: the built-in ones; ENGINE@N runs N examples a seed on a slow one"
+
+
 def _add_survey(commands: Any) -> None:
     survey = commands.add_parser(
         "survey",
         help="what a set of engines gets wrong, on one page",
-        description="Writes Markdown. Exit status: 0 the page was written, 2 cannot run.",
+        description="Writes Markdown. Exit status: 0 the page was written, 2 an engine cannot run.",
     )
     survey.set_defaults(run=_survey)
-    survey.add_argument("engines", nargs="*", metavar="ENGINE", help="default: the built-in ones")
+    survey.add_argument("engines", nargs="*", metavar="ENGINE", help=_SURVEYED)
     survey.add_argument("--examples", type=_count, default=DEFAULT_EXAMPLES, metavar="N")
     survey.add_argument("--seeds", type=_count, default=5, metavar="N", help="default: %(default)s")
     survey.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page, not printed")
@@ -154,7 +157,10 @@ def _survey(options: argparse.Namespace) -> int:
     else:
         print(page)
     _write_json(options.json, {"engines": [one.to_json() for one in result]})
-    return PARITY
+    failed = [one.error for one in result if one.engine is None]
+    for error in failed:
+        print(f"parity: error: {error}", file=sys.stderr)
+    return CANNOT_RUN if failed else PARITY
 
 
 def _add_isolation(check: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ from parity.engines.load import EngineError
 from parity.engines.remote import Limits
 from parity.hunt import Reported, hunt, label, told_apart, write_scripts
 from parity.isolate import Isolated, load
+from parity.trial import try_adapter
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0
@@ -93,13 +94,21 @@ def survey(
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with each
     engine that is done. ``isolate`` and ``limits`` are those of ``parity.isolate.load``.
-    An engine that cannot be loaded is listed with the reason.
+    A spec may end in ``@N``: so many examples for this engine. An engine that cannot be
+    loaded, or whose adapter is at fault, is listed with the reason.
     """
     result = []
     for spec in specs:
-        result.append(_surveyed(spec, examples, seeds, scripts, isolate, limits))
-        after(spec)
+        name, number = named_number(spec)
+        result.append(_surveyed(name, number or examples, seeds, scripts, isolate, limits))
+        after(name)
     return result
+
+
+def named_number(spec: str) -> tuple[str, int | None]:
+    """``jax@200`` as a name and a number, which is None where there is none."""
+    name, at, number = spec.rpartition("@")
+    return (name, int(number)) if at and number.isdecimal() and int(number) else (spec, None)
 
 
 def _surveyed(
@@ -112,6 +121,7 @@ def _surveyed(
 ) -> Surveyed:
     try:
         engine, reference = load(spec, "exact" if spec == "torch" else "torch", isolate, limits)
+        try_adapter(engine, reference)
     except EngineError as error:
         return Surveyed(spec, error=str(error))
     result = Surveyed(spec, engine, reference)
@@ -146,6 +156,8 @@ def _cause(reported: Reported) -> tuple[Any, ...]:
     """What makes two findings one: the defect that explains both, or the same program."""
     if reported.diagnosis is not None and reported.diagnosis.matches:
         return tuple(match.defect for match in reported.diagnosis.matches)
+    if reported.diagnosis is not None and reported.diagnosis.operation:
+        return (reported.finding.kind, reported.diagnosis.operation)
     return (reported.finding.kind, reported.program, reported.probe)
 
 

@@ -13,7 +13,7 @@ from parity_helpers import write_module
 from parity.cli import main
 from parity.engines.remote import Limits, Remote
 from parity.hunt import hunt
-from parity.survey import Surveyed, markdown, survey
+from parity.survey import Surveyed, markdown, named_number, survey
 
 OVERWRITE = "parity.defects.traversal:Overwrite"
 
@@ -34,8 +34,11 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> list[Surveyed]:
             # Wrong where the harness runs it, right in a script in the folder named so.
             name = "flaky"
 
-            def value(self, t):
-                return t.data + (0 if "flaky" in sys.argv[0] else 1)
+            def __init__(self):
+                super().__init__()
+                add, one = self.ops["add"], self.ops["add_scalar"]
+                if "flaky" not in sys.argv[0]:
+                    self.ops["add"] = lambda a, b: one(add(a, b), c=1.0 if a is b else 0.0)
         """,
     )
     return survey([OVERWRITE, f"{flaky}:Flaky", "no-such"], 80, 2, folder)
@@ -103,6 +106,37 @@ def test_the_command_writes_page_and_json(
         "parity: error: -o missing/page.md: there is no folder missing\n"
     )
 
+
+def test_an_engine_that_cannot_run_ends_with_status_2_after_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_module(tmp_path, "shares.py", SHARES)
+    assert main(["survey", "shares.py:Shares", OVERWRITE + "@40", "--seeds", "1"]) == 2
+    page, line = capsys.readouterr()
+    assert "| overwrite 1 | 40 |" in page
+    assert "Not run: adapter of 'shares'" in page
+    assert line.startswith("parity: error: adapter of 'shares': ")
+    assert line.count("\n") == 1
+
+
+def test_a_number_of_examples_for_one_engine() -> None:
+    assert named_number("jax@200") == ("jax", 200)
+    for spec in ("jax", "jax@", "jax@x", "jax@0", "a@b/file.py:X"):
+        assert named_number(spec) == (spec, None)
+
+
+SHARES = """
+    from parity.defects.small import Small, Tensor
+
+
+    class Shares(Small):
+        # Does not copy what it gets.
+        name = "shares"
+
+        def leaf(self, array, requires_grad=True):
+            return Tensor(self, array, requires_grad)
+"""
 
 KILLS = """
     import os
