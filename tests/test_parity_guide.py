@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parity_helpers import DEZERO, apply, constant, hunted, leaf, program, write_module
+from parity_helpers import DEZERO, apply, constant, failing, hunted, leaf, program, write_module
 
 from parity import program as pr
+from parity.defects import DEFECTS
 from parity.engines.base import Engine
 from parity.engines.remote import Remote
 from parity.execute import execute
@@ -24,6 +25,7 @@ from parity.fuzz.behaviour import Behaviour, Learnt, features
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.lines import Lines, lines_of, places
+from parity.fuzz.measure import grown, time_to_find, times_to_find
 from parity.fuzz.mutate import Mutator
 from parity.generate import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
 
@@ -70,11 +72,11 @@ def test_the_same_seed_gives_the_same_cases_and_another_seed_others(guide: Any) 
 
 
 def test_the_share_of_changed_copies_and_the_rest_in_turn(guide: Any) -> None:
-    blind = [case for case, _ in given(guide("3", share=0.0), 400)]
-    mixed = [case for case, _ in given(guide("3", share=0.5), 400)]
+    blind = [case for case, _ in given(guide("3", share=0.0), 200)]
+    mixed = [case for case, _ in given(guide("3", share=0.5), 200)]
     drawn_blind = [case for case in mixed if case in set(blind)]
     assert drawn_blind == blind[: len(drawn_blind)]
-    assert 150 < len(drawn_blind) < 250
+    assert 75 < len(drawn_blind) < 125
 
 
 def test_nothing_is_changed_before_something_is_kept(guide: Any) -> None:
@@ -99,7 +101,7 @@ def test_kept_are_the_programs_with_a_feature_that_none_before_had(guide: Any) -
 
 def test_kept_cases_are_changed_and_not_kept_again(guide: Any) -> None:
     first = guide("6")
-    given(first, 300)
+    given(first, 100)
     second = guide("6", first.kept, share=1.0)
     drawn = [case for case, _ in given(second, 100)]
     parents = {case.profile for case in first.kept}
@@ -378,3 +380,19 @@ def test_lines_of_an_engine_in_another_process_are_not_seen() -> None:
     lines = lines_of(Absent())
     assert type(lines) is Lines
     assert lines.fresh(square(3.0), True) is False
+
+
+# Measuring.
+
+
+def test_time_to_find_counts_programs_up_to_the_first_finding() -> None:
+    kept = grown(40, "1")
+    assert kept
+    ways = {"blind": ((), 0.0), "guided": (kept, 1.0)}
+    found = times_to_find(["overwrite"], ["1", "2"], ways, 60)
+    assert set(found) == {("overwrite", "blind"), ("overwrite", "guided")}
+    for seed, blind in zip((1, 2), found["overwrite", "blind"], strict=True):
+        assert blind.programs == next(failing(DEFECTS["overwrite"](), seed, 60))[0] + 1
+        assert blind.seconds > 0
+    assert all(one.programs and one.programs <= 60 for one in found["overwrite", "guided"])
+    assert time_to_find("transpose-not-inverted", "1", (), 0.0, 1).programs is None
