@@ -62,6 +62,9 @@ def test_the_json_is_what_the_report_reads(small, tmp_path, capsys):
     }
     assert set(data["versions"]) == {"python", "numpy", "torch", "parity", "revision"}
     assert set(data["workloads"]) == {"diamond-ladder", "deep-chain"}
+    assert set(data["settings"]) == {
+        *("quick", "threads", "seconds_each", "gc", "clock", "seed", "keep_freed_memory"),
+    }
     assert data["settings"]["threads"] == 1
     [times] = data["times"]
     assert (times["workload"], times["shape"], times["dtype"]) == ("diamond-ladder", [], "float64")
