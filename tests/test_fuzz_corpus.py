@@ -215,7 +215,7 @@ def test_a_corpus_is_used_by_one_campaign() -> None:
 def test_a_lock_of_another_machine_holds() -> None:
     store = Folder(Path("c"))
     store.write(LOCK, b'{"pid": 1, "host": "elsewhere", "started": "1"}')
-    with pytest.raises(CampaignError, match="process 1 on elsewhere: .* remove c/lock.json"):
+    with pytest.raises(CampaignError, match=r"process 1 on elsewhere: .* remove c/lock\.json"):
         Lock(store, print).__enter__()
 
 
@@ -232,9 +232,8 @@ def test_a_lock_that_was_left_is_taken_over(how: str) -> None:
     owner = {"pid": pid, "host": socket.gethostname(), "started": "before"}
     store.write(LOCK, b"" if how == "empty" else json.dumps(owner).encode())
     notes: list[str] = []
-    with Lock(store, notes.append):
-        with pytest.raises(CampaignError, match="in use by process"):
-            Lock(store, print).__enter__()
+    with Lock(store, notes.append), pytest.raises(CampaignError, match="in use by process"):
+        Lock(store, print).__enter__()
     assert len(notes) == 1
     assert store.read(LOCK) is None
 

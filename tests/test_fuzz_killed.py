@@ -116,9 +116,7 @@ def test_a_dask_worker_that_is_killed() -> None:
     display = KillsOne(30)
     with _cluster(2) as (address, workers):
         display.victim = workers[0]
-        outcome = run(
-            "killed", 120, ZERO_REPLACES, executor=Cluster(address), display=display
-        )
+        outcome = run("killed", 120, ZERO_REPLACES, executor=Cluster(address), display=display)
         assert display.victim is None
     assert outcome.total.programs == 120
     assert left(Path("killed")) == left(Path("undisturbed"))
