@@ -39,10 +39,10 @@ def read_regression(file: Path) -> Program:
         return Program.from_json(data["program"])
     except OSError as error:
         raise RegressionError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise RegressionError(f"{file} is no JSON: {' '.join(str(error).split())}") from None
     except ProgramError as error:
         raise RegressionError(f"{file}: {' '.join(str(error).split())}") from None
+    except (ValueError, RecursionError) as error:
+        raise RegressionError(f"{file} is no JSON: {' '.join(str(error).split())}") from None
 
 
 def regression_files(root: Path, folder: str | None) -> list[Path]:

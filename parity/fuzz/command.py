@@ -111,7 +111,8 @@ def _count(text: str) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from parity.fuzz.campaign import Campaign  # only this command needs all this
+    from parity.database import check_database  # only this command needs all this
+    from parity.fuzz.campaign import Campaign
     from parity.fuzz.corpus import Corpus
     from parity.fuzz.display import display_for
     from parity.fuzz.lock import Lock
@@ -120,6 +121,8 @@ def _fuzz(options: argparse.Namespace) -> int:
 
     for option in ("json", "summary"):
         _check_file(f"--{option}", getattr(options, option))
+    if options.database:
+        check_database(options.database)
     pair = load_engines(options, options.engine)
     executor = _executor(options)
     display = display_for(sys.stderr)
@@ -156,11 +159,8 @@ def _executor(options: argparse.Namespace) -> Executor:
 
 
 def _plan(options: argparse.Namespace, identity: Identity | None, isolated: bool) -> Plan:
-    from parity.database import check_database
     from parity.fuzz.campaign import Plan
 
-    if options.database:
-        check_database(options.database)
     return Plan(
         options.engine,
         options.reference,

@@ -143,6 +143,10 @@ class Processes:
             result.append(answer)
         return result
 
+    def pids(self) -> list[int]:
+        """The numbers of the processes."""
+        return [w.process.pid for w in self._workers]
+
     def _lost(self, worker: _Worker) -> None:
         """Put a new worker in place of one that was killed, with the same task."""
         task = worker.task

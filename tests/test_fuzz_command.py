@@ -1,0 +1,284 @@
+"""The commands on campaigns: statuses, files, lines, and what they say of bad input."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz_helpers import OVERWRITE, TWICE, run, start
+
+from parity.cli import main
+from parity.compare import KINDS
+from parity.engines.load import load_pair
+from parity.fuzz.campaign import Status
+from parity.fuzz.command import duration
+from parity.fuzz.display import Lines, Live, display_for
+from parity.fuzz.executors import Inline
+from parity.generate import PROFILES, Decoder
+from parity.properties import run_property
+from parity.text import read_text
+
+FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own; shards run in this process, without the probes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("parity.fuzz.shards.run_probes", lambda engine: iter(()))
+    monkeypatch.setattr("parity.fuzz.executors.Processes", lambda count: Inline())
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def test_findings_end_with_status_1_and_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main([*FUZZ, "--programs", "40", "--json", "r.json", "--summary", "s.md"])
+    assert status == 1
+    out, err = capsys.readouterr()
+    assert "1 findings of 1 kinds and diagnoses" in out
+    assert f"parity: found: gradient: {'; '.join(TWICE.splitlines())}" in err
+    result = json.loads(Path("r.json").read_text())
+    (finding,) = result["findings"]
+    assert (result["verdict"], result["programs"], finding["text"]) == ("findings", 40, TWICE)
+    assert "`gradient`" in Path("s.md").read_text()
+    assert Path("parity-corpus", "findings", f"{finding['name']}.json").is_file()
+    assert not Path("parity-corpus/lock.json").exists()
+
+
+def test_parity_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fuzz", "--engine", "dezero", "--programs", "20", "--seed", "7"]) == 0
+    assert "seed 7" in capsys.readouterr().out
+    assert main(["fuzz", "--engine", "dezero", "--programs", "40"]) == 0
+    assert "40 programs, 20 of them in earlier runs, seed 7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--time", "5x"), "'5x' is no time above 0 like 30s, 10m or 2h"),
+        (("--time", "0"), "'0' is no time above 0"),
+        (("--programs", "x"), "'x' is not a number, 1 or more"),
+        (("--programs", "1", "--time", "1s"), "not allowed with argument"),
+        (("--workers", "0"), "'0' is not a number, 1 or more"),
+        (("--json", "no/r.json"), "--json no/r.json: there is no folder no"),
+        (("--summary", "."), "--summary . is a folder"),
+        (("--database", "http://x"), "database 'http://x' is no address like redis://"),
+        (("--scheduler", "tcp://x", "--workers", "2"), "--workers is for this machine"),
+        (("--corpus", "file"), "corpus file cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("")
+    assert main([*FUZZ, *arguments]) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert len(err.splitlines()) == 1
+    assert not Path("parity-corpus").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1.5m", 90), ("12", 12)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1s", "1 m", "10M", "nan", "1e3", "0s"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time above 0"):
+        duration(text)
+
+
+STATUS = Status(1200, 400.0, Counter(gradient=2), 100, 400, 2, 2, 3.0, 60.0, False)
+
+
+def test_without_a_terminal_there_are_lines() -> None:
+    stream = io.StringIO()
+    display = display_for(stream)
+    assert isinstance(display, Lines)
+    Lines(stream, every=0).update(STATUS)
+    assert stream.getvalue() == (
+        "parity: programs: 1,200 (400 a second); findings: gradient 2; exposure: 100 of 400 (25%); "
+        "workers: 2, 2 shards running; time: 0:00:03; left: 0:01:00\n"
+    )
+    display.update(STATUS)
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_a_live_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    display = display_for(stream)
+    assert isinstance(display, Live)
+    display.start()
+    display.update(STATUS)
+    display.found({"kind": "gradient", "text": TWICE})
+    display.note("a [note]")
+    display.end()
+    shown = stream.getvalue()
+    for part in ("1,200", "gradient 2", "found: gradient: x0", "a [note]"):
+        assert part in shown
+
+
+def test_a_terminal_without_rich_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert isinstance(display_for(Terminal()), Lines)
+
+
+def test_ctrl_c_ends_a_process_with_the_summary() -> None:
+    process = start(*FUZZ, "--workers", "1", cwd=Path.cwd())
+    while not Path("parity-corpus/shards/0.json").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 1, err
+    assert "interrupted: the same command goes on from here" in out
+    assert "Traceback" not in err
+
+
+def test_replay_says_what_is_fixed(capsys: pytest.CaptureFixture[str]) -> None:
+    run("c", 20)
+    capsys.readouterr()
+    assert main(["replay", "c"]) == 1
+    assert "fails: " in (out := capsys.readouterr().out)
+    assert "0 fixed, 1 fail; " in out
+    assert main(["replay", "c", "--engine", "dezero"]) == 0
+    assert "fixed: " in (out := capsys.readouterr().out)
+    assert "1 fixed, 0 fail; " in out
+    assert main(["replay", "c", "--engine", "dezero", "--forget-fixed"]) == 0
+    assert list(Path("c/findings").iterdir()) == []
+    assert len(list(Path("c/fixed").iterdir())) == 1
+
+
+def test_replay_runs_the_kept_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    run("c", 20, "dezero")
+    number = len(list(Path("c/cases").iterdir()))
+    assert number
+    assert main(["replay", "c"]) == 0
+    assert f"0 fixed, 0 fail; {number} kept cases" in capsys.readouterr().out
+    assert main(["replay", "c", "--engine", OVERWRITE]) == 1
+    assert "fails: kept case" in capsys.readouterr().out
+
+
+def _enlarged(name: str, text: str) -> Path:
+    """A finding of the corpus with another program, under another name."""
+    (file,) = Path("c/findings").iterdir()
+    program = read_text(text)
+    data = json.loads(file.read_text())
+    data |= {"program": program.to_json(), "text": text, "statements": len(program.statements)}
+    new = Path("c/findings", f"{name}.json")
+    new.write_text(json.dumps(data))
+    return new
+
+
+LARGER = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)"
+
+
+def test_minimize_reduces_again_and_merges(capsys: pytest.CaptureFixture[str]) -> None:
+    run("c", 20)
+    before = sorted(Path("c/findings").iterdir())
+    large = _enlarged("larger", LARGER)
+    assert main(["minimize", "c"]) == 0
+    assert "larger: 3 statements, now 2" in capsys.readouterr().out
+    assert not large.exists()
+    assert sorted(Path("c/findings").iterdir()) == before
+    assert main(["replay", "c"]) == 1
+
+
+def test_minimize_takes_one_finding() -> None:
+    run("c", 20)
+    large = _enlarged("larger", LARGER)
+    alone = Path(shutil.copy(large, "alone.json"))
+    assert main(["minimize", str(large)]) == 0
+    assert not large.exists()
+    assert main(["minimize", str(alone)]) == 2
+    assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
+    assert json.loads(alone.read_text())["text"] == TWICE
+
+
+@pytest.mark.parametrize("command", ["replay", "minimize"])
+def test_what_is_no_corpus_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert main([command, "empty"]) == 2
+    assert capsys.readouterr().err == ("parity: error: empty is no corpus: parity fuzz makes one\n")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"kind": "gradient"}', '{"kind": "x"}'])
+def test_what_is_no_finding_is_not_promoted(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("f.json").write_text(text)
+    assert main(["promote", "f.json"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("parity: error: f.json is no finding of a campaign: ")
+    assert len(err.splitlines()) == 1
+
+
+def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> Any:
+    """The first program that the test of a profile runs, and what it finds."""
+    engine, reference = load_pair(OVERWRITE, "torch")
+    seen = []
+
+    def noted(program: Any, *pair: Any) -> Any:
+        seen.append(program)
+        return None if len(seen) > 1 else KINDS["gradient"](0, "", 0, None, None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("parity.properties.check_program", noted)
+        patch.setattr("parity.properties._reported", lambda *finding: None)
+        run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
+    return seen[0]
+
+
+def test_hypothesis_replays_what_was_found_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((_, finding),) = run("c", 10).findings
+    case = finding["case"]
+    engine, _ = load_pair(OVERWRITE, "torch")
+    decoder = Decoder.of(PROFILES[case["profile"]], engine)
+    program = decoder.decode(bytes.fromhex(case["data"]))
+    assert _first(case["profile"], monkeypatch) == program
+    shutil.rmtree(".hypothesis")
+    assert _first(case["profile"], monkeypatch) != program
+
+
+def test_examples_are_shared_through_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fakeredis
+    import redis
+
+    server = fakeredis.FakeServer()
+    monkeypatch.setattr(redis.Redis, "from_url", lambda url: fakeredis.FakeRedis(server=server))
+    url = "redis://localhost:6379"
+    ((_, finding),) = run("c", 10, database=url).findings
+    assert not Path(".hypothesis").exists()
+    case = finding["case"]
+    engine, _ = load_pair(OVERWRITE, "torch")
+    decoder = Decoder.of(PROFILES[case["profile"]], engine)
+    program = decoder.decode(bytes.fromhex(case["data"]))
+    assert _first(case["profile"], monkeypatch, database=url) == program
+    server.connected = False
+    assert main([*FUZZ, "--database", url]) == 2
+
+
+def test_without_redis_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert main([*FUZZ, "--database", "redis://localhost"]) == 2
+    assert "needs redis, not installed here: pip install 'dezero-parity[distributed]'" in (
+        capsys.readouterr().err
+    )

@@ -1,0 +1,243 @@
+"""A corpus: atomic files, counts once, a lock, and what cannot be read or written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz_helpers import OVERWRITE, TWICE, Notes, left, run
+
+from parity.fuzz.cases import Case
+from parity.fuzz.corpus import LOOSE, Corpus, Identity
+from parity.fuzz.errors import CampaignError
+from parity.fuzz.lock import LOCK, Lock
+from parity.fuzz.records import Record
+from parity.fuzz.shards import Answer
+from parity.fuzz.store import Folder, open_store
+from parity.generate import PROFILES
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.fuzz.shards.run_probes", lambda engine: iter(()))
+
+
+def _answer(number: int, programs: int = 10, **record: Any) -> Answer:
+    return Answer(Record(number, number, programs, **record))
+
+
+def test_files_are_written_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Folder(Path("c"))
+    store.write("a/x.json", b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CampaignError, match=r"corpus c cannot be written: No space left"):
+        store.write("a/x.json", b"new")
+    assert store.read("a/x.json") == b"old"
+    assert [file.name for file in Path("c/a").iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("where", ["folder", "memory://test-corpus"])
+def test_stores_do_the_same(where: str) -> None:
+    store = open_store(where)
+    assert store.names("a") == []
+    assert store.read("a/x.json") is None
+    store.write("a/x.json", b"1")
+    store.write("a/y.json", b"2")
+    assert not store.create("a/x.json", b"3")
+    assert store.create("a/z.json", b"3")
+    store.remove("a/y.json")
+    store.remove("a/y.json")
+    assert store.names("a") == ["a/x.json", "a/z.json"]
+    assert store.read("a/x.json") == b"1"
+    for name in store.names("a"):
+        store.remove(name)
+
+
+def test_a_url_that_is_not_known_is_one_line() -> None:
+    with pytest.raises(CampaignError, match=r"corpus nowhere://x cannot be opened: .*nowhere"):
+        open_store("nowhere://x")
+
+
+def test_without_fsspec_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(CampaignError, match=r"needs fsspec.*'dezero-parity\[distributed\]'"):
+        open_store("memory://x")
+    open_store("folder")
+
+
+def test_a_shard_is_counted_once() -> None:
+    corpus = Corpus(Folder(Path("c")))
+    answer = _answer(3, failing=Counter(gradient=2))
+    corpus.add(answer)
+    corpus.add(_answer(3, failing=Counter(gradient=5)))
+    for seen in (corpus, Corpus(Folder(Path("c")))):
+        assert seen.total().programs == 10
+        assert seen.total().failing == {"gradient": 2}
+
+
+def test_a_shard_that_ended_early_is_replaced_by_the_whole_one() -> None:
+    corpus = Corpus(Folder(Path("c")))
+    corpus.add(_answer(0, 4, complete=False, failing=Counter(gradient=1)))
+    assert corpus.done(0, 4)
+    assert not corpus.done(0, 10)
+    corpus.add(_answer(0, 3, complete=False))
+    assert corpus.total().programs == 4
+    corpus.add(_answer(0, 10, failing=Counter(gradient=3)))
+    assert corpus.total().programs == 10
+    assert corpus.total().failing == {"gradient": 3}
+
+
+def test_many_shards_become_one_file() -> None:
+    corpus = Corpus(Folder(Path("c")))
+    for number in [*range(1, LOOSE + 3), 0, *range(LOOSE + 10, 2 * LOOSE + 20)]:
+        corpus.add(_answer(number, failing=Counter(gradient=1)))
+    for number in range(LOOSE + 3, LOOSE + 10):
+        corpus.add(_answer(number))
+    names = [file.name for file in Path("c/shards").iterdir()]
+    assert names == [f"0-{2 * LOOSE + 19}.json"]
+    again = Corpus(Folder(Path("c")))
+    assert again.total() == corpus.total()
+    assert again.total().programs == 10 * (2 * LOOSE + 20)
+    assert again.total().failing == {"gradient": 2 * LOOSE + 13}
+    assert again.done(2 * LOOSE + 19, 10)
+    assert not again.done(2 * LOOSE + 20, 10)
+
+
+def test_files_that_a_kill_left_beside_their_sum_count_once() -> None:
+    corpus = Corpus(Folder(Path("c")))
+    for number in range(LOOSE - 1):
+        corpus.add(_answer(number))
+    before = {file.name: file.read_bytes() for file in Path("c/shards").iterdir()}
+    corpus.add(_answer(LOOSE - 1))
+    for name, data in before.items():
+        Path("c/shards", name).write_bytes(data)
+    assert Corpus(Folder(Path("c"))).total().programs == 10 * LOOSE
+
+
+def test_kept_cases_belong_to_the_first_shard_that_kept_them() -> None:
+    size = PROFILES["general"].size
+    one, other = (Case("general", bytes([n]) * size) for n in (1, 2))
+    corpus = Corpus(Folder(Path("c")))
+    late, early = _answer(5), _answer(2)
+    late.kept, early.kept = [other, one], [one]
+    corpus.add(late)
+    corpus.add(early)
+    for seen in (corpus, Corpus(Folder(Path("c")))):
+        assert seen.kept_before(3) == (one,)
+        assert seen.kept_before(6) == (one, other)
+        assert seen.kept_before(2) == ()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "gradient"}', "[" * 100_000])
+def test_files_that_cannot_be_read_are_named_and_left_alone(text: str) -> None:
+    run("c")
+    before = left(Path("c"))
+    places = ["findings/0.json", "cases/0.json", "shards/0.json"]
+    for place in places:
+        Path("c", place).parent.mkdir(exist_ok=True)
+        Path("c", place).write_text(text)
+    display = Notes()
+    outcome = run("c", display=display)
+    for place in places:
+        assert any(note.startswith(f"c/{place} cannot be read") for note in display.notes)
+    assert Path("c/findings/0.json").read_text() == text
+    assert Path("c/shards/0.json.unreadable").read_text() == text
+    assert outcome.total.programs == 40
+    assert left(Path("c")) == before
+
+
+def test_a_campaign_file_that_cannot_be_read_ends_it() -> None:
+    Path("c").mkdir()
+    Path("c/campaign.json").write_text("{}")
+    with pytest.raises(CampaignError, match=r"c/campaign.json cannot be read .*format"):
+        Corpus(Folder(Path("c")))
+
+
+def test_findings_that_share_a_program_are_told_apart() -> None:
+    run("c")
+    corpus = Corpus(Folder(Path("c")))
+    ((name, finding),) = corpus.reported()
+    other = {**finding, "kind": "value"}
+    answer = Answer(Record(50, 50, 10), [other, finding], ["", ""])
+    (new,) = corpus.add(answer)
+    assert new == other
+    assert len(Corpus(Folder(Path("c"))).findings) == 2
+    assert corpus.findings[name]["kind"] == "gradient"
+
+
+def test_the_first_program_that_showed_a_finding_stays() -> None:
+    run("c")
+    ((_, finding),) = Corpus(Folder(Path("c"))).reported()
+    corpus = Corpus(Folder(Path("d")))
+    for shard, number in ((7, 71), (2, 23), (4, 40)):
+        seen = {"shard": shard, "program": number}
+        corpus.add(
+            Answer(
+                Record(shard, shard, 10),
+                [{**finding, "first_seen": seen, "count": shard}],
+                ["print()"],
+            )
+        )
+    corpus.settle()
+    ((name, stored),) = Corpus(Folder(Path("d"))).findings.items()
+    assert stored["first_seen"] == {"shard": 2, "program": 23}
+    assert stored["count"] == 13
+    assert stored["text"] == TWICE
+    assert Path("d", stored["script"]) == Path(f"d/scripts/{name}.py")
+
+
+def test_a_corpus_is_used_by_one_campaign() -> None:
+    store = Folder(Path("c"))
+    other = {"pid": os.getppid(), "host": socket.gethostname(), "started": ""}
+    stat = Path(f"/proc/{os.getppid()}/stat")
+    if stat.exists():
+        other["started"] = stat.read_text().rpartition(")")[2].split()[19]
+    store.write(LOCK, json.dumps(other).encode())
+    with pytest.raises(CampaignError, match=rf"in use by process {os.getppid()} on"):
+        Lock(store, print).__enter__()
+    assert json.loads(store.read(LOCK) or b"") == other
+
+
+def test_a_lock_of_another_machine_holds() -> None:
+    store = Folder(Path("c"))
+    store.write(LOCK, b'{"pid": 1, "host": "elsewhere", "started": "1"}')
+    with pytest.raises(CampaignError, match=r"process 1 on elsewhere: .* remove c/lock\.json"):
+        Lock(store, print).__enter__()
+
+
+def _gone() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("how", ["gone", "another start", "empty", "self"])
+def test_a_lock_that_was_left_is_taken_over(how: str) -> None:
+    store = Folder(Path("c"))
+    pid = {"gone": _gone, "another start": os.getppid, "self": os.getpid, "empty": int}[how]()
+    owner = {"pid": pid, "host": socket.gethostname(), "started": "before"}
+    store.write(LOCK, b"" if how == "empty" else json.dumps(owner).encode())
+    notes: list[str] = []
+    with Lock(store, notes.append), pytest.raises(CampaignError, match="in use by process"):
+        Lock(store, print).__enter__()
+    assert len(notes) == 1
+    assert store.read(LOCK) is None
+
+
+def test_identities_are_read_as_they_are_written() -> None:
+    identity = Identity(OVERWRITE, "overwrite 1", "torch 2", "0", 10)
+    assert Identity.from_json(json.loads(json.dumps(identity.to_json()))) == identity
