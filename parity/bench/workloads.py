@@ -39,7 +39,7 @@ class Workload:
     leaves is what is computed, ``order`` times over. ``steps``: rounds of its loop for small
     and for large arrays; ``nodes``: nodes of the graph a step. ``leaves`` makes the leaves of
     an array; ``ops``: the operations that it needs; ``min_ndim``: dimensions that it needs;
-    ``fixed``: it has a size of its own. ``control``: the same with NumPy by hand, without a
+    ``fixed``: the shape of its input, if it has one of its own. ``control``: the same with NumPy by hand, without a
     graph: ``control(steps, *leaves)`` returns the gradients.
     """
 
@@ -52,7 +52,7 @@ class Workload:
     leaves: Callable[[Array], Sequence[Array]] = lambda array: (array,)
     order: int = 1
     min_ndim: int = 0
-    fixed: bool = False
+    fixed: Shape | None = None
     control: Callable[..., Sequence[Any]] | None = None
 
     def steps_for(self, array: Array, longer: int = 1) -> int:
@@ -60,8 +60,8 @@ class Workload:
         return longer * self.steps[array.size > SMALL]
 
     def shapes(self, of: Sequence[Shape] = SHAPES) -> tuple[Shape, ...]:
-        """Those of the shapes that it takes; one with a size of its own is listed as 0-d."""
-        return ((),) if self.fixed else tuple(s for s in of if len(s) >= self.min_ndim)
+        """Those of the shapes that it takes, or its own."""
+        return (self.fixed,) if self.fixed else tuple(s for s in of if len(s) >= self.min_ndim)
 
 
 def start(shape: Shape, dtype: str) -> Array:
@@ -213,7 +213,7 @@ _ROWS = (
         7,
         ops=("add", "mul", "matmul", "sum", "tanh"),
         leaves=lambda array: _mlp_arrays(array.dtype)[1:],
-        fixed=True,
+        fixed=(64, 784),
         control=_mlp_control,
     ),
     Workload(
