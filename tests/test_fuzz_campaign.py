@@ -76,11 +76,30 @@ def test_workers_and_order_do_not_matter() -> None:
     assert sorted(executor.order) == list(range(8))
 
 
-def test_a_shard_waits_for_those_that_it_learns_from() -> None:
-    """Shard 2 learns from shard 0: it starts when that is done."""
-    executor = Shuffled(8)
+class Watching(Shuffled):
+    """Notes which shards are answered when another one starts."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.done: set[int] = set()
+        self.before: dict[int, set[int]] = {}
+
+    def submit(self, task: Task) -> None:
+        self.before[task.number] = set(self.done)
+        super().submit(task)
+
+    def answers(self, seconds: float) -> list[Answer]:
+        result = super().answers(seconds)
+        self.done |= {answer.record.first for answer in result}
+        return result
+
+
+def test_a_shard_waits_for_those_that_it_learns_from_and_no_others() -> None:
+    executor = Watching(8)
     run("c", 80, executor=executor)
-    assert executor.order[:2] == [0, 1]
+    assert all(set(range(n // 2)) <= done for n, done in executor.before.items())
+    assert executor.before[1] == set()
+    assert executor.before[5] == {0, 1}
 
 
 def test_it_goes_on_where_it_was() -> None:
