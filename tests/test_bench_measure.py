@@ -76,7 +76,9 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         check_names(["mygrad"])
 
 
-@pytest.mark.parametrize("workload", [w for w in WORKLOADS.values() if not w.fixed], ids=lambda w: w.name)
+@pytest.mark.parametrize(
+    "workload", [w for w in WORKLOADS.values() if not w.fixed], ids=lambda w: w.name
+)
 def test_nodes_are_those_of_the_graph(workload):
     def made(steps):
         before = next_seq()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parity_helpers import DEZERO, apply, constant, failing, hunted, leaf, program, write_module
+from parity_helpers import DEZERO, apply, failing, hunted, leaf, program, write_module
 
 from parity import program as pr
 from parity.defects import DEFECTS
@@ -19,9 +19,10 @@ from parity.engines.base import Engine
 from parity.engines.remote import Remote
 from parity.execute import execute
 from parity.exposure import reached
+from parity.fuzz import behaviour as behaviour_module
 from parity.fuzz import lines as lines_module
 from parity.fuzz import mutate
-from parity.fuzz.behaviour import Behaviour, Learnt, features
+from parity.fuzz.behaviour import Behaviour, Learnt
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.lines import Lines, lines_of, places
@@ -92,9 +93,9 @@ def test_kept_are_the_programs_with_a_feature_that_none_before_had(guide: Any) -
     expected = []
     one = guide("4")
     for case, drawn in one.cases(200):
-        if not features(drawn) <= seen:
+        if not set(reached(drawn)) <= seen:
             expected.append(case)
-        seen |= features(drawn)
+        seen |= set(reached(drawn))
     assert one.kept == expected
     assert 0 < len(expected) < 200
 
@@ -107,8 +108,8 @@ def test_kept_cases_are_changed_and_not_kept_again(guide: Any) -> None:
     parents = {case.profile for case in first.kept}
     assert {case.profile for case in drawn} <= parents
     assert not set(second.kept) & set(first.kept)
-    known = set().union(*(features(READER.program(case)) for case in first.kept))
-    assert all(not features(READER.program(case)) <= known for case in second.kept)
+    known = set().union(*(set(reached(READER.program(case))) for case in first.kept))
+    assert all(not set(reached(READER.program(case))) <= known for case in second.kept)
 
 
 def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
@@ -117,7 +118,7 @@ def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
     twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
     useful, behaviour = Learnt(Absent(), READER).of(twice)
     assert useful == first.kept
-    assert behaviour.seen == set().union(*(features(READER.program(case)) for case in twice))
+    assert behaviour.seen == set().union(*(set(reached(READER.program(case))) for case in twice))
 
 
 def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
@@ -156,37 +157,30 @@ def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any, late: bool) -> 
     assert case not in one.by_profile[case.profile]
 
 
-# Features.
+# When programs are looked at.
 
 
-def test_features_hold_the_cells_of_exposure() -> None:
-    for case in itertools.islice(hunted(DEZERO, 2), 100):
-        assert set(reached(case)) <= features(case)
+def test_all_programs_are_looked_at_until_nothing_is_new_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(behaviour_module, "QUIET", 3)
+    looked: list[int] = []
+    one = program([X], apply("neg", 0))
+    for number in range(1, 25):
+        monkeypatch.setattr(
+            behaviour_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
+        )
+        if number == 1:
+            behaviour = Behaviour((), Lines())
+        assert behaviour.is_new(one) == (number == 1)
+    assert looked == [1, 2, 3, 4, 8, 16, 24]
 
 
-def test_what_feeds_what_is_a_feature() -> None:
-    one = program([X], apply("neg", 0), apply("square", 1), apply("neg", 2))
-    other = program([X], apply("neg", 0), apply("neg", 1), apply("square", 2))
-    assert set(reached(one)) == set(reached(other))
-    assert ("flow", "square", "neg", 0) in features(one) - features(other)
-    assert ("flow", "neg", "neg", 0) in features(other) - features(one)
-
-
-def test_roots_of_backwards_and_rows_of_events_are_features() -> None:
-    case = program(
-        [X],
-        apply("neg", 0),
-        pr.Backward(1, retain_graph=True),
-        pr.Clear((0,)),
-        pr.Zero((0,)),
-        pr.Backward(1, constant(2.0)),
-        pr.Detach(1),
-        apply("neg", 2),
-    )
-    found = features(case)
-    assert {("root", "neg", True), ("root", "neg", False)} <= found
-    assert ("row", "backward", "cleargrad", "zero_grad") in found
-    assert ("flow", "detach", "neg", 0) in found
+def test_who_knows_something_looks_at_one_in_some_until_it_is_new() -> None:
+    one, other = program([X], apply("neg", 0)), program([X], apply("exp", 0))
+    behaviour = Behaviour(reached(one), Lines())
+    assert [behaviour.is_new(other) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
+    assert behaviour.quiet == 2
 
 
 # Changes.
@@ -330,7 +324,7 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
         for case in (square(3.0), square(4.0), square(30.0)):
             execute(case, branching)
             said.append(behaviour.is_new(case))
-    assert features(square(3.0)) == features(square(30.0))
+    assert set(reached(square(3.0))) == set(reached(square(30.0)))
     assert said == [True, False, True]
 
 

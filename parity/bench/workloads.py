@@ -39,8 +39,8 @@ class Workload:
     leaves is what is computed, ``order`` times over. ``steps``: rounds of its loop for small
     and for large arrays; ``nodes``: nodes of the graph a step. ``leaves`` makes the leaves of
     an array; ``ops``: the operations that it needs; ``min_ndim``: dimensions that it needs;
-    ``fixed``: the shape of its input, if it has one of its own. ``control``: the same with NumPy by hand, without a
-    graph: ``control(steps, *leaves)`` returns the gradients.
+    ``fixed``: the shape of its input, if it has one of its own. ``control``: the same with NumPy
+    by hand, without a graph: ``control(steps, *leaves)`` returns the gradients.
     """
 
     name: str

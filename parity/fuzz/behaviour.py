@@ -1,70 +1,49 @@
-"""What programs did that none before them did: cells of exposure, finer ones, lines.
-
-The cells of ``parity.exposure`` are soon all reached, as the generator is made to reach
-them. What comes after what in a program takes longer, and is what defects depend on.
-"""
+"""What programs did that none before them did: cells of exposure, and lines of the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from parity import program as pr
 from parity.engines.base import Engine
 from parity.execute import execute
-from parity.exposure import reached
+from parity.exposure import Cell, reached
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.lines import Lines, lines_of
 
-Feature = tuple[Any, ...]
-
-#: Operands from here on are not told apart.
-_FAR = 2
-#: What happens to a graph, its gradients and the user's own arrays.
-_EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient, pr.TakeGrad)
-
-
-def features(program: pr.Program) -> set[Feature]:
-    """What a program does, independent of the engine.
-
-    The cells of exposure; which operation's result goes into which operand of which
-    operation; from which a backward starts; three events in a row.
-    """
-    infos = [leaf.info() for leaf in program.leaves]
-    makers = ["leaf"] * len(infos)
-    found: set[Feature] = set()
-    words = []
-    for statement in program.statements:
-        word = statement.keyword
-        if isinstance(statement, pr.Apply):
-            word = statement.op
-            for position, i in enumerate(statement.inputs):
-                found.add(("flow", makers[i], word, min(position, _FAR)))
-        elif isinstance(statement, _EVENTS):
-            words.append(word)
-            if isinstance(statement, pr.Backward):
-                found.add(("root", makers[statement.value], statement.gradient is None))
-        outputs = pr.outputs_of(statement, infos)
-        infos += outputs
-        makers += [word] * len(outputs)
-    found.update(("row", *three) for three in zip(words, words[1:], words[2:], strict=False))
-    found.update(reached(program, infos))
-    return found
+#: A program's group and cell of ``parity.exposure``.
+Reached = tuple[str, Cell]
+#: After so many programs that did nothing new only one in ``EVERY`` is looked at: it costs a
+#: tenth of a program, and what is new by then is rare.
+QUIET, EVERY = 500, 8
 
 
 class Behaviour:
-    """What the programs of a run reached: features, and lines of an engine in this process."""
+    """What the programs of a run reached: cells, and lines of an engine in this process.
 
-    def __init__(self, seen: Iterable[Feature], lines: Lines) -> None:
+    ``every``: 1 to look at all programs, however long nothing was new.
+    """
+
+    def __init__(self, seen: Iterable[Reached], lines: Lines, every: int = EVERY) -> None:
         self.seen = set(seen)
         self.lines = lines
+        self.every = every
+        self.programs = 0
+        # Whoever knows something at the start expects little that is new.
+        self.quiet = QUIET if self.seen else 0
 
     def is_new(self, program: pr.Program) -> bool:
         """Whether ``program``, which ran last, did anything for the first time."""
-        before = len(self.seen)
-        self.seen |= features(program)
-        new = len(self.seen) > before
+        self.programs += 1
+        new = (self.quiet < QUIET or not self.programs % self.every) and self._reaches(program)
         return self.lines.fresh(program, new) or new
+
+    def _reaches(self, program: pr.Program) -> bool:
+        before = len(self.seen)
+        self.seen.update(reached(program))
+        new = len(self.seen) > before
+        self.quiet = 0 if new else self.quiet + 1
+        return new
 
 
 class Learnt:
@@ -83,7 +62,7 @@ class Learnt:
         self.cases: list[Case] = []
         #: Those that do what none before them in the list does.
         self.useful: list[Case] = []
-        self.known = Behaviour((), lines_of(self.engine))
+        self.known = Behaviour((), lines_of(self.engine), every=1)
 
     def of(self, cases: Sequence[Case]) -> tuple[list[Case], Behaviour]:
         """The cases that are worth a change, and a behaviour that knows what all of them do.
