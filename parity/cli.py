@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from parity import __version__
 from parity.adapter import write_adapter
 from parity.bench.command import add_bench
 from parity.engines.load import BUILT_IN
-from parity.engines.remote import Limits, Remote
+from parity.engines.remote import Remote
 from parity.errors import UsageError
 from parity.fuzz.command import add_fuzz
 from parity.fuzz.corpus_commands import add_corpus_commands
@@ -22,6 +21,14 @@ from parity.hunt import Hunt, describe, hunt, label
 from parity.isolate import load
 from parity.known import Known, check_proposal, load_known, propose
 from parity.ops import OPS
+from parity.options import (
+    add_isolation,
+    check_file,
+    count,
+    limits_of,
+    write_json,
+    write_text,
+)
 from parity.quirks import says
 from parity.report import command as report
 from parity.trial import try_adapter
@@ -68,10 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
     check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
-    _add_isolation(check)
+    add_isolation(check)
     check.add_argument(
         "--examples",
-        type=_count,
+        type=count,
         default=DEFAULT_EXAMPLES,
         metavar="N",
         help="default: %(default)s",
@@ -123,12 +130,12 @@ def _add_survey(commands: Any) -> None:
     )
     survey.set_defaults(run=_survey)
     survey.add_argument("engines", nargs="*", metavar="ENGINE", help=_SURVEYED)
-    survey.add_argument("--examples", type=_count, default=DEFAULT_EXAMPLES, metavar="N")
-    survey.add_argument("--seeds", type=_count, default=5, metavar="N", help="default: %(default)s")
+    survey.add_argument("--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N")
+    survey.add_argument("--seeds", type=count, default=5, metavar="N", help="default: %(default)s")
     survey.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page, not printed")
     survey.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     survey.add_argument("--scripts", type=Path, default=DEFAULT_FOLDER / "survey", metavar="DIR")
-    _add_isolation(survey)
+    add_isolation(survey)
 
 
 def _survey(options: argparse.Namespace) -> int:
@@ -136,8 +143,8 @@ def _survey(options: argparse.Namespace) -> int:
     from parity.survey import markdown, survey  # only this command needs it
 
     specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
-    _check_file(options.json)
-    _check_file(options.output, "-o")
+    check_file("--json", options.json)
+    check_file("-o", options.output)
     progress = Progress(len(specs), sys.stderr)
     result = survey(
         specs,
@@ -146,53 +153,21 @@ def _survey(options: argparse.Namespace) -> int:
         options.scripts,
         progress.step,
         options.isolate,
-        Limits(options.time_limit, options.memory_limit),
+        limits_of(options),
     )
     progress.end()
     named = f" {' '.join(options.engines)}" if options.engines else ""
     command = f"parity survey{named} --examples {options.examples} --seeds {options.seeds}"
     page = markdown(result, datetime.date.today(), command)
     if options.output:
-        options.output.write_text(page)
+        write_text("-o", options.output, page)
     else:
         print(page)
-    _write_json(options.json, {"engines": [one.to_json() for one in result]})
+    write_json("--json", options.json, {"engines": [one.to_json() for one in result]})
     failed = [one.error for one in result if one.engine is None]
     for error in failed:
         print(f"parity: error: {error}", file=sys.stderr)
     return CANNOT_RUN if failed else PARITY
-
-
-def _add_isolation(check: argparse.ArgumentParser) -> None:
-    check.add_argument(
-        "--isolate",
-        action=argparse.BooleanOptionalAction,
-        help="run the engine in a process of its own; default: if it is given by file",
-    )
-    check.add_argument(
-        "--time-limit",
-        type=_seconds,
-        default=Limits.seconds,
-        metavar="SECONDS",
-        help="for a program of an isolated engine, default: %(default)g",
-    )
-    check.add_argument(
-        "--memory-limit",
-        type=_count,
-        default=Limits.megabytes,
-        metavar="MB",
-        help="what an isolated engine may take more than after it was loaded, default: %(default)s",
-    )
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
 
 
 def _add_score(commands: Any) -> None:
@@ -203,10 +178,10 @@ def _add_score(commands: Any) -> None:
         "1 not, 2 cannot run, 130 interrupted: what was measured is printed.",
     )
     score.set_defaults(run=_score)
-    score.add_argument("--seeds", type=_count, default=20, metavar="N", help="default: %(default)s")
+    score.add_argument("--seeds", type=count, default=20, metavar="N", help="default: %(default)s")
     score.add_argument("--defects", metavar="a,b", help="only these defects")
     score.add_argument(
-        "--jobs", type=_count, default=1, metavar="N", help="processes, default: %(default)s"
+        "--jobs", type=count, default=1, metavar="N", help="processes, default: %(default)s"
     )
     score.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
 
@@ -216,14 +191,14 @@ def _score(options: argparse.Namespace) -> int:
     from parity.score import markdown, score  # import all defects: only this command needs them
 
     defects = _chosen_defects(options.defects)
-    _check_file(options.json)
+    check_file("--json", options.json)
     progress = Progress(options.seeds * len(defects), sys.stderr)
     result = score(
         options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
     )
     progress.end()
     print(markdown(result))
-    _write_json(options.json, result.to_json())
+    write_json("--json", options.json, result.to_json())
     if not result.complete:
         return INTERRUPTED
     return PARITY if result.all_found else FINDINGS
@@ -247,41 +222,18 @@ def _listed(option: str, text: str, known: Collection[str], what: str) -> tuple[
     return names
 
 
-def _check_file(file: Path | None, option: str = "--json") -> None:
-    """Refuse, before anything runs, a file that cannot be written."""
-    if file and not file.resolve().parent.is_dir():
-        raise UsageError(f"{option} {file}: there is no folder {file.parent}")
-    if file and file.is_dir():
-        raise UsageError(f"{option} {file} is a folder, not a file")
-
-
-def _write_json(file: Path | None, data: dict[str, Any]) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
-    except OSError as error:
-        raise UsageError(f"--json: {error}") from error
-
-
 def _adapter(options: argparse.Namespace) -> int:
     print(write_adapter(options.file))
     return PARITY
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
-    return int(text)
-
-
 def _check(options: argparse.Namespace) -> int:
-    limits = Limits(options.time_limit, options.memory_limit)
+    limits = limits_of(options)
     engine, reference = load(options.engine, options.reference, options.isolate, limits)
     if isinstance(engine, Remote) and not limits_memory():
         print("parity: memory is not limited on this system", file=sys.stderr)
     ops = _chosen_ops(options.ops, set(engine.ops))
-    _check_file(options.json)
+    check_file("--json", options.json)
     known = load_known(options.known) if options.known else None
     if options.propose_known:
         check_proposal(options.propose_known)
@@ -301,7 +253,7 @@ def _check(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
-    _write_json(options.json, result.to_json())
+    write_json("--json", options.json, result.to_json())
     if options.propose_known:
         count = propose(options.propose_known, result.reported)
         print(f"{count} proposals written to {options.propose_known}" if count else "no proposals")

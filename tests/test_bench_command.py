@@ -11,6 +11,7 @@ import pytest
 import dezero
 from parity.bench import command, generator, revisions, session
 from parity.cli import main
+from parity.options import write_json
 
 WRONG = """
 from parity.engines.dezero import Dezero
@@ -143,9 +144,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "x.json"
     file.write_text("before")
     with pytest.raises(ValueError, match="Out of range float"):
-        command.write_json(file, {"bad": float("nan")})
+        write_json("--json", file, {"bad": float("nan")})
     assert file.read_text() == "before"
-    command.write_json(file, {"good": 1})
+    write_json("--json", file, {"good": 1})
     assert json.loads(file.read_text()) == {"good": 1}
     assert list(tmp_path.iterdir()) == [file]
 

@@ -20,10 +20,10 @@ from parity.cli import main
 from parity.compare import KINDS
 from parity.engines.load import load_pair
 from parity.fuzz.campaign import Status
-from parity.fuzz.command import duration
 from parity.fuzz.display import Lines, Live, display_for
 from parity.fuzz.executors import Inline
 from parity.generate import PROFILES, Decoder
+from parity.options import duration
 from parity.properties import run_property
 from parity.text import read_text
 
@@ -234,12 +234,13 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
     engine, reference = load_pair(OVERWRITE, "torch")
     seen = []
 
-    def noted(program: Any, *pair: Any) -> Any:
-        seen.append(program)
-        return None if len(seen) > 1 else KINDS["gradient"](0, "", 0, None, None)
+    def noted(programs: Any, *pair: Any) -> Any:
+        for program in programs:
+            seen.append(program)
+            yield program, None if len(seen) > 1 else KINDS["gradient"](0, "", 0, None, None)
 
     with monkeypatch.context() as patch:
-        patch.setattr("parity.properties.check_program", noted)
+        patch.setattr("parity.properties.check_programs", noted)
         patch.setattr("parity.properties._reported", lambda *finding: None)
         run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
     return seen[0]

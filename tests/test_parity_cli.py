@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -443,10 +444,12 @@ def test_programs_have_only_the_operations_that_are_named(
 ) -> None:
     seen: set[str] = set()
 
-    def record(case: pr.Program, *engines: Engine) -> None:
-        seen.update(s.op for s in case.statements if isinstance(s, pr.Apply))
+    def record(cases: Iterable[pr.Program], *_: Any) -> Iterator[tuple[pr.Program, None]]:
+        for case in cases:
+            seen.update(s.op for s in case.statements if isinstance(s, pr.Apply))
+            yield case, None
 
-    monkeypatch.setattr("parity.hunt.check_program", record)
+    monkeypatch.setattr("parity.hunt.check_programs", record)
     status, result = _json("--engine", "dezero", "--examples", "140", "--ops", ops)
     assert status == 0
     assert result["programs"] == 140

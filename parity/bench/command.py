@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from parity.errors import UsageError
+from parity.options import check_file, count, write_json
 
 _OK, _WRONG, _INTERRUPTED = 0, 1, 130
 
@@ -35,7 +33,7 @@ def add_bench(commands: Any) -> None:
     bench.add_argument("--quick", action="store_true", help="fewer cases, about a minute")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     bench.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="of the libraries, default: 1"
+        "--threads", type=count, default=1, metavar="N", help="of the libraries, default: 1"
     )
     bench.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     bench.add_argument("--workloads", metavar="a,b", help="only these")
@@ -54,12 +52,6 @@ def add_bench(commands: Any) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
-    return int(text)
-
-
 def _above_zero(text: str) -> float:
     try:
         number = float(text)
@@ -72,7 +64,7 @@ def _above_zero(text: str) -> float:
 
 def _bench(options: argparse.Namespace) -> int:
     if options.json:
-        check_writable(options.json)
+        check_file("--json", options.json)
     return _compare_revisions(options) if options.base is not None else _measure(options)
 
 
@@ -102,7 +94,7 @@ def _measure(options: argparse.Namespace) -> int:
         progress.end()
         result = session.end()
         if options.json:
-            write_json(options.json, result)
+            write_json("--json", options.json, result)
     if not result["complete"]:
         _say_interrupted(progress.done, progress.total, options.json)
         return _INTERRUPTED
@@ -187,7 +179,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     finally:
         progress.end()
         if options.json and comparison.commit:
-            write_json(options.json, comparison.to_json())
+            write_json("--json", options.json, comparison.to_json())
     return _verdict(comparison, progress, options)
 
 
@@ -198,32 +190,3 @@ def _verdict(comparison: Any, progress: Any, options: argparse.Namespace) -> int
     count = len(comparison.slower)
     print(f"{count} of {len(comparison.rows)} slower than {options.limit:g} times the base")
     return _WRONG if count else _OK
-
-
-def check_writable(file: Path) -> None:
-    """UsageError, before anything runs, for a file that cannot be written."""
-    folder = file.resolve().parent
-    if not folder.is_dir():
-        raise UsageError(f"--json {file}: there is no folder {folder}")
-    if file.is_dir():
-        raise UsageError(f"--json {file} is a folder, not a file")
-    if not os.access(file if file.exists() else folder, os.W_OK):
-        raise UsageError(f"--json {file} may not be written: choose another place")
-
-
-def write_json(file: Path, data: dict[str, Any]) -> None:
-    """Write a file whole or not at all. UsageError if that fails."""
-    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
-    place = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.resolve().parent, prefix=f".{file.name}-", delete=False
-        ) as stream:
-            place = Path(stream.name)
-            stream.write(text)
-        place.chmod(0o644)
-        place.replace(file.resolve())
-    except OSError as error:
-        if place is not None:
-            place.unlink(missing_ok=True)
-        raise UsageError(f"--json {file}: {error.strerror}") from error

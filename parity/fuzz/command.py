@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.engines.load import BUILT_IN
-from parity.engines.remote import Limits, Remote
+from parity.engines.remote import Remote
 from parity.fuzz.errors import CampaignError
+from parity.options import (
+    add_isolation,
+    check_file,
+    count,
+    duration,
+    limits_of,
+    write_json,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from parity.engines.base import Engine
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
 DEFAULT_CORPUS = "parity-corpus"
 #: Programs a shard: an engine in a process of its own is slower.
 SHARD, ISOLATED_SHARD = 1000, 250
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_fuzz(commands: Any) -> None:
@@ -46,10 +52,10 @@ def add_fuzz(commands: Any) -> None:
     ends = fuzz.add_mutually_exclusive_group()
     ends.add_argument("--time", type=duration, metavar="T", help="of this run: 30s, 10m, 2h")
     ends.add_argument(
-        "--programs", type=_count, metavar="N", help="of the campaign, earlier runs included"
+        "--programs", type=count, metavar="N", help="of the campaign, earlier runs included"
     )
     fuzz.add_argument(
-        "--workers", type=_count, metavar="N", help="processes, default: number of cores"
+        "--workers", type=count, metavar="N", help="processes, default: number of cores"
     )
     fuzz.add_argument(
         "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers are used: tcp://..."
@@ -63,7 +69,7 @@ def add_fuzz(commands: Any) -> None:
     fuzz.add_argument("--seed", metavar="S", help="default: that of the corpus, or 0")
     fuzz.add_argument(
         "--shard",
-        type=_count,
+        type=count,
         metavar="N",
         help=f"programs that a worker runs at a time in a new corpus, default: {SHARD}, "
         f"{ISOLATED_SHARD} if the engine is isolated",
@@ -78,38 +84,6 @@ def add_fuzz(commands: Any) -> None:
     add_isolation(fuzz)
 
 
-def add_isolation(command: argparse.ArgumentParser) -> None:
-    """Add the options of engines in a process of their own."""
-    command.add_argument(
-        "--isolate",
-        action=argparse.BooleanOptionalAction,
-        help="run the engine in a process of its own; default: if it is given by file",
-    )
-    command.add_argument(
-        "--time-limit",
-        type=duration,
-        default=Limits.seconds,
-        metavar="SECONDS",
-        help="for a program of an isolated engine, default: %(default)g",
-    )
-    command.add_argument("--memory-limit", type=_count, default=Limits.megabytes, metavar="MB")
-
-
-def duration(text: str) -> float:
-    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``, or a plain number."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time above 0 like 30s, 10m or 2h")
-    return seconds
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
-    return int(text)
-
-
 def _fuzz(options: argparse.Namespace) -> int:
     from parity.database import check_database  # only this command needs all this
     from parity.fuzz.campaign import Campaign
@@ -120,7 +94,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     from parity.fuzz.summary import markdown, text
 
     for option in ("json", "summary"):
-        _check_file(f"--{option}", getattr(options, option))
+        check_file(f"--{option}", getattr(options, option))
     if options.database:
         check_database(options.database)
     pair = load_engines(options, options.engine)
@@ -132,8 +106,8 @@ def _fuzz(options: argparse.Namespace) -> int:
         plan = _plan(options, corpus.identity, isinstance(pair[0], Remote))
         outcome = Campaign(plan, corpus, executor, pair, display).run()
     print(text(outcome, store.where))
-    _write(options.summary, markdown(outcome, store.where))
-    _write(options.json, json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n")
+    write_text("--summary", options.summary, markdown(outcome, store.where))
+    write_json("--json", options.json, outcome.to_json())
     return 1 if outcome.findings else 0
 
 
@@ -142,8 +116,7 @@ def load_engines(options: argparse.Namespace, engine: str) -> tuple[Engine, Engi
     from parity.isolate import load
     from parity.trial import try_adapter
 
-    limits = Limits(options.time_limit, options.memory_limit)
-    pair = load(engine, options.reference, options.isolate, limits)
+    pair = load(engine, options.reference, options.isolate, limits_of(options))
     try_adapter(*pair)
     return pair
 
@@ -167,25 +140,8 @@ def _plan(options: argparse.Namespace, identity: Identity | None, isolated: bool
         options.seed or (identity.seed if identity else "0"),
         options.shard or (ISOLATED_SHARD if isolated else SHARD),
         options.isolate,
-        Limits(options.time_limit, options.memory_limit),
+        limits_of(options),
         options.programs,
         options.time,
         options.database,
     )
-
-
-def _check_file(option: str, file: Path | None) -> None:
-    """Refuse, before anything runs, a file that cannot be written."""
-    if file and not file.resolve().parent.is_dir():
-        raise CampaignError(f"{option} {file}: there is no folder {file.parent}")
-    if file and file.is_dir():
-        raise CampaignError(f"{option} {file} is a folder, not a file")
-
-
-def _write(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise CampaignError(f"{file} cannot be written: {error.strerror}") from error

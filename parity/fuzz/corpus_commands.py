@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.fuzz.command import add_isolation, load_engines
+from parity.fuzz.command import load_engines
 from parity.fuzz.errors import CampaignError
+from parity.options import add_isolation
 from parity.regressions import FOLDER
 
 if TYPE_CHECKING:
