@@ -139,6 +139,9 @@ OPERANDS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "mean": ([[[1.0, 2.0], [3.0, 4.0]]], {"axis": (0, 1), "keepdims": True}),
     "max": ([[[1.0, 2.0], [3.0, 3.0]]], {"axis": 1, "keepdims": False}),
     "min": ([[1.0, 1.0]], {"axis": None, "keepdims": False}),
+    "clip": ([[0.5, 1.0, 4.0]], {"x_min": 0.5, "x_max": 2.0}),
+    "norm": ([[[1.0, 2.0], [3.0, 4.0]]], {"axis": 1, "keepdims": False}),
+    "logsumexp": ([[[1.0, 2.0], [3.0, 4.0]]], {"axis": 1, "keepdims": True}),
     "broadcast_to": ([[1.0, 2.0]], {"shape": (2, 2)}),
     "sum_to": ([[[1.0, 2.0], [3.0, 4.0]]], {"shape": (2, 1)}),
     "reshape": ([[1.0, 2.0]], {"shape": (2, 1)}),
@@ -175,7 +178,7 @@ def _twice(op: str, dtype: str) -> Iterator[pr.Program]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("op", sorted(Small().ops))
+@pytest.mark.parametrize("op", sorted(set(Small().ops) - {"sign"}))  # its gradient is 0
 def test_each_operation_of_the_base_has_a_second_derivative(op: str, dtype: str) -> None:
     for case in _twice(op, dtype):
         finding = check(case, Small())

@@ -92,7 +92,7 @@ def test_legitimate_rounding_is_no_finding(cls: type[Engine]) -> None:
 SELDOM = {"power": 4000}
 
 
-@pytest.mark.parametrize("op", sorted(RULES))
+@pytest.mark.parametrize("op", sorted(set(RULES) - {"sign"}))  # its gradient is 0
 def test_a_gradient_off_by_a_billionth_is_found_within_the_default_budget(op: str) -> None:
     class Off(Small):
         def __init__(self) -> None:
