@@ -71,7 +71,7 @@ def property_of(
         database=database,
         derandomize=False,
         deadline=None,
-        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        phases=(Phase.reuse, Phase.generate),
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
         print_blob=False,
@@ -95,11 +95,12 @@ def run_property(
 ) -> Outcome:
     """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
 
-    Hypothesis shrinks what it finds; ``parity.reduce`` finishes it. Programs of the profile
-    that failed in an earlier run or a campaign with the same engine come first, except
-    where CI is set and no ``database`` is named (``parity.database``): there a run depends
-    on the seed alone. What may be one of the ``known`` findings is reduced at once to see
-    whether it is; the first that is not ends the run.
+    ``parity.reduce`` makes small what is found: Hypothesis, which knows only bytes, would take
+    several times as long. Programs of the profile that failed in an earlier run or a campaign
+    with the same engine come first, except where CI is set and no ``database`` is named
+    (``parity.database``): there a run depends on the seed alone. What may be one of the
+    ``known`` findings is reduced at once to see whether it is; the first that is not ends the
+    run.
     """
     outcome = Outcome()
     known = known or Known()
@@ -116,7 +117,7 @@ def run_property(
             if finding is None:
                 continue
             finding.program = program
-            if finding.stopped:  # to shrink it here would take many times as long
+            if finding.stopped:  # Hypothesis would run it several times more
                 stopped.append(finding)
                 return
             if not known.may_cover(finding.kind):
