@@ -117,6 +117,10 @@ def propagate(
             if free:
                 node.saved = None  # at once: of two threads one gets it, the other the error
             gxs = node.backward(gy, saved)
+        elif plain and saved is not None and node.extra.fix and node.extra.kept is None:  # type: ignore[union-attr]
+            if free:
+                node.saved = None
+            gxs = node.fixed(node.backward(gy, saved))
         else:
             if targets is not None:
                 edges = targets.wanted(node, gy)
@@ -198,9 +202,7 @@ def _run_node(node: Node, edges: Any, gy: Any, create_graph: bool, free: bool) -
         gxs = node.gradients(gy, create_graph)
         if free:  # not before: a user's backward asks for its inputs
             node.saved = None
-    if node.extra is None or node.extra.fix is None:
-        return gxs
-    return node.fixed(gxs if gxs.__class__ is tuple else (gxs,))
+    return node.fixed(gxs) if node.extra is not None and node.extra.fix else gxs
 
 
 def _accumulate(leaf: Leaf, grad: Any, owned: bool, create_graph: bool) -> None:
@@ -231,8 +233,8 @@ def _keep(node: Node, gy: Any, create_graph: bool) -> None:
         return
     old = node.kept
     if isinstance(old, Variable):
-        node.with_extra().kept = old + gy
+        node.keep(old + gy)
     elif create_graph:
-        node.with_extra().kept = Copy()(gy)
+        node.keep(Copy()(gy))
     else:
-        node.with_extra().kept = variable_on(np.array(gy), None)
+        node.keep(variable_on(np.array(gy), None))

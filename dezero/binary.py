@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dezero import graph
-from dezero.graph import Data, grad_dtype
+from dezero.graph import Data
 from dezero.modes import Config, restricted
-from dezero.primitive import OUTPUT, Primitive, Shape, constant
+from dezero.primitive import OUTPUT, Primitive, constant, undoing
 from dezero.variable import Variable
 
 
@@ -91,7 +91,12 @@ def binary(cls: Any) -> Callable[[Any, Any], Variable]:
             kind = y.__class__
             same = (edge0 is None or a.__class__ is kind) and (edge1 is None or b.__class__ is kind)
         if not same:
-            node.with_extra().fix = _fix(a, edge0), _fix(b, edge1)
+            node.extra = undoing(
+                y.shape,
+                y.dtype,
+                None if edge0 is None else (a.shape, a.dtype),
+                None if edge1 is None else (b.shape, b.dtype),
+            )
         return out
 
     # The interpreter adapts each code object to the classes that it sees there. In a copy of
@@ -108,8 +113,3 @@ def _operands(x0: Any, x1: Any) -> tuple[Data, Any, Data, Any]:
     if not isinstance(x0, Variable) and not isinstance(x1, Variable):
         a = np.asarray(a)  # two Python scalars would give no NumPy number
     return a, edge0, b, edge1
-
-
-def _fix(x: Data, edge: Any) -> tuple[Shape, np.dtype[Any]] | None:
-    """What the gradient of an operand is brought to."""
-    return None if edge is None else (x.shape, grad_dtype(x))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,16 +58,23 @@ class Leaf:
         self.after_hooks: dict[int, Any] | None = None
 
 
-class Extra:
-    """What few nodes have."""
+class Fix(NamedTuple):
+    """What is done to the gradient of input ``number``: summed over ``axes``, then cast."""
 
-    __slots__ = ("fix", "kept")
+    number: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: tuple[int, ...]
+    keepdims: bool
 
-    def __init__(self) -> None:
-        #: For each input the shape and dtype its gradient is brought to, if any needs it.
-        self.fix: tuple[tuple[tuple[int, ...] | None, np.dtype[Any]] | None, ...] | None = None
-        #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
-        self.kept: Variable | bool | None = None
+
+class Extra(NamedTuple):
+    """What few nodes have; nodes share it, so it is replaced and never changed."""
+
+    #: For the inputs whose gradients do not come in their shapes and dtypes.
+    fix: tuple[Fix, ...] = ()
+    #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
+    kept: Variable | bool | None = None
 
 
 class Node:
@@ -92,11 +99,9 @@ class Node:
         """See ``Extra``."""
         return None if self.extra is None else self.extra.kept
 
-    def with_extra(self) -> Extra:
-        """``extra``, made where there is none."""
-        if self.extra is None:
-            self.extra = Extra()
-        return self.extra
+    def keep(self, kept: Variable | bool) -> None:
+        """Set ``kept``."""
+        self.extra = Extra(() if self.extra is None else self.extra.fix, kept)
 
     @property
     def function(self) -> Any:
@@ -115,16 +120,16 @@ class Node:
         """What was saved, as Variables on this graph (``create_graph``)."""
         return saved
 
-    def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Gradients brought to the shapes and dtypes of the inputs, where ``fix`` is set."""
-        return gxs
+    def fixed(self, gxs: Any) -> tuple[Any, ...]:
+        """What ``backward`` returned, in the shapes and dtypes of the inputs (``Extra.fix``)."""
+        raise NotImplementedError
 
     def cut(self) -> None:
         """End the graph at this node: gradients stop here."""
         self.edges = ()
         self.saved = None
         if self.extra is not None:
-            self.extra.fix = None
+            self.extra = Extra((), self.extra.kept)
 
 
 def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:

@@ -8,19 +8,21 @@ both; where a formula calls another primitive it says ``Cos.on(x)``.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dezero.function import Function, output_variables
 from dezero.given import scalar_dtype
-from dezero.graph import Data, Parts, grad_dtype, next_seq, record
+from dezero.graph import GRAD_DTYPES, Data, Extra, Fix, Parts, grad_dtype, next_seq, record
 from dezero.modes import Config, restricted
 from dezero.variable import Variable, as_variable, checked, variable_on
 
 #: The place of a function's output in ``Primitive.saves``.
 OUTPUT = -1
 Shape = tuple[int, ...]
+_add_reduce: Any = np.add.reduce
 
 
 def native(function: Any) -> Any:
@@ -85,12 +87,10 @@ class Primitive(Function):
         if not Config.enable_backprop or all(edge is None for edge in edges):
             return variable_on(y, None)
         record(self, tuple(edges), tuple(y if i == OUTPUT else xs[i] for i in self.saves))
-        fix = tuple(
-            None if e is None else (x.shape if self.broadcasts else None, grad_dtype(x))
-            for x, e in zip(xs, edges, strict=True)
-        )
-        if any(f and (f[0] not in (None, y.shape) or f[1] != y.dtype) for f in fix):
-            self.with_extra().fix = fix
+        shapes = [x.shape if self.broadcasts else () for x in (*xs, y)]
+        parts = zip(shapes, xs, edges, strict=False)
+        asked = [None if edge is None else (shape, x.dtype) for shape, x, edge in parts]
+        self.extra = undoing(shapes[-1], y.dtype, *asked)
         return variable_on(y, self)
 
     def lifted(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -100,12 +100,22 @@ class Primitive(Function):
             variables.append(data if node is None or data is None else variable_on(data, node))
         return tuple(variables)
 
-    def fixed(self, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def fixed(self, gxs: Any) -> tuple[Any, ...]:
         """The gradients in the shapes and dtypes of the inputs: summed first, then cast (8.3)."""
-        return tuple(
-            gx if gx is None or fix is None else _brought(gx, *fix)
-            for gx, fix in zip(gxs, self.with_extra().fix or (), strict=True)
-        )
+        mended = list(gxs)
+        for number, shape, dtype, axes, keepdims in self.extra.fix:  # type: ignore[union-attr]
+            gx = mended[number]
+            if gx is None:
+                continue
+            if axes:
+                if gx.__class__ is np.ndarray:
+                    gx = _add_reduce(gx, axes, None, None, keepdims)
+                    if gx.shape != shape:
+                        gx = gx.reshape(shape)
+                else:
+                    gx = SumTo(shape)(gx)
+            mended[number] = gx if gx.dtype is dtype else gx.astype(dtype)
+        return tuple(mended)
 
 
 def _widen_scalars(xs: list[Any]) -> None:
@@ -116,10 +126,22 @@ def _widen_scalars(xs: list[Any]) -> None:
             xs[i] = np.asarray(x, dtype)
 
 
-def _brought(gx: Any, shape: Shape | None, dtype: np.dtype[Any]) -> Any:
-    if shape is not None and gx.shape != shape:
-        gx = SumTo.on(gx, shape=shape)
-    return gx if gx.dtype == dtype else gx.astype(dtype)
+@functools.lru_cache(maxsize=1024)
+def undoing(
+    shape: Shape, dtype: np.dtype[Any], *inputs: tuple[Shape, np.dtype[Any]] | None
+) -> Extra | None:
+    """What undoes the broadcast and the promotion of inputs to a result, if anything is to do.
+
+    ``inputs``: shape and dtype of each that gets a gradient, else None. Cached, and so shared by
+    nodes: programs ask once a node, about few pairs of shapes.
+    """
+    fix = []
+    for number, x in enumerate(inputs):
+        if x is not None:
+            to, of = x[0], GRAD_DTYPES[x[1]]
+            if (to, of) != (shape, dtype):
+                fix.append(Fix(number, to, of, *_summed_axes(shape, to)))
+    return Extra(tuple(fix)) if fix else None
 
 
 class Unary(Primitive):
@@ -158,9 +180,22 @@ class Copy(Unary):
 
 def sum_to_shape(x: Data, shape: Shape) -> Data:
     """Sum an array over the axes along which ``shape`` was broadcast to its shape."""
-    lead = x.ndim - len(shape)
-    axes = (*range(lead), *(i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1))
-    return np.add.reduce(x, axes, keepdims=True).reshape(shape)
+    axes, keepdims = _summed_axes(x.shape, shape)
+    y = _add_reduce(x, axes, None, None, keepdims)
+    return y if y.shape == shape else y.reshape(shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _summed_axes(shape: Shape, to: Shape) -> tuple[Shape, bool]:
+    """The axes that were repeated from ``to`` to ``shape``, and whether to keep them.
+
+    ValueError if ``to`` does not broadcast to ``shape``.
+    """
+    if np.broadcast_shapes(shape, to) != shape:
+        raise ValueError(f"sum_to: shape {to} does not broadcast to {shape}")
+    lead = len(shape) - len(to)
+    inner = [i for i, n in enumerate(to, lead) if n == 1 and shape[i] != 1]
+    return (*range(lead), *inner), bool(inner)
 
 
 def expand(x: Data, shape: Shape) -> Data:
@@ -198,11 +233,7 @@ class SumTo(Unary):
 
     def forward(self, x: Data) -> Data:
         self.x_shape = x.shape
-        if x.shape == self.shape:
-            return x
-        if np.broadcast_shapes(x.shape, self.shape) != x.shape:
-            raise ValueError(f"sum_to: shape {self.shape} does not broadcast to {x.shape}")
-        return sum_to_shape(x, self.shape)
+        return x if x.shape == self.shape else sum_to_shape(x, self.shape)
 
     def backward(self, gy: Any, saved: Any) -> Any:
         return gy if gy.shape == self.x_shape else BroadcastTo.on(gy, shape=self.x_shape)

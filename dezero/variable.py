@@ -104,7 +104,7 @@ class Variable(ArrayLike):
         node = self._node
         if isinstance(node, Node):
             if node.kept is not None or grad is not None:
-                node.with_extra().kept = True if grad is None else grad
+                node.keep(True if grad is None else grad)
         else:
             self._grad = grad
 
@@ -193,7 +193,7 @@ class Variable(ArrayLike):
         if self._node is None:
             raise RuntimeError("can't retain_grad on Variable that has requires_grad=False")
         if isinstance(self._node, Node) and self._node.kept is None:
-            self._node.with_extra().kept = True
+            self._node.keep(True)
 
     def cleargrad(self) -> None:
         """Forget the gradient: ``grad`` becomes None."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from dezero.functions.arithmetic import add, mul
 from dezero.functions.shape import reshape
-from dezero.graph import Data
-from dezero.primitive import BroadcastTo, Primitive, SumTo, native
-from dezero.variable import Operand, Variable, as_array, as_variable
+from dezero.graph import Data, record
+from dezero.modes import Config, restricted
+from dezero.primitive import BroadcastTo, Primitive, SumTo
+from dezero.variable import Operand, Variable, as_array, as_variable, variable_on
 
 
 class MatMul(Primitive):
@@ -19,15 +19,28 @@ class MatMul(Primitive):
 
     __slots__ = ()
     saves = (0, 1)
-    forward = native(operator.matmul)
+
+    def forward(self, a: Data, b: Data) -> Data:
+        # For lengths that do not fit the error is that of matmul.
+        return a.dot(b) if _are_matrices(a, b) and a.shape[1] == len(b) else a @ b
 
     def backward(self, gy: Any, saved: Any) -> Any:
         a, b = saved
         ea, eb = self.edges
+        if gy.__class__ is np.ndarray and _are_matrices(a, b):
+            return None if ea is None else gy.dot(b.T), None if eb is None else a.T.dot(gy)
         return (
             None if ea is None else _gradient_left(gy, a, b),
             None if eb is None else _gradient_right(gy, a, b),
         )
+
+
+def _are_matrices(a: Data, b: Data) -> bool:
+    """Whether ``a.dot(b)`` is ``a @ b`` in every bit, in half the time where they are small.
+
+    With a length of 1 the two may add in different orders, by how the arrays lie in memory.
+    """
+    return a.ndim == 2 == b.ndim and 1 not in a.shape and 1 not in b.shape
 
 
 def _swapped(x: Any) -> Any:
@@ -63,7 +76,20 @@ def _gradient_right(gy: Any, a: Any, b: Any) -> Any:
 
 def matmul(x0: Operand, x1: Operand) -> Variable:
     """The matrix product ``x0 @ x1`` of vectors, matrices or stacks of matrices."""
-    return MatMul()(x0, x1)
+    node = MatMul()
+    try:
+        a, b = x0._data, x1._data  # type: ignore[union-attr]
+    except AttributeError:
+        return node(x0, x1)
+    edges = x0._node, x1._node  # type: ignore[union-attr]
+    if a.dtype is not b.dtype or (restricted.threads and not Config.enable_backprop):
+        return node(x0, x1)
+    # Of one dtype: no gradient is cast, and most of what `Primitive` does is not needed.
+    y = node.forward(a, b)
+    if edges == (None, None):
+        return variable_on(y, None)
+    record(node, edges, (a, b))
+    return variable_on(y, node)
 
 
 def dot(x0: Operand, x1: Operand) -> Variable:
