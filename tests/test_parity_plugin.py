@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,9 @@ def _run(folder: Path, *arguments: str) -> tuple[int, list[str], list[str]]:
     """Status, lines of stdout and of stderr of a pytest in ``folder``."""
     (folder / "pytest.ini").touch()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    # It is a run of its own, also where this one is part of a parallel run.
+    own = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=own)
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
