@@ -17,7 +17,6 @@ from parity import program as pr
 from parity.defects import DEFECTS
 from parity.engines.base import Engine
 from parity.engines.remote import Remote
-from parity.execute import execute
 from parity.exposure import reached
 from parity.fuzz import behaviour as behaviour_module
 from parity.fuzz import lines as lines_module
@@ -52,7 +51,11 @@ def guide() -> Any:
 
 
 def given(guide: Guide, n: int) -> list[tuple[Case, pr.Program]]:
-    return list(guide.cases(n))
+    drawn = []
+    for case, program_of_it in guide.cases(n):
+        drawn.append((case, program_of_it))
+        guide.ran(case, program_of_it)
+    return drawn
 
 
 # What is drawn.
@@ -93,6 +96,7 @@ def test_kept_are_the_programs_with_a_feature_that_none_before_had(guide: Any) -
     expected = []
     one = guide("4")
     for case, drawn in one.cases(200):
+        one.ran(case, drawn)
         if not set(reached(drawn)) <= seen:
             expected.append(case)
         seen |= set(reached(drawn))
@@ -143,18 +147,14 @@ def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
     assert first.kept == second.kept != []
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["in time", "later"])
-def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any, late: bool) -> None:
-    one = guide("8", share=0.0)
-    cases = one.cases(2)
-    case, _ = next(cases)
-    if late:
-        next(cases)
-        assert case in one.kept
-    one.reject(case)
-    list(cases)
-    assert case not in one.kept
-    assert case not in one.by_profile[case.profile]
+def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
+    one, other = guide("8", share=0.0), guide("8", share=0.0)
+    (case, drawn), *_ = given(one, 2)
+    assert one.kept[0] == case
+    other.reject(case)
+    other.ran(case, drawn)
+    assert other.kept == []
+    assert other.by_profile[case.profile] == []
 
 
 # When programs are looked at.
@@ -303,11 +303,8 @@ def square(value: float) -> pr.Program:
 
 def test_lines_that_were_not_reached_before_are_fresh(branching: Engine) -> None:
     lines = lines_of(branching)
-    said = []
-    with lines.watching():
-        for case in (square(3.0), square(4.0), square(30.0), square(31.0)):
-            execute(case, branching)
-            said.append(lines.fresh(case, True))
+    cases = (square(3.0), square(4.0), square(30.0), square(31.0))
+    said = [lines.fresh(case, True) for case in cases]
     assert said == [True, False, True, False]
     files = {Path(file).name for file, _ in lines.seen}
     assert {"branching.py", "beside.py"} <= files
@@ -319,11 +316,7 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
 ) -> None:
     monkeypatch.setattr(lines_module, "_SAMPLE", 1)
     behaviour = Behaviour((), lines_of(branching))
-    said = []
-    with behaviour.lines.watching():
-        for case in (square(3.0), square(4.0), square(30.0)):
-            execute(case, branching)
-            said.append(behaviour.is_new(case))
+    said = [behaviour.is_new(case) for case in (square(3.0), square(4.0), square(30.0))]
     assert set(reached(square(3.0))) == set(reached(square(30.0)))
     assert said == [True, False, True]
 
@@ -332,33 +325,21 @@ def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
     reader = Reader(branching)
     case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
     _, behaviour = Learnt(branching, reader).of([case])
-    with behaviour.lines.watching():
-        execute(reader.program(case), branching)
-        assert behaviour.lines.fresh(reader.program(case), True) is False
-        execute(square(30.0), branching)
-        assert behaviour.lines.fresh(square(30.0), True) is True
+    assert behaviour.lines.fresh(reader.program(case), True) is False
+    assert behaviour.lines.fresh(square(30.0), True) is True
 
 
-def test_a_tracer_and_other_watchers_are_left_as_they_were(branching: Engine) -> None:
+def test_a_tracer_is_left_as_it_was(branching: Engine) -> None:
     def tracer(*event: Any) -> None:
         return None
 
-    before, tools = sys.gettrace(), _tools()
+    before = sys.gettrace()
     sys.settrace(tracer)
     try:
-        cases = Guide(branching, Reader(branching), "1").cases(5)
-        execute(next(cases)[1], branching)
-        next(cases)
-        cases.close()  # type: ignore[attr-defined]
+        given(Guide(branching, Reader(branching), "1"), 3)
         assert sys.gettrace() is tracer
     finally:
         sys.settrace(before)
-    assert _tools() == tools
-
-
-def _tools() -> list[Any]:
-    monitoring: Any = getattr(sys, "monitoring", None)
-    return [monitoring.get_tool(i) for i in range(6)] if monitoring else []
 
 
 def test_places_are_the_adapter_and_the_package_of_the_engine() -> None:

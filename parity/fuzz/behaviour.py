@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from parity import program as pr
 from parity.engines.base import Engine
-from parity.execute import execute
 from parity.exposure import Cell, reached
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.lines import Lines, lines_of
@@ -33,10 +32,10 @@ class Behaviour:
         self.quiet = QUIET if self.seen else 0
 
     def is_new(self, program: pr.Program) -> bool:
-        """Whether ``program``, which ran last, did anything for the first time."""
+        """Whether ``program`` does anything for the first time."""
         self.programs += 1
         new = (self.quiet < QUIET or not self.programs % self.every) and self._reaches(program)
-        return self.lines.fresh(program, new) or new
+        return self.lines.fresh(program, new or self.every == 1) or new
 
     def _reaches(self, program: pr.Program) -> bool:
         before = len(self.seen)
@@ -73,14 +72,9 @@ class Learnt:
             self._forget()
         new = cases[len(self.cases) :]
         if new:
-            with self.known.lines.watching():
-                self.useful += [case for case in new if self._adds(case)]
+            programs = map(self.reader.program, new)
+            adding = map(self.known.is_new, programs)
+            self.useful += [case for case, adds in zip(new, adding, strict=True) if adds]
             self.cases += new
         known = self.known
         return list(self.useful), Behaviour(known.seen, known.lines.copy())
-
-    def _adds(self, case: Case) -> bool:
-        program = self.reader.program(case)
-        if self.known.lines.watches:
-            execute(program, self.engine)
-        return self.known.is_new(program)

@@ -57,22 +57,20 @@ class Guide:
             self._add(case)
 
     def cases(self, n: int) -> Generator[tuple[Case, Program], None, None]:
-        """``n`` cases; each program runs on the engine before the next one is asked for."""
-        with self.behaviour.lines.watching():
-            for _ in range(n):
-                case = self._next()
-                program = self.reader.program(case)
-                yield case, program
-                if self.behaviour.is_new(program) and case not in self.rejected:
-                    self.kept.append(case)
-                    self._add(case)
+        """``n`` cases with their programs."""
+        for _ in range(n):
+            case = self._next()
+            yield case, self.reader.program(case)
+
+    def ran(self, case: Case, program: Program) -> None:
+        """Keep a case if its program, which ran, did something new."""
+        if self.behaviour.is_new(program) and case not in self.rejected:
+            self.kept.append(case)
+            self._add(case)
 
     def reject(self, case: Case) -> None:
-        """Do not keep a case: copies of one that fails would fail again and again."""
+        """Never keep a case: copies of one that fails would fail again and again."""
         self.rejected.add(case)
-        if case in self.kept:
-            for cases in (self.kept, self.by_profile[case.profile]):
-                cases.remove(case)
 
     def _add(self, case: Case) -> None:
         self.by_profile[case.profile].append(case)

@@ -1,17 +1,15 @@
 """Lines of the engine under test that programs reach.
 
-From Python 3.12 on ``sys.monitoring`` tells each line once and then leaves it alone, so
-that watching costs next to nothing. Python 3.11 has only ``sys.settrace``, which makes
-each line slow: there a program is run once more to be traced, if it does something new.
+``sys.settrace`` makes each line slow, so a program is run once more to be traced: if it does
+something new, and one of the others in so many.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -22,7 +20,7 @@ from parity.program import Program
 
 #: Not engines under test: the harness and what engines are built on.
 _FOREIGN = frozenset({"parity", "numpy", "torch", "scipy", "hypothesis", *sys.stdlib_module_names})
-#: Of the programs that do nothing new one in so many is traced (Python 3.11).
+#: Of the programs that do nothing new one in so many is traced.
 _SAMPLE = 128
 
 Line = tuple[str, int]
@@ -31,15 +29,8 @@ Line = tuple[str, int]
 class Lines:
     """None are seen: the engine runs in another process."""
 
-    #: Whether lines are seen while programs run, and not by running them once more.
-    watches = False
-
-    def watching(self) -> contextlib.AbstractContextManager[Any]:
-        """A context in which programs run on the engine are watched."""
-        return contextlib.nullcontext()
-
     def fresh(self, program: Program, new: bool) -> bool:
-        """Whether ``program``, which ran last, reached lines that none before it did.
+        """Whether ``program`` reaches lines that none before it did.
 
         ``new``: whether it is known to do something new.
         """
@@ -60,44 +51,6 @@ class Seen(Lines):
 
     def copy(self) -> Seen:
         return type(self)(self.engine, self.seen)
-
-
-class Monitored(Seen):
-    """Lines as ``sys.monitoring`` tells them: each once, with no cost later."""
-
-    watches = True
-
-    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
-        super().__init__(engine, seen)
-        self.before = len(self.seen)
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        monitoring: Any = vars(sys)["monitoring"]  # mypy reads Python 3.11
-        tool = next((i for i in range(6) if monitoring.get_tool(i) is None), None)
-        if tool is None:  # a debugger and others have them all
-            yield
-            return
-
-        def line(code: CodeType, number: int) -> Any:
-            if code.co_filename.startswith(self.places):
-                self.seen.add((code.co_filename, number))
-            return monitoring.DISABLE
-
-        monitoring.use_tool_id(tool, __name__)
-        try:
-            monitoring.register_callback(tool, monitoring.events.LINE, line)
-            monitoring.set_events(tool, monitoring.events.LINE)
-            monitoring.restart_events()  # what was told to an earlier watcher is told again
-            yield
-        finally:
-            monitoring.set_events(tool, 0)
-            monitoring.register_callback(tool, monitoring.events.LINE, None)
-            monitoring.free_tool_id(tool)
-
-    def fresh(self, program: Program, new: bool) -> bool:
-        self.before, before = len(self.seen), self.before
-        return self.before > before
 
 
 class Traced(Seen):
@@ -141,7 +94,7 @@ def lines_of(engine: Engine) -> Lines:
     """What watches the lines of an engine here."""
     if isinstance(engine, Remote):
         return Lines()
-    return Monitored(engine) if hasattr(sys, "monitoring") else Traced(engine)
+    return Traced(engine)
 
 
 @functools.cache

@@ -31,8 +31,8 @@ def grown(programs: int, seed: str, share: float = SHARE) -> list[Case]:
     """The cases that a guide keeps on the clean engine, which runs none of them."""
     engine = Small()
     guide = Guide(engine, Reader(engine), seed, share=share)
-    for _ in guide.cases(programs):
-        pass
+    for case, program in guide.cases(programs):
+        guide.ran(case, program)
     return guide.kept
 
 
@@ -44,9 +44,10 @@ def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, lim
     started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        for number, (_, program) in enumerate(guide.cases(limit), 1):
+        for number, (case, program) in enumerate(guide.cases(limit), 1):
             if check_program(program, engine, reference) is not None:
                 return Found(number, time.process_time() - started)
+            guide.ran(case, program)
     return Found(None, time.process_time() - started)
 
 

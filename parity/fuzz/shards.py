@@ -11,12 +11,12 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.check import check_program, reduced
+from parity.check import check_programs, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.engines.load import EngineError
@@ -140,20 +140,30 @@ class _Shard:
 
     def _sweep(self, record: Record) -> None:
         """Run the programs; keep the first failing ones of each kind."""
-        with (
-            closing(self.source.cases(self.task.programs)) as source,
-            closing(_ahead(source, self.engine)) as cases,
-        ):
-            for case, program in cases:
+        with closing(self._checked()) as checked:
+            for case, program, finding in checked:
                 if self._over():
                     record.complete = False
                     return
                 if record.programs % COUNTED == 0:
                     self.exposure.add(program)
                 record.programs += 1
-                finding = check_program(program, self.engine, self.reference)
                 if finding is not None:
                     self._failed(record, case, program, finding)
+                self.source.ran(case, program)
+
+    def _checked(self) -> Generator[tuple[Case, Program, Finding | None], None, None]:
+        """The cases with their programs and what these show; some programs run ahead."""
+        waiting: deque[Case] = deque()
+
+        def programs() -> Iterator[Program]:
+            for case, program in self.source.cases(self.task.programs):
+                waiting.append(case)
+                yield program
+
+        source = ahead(programs(), self.engine)
+        for program, finding in check_programs(source, self.engine, self.reference):
+            yield waiting.popleft(), program, finding
 
     def _failed(self, record: Record, case: Case, program: Program, finding: Finding) -> None:
         kind = finding.kind
@@ -212,21 +222,6 @@ def _script(one: Reported, engine: Engine, file: str) -> str:
         return script(one.program, one.finding, engine, file)
     except EngineError:  # an engine in another process whose source cannot be read
         return ""
-
-
-def _ahead(
-    cases: Iterable[tuple[Case, Program]], engine: Engine
-) -> Generator[tuple[Case, Program], None, None]:
-    """The same; an engine in another process may run programs while others are compared."""
-    waiting: deque[Case] = deque()
-
-    def programs() -> Iterator[Program]:
-        for case, program in cases:
-            waiting.append(case)
-            yield program
-
-    for program in ahead(programs(), engine):
-        yield waiting.popleft(), program
 
 
 def cells(exposure: Exposure) -> Counter[str]:
