@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from parity.bench.statistics import significant
-from parity.check import check_program
+from parity.check import BATCH, check_programs
 from parity.engines.base import Engine
 from parity.engines.load import load_pair
 from parity.execute import execute
@@ -38,7 +38,8 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
     engine, reference = load_pair(engine_spec, "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine
-        _sweep(engine, reference, 50, number)  # what is loaded or cached at first use
+        for run in (_suite, _sweep):  # what is loaded or cached at first use
+            run(engine, reference, count, number + 1)
         return [
             {"what": what, "engine": engine.name, **run(engine, reference, count, number)}
             for what, run in (("suite", _suite), ("sweep", _sweep))
@@ -48,8 +49,8 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
     decoders = [Decoder.of(PROFILES[name], engine) for name in ROTATION]
     begin = time.process_time()
-    for program in itertools.islice(stream(decoders, number), count):
-        check_program(program, engine, reference)
+    for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
+        pass
     whole = time.process_time() - begin
     decoding, found = _timed_list(itertools.islice(stream(decoders, number), count))
     return _shares(found, whole, decoding, engine, reference)
@@ -62,13 +63,17 @@ def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
     examples = max(1, count // (len(_PROFILES) * PROGRAMS_AN_EXAMPLE))
     for name in _PROFILES:
         decoder = Decoder.of(PROFILES[name], engine)
-        whole += _drawn(decoder, examples, number, lambda p: check_program(p, engine, reference))
+        whole += _drawn(
+            decoder, examples, number, lambda some: list(check_programs(some, engine, reference))
+        )
         # The same draws without running anything: drawing is part of what decoding costs.
-        decoding += _drawn(decoder, examples, number, found.append)
+        decoding += _drawn(decoder, examples, number, found.extend)
     return _shares(found, whole, decoding, engine, reference)
 
 
-def _drawn(decoder: Decoder, examples: int, number: int, use: Callable[[Program], object]) -> float:
+def _drawn(
+    decoder: Decoder, examples: int, number: int, use: Callable[[list[Program]], object]
+) -> float:
     """Seconds in which Hypothesis draws that many examples and ``use`` gets the programs."""
 
     @seed(number)
@@ -81,8 +86,7 @@ def _drawn(decoder: Decoder, examples: int, number: int, use: Callable[[Program]
     )
     @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
     def run(several: list[Program]) -> None:
-        for program in several:
-            use(program)
+        use(several)
 
     begin = time.process_time()
     run()
@@ -101,11 +105,14 @@ def _shares(
     """Rates and shares of ``whole``; what is neither is comparing and estimating tolerances."""
     alike = with_quirks(reference, engine.quirks)
     ours = theirs = 0.0
-    for program in found:
+    for start in range(0, len(found), BATCH):  # as ``check_programs`` runs them
+        some = found[start : start + BATCH]
         begin = time.process_time()
-        execute(program, engine)
+        for program in some:
+            execute(program, engine)
         middle = time.process_time()
-        execute(program, alike)
+        for program in some:
+            execute(program, alike)
         ours += middle - begin
         theirs += time.process_time() - middle
     shares = {"decoding": decoding, "in_engine": ours, "in_reference": theirs}
