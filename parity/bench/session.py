@@ -63,7 +63,8 @@ class Plan:
             (workload, shape, dtype)
             for workload in self.workloads
             for shape in workload.shapes(tuple(shapes))
-            for dtype in shapes[shape]
+            # A workload of a size of its own comes in the dtypes of the first shape.
+            for dtype in shapes.get(shape, next(iter(shapes.values())))
         ]
 
     def peaks(self) -> list[tuple[Workload, Shape]]:
