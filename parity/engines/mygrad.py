@@ -25,7 +25,10 @@ class MyGrad(Engine):
         {
             "clears-grads-on-use-except-views",
             "clears-grads-on-backward",
+            "clears-graphs",
+            "constants-stop-quietly",
             "keeps-intermediate-grads",
+            "no-grad-gives-variables",
             "seeds-any-shape-with-ones",
             "maximum-ties-neither",
             "minimum-ties-neither",
