@@ -25,7 +25,7 @@ from parity.dialects.graphs import (
     KeepsGraphs,
     NoGradGivesVariables,
 )
-from parity.dialects.ties import SETTLED, first_of, of_operands
+from parity.dialects.ties import SETTLED, ClipTiesNeither, first_of, of_operands
 from parity.engines.base import Engine
 
 _CLASSES: tuple[type[Dialect], ...] = (
@@ -39,6 +39,7 @@ _CLASSES: tuple[type[Dialect], ...] = (
     NoGradGivesVariables,
     KeepsGraphs,
     ClearsGraphs,
+    ClipTiesNeither,
     first_of("max", np.argmax),
     first_of("min", np.argmin),
     *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in SETTLED),

@@ -216,6 +216,18 @@ def _first(op: str) -> type[Small]:
     return type(Small)(f"{op}_first", (Small,), body)
 
 
+def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
+    """The bounds belong to what is clipped."""
+    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+    return (do("select", g, keep=(raw(a) > low) & (raw(a) < high)),)
+
+
+class ClipTies(Small):
+    name = "clip-ties"
+    dialect = "clip-ties-neither"
+    rules = rules_with(clip=_clip_vjp)
+
+
 DIALECTS: dict[str, Any] = {
     cls.dialect: cls
     for cls in (
@@ -229,6 +241,7 @@ DIALECTS: dict[str, Any] = {
         ClearsGraphs,
         NoGradVariables,
         QuietConstants,
+        ClipTies,
         _first("max"),
         _first("min"),
         *(

@@ -84,8 +84,9 @@ CASES: dict[str, tuple[str, Any]] = {
         "x1 = leaf(2.0)\nx2 = neg(x0)\nx3 = neg(x1)\nbackward(x2)\nbackward(x3)",
         -1.0,
     ),
-    "what stopped a backward stops the next": (
-        "x1 = mul(x0, x0)\nx2 = neg(x1)\nbackward(x1)\nx3 = mul(x1, x1)\nbackward(x2)\nbackward(x3)",
+    "where a backward ends it clears again": (
+        "x1 = mul(x0, x0)\nx2 = neg(x1)\nbackward(x1)\nx3 = mul(x1, x1)\nbackward(x2)\n"
+        "backward(x3)",
         RAISES,
     ),
 }

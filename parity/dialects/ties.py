@@ -74,6 +74,23 @@ def of_operands(op: str, kind: str) -> type[Dialect]:
     return Ties
 
 
+class ClipTiesNeither(Dialect):
+    """PyTorch passes the whole gradient of an element on a bound (semantics.md 9)."""
+
+    quirk = "clip-ties-neither"
+    says = "where an element is equal to a bound of clip, it gets no gradient"
+    about = "clip"
+
+    def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
+        result = super().compute(name, *ts, **attrs)
+        if name != "clip":
+            return result
+        array = np.asarray(self.inner.value(ts[0]))
+        bounds = [bound for bound in (attrs["x_min"], attrs["x_max"]) if bound is not None]
+        ties = np.isin(array, np.array(bounds, array.dtype))
+        return _choose(self, ties, self.inner.detach(result), result) if ties.any() else result
+
+
 def _rows(array: Any, axis: Any) -> Any:
     """A matrix whose rows are what a reduction over ``axis`` puts together."""
     axes = range(array.ndim) if axis is None else sorted(np.atleast_1d(axis) % array.ndim)
