@@ -20,7 +20,7 @@ from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
 from parity.exact import numbers as nu
-from parity.exact.graph import Leaf, Node
+from parity.exact.graph import Node
 from parity.exact.kinks import SIDES, sides
 from parity.execute import Trace, execute
 from parity.ops import keywords
@@ -91,7 +91,7 @@ class _Judge(Exact):
         self.seen.append([])
 
     def value(self, t: Node) -> Any:
-        if self.seen and not isinstance(t, Leaf):
+        if self.seen:
             self.seen[-1].append(t)
         return super().value(t)
 

@@ -17,7 +17,7 @@ from parity.adjudicate import ILL_CONDITIONED, adjudicate
 from parity.check import check_program, check_programs, reduced
 from parity.compare import KINDS, Finding
 from parity.defects.small import Small
-from parity.defects.traversal import CreationOrderIgnored
+from parity.defects.traversal import CreationOrderIgnored, Overwrite
 from parity.diagnose import diagnose
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
@@ -204,6 +204,27 @@ def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:
     verdict = adjudicate(case, finding, engine, TORCH)
     assert verdict.wrong == ILL_CONDITIONED
     assert "maximum" in verdict.note
+
+
+@pytest.mark.parametrize(
+    ("quirk", "start"),
+    [
+        ("maximum-ties-neither", "x1 = neg(x0)\nx2 = neg(x1)\nx3 = maximum(x1, x2)\n"),
+        ("max-ties-first", "x1 = stack(x0, x0, axis=0)\nx2 = max(x1, axis=0, keepdims=False)\n"
+         "x3 = neg(x2)\nx4 = neg(x3)\n"),
+    ],
+)  # fmt: skip
+def test_what_a_dialect_looks_at_is_not_taken_for_a_result(quirk: str, start: str) -> None:
+    """The relu is of 1 on all sides, while values before it are -1."""
+    n = start.count("\n")
+    case = read_text(
+        f"x0 = leaf(1.0)\n{start}x{n + 1} = relu(x{n})\nx{n + 2} = add(x{n + 1}, x{n + 1})\n"
+        f"backward(x{n + 2})"
+    )
+    engine = declaring(type("Mixed", (Overwrite, DIALECTS[quirk]), {}), quirk)
+    finding = check_program(case, engine, TORCH)
+    assert finding is not None
+    assert adjudicate(case, finding, engine, TORCH).wrong == "engine"
 
 
 def test_there_is_no_second_order_in_graphs_that_are_cleared(tmp_path: Path) -> None:
