@@ -20,7 +20,7 @@ from parity.compare import Finding, compare
 from parity.engines.base import Engine
 from parity.engines.exact import Exact
 from parity.exact import numbers as nu
-from parity.exact.graph import Leaf, Node
+from parity.exact.graph import Node
 from parity.exact.kinks import SIDES, sides
 from parity.execute import Trace, execute
 from parity.ops import keywords
@@ -50,7 +50,7 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     if finding.stopped:
         return Verdict(ENGINE)
     judge = _Judge()
-    exact = execute(program, with_quirks(judge, engine.quirks))
+    exact = execute(program, with_quirks(judge, engine.quirks), judge.at)
     if judge.edges:
         return Verdict(None, "the program leaves the real numbers")
     ours = execute(program, engine)
@@ -77,15 +77,22 @@ _VERDICTS = {
 
 
 class _Judge(Exact):
-    """Remembers values before they are rounded to floats."""
+    """Remembers values before they are rounded to floats, by statement.
+
+    Quirks look at values as well, but before: the last of a statement are its results.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[Node] = []
+        self.seen: list[list[Node]] = []
+
+    def at(self, number: int) -> None:
+        """Statement ``number`` begins."""
+        self.seen.append([])
 
     def value(self, t: Node) -> Any:
-        if not isinstance(t, Leaf) and t not in self.seen:  # quirks look at operands again
-            self.seen.append(t)
+        if self.seen:
+            self.seen[-1].append(t)
         return super().value(t)
 
 
@@ -127,8 +134,10 @@ def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace
     """The first operation up to the finding at whose kink the runs stand on different sides."""
     infos = program.infer()
     leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))
-    defined = [i for numbers in program.defined() for i in numbers]
-    exact = {**leaves, **dict(zip(defined, (t.exact for t in judge.seen), strict=False))}
+    exact = dict(leaves)
+    for numbers, seen in zip(program.defined(), judge.seen, strict=False):
+        results = seen[len(seen) - len(numbers) :]
+        exact.update((i, t.exact) for i, t in zip(numbers, results, strict=False))
     runs = [exact, *({**leaves, **_values(trace)} for trace in traces)]
     for statement in program.statements[: finding.statement + 1]:
         if not isinstance(statement, pr.Apply) or statement.op not in SIDES:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity import program as pr
+from parity.dialects.gradients import SeedsAnyShapeWithOnes
 from parity.fits import find_fit
 from parity.ops import OPS, result_dtype
-from parity.quirks import SeedsAnyShapeWithOnes
 from parity.rules import Op
 from parity.shapes import Shape, size
 from parity.spans import LIMIT, Span

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from parity.defects.base import rules_with
 from parity.defects.rules import RULES, Rule, do, kept
 from parity.defects.small import Small
 from parity.defects.tensors import Node, Tensor, raw
+from parity.engines.base import Engine
 
 
 class ClearsOnUse(Small):
@@ -66,6 +69,74 @@ class KeepsGraphs(Small):
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         super().run(node, grads, True)
+
+
+class ClearsGraphs(Small):
+    """Tensors know the nodes that read them, as long as the results of these are there."""
+
+    name = "clears-graphs"
+    dialect = "clears-graphs"
+    grad_tensor = Engine.grad_tensor  # there is no second order
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: WeakKeyDictionary[Tensor, WeakSet[Node]] = WeakKeyDictionary()
+        self.ops = {name: self.noting(f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            node = (result[0] if isinstance(result, tuple) else result).node
+            for x in xs if node is not None else ():
+                self.readers.setdefault(x, WeakSet()).add(node)
+            return result
+
+        return apply
+
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        super().backward(t, gradient, retain_graph=True)
+        todo = [t]
+        while todo:
+            t = todo.pop()
+            self.readers.pop(t, None)
+            node, t.node = t.node, None
+            todo += node.parents if node is not None else ()
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        for parent in node.parents:
+            readers = self.readers.get(parent, WeakSet())
+            if node not in readers and readers:
+                gc.collect()  # nodes and their results refer to each other
+            if parent.requires_grad and not readers:
+                raise RuntimeError("another backward has cleared this part of the graph")
+        super().run(node, grads, retain)
+
+
+class NoGradVariables(Small):
+    name = "no-grad-variables"
+    dialect = "no-grad-gives-variables"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {name: self.varying(f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def varying(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            for t in result if isinstance(result, tuple) else (result,):
+                t.requires_grad |= not self.recording
+            return result
+
+        return apply
+
+
+class QuietConstants(Small):
+    name = "quiet-constants"
+    dialect = "constants-stop-quietly"
+
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        if t.requires_grad:
+            super().backward(t, gradient, **flags)
 
 
 class KeepsIntermediates(Small):
@@ -145,6 +216,18 @@ def _first(op: str) -> type[Small]:
     return type(Small)(f"{op}_first", (Small,), body)
 
 
+def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
+    """The bounds belong to what is clipped."""
+    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+    return (do("select", g, keep=(raw(a) > low) & (raw(a) < high)),)
+
+
+class ClipTies(Small):
+    name = "clip-ties"
+    dialect = "clip-ties-neither"
+    rules = rules_with(clip=_clip_vjp)
+
+
 DIALECTS: dict[str, Any] = {
     cls.dialect: cls
     for cls in (
@@ -155,6 +238,10 @@ DIALECTS: dict[str, Any] = {
         SeedsAnyShape,
         Zeros,
         KeepsGraphs,
+        ClearsGraphs,
+        NoGradVariables,
+        QuietConstants,
+        ClipTies,
         _first("max"),
         _first("min"),
         *(

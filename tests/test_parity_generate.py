@@ -20,6 +20,7 @@ from parity.execute import execute, owns_buffer
 from parity.generate import PROFILES, Decoder, programs
 from parity.hunt import ROTATION
 from parity.ops import OPS
+from parity.quirks import with_quirks
 from parity.shapes import size
 
 
@@ -74,6 +75,7 @@ ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (DEZERO, TORCH, Small(), Few(), Bare(), Scalars(), Vectors(), Wide(), Narrow())
 }
+LIKE_DEZERO = with_quirks(TORCH, DEZERO.quirks)
 #: What a statement needs of an engine.
 NEEDS: dict[type[Any], str] = {
     pr.Clear: "clear_grad",
@@ -142,17 +144,31 @@ def test_values_are_no_larger_than_the_profile_says(profile: str) -> None:
         assert max(size(info.shape) for info in case.infer()) <= PROFILES[profile].max_size
 
 
+@pytest.mark.parametrize("engine", [DEZERO, Small()], ids=lambda e: e.name)
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"errors", "freed-graph"}))
-def test_pytorch_accepts_what_is_not_meant_as_a_mistake(profile: str) -> None:
-    for case in sample(profile, 100):
-        failure = execute(case, TORCH).failure
+def test_pytorch_accepts_what_is_not_meant_as_a_mistake(profile: str, engine: Engine) -> None:
+    for case in sample(profile, 100, engine):
+        failure = execute(case, with_quirks(TORCH, engine.quirks)).failure
         assert failure is None, f"{failure.text()}\n{case.text()}"
+
+
+def _unseeded(case: pr.Program) -> list[pr.Backward]:
+    """The backwards from several elements, or from none, that have no gradient."""
+    infos = case.infer()
+    backwards = [s for s in case.statements if isinstance(s, pr.Backward)]
+    return [s for s in backwards if s.gradient is None and size(infos[s.value].shape) != 1]
+
+
+def test_roots_of_any_shape_without_a_gradient_are_for_engines_that_seed_them() -> None:
+    assert sum(bool(_unseeded(case)) for case in sample("general", 400)) >= 20
+    for case in sample("general", 400, Small()):
+        assert not _unseeded(case)
 
 
 @pytest.mark.parametrize(("profile", "share"), [("errors", 0.9), ("freed-graph", 0.3)])
 def test_mistakes_are_refused_by_pytorch_in_the_last_statement(profile: str, share: float) -> None:
     cases = sample(profile, 200)
-    failures = [(case, execute(case, TORCH).failure) for case in cases]
+    failures = [(case, execute(case, LIKE_DEZERO).failure) for case in cases]
     refused = [(case, failure) for case, failure in failures if failure is not None]
     assert len(refused) >= share * len(cases)
     assert {failure.statement - len(case.statements) for case, failure in refused} == {-1}
@@ -162,7 +178,7 @@ def test_mistakes_are_of_every_kind() -> None:
     texts = Counter(
         failure.text()
         for case in sample("errors", 400)
-        if (failure := execute(case, TORCH).failure)
+        if (failure := execute(case, LIKE_DEZERO).failure)
     )
     for words in ("second time", "Mismatch in shape", "does not require grad"):
         assert sum(n for text, n in texts.items() if words in text) >= 10

@@ -273,6 +273,11 @@ def test_mygrad_drops_a_gradient_that_is_used_again() -> None:
         "x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = minimum(x0, x1)\nbackward(x2)",
         "x0 = leaf([3.0, 3.0])\nx1 = max(x0, axis=None, keepdims=False)\nbackward(x1)",
         "x0 = leaf([3.0, 3.0])\nx1 = min(x0, axis=0, keepdims=True)\nbackward(x1)",
+        "x0 = leaf(-1.0)\nx1 = clip(x0, x_max=2.0, x_min=-1.0)\nbackward(x1)",
+        "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)",
+        "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x0)\nbackward(x1)",
+        "x0 = leaf(3.0)\nx1 = add(x0, x0)  # under no_grad\nbackward(x1)",
+        "x0 = leaf(3.0)\nx1 = detach(x0)\nbackward(x1)",
     ],
 )
 def test_what_mygrad_documents_is_a_dialect(text: str) -> None:
@@ -281,6 +286,14 @@ def test_what_mygrad_documents_is_a_dialect(text: str) -> None:
     assert (
         check(case, type("Plain", (type(peer("mygrad")),), {"quirks": frozenset()})()) is not None
     )
+
+
+def test_what_mygrad_takes_for_norms_of_matrices_is_not_tested() -> None:
+    case = read_text("x0 = leaf([[3.0]])\nx1 = norm(x0, axis=(0, 1), keepdims=False)")
+    assert "norms over several axes" in str(execute(case, peer("mygrad")).lacks)
+    for axis in ("0", "None"):
+        case = read_text(f"x0 = leaf([[3.0, 4.0]])\nx1 = norm(x0, axis={axis}, keepdims=False)")
+        assert check(case, peer("mygrad")) is None
 
 
 def test_micrograd_keeps_its_graphs() -> None:

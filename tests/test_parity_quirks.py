@@ -127,6 +127,14 @@ GRADIENTS: dict[str, tuple[str, Any]] = {
     ),
     "clears-grads-on-backward": ("x1 = neg(x0)\nbackward(x1)\nbackward(x0)", 1.0),
     "keeps-graphs": ("x1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)", 12.0),
+    "clears-graphs": ("x1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)", 6.0),
+    "no-grad-gives-variables": ("x1 = neg(x0)  # under no_grad\nbackward(x1)\nbackward(x0)", 1.0),
+    "constants-stop-quietly": ("x1 = detach(x0)\nbackward(x1)\nbackward(x0)", 1.0),
+    "clip-ties-neither": (
+        "x1 = clip(x0, x_max=3.0, x_min=-1.0)\nbackward(x1)\nx2 = clip(x0, x_max=None, x_min=2.0)\n"
+        "backward(x2)\nx3 = clip(x0, x_max=9.0, x_min=3.0)\nbackward(x3)",
+        1.0,
+    ),
     "keeps-intermediate-grads": ("x1 = neg(x0)\nbackward(x1)\nbackward(x0)", 0.0),
     "seeds-any-shape-with-ones": ("x1 = stack(x0, x0, axis=0)\nbackward(x1)", 2.0),
     "zeros-instead-of-none": ("backward(x0)\ncleargrad(x0)", 0.0),
@@ -329,6 +337,7 @@ def test_each_quirk_has_words_and_an_engine_that_has_it() -> None:
     [
         ("dances', 'seeds-any-shape-with-ones", ["dances", "clears-grads-on-use, "]),
         ("maximum-ties-first', 'maximum-ties-both", ["at once", "maximum-ties-both"]),
+        ("clears-graphs', 'keeps-graphs", ["at once", "keeps-graphs"]),
     ],
 )
 def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: list[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from parity.engines.base import REQUIRED, Engine
+from parity.engines.base import REQUIRED, Engine, abilities
 from parity.errors import UsageError
 from parity.ops import OPS
 from parity.quirks import QUIRKS, contradicting
@@ -184,6 +184,9 @@ def _check_settings(engine: Engine, start: str) -> None:
     alike = contradicting(frozenset(quirks))
     if alike:
         raise EngineError(f"{start} cannot have the quirks {' and '.join(alike)} at once")
+    for name in sorted(quirks):
+        for ability in sorted(QUIRKS[name].without & abilities(engine)):
+            raise EngineError(f"{start} cannot have the quirk {name} and {ability}: leave one out")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """MyGrad as an engine under test.
 
 A backward always clears its graph, and a tensor that enters a new graph loses its gradient.
+Its ``clip`` is a maximum and a minimum, so that it treats ties as these do.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ import mygrad as mg
 import numpy as np
 from mygrad import nnet
 
-from parity.engines.base import Engine
+from parity.engines.base import Engine, Unsupported
 from parity.engines.numpy_like import numpy_like
+
+
+def _norm(a: Any, *, axis: Any, keepdims: bool) -> Any:
+    if isinstance(axis, tuple) and len(axis) > 1:
+        raise Unsupported("norms over several axes, which NumPy takes for those of matrices")
+    return mg.linalg.norm(a, axis=axis, keepdims=keepdims)
 
 
 class MyGrad(Engine):
@@ -25,7 +32,11 @@ class MyGrad(Engine):
         {
             "clears-grads-on-use-except-views",
             "clears-grads-on-backward",
+            "clears-graphs",
+            "clip-ties-neither",
+            "constants-stop-quietly",
             "keeps-intermediate-grads",
+            "no-grad-gives-variables",
             "seeds-any-shape-with-ones",
             "maximum-ties-neither",
             "minimum-ties-neither",
@@ -41,7 +52,7 @@ class MyGrad(Engine):
         "var": lambda a, *, axis, correction, keepdims: mg.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
-        "norm": mg.linalg.norm,
+        "norm": _norm,
         "softmax": nnet.softmax,
         "log_softmax": nnet.logsoftmax,
         "softmax_cross_entropy": lambda a, *, t: nnet.softmax_crossentropy(a, np.array(t)),

@@ -1,0 +1,1 @@
+"""The dialects of ``parity.quirks``, by what they are about."""
