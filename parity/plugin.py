@@ -84,8 +84,16 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("benchmark_only", False):
+        _one_thread()
     if _concerned(config):
         config.stash[_SUITE] = _suite(config)
+
+
+def _one_thread() -> None:
+    """Benchmarks compare libraries on one thread, which NumPy's has to know before it is loaded."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _suite(config: pytest.Config) -> Suite:

@@ -22,6 +22,10 @@ _WORDS = frozenset(vars(types.new_class("Plain", (Defect,)))) | {"name", "says",
 class Case(Protocol):
     """A probe program with what the engine showed."""
 
+    @property
+    def finding(self) -> object | None:
+        """What is wrong there, or None."""
+
     def agrees(self, defect: type[Defect]) -> bool:
         """Whether ``defect`` shows the same."""
 
@@ -29,15 +33,18 @@ class Case(Protocol):
 def together(cases: Sequence[Case], defects: Mapping[str, type[Defect]]) -> list[type[Defect]]:
     """The combinations of fewest defects that agree on all cases; of one set only one order.
 
-    The first case is the reduced program: a single fault explains it.
+    The first case is the reduced program: a single fault explains it. A third fault has to be
+    seen by itself on some case that fails: else too much fits by chance.
     """
+    wrong = [case for case in cases if case.finding is not None]
+    seen = [d for d in defects.values() if any(case.agrees(d) for case in wrong)]
     firsts = [d for d in defects.values() if cases[0].agrees(d)]
     bests = sorted(firsts, key=lambda d: -_score(d, cases))[:_FIRST]
-    for _several in range(2):
+    for others in (list(defects.values()), seen):
         tried = [
             (joined, *_until_it_fails(joined, _failing_first(best, cases)))
             for best in bests
-            for defect in defects.values()
+            for defect in others
             for joined in _joined(best, defect)
         ]
         found = [joined for joined, fails, _score in tried if not fails]
