@@ -280,3 +280,25 @@ def test_options_are_explained(tmp_path: Path) -> None:
     assert status == 0
     for option in ("--engine=SPEC", "--reference=SPEC", "--programs=N", "--parity-seed=S"):
         assert option in text
+
+
+def test_benchmarks_run_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    write_module(
+        tmp_path,
+        "test_it.py",
+        """
+        import os
+        import sys
+
+        loaded = "numpy" in sys.modules
+
+
+        def test_it(benchmark):
+            benchmark(len, "")
+            assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+            assert not loaded
+        """,
+    )
+    status, lines, _ = _run(tmp_path, "--benchmark-only")
+    assert status == 0, "\n".join(lines)
