@@ -191,7 +191,14 @@ def test_fields_that_are_damaged_are_named(folder: str, field: str, value: Any) 
     assert [note.partition(":")[0] for note in notes] == [f"{file} cannot be read and is left out"]
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": 1, "size": true}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        json.dumps(Identity("a", "b", "c", "0", True).to_json()),
+        json.dumps(Identity("a", "b", "c", "0", 10**30).to_json()),
+    ],
+)
 def test_a_campaign_file_that_is_damaged_ends_it(text: str) -> None:
     Path("c").mkdir()
     Path("c/campaign.json").write_text(text)
