@@ -97,12 +97,16 @@ def write_adapter(file: Path) -> str:
     """
     if file.suffix != ".py":
         raise AdapterFileError(f"{file}: the name of an adapter ends with .py")
+    made = False
     try:
         with file.open("x", encoding="utf-8") as stream:
+            made = True
             stream.write(_TEXT.format(name=_name(file), file=file.name, ops=_operations()))
     except FileExistsError:
         raise AdapterFileError(f"{file} exists already, and is left as it is") from None
     except OSError as error:
+        if made:  # half a file would be in the way of the next time
+            file.unlink()
         raise AdapterFileError(f"{file} cannot be written: {error.strerror}") from None
     return (
         f"{file} written: fill in the four lines marked 1 to 4, then\n"

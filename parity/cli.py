@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
+import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -40,12 +42,27 @@ DEFAULT_FOLDER = Path("parity-findings")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0 (parity), 1 (findings) or 2 (cannot run)."""
+    """Run a command; the status is 0 (parity), 1 (findings), 2 (cannot run), 130 (Ctrl-C)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters that files have
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except UsageError as error:
         print(f"parity: error: {error}", file=sys.stderr)
+        return CANNOT_RUN
+    except KeyboardInterrupt:
+        print("parity: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Standard output, on a full disk or after ``| head``; what is left must not be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"parity: error: the output cannot be written: {error.strerror}", file=sys.stderr)
         return CANNOT_RUN
 
 

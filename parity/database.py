@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
@@ -38,7 +37,7 @@ def check_database(where: str) -> None:
 
 
 def _redis(url: str, prefix: bytes) -> ExampleDatabase:
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+    if url.partition(":")[0] not in ("redis", "rediss", "unix"):
         raise DatabaseError(f"database {url!r} is no address like redis://localhost:6379")
     try:
         redis = importlib.import_module("redis")

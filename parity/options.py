@@ -78,11 +78,11 @@ def write_text(option: str, file: Path | None, text: str) -> None:
     """Write a file whole or not at all; nothing without one. Raises UsageError if that fails."""
     if file is None:
         return
-    if file.exists() and not file.is_file():  # a pipe or a device: /dev/stdout
-        file.write_text(text, "utf-8")
-        return
     place = None
     try:
+        if file.exists() and not file.is_file():  # a pipe or a device: /dev/stdout
+            file.write_text(text, "utf-8")
+            return
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=file.resolve().parent, prefix=f".{file.name}-", delete=False
         ) as stream:

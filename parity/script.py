@@ -66,7 +66,9 @@ FOLDERS = {folders!r}  # where the engine may lie
 
 
 def load_engine():
-    sys.path.extend(FOLDERS)
+    installed = [i for i, place in enumerate(sys.path) if place.endswith("-packages")]
+    at = min(installed, default=len(sys.path))
+    sys.path[at:at] = FOLDERS  # what lies there is meant, not what is installed
     for name in sorted(SOURCES):  # packages before what is in them
         module = sys.modules[name] = types.ModuleType(name)
         if name in PACKAGES:

@@ -73,7 +73,11 @@ def test_parity_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
         (("--summary", "."), "--summary . is a folder"),
         (("--database", "http://x"), "database 'http://x' is no address like redis://"),
         (("--scheduler", "tcp://x", "--workers", "2"), "--workers is for this machine"),
+        (("--database", "redis://[::1"), "database redis://[::1 cannot be used"),
+        (("--scheduler", "nowhere"), "--scheduler 'nowhere' is no address like tcp://"),
         (("--corpus", "file"), "corpus file cannot be written"),
+        (("--corpus", ""), "corpus '' has no name"),
+        (("--corpus", "://a"), "corpus '://a' has no name"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -85,6 +89,11 @@ def test_bad_input_is_one_line(
     assert line in err
     assert len(err.splitlines()) == 1
     assert not Path("parity-corpus").exists()
+
+
+def test_no_program_is_no_parity(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*FUZZ, "--time", "0.000001s"]) == 2
+    assert "no program was run, so nothing is known: give --time more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -227,6 +236,22 @@ def test_what_is_no_finding_is_not_promoted(text: str, capsys: pytest.CaptureFix
     err = capsys.readouterr().err
     assert err.startswith("parity: error: f.json is no finding of a campaign: ")
     assert len(err.splitlines()) == 1
+
+
+def test_all_findings_are_read_before_one_is_promoted(capsys: pytest.CaptureFixture[str]) -> None:
+    run("c", 20)
+    (program,) = Path("c/findings").iterdir()
+    probe = {**json.loads(program.read_text()), "probe": "deep-chain", "program": {}}
+    Path("probe.json").write_text(json.dumps(probe))
+    Path("bad.json").write_text("")
+    assert main(["promote", str(program), "bad.json"]) == 2
+    assert not Path("parity-regressions").exists()
+    assert main(["promote", "probe.json"]) == 2
+    assert main(["promote", "probe.json", str(program)]) == 0
+    assert len(list(Path("parity-regressions").iterdir())) == 1
+    assert "the probe deep-chain: pytest --pyargs parity runs it anyway, and it is left out" in (
+        capsys.readouterr().err
+    )
 
 
 def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> Any:

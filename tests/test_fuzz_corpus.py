@@ -160,6 +160,52 @@ def test_files_that_cannot_be_read_are_named_and_left_alone(text: str) -> None:
     assert left(Path("c")) == before
 
 
+#: Fields of files of a corpus, and what a person or a disk may put there.
+DAMAGED: list[tuple[str, str, Any]] = [
+    ("findings", "statements", None),
+    ("findings", "leaves", "x"),
+    ("findings", "kind", []),
+    ("findings", "count", 10**400),
+    ("findings", "text", "\ud800"),
+    ("findings", "says", None),
+    ("findings", "diagnosis", [{"defect": "overwrite"}]),
+    ("findings", "engine", 3),
+    ("findings", "wrong", "both"),
+    ("findings", "error_over_bound", float("inf")),
+    ("findings", "error_over_bound", 10**400),
+    ("findings", "first_seen", {"shard": 0, "program": -1}),
+    ("shards", "seconds", float("inf")),
+    ("shards", "seconds", 10**400),
+    ("cases", "profile", []),
+]
+
+
+@pytest.mark.parametrize(("folder", "field", "value"), DAMAGED)
+def test_fields_that_are_damaged_are_named(folder: str, field: str, value: Any) -> None:
+    run("c")
+    file = min(Path("c", folder).iterdir())
+    file.write_text(json.dumps({**json.loads(file.read_text()), field: value}))
+    notes: list[str] = []
+    corpus = Corpus(Folder(Path("c")), notes.append)
+    assert corpus.unreadable == {f"{folder}/{file.name}"}
+    assert [note.partition(":")[0] for note in notes] == [f"{file} cannot be read and is left out"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        json.dumps(Identity("a", "b", "c", "0", True).to_json()),
+        json.dumps(Identity("a", "b", "c", "0", 10**30).to_json()),
+    ],
+)
+def test_a_campaign_file_that_is_damaged_ends_it(text: str) -> None:
+    Path("c").mkdir()
+    Path("c/campaign.json").write_text(text)
+    with pytest.raises(CampaignError, match=r"c/campaign.json cannot be read"):
+        Corpus(Folder(Path("c")))
+
+
 def test_a_campaign_file_that_cannot_be_read_ends_it() -> None:
     Path("c").mkdir()
     Path("c/campaign.json").write_text("{}")

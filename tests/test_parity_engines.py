@@ -95,6 +95,26 @@ def test_a_file_does_not_shadow_modules_that_are_installed(
     assert load_engine(f"{file}:Mine").name == "mine"
 
 
+def test_the_module_beside_a_file_is_meant_not_the_package_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages"
+    monkeypatch.setattr(sys, "path", [*sys.path, str(installed)])
+    write_module(installed, "twice_there_engines.py", "NAME = 'installed'")
+    write_module(tmp_path, "twice_there_engines.py", "NAME = 'beside'")
+    text = "    import twice_there_engines" + MINE.replace('"mine"', "twice_there_engines.NAME")
+    assert load_engine(f"{write_module(tmp_path, 'mine.py', text)}:Mine").name == "beside"
+
+
+def test_a_file_that_imports_itself_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = "    import own_name_engines.engine" + MINE
+    file = write_module(tmp_path, "own_name_engines.py", text)
+    assert "it imports itself: own_name_engines.py needs another name" in _refused(f"{file}:Mine")
+
+
 #: Files that are no good: text after an import of Small, class name, words of the message.
 BAD_FILES: dict[str, tuple[str, list[str]]] = {
     "syntax error": ("class Mine(:", ["cannot be loaded", "SyntaxError"]),

@@ -337,7 +337,10 @@ def test_without_the_extra_one_line_names_it(
     )
     file = samples.write(tmp_path, samples.interrupted())
     assert main(["report", str(file), "-o", str(tmp_path / "out")]) == 2
-    expected = f"parity: error: {module} missing; pip install -e '.[report]'\n"
+    expected = (
+        f"parity: error: parity report needs {module}, not installed here: "
+        "pip install 'dezero-parity[report]'\n"
+    )
     assert capsys.readouterr().err == expected
 
 

@@ -95,15 +95,30 @@ def _load_file(path: str) -> ModuleType:
     assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     folder = str(file.resolve().parent)
-    if folder not in sys.path:  # an adapter imports the engine beside it
-        sys.path.append(folder)
+    if folder not in sys.path:
+        sys.path.insert(_before_packages(), folder)
     sys.modules[name] = module
     try:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise EngineError(f"engine file {path!r} cannot be loaded: {_one_line(error)}") from error
+        itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
+        mend = f"; it imports itself: {file.name} needs another name" if itself else ""
+        raise EngineError(
+            f"engine file {path!r} cannot be loaded: {_one_line(error)}{mend}"
+        ) from error
     return module
+
+
+def _before_packages() -> int:
+    """Where the folder of an adapter goes in ``sys.path``.
+
+    The engine beside an adapter is the one that it means, also where a package of that name
+    is installed, as ``dezero`` always is. What Python itself has is not hidden.
+    """
+    installed = ("site-packages", "dist-packages")
+    places = (i for i, place in enumerate(sys.path) if place.endswith(installed))
+    return next(places, len(sys.path))
 
 
 def _check_installed(spec: str) -> None:

@@ -28,7 +28,7 @@ class Case:
         if not isinstance(data, dict) or set(data) != {"profile", "data"}:
             raise ValueError('a case has "profile" and "data"')
         profile, digits = data["profile"], data["data"]
-        if profile not in PROFILES:
+        if not isinstance(profile, str) or profile not in PROFILES:
             raise ValueError(f"there is no profile {profile!r}")
         if not isinstance(digits, str):
             raise ValueError('"data" of a case is text')

@@ -105,6 +105,8 @@ def _fuzz(options: argparse.Namespace) -> int:
         corpus = Corpus(store, display.note)
         plan = _plan(options, corpus.identity, isinstance(pair[0], Remote))
         outcome = Campaign(plan, corpus, executor, pair, display).run()
+    if not outcome.total.programs and not outcome.interrupted:
+        raise CampaignError("no program was run, so nothing is known: give --time more")
     print(text(outcome, store.where))
     write_text("--summary", options.summary, markdown(outcome, store.where))
     write_json("--json", options.json, outcome.to_json())

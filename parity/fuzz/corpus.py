@@ -62,7 +62,7 @@ class Identity:
         size = data.get("size")
         if not all(isinstance(text, str) for text in texts.values()):
             raise ValueError("it does not say spec, engine, reference and seed")
-        if not isinstance(size, int) or size < 1:
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size < 10**9:
             raise ValueError('its "size" is no number of programs')
         return Identity(**texts, size=size)  # type: ignore[arg-type]
 
@@ -112,7 +112,7 @@ class Corpus:
             return None
         try:
             return Identity.from_json(json.loads(data))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CampaignError(
                 f"{self.store.where}/{CAMPAIGN} cannot be read ({error}): mend it, or use another "
                 "corpus"

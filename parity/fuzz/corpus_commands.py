@@ -154,8 +154,16 @@ def _minimized(
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from parity.fuzz.promote import promote
+    from parity.fuzz.promote import promote, read_finding
 
-    for file in options.files:
-        print(f"{promote(file, options.output)} written")
+    findings = {file: read_finding(file) for file in options.files}  # all, before one is written
+    probes = [file for file, finding in findings.items() if finding["probe"]]
+    for file in probes:
+        text = f"{file} is of the probe {findings[file]['probe']}: pytest --pyargs parity runs it"
+        if len(probes) == len(findings):
+            raise CampaignError(f"{text} anyway")
+        _note(f"{text} anyway, and it is left out")
+    for file, finding in findings.items():
+        if file not in probes:
+            print(f"{promote(finding, options.output)} written")
     return 0

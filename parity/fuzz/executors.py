@@ -229,6 +229,13 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self.address = address
         self._dask = optional("distributed", "distributed", "--scheduler")
+        if not address.startswith("inproc://"):  # a client of no address hangs when it is deleted
+            try:
+                self._dask.comm.get_address_host_port(address)
+            except ValueError as error:
+                raise CampaignError(
+                    f"--scheduler {address!r} is no address like tcp://host:8786: {one_line(error)}"
+                ) from None
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._futures: dict[Any, Task] = {}
         self._threads = 0

@@ -23,15 +23,15 @@ def read_finding(file: Path) -> FindingData:
         raise CampaignError(f"{file} is no finding of a campaign: {reason}") from None
 
 
-def promote(file: Path, folder: Path) -> Path:
-    """Write the program of a finding into a folder that ``pytest parity/`` runs; the new file."""
-    finding = read_finding(file)
-    if finding["probe"]:
-        raise CampaignError(
-            f"{file} is of the probe {finding['probe']}: pytest --pyargs parity runs it anyway"
-        )
+def promote(finding: FindingData, folder: Path) -> Path:
+    """Write the program of a finding into a folder that ``pytest parity/`` runs; the new file.
+
+    Raises CampaignError where it cannot be written. A finding of a probe has no program.
+    """
     program = Program.from_json(finding["program"])
     data = regression_json(finding["kind"], program, list(defects(finding)))
     name = f"{finding['kind']}-{names(finding)[0][:12]}.json"
-    Folder(folder).write(name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+    Folder(folder, "folder").write(
+        name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+    )
     return folder / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -81,11 +82,13 @@ class Record:
 
 _NUMBERS = ("first", "last", "programs", "seconds", "ill_conditioned", "kept")
 _COUNTS = ("failing", "findings", "exposure")
+#: No campaign counts so far; what is larger stands in a file that is damaged.
+_MOST = 10**18
 
 
 def _is_count(value: Any, whole: bool = True) -> bool:
     kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < _MOST
 
 
 def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingData:
@@ -103,9 +106,9 @@ def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingDa
 
 def checked_finding(data: Any) -> FindingData:
     """The same data. Raises ValueError where it is no finding that ``finding_json`` made."""
-    if not isinstance(data, dict) or data.get("kind") not in KINDS:
-        raise ValueError('it has no "kind" of a finding')
     try:
+        if not isinstance(data, dict) or data.get("kind") not in KINDS:
+            raise ValueError('it has no "kind" of a finding')
         if data["probe"]:
             if data["probe"] not in {p.name for p in PROBES}:
                 raise ValueError(f"there is no probe {data['probe']!r}")
@@ -114,17 +117,38 @@ def checked_finding(data: Any) -> FindingData:
         if data["case"] is not None:
             Case.from_json(data["case"])
         seen = data["first_seen"]
-        if not all(isinstance(n, int) for n in (seen["shard"], seen["program"], data["count"])):
-            raise ValueError('"first_seen" and "count" are numbers')
-        if not all(isinstance(d["defect"], str) for d in data["diagnosis"]):
-            raise ValueError('"diagnosis" is a list of defects')
-        if not isinstance(data["text"], str):
-            raise ValueError('"text" is no text')
+        numbers = [data[name] for name in ("statements", "leaves", "program_number", "count")]
+        if not all(map(_is_count, [*numbers, seen["shard"], seen["program"]])):
+            raise ValueError("its counts and places are numbers from 0 on")
+        for d in data["diagnosis"]:
+            if not (isinstance(d["defect"], str) and isinstance(d["says"], str)):
+                raise ValueError('"diagnosis" is a list of defects')
+            if not all(map(_is_count, (d["agrees"], d["of"]))):
+                raise ValueError('"diagnosis" has no counts')
+        _check_sides(data)
+        for name in ("text", "says", "script"):
+            if not isinstance(data[name], str):
+                raise ValueError(f'"{name}" is no text')
+            data[name].encode()  # JSON can hold half a character, which nothing can show
     except KeyError as error:
         raise ValueError(f"it has no {error}") from None
-    except (ProgramError, TypeError) as error:
+    except (ProgramError, TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None
     return data
+
+
+def _check_sides(data: Any) -> None:
+    """What the engine and the reference gave, and how far apart."""
+    for name in ("engine", "reference"):
+        if not isinstance(data[name], str | list | None):
+            raise ValueError(f'"{name}" is no text, list or null')
+    error = data["error_over_bound"]
+    if data["wrong"] not in ("engine", "reference", None):
+        raise ValueError('"wrong" is neither engine nor reference')
+    if error is not None and (isinstance(error, bool) or not isinstance(error, int | float)):
+        raise ValueError('"error_over_bound" is no number')
+    if not math.isfinite(error or 0.0):
+        raise ValueError('"error_over_bound" is no number')
 
 
 def defects(finding: FindingData) -> tuple[str, ...]:

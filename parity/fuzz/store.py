@@ -39,17 +39,20 @@ class Store(Protocol):
 
 
 def open_store(where: str) -> Store:
-    """The store of a folder or a URL."""
+    """The store of a folder or a URL. Raises CampaignError where that is neither."""
+    if not where.partition("://")[0]:
+        raise CampaignError(f"corpus {where!r} has no name: give a folder, or a URL like s3://a/b")
     if where.startswith("file://"):
         return Folder(Path(where.removeprefix("file://")))
     return Remote(where) if "://" in where else Folder(Path(where))
 
 
 class Folder:
-    """A folder of this machine."""
+    """A folder of this machine; ``what`` it is stands in what is said of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "corpus") -> None:
         self.path = path
+        self.what = what
         self.where = str(path)
 
     def names(self, folder: str) -> list[str]:
@@ -108,8 +111,8 @@ class Folder:
             yield
         except OSError as error:
             raise CampaignError(
-                f"corpus {self.where} cannot be {what}: {error.strerror or one_line(error)}; what "
-                "was recorded is kept, and the same command goes on from there"
+                f"{self.what} {self.where} cannot be {what}: {error.strerror or one_line(error)}; "
+                "what was written before is kept, and the same command goes on from there"
             ) from error
 
 

@@ -13,4 +13,7 @@ def require() -> None:
     """ReportError names the extra where one of the libraries is missing."""
     missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ReportError(f"{' and '.join(missing)} missing; pip install -e '.[report]'")
+        raise ReportError(
+            f"parity report needs {' and '.join(missing)}, not installed here: "
+            "pip install 'dezero-parity[report]'"
+        )

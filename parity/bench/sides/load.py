@@ -48,7 +48,8 @@ def check_names(specs: list[str]) -> None:
             )
         if spec in SIDES and not _found(spec):
             raise UsageError(
-                f"--engines {spec}: {spec} is not installed here: pip install -e '.[peers]'"
+                f"--engines {spec}: {spec} is not installed here: "
+                "pip install 'dezero-parity[peers]'"
             )
 
 
