@@ -68,7 +68,7 @@ def test_the_session_prints_what_it_says() -> None:
 
 def test_the_adapter_and_its_commands_end_in_findings(tmp_path: Path) -> None:
     adapter = next(block for block in blocks("python") if "class Mine(Engine)" in block)
-    (tmp_path / "mygrad.py").write_text(ENGINE)
+    (tmp_path / "tiny.py").write_text(ENGINE)
     (tmp_path / "adapter.py").write_text(adapter)
     commands = next(block for block in blocks("") if "adapter.py:Mine" in block).splitlines()
     assert len(commands) == 2
