@@ -173,7 +173,7 @@ DAMAGED: list[tuple[str, str, Any]] = [
     ("findings", "wrong", "both"),
     ("findings", "error_over_bound", float("inf")),
     ("findings", "error_over_bound", 10**400),
-    ("findings", "first_seen", {"shard": 0, "program": -1}),
+    ("findings", "first_seen", {"shard": 0, "program": -2}),
     ("shards", "seconds", float("inf")),
     ("shards", "seconds", 10**400),
     ("cases", "profile", []),

@@ -117,8 +117,10 @@ def checked_finding(data: Any) -> FindingData:
         if data["case"] is not None:
             Case.from_json(data["case"])
         seen = data["first_seen"]
-        numbers = [data[name] for name in ("statements", "leaves", "program_number", "count")]
-        if not all(map(_is_count, [*numbers, seen["shard"], seen["program"]])):
+        counts = [data[name] for name in ("statements", "leaves", "count")]
+        # A probe has the number -1: it is no program of the stream.
+        places = [n for n in (data["program_number"], seen["program"]) if n != -1]
+        if not all(map(_is_count, [*counts, seen["shard"], *places])):
             raise ValueError("its counts and places are numbers from 0 on")
         for d in data["diagnosis"]:
             if not (isinstance(d["defect"], str) and isinstance(d["says"], str)):
