@@ -26,6 +26,7 @@ from parity.ops import OPS
 from parity.options import (
     add_isolation,
     check_file,
+    check_folder,
     count,
     limits_of,
     write_json,
@@ -162,6 +163,7 @@ def _survey(options: argparse.Namespace) -> int:
     specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
     check_file("--json", options.json)
     check_file("-o", options.output)
+    check_folder("--scripts", options.scripts)
     progress = Progress(len(specs), sys.stderr)
     result = survey(
         specs,
@@ -251,6 +253,7 @@ def _check(options: argparse.Namespace) -> int:
         print("parity: memory is not limited on this system", file=sys.stderr)
     ops = _chosen_ops(options.ops, set(engine.ops))
     check_file("--json", options.json)
+    check_folder("--findings", options.findings)
     known = load_known(options.known) if options.known else None
     if options.propose_known:
         check_proposal(options.propose_known)

@@ -74,6 +74,15 @@ def check_file(option: str, file: Path | None) -> None:
         raise UsageError(f"{option} {file} may not be written: choose another place")
 
 
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse, before anything runs, a folder that cannot be written to. Raises UsageError."""
+    place = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
+    if not place.is_dir():
+        raise UsageError(f"{option} {folder}: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK):
+        raise UsageError(f"{option} {folder} may not be written: choose another place")
+
+
 def write_text(option: str, file: Path | None, text: str) -> None:
     """Write a file whole or not at all; nothing without one. Raises UsageError if that fails."""
     if file is None:
