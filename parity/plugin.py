@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from parity.threads import VARIABLES
+
 if TYPE_CHECKING:
     from parity.suite_support import Suite
 
@@ -92,7 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _one_thread() -> None:
     """Benchmarks compare libraries on one thread, which NumPy's has to know before it is loaded."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in VARIABLES:
         os.environ.setdefault(name, "1")
 
 

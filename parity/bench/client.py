@@ -15,11 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-#: What the libraries read when they are loaded.
-_THREADS = (
-    *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
-    "VECLIB_MAXIMUM_THREADS",
-)
+from parity.threads import VARIABLES
+
 #: Where this package is: the worker runs the same one.
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,7 +122,7 @@ def _killed_after(process: Any, limit: float | None) -> Iterator[threading.Event
 
 def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
     """Variables for a process that measures: threads of the libraries, hashes, its path."""
-    found = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PYTHONHASHSEED": "0"}
+    found = {**os.environ, **dict.fromkeys(VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
     if threads == 1:
         flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         found["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from parity.fuzz.errors import CampaignError, one_line, optional
 from parity.fuzz.shards import Answer, Task, run_shard
+from parity.threads import VARIABLES
 
 #: How often a shard may end its worker. Before the last time its engine is isolated:
 #: what ends that process is a finding then, and the worker goes on.
@@ -192,9 +193,8 @@ class Processes:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Workers that are started here use one thread each: there are as many as cores."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(dict.fromkeys(VARIABLES, "1"))
     try:
         yield
     finally:
