@@ -108,13 +108,14 @@ class Known:
 
     def find(self, reported: Reported) -> Entry | None:
         """The entry of a finding that is reduced, or None."""
-        key = _key_of(reported)
-        return next((e for e in self.entries if (e.kind, e.where) == key), None)
+        return self._at(*_key_of(reported))
 
     def of(self, program: Program, finding: Finding) -> Entry | None:
         """The entry of a finding whose program is reduced, or None."""
-        key = finding.kind, program.text()
-        return next((e for e in self.entries if (e.kind, e.where) == key), None)
+        return self._at(finding.kind, program.text())
+
+    def _at(self, kind: str, where: str) -> Entry | None:
+        return next((e for e in self.entries if (e.kind, e.where) == (kind, where)), None)
 
     def may_cover(self, kind: str) -> bool:
         """Whether a finding of ``kind``, once it is reduced, may be known."""
