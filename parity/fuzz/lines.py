@@ -41,26 +41,19 @@ class Lines:
         return self
 
 
-class Seen(Lines):
-    """Lines of an engine in this process that were reached."""
+class Traced(Lines):
+    """Lines as ``sys.settrace`` tells them, of programs that do something new and of a sample."""
 
     def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
         self.engine = engine
         self.places = places(engine)
         self.seen = set(seen)
-
-    def copy(self) -> Seen:
-        return type(self)(self.engine, self.seen)
-
-
-class Traced(Seen):
-    """Lines as ``sys.settrace`` tells them, of programs that do something new and of a sample."""
-
-    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
-        super().__init__(engine, seen)
         self.programs = 0
         #: Functions with all their lines seen.
         self.done: set[CodeType] = set()
+
+    def copy(self) -> Traced:
+        return Traced(self.engine, self.seen)
 
     def fresh(self, program: Program, new: bool) -> bool:
         self.programs += 1
