@@ -24,6 +24,7 @@ from parity.isolate import load
 from parity.known import Known, check_proposal, load_known, propose
 from parity.ops import OPS
 from parity.options import (
+    add_engines,
     add_isolation,
     check_file,
     check_folder,
@@ -86,13 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Exit status: 0 parity, 1 findings, 2 cannot run.",
     )
     check.set_defaults(run=_check)
-    check.add_argument(
-        "--engine",
-        required=True,
-        metavar="SPEC",
-        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
-    )
-    check.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    add_engines(check)
     add_isolation(check)
     check.add_argument(
         "--examples",

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from parity.engines.load import BUILT_IN
 from parity.engines.remote import Limits
 from parity.errors import UsageError
 
@@ -31,6 +32,17 @@ def duration(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no time above 0 like 30s, 10m or 2h")
     return seconds
+
+
+def add_engines(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the engine under test and its reference."""
+    command.add_argument(
+        "--engine",
+        required=True,
+        metavar="SPEC",
+        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
+    )
+    command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
 
 
 def add_isolation(command: argparse.ArgumentParser) -> None:

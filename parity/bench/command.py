@@ -63,8 +63,7 @@ def _above_zero(text: str) -> float:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    if options.json:
-        check_file("--json", options.json)
+    check_file("--json", options.json)
     return _compare_revisions(options) if options.base is not None else _measure(options)
 
 
@@ -93,8 +92,7 @@ def _measure(options: argparse.Namespace) -> int:
     finally:
         progress.end()
         result = session.end()
-        if options.json:
-            write_json("--json", options.json, result)
+        write_json("--json", options.json, result)
     if not result["complete"]:
         _say_interrupted(progress.done, progress.total, options.json)
         return _INTERRUPTED

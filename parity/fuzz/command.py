@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.engines.load import BUILT_IN
 from parity.engines.remote import Remote
 from parity.fuzz.errors import CampaignError
 from parity.options import (
+    add_engines,
     add_isolation,
     check_file,
     count,
@@ -42,13 +42,7 @@ def add_fuzz(commands: Any) -> None:
         "2 cannot run.",
     )
     fuzz.set_defaults(run=_fuzz)
-    fuzz.add_argument(
-        "--engine",
-        required=True,
-        metavar="SPEC",
-        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
-    )
-    fuzz.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    add_engines(fuzz)
     ends = fuzz.add_mutually_exclusive_group()
     ends.add_argument("--time", type=duration, metavar="T", help="of this run: 30s, 10m, 2h")
     ends.add_argument(
