@@ -235,15 +235,15 @@ class _Hunting:
         Another is added, reduced, unless it was seen or rounding decides there.
         """
         result = self.result
-        small, finding, entry = self.sorter.sort(program, finding)
+        small, found, entry = self.sorter.sort(program, finding)
         if entry is not None:
             result.known[entry] += 1
             return True
-        if (finding.kind, small) in self.seen:
+        if (found.kind, small) in self.seen:
             return False
-        self.seen.add((finding.kind, small))
-        number = result.programs - 1
-        reported = judged(finding, small, result.engine, result.reference, number)
+        self.seen.add((found.kind, small))
+        sides = result.engine, result.reference
+        reported = judged((small, found), (program, finding), *sides, result.programs - 1)
         if reported is None:
             result.ill_conditioned += 1
         else:
@@ -277,13 +277,22 @@ class _Hunting:
 
 
 def judged(
-    finding: Finding, program: Program, engine: Engine, reference: Engine, number: int
+    small: tuple[Program, Finding],
+    whole: tuple[Program, Finding],
+    engine: Engine,
+    reference: Engine,
+    number: int,
 ) -> Reported | None:
-    """The finding with what the third opinion says of it; None if rounding decides there."""
-    verdict = adjudicate(program, finding, engine, reference)
-    if verdict.wrong == ILL_CONDITIONED:
-        return None
-    return Reported(finding, program, number, wrong=verdict.wrong)
+    """The finding on the reduced program with what the third opinion says of it.
+
+    Where rounding decides there, that on the ``whole`` program, which may show more; None if
+    rounding decides in both.
+    """
+    for program, finding in (small, whole):
+        verdict = adjudicate(program, finding, engine, reference)
+        if verdict.wrong != ILL_CONDITIONED:
+            return Reported(finding, program, number, wrong=verdict.wrong)
+    return None
 
 
 def run_probes(engine: Engine) -> Iterator[Reported]:

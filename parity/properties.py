@@ -156,25 +156,29 @@ def _findings(error: BaseException) -> Iterable[Finding]:
 def _sort_out(outcome: Outcome, finding: Finding, sorter: Sorter) -> None:
     """Count a finding that is known, add one that is not."""
     assert finding.program is not None
-    small, finding, entry = sorter.sort(finding.program, finding)
+    small, found, entry = sorter.sort(finding.program, finding)
     if entry is not None:
         outcome.known[entry] += 1
         return
-    reported = _judged(finding, small, sorter.engine, sorter.reference)
+    whole = finding.program, finding
+    reported = _judged((small, found), whole, sorter.engine, sorter.reference)
     if reported is not None:
         outcome.reported.append(reported)
 
 
 def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
     assert finding.program is not None
-    small, finding = reduced(finding.program, finding, engine, reference)
-    return _judged(finding, small, engine, reference)
+    whole = finding.program, finding
+    return _judged(reduced(*whole, engine, reference), whole, engine, reference)
 
 
 def _judged(
-    finding: Finding, program: Program, engine: Engine, reference: Engine
+    small: tuple[Program, Finding],
+    whole: tuple[Program, Finding],
+    engine: Engine,
+    reference: Engine,
 ) -> Reported | None:
-    reported = judged(finding, program, engine, reference, -1)
+    reported = judged(small, whole, engine, reference, -1)
     if reported is not None:
         add_diagnosis(reported, engine, reference)
     return reported

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 from fuzz_helpers import OVERWRITE, TWICE, Notes, left, run
 
+from parity.adjudicate import ILL_CONDITIONED, Verdict
 from parity.fuzz.campaign import Display, Status
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.corpus import Corpus
 from parity.fuzz.errors import CampaignError
 from parity.fuzz.executors import Inline, Processes
 from parity.fuzz.shards import Answer, Task
-from parity.fuzz.store import Folder
+from parity.fuzz.store import Folder, open_store
 from parity.fuzz.summary import markdown, text
 from parity.hunt import run_probes
+from parity.program import Program
 
 
 @pytest.fixture(autouse=True)
@@ -235,6 +239,24 @@ def test_what_programs_do_not_show_the_probes_do(monkeypatch: pytest.MonkeyPatch
         assert (finding["kind"], finding["probe"]) == ("depth", "deep-chain")
         assert finding["count"] == 1
         assert "depth: a deep graph exhausts the stack" in text(outcome, "c")
+
+
+def test_what_rounding_decides_is_no_finding_and_kept_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = Verdict(ILL_CONDITIONED, "for the test")
+    monkeypatch.setattr("parity.hunt.adjudicate", lambda *arguments: verdict)
+    outcome = run("c", 40)
+    assert outcome.findings == []
+    kept = Corpus(open_store("c")).ill_conditioned.values()
+    assert 0 < len(kept) <= outcome.total.ill_conditioned
+    assert {one["wrong"] for one in kept} == {ILL_CONDITIONED}
+    for one in kept:
+        program = Program.from_json(one["program"])
+        assert program == Reader(outcome.engine).program(Case.from_json(one["case"]))
+    count = outcome.total.ill_conditioned
+    assert f"{count} differences are no findings" in text(outcome, "c")
+    assert "they are in c/ill-conditioned" in text(outcome, "c")
 
 
 def test_processes_give_what_one_gives() -> None:

@@ -398,12 +398,22 @@ def test_a_hunt_says_which_side_is_wrong(tmp_path: Path) -> None:
 def test_a_finding_that_rounding_decides_is_none() -> None:
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
     finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
-    assert judged(finding, case, DEZERO, TORCH, 3) is None
+    assert judged((case, finding), (case, finding), DEZERO, TORCH, 3) is None
     finding = check_program(REUSED, Overwrite(), TORCH)
     assert finding is not None
-    reported = judged(finding, REUSED, Overwrite(), TORCH, 3)
+    reported = judged((REUSED, finding), (REUSED, finding), Overwrite(), TORCH, 3)
     assert reported is not None
     assert (reported.wrong, reported.number) == ("engine", 3)
+
+
+def test_a_fault_is_not_lost_because_rounding_decides_where_it_was_reduced() -> None:
+    case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
+    nothing = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = check_program(REUSED, Overwrite(), TORCH)
+    assert finding is not None
+    reported = judged((case, nothing), (REUSED, finding), Overwrite(), TORCH, 3)
+    assert reported is not None
+    assert (reported.program, reported.finding, reported.wrong) == (REUSED, finding, "engine")
 
 
 def test_a_hunt_counts_what_it_dropped(
@@ -427,7 +437,7 @@ def test_the_text_of_a_finding_says_if_the_reference_is_wrong() -> None:
     for engine, reference in ((DEZERO, AsIs()), (AsIs(), DEZERO)):
         finding = check_program(SHARED, engine, reference)
         assert finding is not None
-        reported = judged(finding, SHARED, engine, reference, 0)
+        reported = judged((SHARED, finding), (SHARED, finding), engine, reference, 0)
         assert reported is not None
         lines = describe(reported, engine, reference).splitlines()
         wrong[reported.wrong] = [line for line in lines if "exact evaluation" in line]

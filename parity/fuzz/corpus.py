@@ -4,6 +4,7 @@
     shards/NUMBER.json     counts of a shard that is done; FIRST-LAST.json of several
     findings/HASH.json     a finding, named by its reduced program
     scripts/HASH.py        its script
+    ill-conditioned/HASH.json  a difference that is no finding, since rounding decides there
     cases/HASH.json        bytes that reached something new
     lock.json              the process that is at work
 
@@ -33,6 +34,7 @@ from parity.fuzz.shards import Answer
 from parity.fuzz.store import Store
 
 FORMAT = 1
+ILL_CONDITIONED = "ill-conditioned"
 CAMPAIGN = "campaign.json"
 #: Shards that are recorded one by one before they are put together.
 LOOSE = 64
@@ -97,10 +99,13 @@ class Corpus:
         self.together: Record | None = None
         self.loose: dict[int, Record] = {}
         self.findings: dict[str, FindingData] = {}
+        self.ill_conditioned: dict[str, FindingData] = {}
         self.kept: dict[str, Kept] = {}
         self._read_shards()
         for name, finding in self._read_all("findings", checked_finding):
             self.findings[_stem(name)] = finding
+        for name, difference in self._read_all(ILL_CONDITIONED, checked_finding):
+            self.ill_conditioned[_stem(name)] = difference
         for name, kept in self._read_all("cases", _kept):
             self.kept[_stem(name)] = kept
 
@@ -200,6 +205,8 @@ class Corpus:
             name, is_new = self._add_finding(finding, text)
             record.findings[name] += finding["count"]
             new += [finding] if is_new else []
+        for undecided in answer.ill_conditioned:
+            self._add_undecided(undecided)
         for place, case in enumerate(answer.kept):
             self._add_case(Kept(record.first, place, case.profile, case.data))
         self._write(f"shards/{record.first}.json", record.to_json())
@@ -219,6 +226,13 @@ class Corpus:
             self._write(f"findings/{name}.json", stored)
             self.findings[name] = stored
         return name, before is None
+
+    def _add_undecided(self, difference: FindingData) -> None:
+        name, _ = names(difference)
+        before = self.ill_conditioned.get(name)
+        if before is None or _number(difference) < _number(before):
+            self._write(f"{ILL_CONDITIONED}/{name}.json", difference)
+            self.ill_conditioned[name] = difference
 
     def _add_case(self, kept: Kept) -> None:
         name = case_name(kept.case)

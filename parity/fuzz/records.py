@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.compare import KINDS
 from parity.fuzz.cases import Case
 from parity.hunt import Reported
@@ -145,7 +146,7 @@ def _check_sides(data: Any) -> None:
         if not isinstance(data[name], str | list | None):
             raise ValueError(f'"{name}" is no text, list or null')
     error = data["error_over_bound"]
-    if data["wrong"] not in ("engine", "reference", None):
+    if data["wrong"] not in (ENGINE, REFERENCE, ILL_CONDITIONED, None):
         raise ValueError('"wrong" is neither engine nor reference')
     if error is not None and (isinstance(error, bool) or not isinstance(error, int | float)):
         raise ValueError('"error_over_bound" is no number')

@@ -71,9 +71,9 @@ def minimized(finding: FindingData, engine: Engine, reference: Engine) -> Findin
             return None
         if finding["probe"]:
             return finding
-        program = Program.from_json(finding["program"])
-        small, now = reduced(program, now, engine, reference)
-        one: Reported | None = judged(now, small, engine, reference, finding["program_number"])
+        whole = Program.from_json(finding["program"]), now
+        small = reduced(*whole, engine, reference)
+        one: Reported | None = judged(small, whole, engine, reference, finding["program_number"])
         if one is None:
             return None
         add_diagnosis(one, engine, reference)

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity.adjudicate import ILL_CONDITIONED
 from parity.check import check_programs, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
@@ -69,6 +70,8 @@ class Answer:
     #: A script a finding, "" where it has none.
     scripts: list[str] = field(default_factory=list)
     kept: list[Case] = field(default_factory=list)
+    #: Differences that rounding decides by the third opinion: no findings, kept to be looked at.
+    ill_conditioned: list[FindingData] = field(default_factory=list)
     #: Why the shard could not run, in one line.
     error: str = ""
 
@@ -185,11 +188,15 @@ class _Shard:
 
     def _reduce(self, record: Record) -> None:
         for place, case, program, finding in self.failed:
-            small, finding = reduced(program, finding, self.engine, self.reference)
+            whole, sides = (program, finding), (self.engine, self.reference)
+            small = reduced(*whole, *sides)
             number = self.task.number * self.task.size + place
-            one = judged(finding, small, self.engine, self.reference, number)
+            one = judged(small, whole, *sides, number)
             if one is None:
                 record.ill_conditioned += 1
+                undecided = Reported(finding, program, number, wrong=ILL_CONDITIONED)
+                data = finding_json(undecided, case, self.task.number)
+                self.answer.ill_conditioned.append(data)
             else:
                 self._add(one, case)
 

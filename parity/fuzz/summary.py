@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.fuzz.campaign import Outcome
+from parity.fuzz.corpus import ILL_CONDITIONED
 from parity.fuzz.display import clock
 from parity.fuzz.records import FindingData
 from parity.hunt import label
@@ -31,7 +32,7 @@ def text(outcome: Outcome, where: str) -> str:
         lines.append(f"  finding: {where}/findings/{name}.json")
         if len(several) > 1:
             lines.append(f"  and {len(several) - 1} more programs of the same kind and diagnosis")
-    return "\n".join([*lines, "", *_ending(outcome)])
+    return "\n".join([*lines, "", *_ending(outcome, where)])
 
 
 def _headline(outcome: Outcome) -> str:
@@ -64,10 +65,13 @@ def _values(values: list[float | str] | None) -> str:
     return "no gradient" if values is None else ", ".join(map(str, values)) or "empty"
 
 
-def _ending(outcome: Outcome) -> Iterator[str]:
+def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.total.ill_conditioned:
         count = outcome.total.ill_conditioned
-        yield f"{count} differences are no findings: rounding decides there"
+        yield (
+            f"{count} differences are no findings: rounding decides there; they are in "
+            f"{where}/{ILL_CONDITIONED}"
+        )
     reached = len(outcome.reachable & set(outcome.total.exposure))
     yield f"exposure: {reached} of {len(outcome.reachable)} cells reached"
     if outcome.handed_over:
