@@ -78,7 +78,7 @@ def test_the_json_is_what_the_report_reads(small, tmp_path, capsys):
     [memory] = data["memory"]
     assert memory["nodes"] == 50 * 450
     assert memory["engines"]["torch"]["bytes"] > memory["engines"]["numpy"]["bytes"] > 0
-    assert [g["what"] for g in data["generator"]] == ["suite", "sweep"]
+    assert [g["what"] for g in data["generator"]] == ["suite", "sweep", "campaign"]
     for made in data["generator"]:
         shares = [made[s] for s in ("decoding", "in_engine", "in_reference", "rest")]
         assert sum(shares) == pytest.approx(1, abs=0.01)

@@ -230,6 +230,16 @@ def test_the_summary_says_what_was_found() -> None:
     assert f"--engine {OVERWRITE} replays them first" in said or "CI" in os.environ
 
 
+def test_the_summary_tells_dtypes_apart() -> None:
+    outcome = run("c", 100, "parity.defects.shapes:Float32Widened")
+    page = markdown(outcome, "c")
+    kinds = {finding["kind"] for _, finding in outcome.findings}
+    assert "dtype" in kinds
+    assert "(float64 " in page
+    assert "(float32 " in page
+    assert all(finding["shown"][0] != finding["shown"][1] for _, finding in outcome.findings)
+
+
 def test_what_programs_do_not_show_the_probes_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.probes.DEEP", 2000)
     monkeypatch.setattr("parity.fuzz.shards.run_probes", run_probes)

@@ -168,6 +168,8 @@ DAMAGED: list[tuple[str, str, Any]] = [
     ("findings", "count", 10**400),
     ("findings", "text", "\ud800"),
     ("findings", "says", None),
+    ("findings", "shown", "3.0"),
+    ("findings", "shown", ["3.0", None]),
     ("findings", "diagnosis", [{"defect": "overwrite"}]),
     ("findings", "engine", 3),
     ("findings", "wrong", "both"),

@@ -1,8 +1,9 @@
 """The speed of the harness itself: programs a second, and where the time goes.
 
-The suite draws programs with Hypothesis, a sweep decodes random bytes. The whole is timed as it
-is; the shares come from the same programs run again, part by part, so that no clock is inside.
-All is processor time: other processes do not count.
+The suite draws programs with Hypothesis, a sweep decodes random bytes, and a campaign
+(``parity fuzz``) looks also at what programs reach and changes copies of them. The whole is timed
+as it is; the shares come from the same programs run again, part by part, so that no clock is
+inside. All is processor time: other processes do not count.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from parity.bench.statistics import significant
 from parity.check import BATCH, check_programs
 from parity.engines.base import Engine
 from parity.engines.load import load_pair
+from parity.engines.remote import Limits
 from parity.execute import execute
+from parity.fuzz.cases import Case, Reader
+from parity.fuzz.guide import Guide
+from parity.fuzz.shards import Task, run_shard
 from parity.generate import PROFILES, Decoder, programs
 from parity.hunt import ROTATION, stream
 from parity.program import Program
@@ -31,7 +36,7 @@ _PROFILES = tuple(dict.fromkeys(ROTATION))
 
 
 def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
-    """About ``count`` programs of the suite and of a sweep, with seed ``number``.
+    """About ``count`` programs of the suite, a sweep and a campaign, with seed ``number``.
 
     The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
     """
@@ -40,10 +45,12 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
         warnings.simplefilter("ignore")  # of the engine
         for run in (_suite, _sweep):  # what is loaded or cached at first use
             run(engine, reference, count, number + 1)
-        return [
-            {"what": what, "engine": engine.name, **run(engine, reference, count, number)}
-            for what, run in (("suite", _suite), ("sweep", _sweep))
-        ]
+        measured = {
+            "suite": _suite(engine, reference, count, number),
+            "sweep": _sweep(engine, reference, count, number),
+            "campaign": _campaign(engine_spec, engine, reference, count, number),
+        }
+    return [{"what": what, "engine": engine.name, **row} for what, row in measured.items()]
 
 
 def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
@@ -69,6 +76,30 @@ def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
         # The same draws without running anything: drawing is part of what decoding costs.
         decoding += _drawn(decoder, examples, number, found.extend)
     return _shares(found, whole, decoding, engine, reference)
+
+
+def _campaign(
+    spec: str, engine: Engine, reference: Engine, count: int, number: int
+) -> dict[str, Any]:
+    """A shard of a campaign that is under way: two before it learn what the engine does.
+
+    The first keeps the cases that the others start from, the second reads them, which a process
+    does once.
+    """
+    kept: tuple[Case, ...] = ()
+    for shard in range(2):
+        kept += tuple(run_shard(_task(spec, number, shard, count, kept)).kept)
+    task = _task(spec, number, 2, count, kept)
+    begin = time.process_time()
+    run_shard(task)
+    whole = time.process_time() - begin
+    guide = Guide(engine, Reader(engine), f"{task.seed}:{task.number}", kept)
+    decoding, found = _timed_list(program for _, program in guide.cases(count))
+    return _shares(found, whole, decoding, engine, reference)
+
+
+def _task(spec: str, number: int, shard: int, count: int, kept: tuple[Case, ...]) -> Task:
+    return Task(spec, "torch", False, Limits(), str(number), shard, count, count, kept)
 
 
 def _drawn(

@@ -12,7 +12,7 @@ from typing import Any
 from parity.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.compare import KINDS
 from parity.fuzz.cases import Case
-from parity.hunt import Reported
+from parity.hunt import Reported, told_apart
 from parity.probes import PROBES
 from parity.program import Program, ProgramError
 
@@ -93,11 +93,17 @@ def _is_count(value: Any, whole: bool = True) -> bool:
 
 
 def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingData:
-    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign."""
+    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
+
+    ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
+    differ also where only dtypes or shapes do.
+    """
+    texts = told_apart(reported.finding.engine, reported.finding.reference)
     probe = next((p.name for p in PROBES if p.says == reported.probe), "")
     return {
         **reported.to_json(),
         "says": reported.finding.says,
+        "shown": [" ".join(text.split()) for text in texts],
         "probe": probe,
         "case": case.to_json() if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
@@ -130,9 +136,7 @@ def checked_finding(data: Any) -> FindingData:
                 raise ValueError('"diagnosis" has no counts')
         _check_sides(data)
         for name in ("text", "says", "script"):
-            if not isinstance(data[name], str):
-                raise ValueError(f'"{name}" is no text')
-            data[name].encode()  # JSON can hold half a character, which nothing can show
+            _check_text(name, data[name])
     except KeyError as error:
         raise ValueError(f"it has no {error}") from None
     except (ProgramError, TypeError, OverflowError) as error:
@@ -140,11 +144,21 @@ def checked_finding(data: Any) -> FindingData:
     return data
 
 
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f'"{name}" is no text')
+    value.encode()  # JSON can hold half a character, which nothing can show
+
+
 def _check_sides(data: Any) -> None:
     """What the engine and the reference gave, and how far apart."""
     for name in ("engine", "reference"):
         if not isinstance(data[name], str | list | None):
             raise ValueError(f'"{name}" is no text, list or null')
+    if not isinstance(data["shown"], list) or len(data["shown"]) != 2:
+        raise ValueError('"shown" is no list of two texts')
+    for text in data["shown"]:
+        _check_text("shown", text)
     error = data["error_over_bound"]
     if data["wrong"] not in (ENGINE, REFERENCE, ILL_CONDITIONED, None):
         raise ValueError('"wrong" is neither engine nor reference')

@@ -46,9 +46,8 @@ def _headline(outcome: Outcome) -> str:
 
 def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
     """Values, diagnosis and script of a finding, a line each."""
-    for who, key in ((outcome.engine, "engine"), (outcome.reference, "reference")):
-        value = finding[key]
-        yield f"{label(who)}: {value if isinstance(value, str) else _values(value)}"
+    for who, shown in zip((outcome.engine, outcome.reference), finding["shown"], strict=True):
+        yield f"{label(who)}: {shown}"
     if finding["wrong"] == "reference":
         yield f"by an exact evaluation it is {outcome.reference.name} that is wrong"
     if finding["error_over_bound"] is not None:
@@ -59,10 +58,6 @@ def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
     if finding["script"]:
         yield f"script: {finding['script']}"
     yield f"found {finding['count']} times, first by program {finding['program_number']}"
-
-
-def _values(values: list[float | str] | None) -> str:
-    return "no gradient" if values is None else ", ".join(map(str, values)) or "empty"
 
 
 def _ending(outcome: Outcome, where: str) -> Iterator[str]:
