@@ -7,6 +7,7 @@ import datetime
 import io
 import os
 import sys
+import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from parity.errors import UsageError
 from parity.fuzz.command import add_fuzz
 from parity.fuzz.corpus_commands import add_corpus_commands
 from parity.hunt import Hunt, describe, hunt, label
+from parity.interrupts import first_interrupt
 from parity.isolate import load
 from parity.known import Known, check_proposal, load_known, propose
 from parity.ops import OPS
@@ -84,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="run random programs on an engine and on PyTorch",
-        description="Exit status: 0 parity, 1 findings, 2 cannot run.",
+        description="Exit status: 0 parity, 1 findings, 2 cannot run, 130 interrupted: what was "
+        "found so far is reported.",
     )
     check.set_defaults(run=_check)
     add_engines(check)
@@ -254,17 +257,25 @@ def _check(options: argparse.Namespace) -> int:
         check_proposal(options.propose_known)
         known = known or Known()
     try_adapter(engine, reference)
+    stop = threading.Event()
+
+    def ending() -> None:
+        stop.set()
+        print("parity: ending; Ctrl-C again quits at once", file=sys.stderr)
+
     try:
-        result = hunt(
-            engine,
-            reference,
-            options.examples,
-            options.seed,
-            ops,
-            options.findings,
-            options.exposure,
-            known,
-        )
+        with first_interrupt(ending):
+            result = hunt(
+                engine,
+                reference,
+                options.examples,
+                options.seed,
+                ops,
+                options.findings,
+                options.exposure,
+                known,
+                stop.is_set,
+            )
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
     print(_text(result))
@@ -272,6 +283,8 @@ def _check(options: argparse.Namespace) -> int:
     if options.propose_known:
         count = propose(options.propose_known, result.reported)
         print(f"{count} proposals written to {options.propose_known}" if count else "no proposals")
+    if result.interrupted:
+        return INTERRUPTED
     return FINDINGS if result.fails else PARITY
 
 
@@ -304,6 +317,8 @@ def _text(result: Hunt) -> str:
         )
     lines += [f"\nknown, found {n} times: {entry}" for entry, n in result.known.items()]
     lines += ["\n" + entry.stale() for entry in result.stale]
+    if result.interrupted:
+        lines.append("\ninterrupted: what was found so far")
     if result.fails:
         count = f"{result.failing} of {result.programs} programs differ"
         lines.append(f"\n{len(result.reported)} findings; {count}")

@@ -9,7 +9,7 @@ import itertools
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,6 +87,8 @@ class Hunt:
     failing: int = 0
     #: Reduced differences that rounding decides: no findings.
     ill_conditioned: int = 0
+    #: Whether it was ended before the last program.
+    interrupted: bool = False
     reported: list[Reported] = field(default_factory=list)
     #: Programs that differ only after others in the same process.
     disturbed: int = 0
@@ -108,6 +110,7 @@ class Hunt:
             "programs": self.programs,
             "seconds": round(self.seconds, 3),
             "ill_conditioned": self.ill_conditioned,
+            "interrupted": self.interrupted,
             "verdict": "findings" if self.fails else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
@@ -140,11 +143,13 @@ def hunt(
     folder: Path | None = None,
     exposure: bool = False,
     known: Known | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Hunt:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
     ``ops``: the operations to use, all by default; ``exposure``: count what is exercised;
-    ``known``: findings that are accepted.
+    ``known``: findings that are accepted. ``stopped`` is asked before each program whether to end
+    with what was found so far; probes are then left out.
     """
     hunting = _Hunting(engine, reference, seed, ops, known)
     result = hunting.result
@@ -152,18 +157,18 @@ def hunt(
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-        hunting.run_programs(examples)
-        if ops is None:
+        hunting.run_programs(examples, stopped)
+        if ops is None and not result.interrupted:
             hunting.run_probes()
         hunting.add_state()
         result.untested += tuple(sorted(result.lacks))
         result.stale = hunting.sorter.known.stale(engine, reference)
     result.reported.sort(key=_simplest_first)
+    if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
+        write_scripts(result.reported, engine, folder)
     for reported in result.reported:
         with alone(engine) if result.disturbed else nullcontext():
             add_diagnosis(reported, engine, reference)
-    if folder is not None:
-        write_scripts(result.reported, engine, folder)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -191,13 +196,16 @@ class _Hunting:
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
 
-    def run_programs(self, examples: int) -> None:
-        """Run so many programs; reduce the first that fail, of each kind."""
+    def run_programs(self, examples: int, stopped: Callable[[], bool]) -> None:
+        """Run so many programs, unless ``stopped``; reduce the first that fail, of each kind."""
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
             ahead(programs, result.engine), result.engine, result.reference, result.lacks
         ):
+            if stopped():
+                result.interrupted = True
+                return
             result.programs += 1
             if result.exposure is not None:
                 result.exposure.add(program)

@@ -149,6 +149,7 @@ KEYS = {
     "programs": int,
     "seconds": float,
     "ill_conditioned": int,
+    "interrupted": bool,
     "verdict": str,
     "untested": list,
     "quirks": list,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parity.check import check_programs
 from parity.cli import main
 from parity.errors import UsageError
 from parity.options import write_text
@@ -76,3 +80,59 @@ def test_an_interrupt_is_one_line(
     monkeypatch.setattr("parity.cli.hunt", pressed)
     assert main(["check", "--engine", "dezero"]) == 130
     assert capsys.readouterr() == ("", "parity: interrupted\n")
+
+
+def _pressed_at(number: int, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before a program of the next run."""
+
+    def pressing(*arguments: Any) -> Iterator[Any]:
+        for i, found in enumerate(check_programs(*arguments)):
+            for _ in range(times if i == number else 0):
+                os.kill(os.getpid(), signal.SIGINT)
+            yield found
+
+    monkeypatch.setattr("parity.hunt.check_programs", pressing)
+
+
+OVERWRITE = ["check", "--engine", "parity.defects.traversal:Overwrite", "--examples", "200"]
+
+
+def test_an_interrupted_check_reports_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    _pressed_at(100, 1, monkeypatch)
+    assert main([*OVERWRITE, "--json", "result.json"]) == 130
+    out, err = capsys.readouterr()
+    assert "interrupted: what was found so far" in out
+    assert "behaves like `overwrite`" in out
+    assert err == "parity: ending; Ctrl-C again quits at once\n"
+    result = json.loads(Path("result.json").read_text())
+    assert (result["interrupted"], result["programs"]) == (True, 100)
+    assert {Path(f["script"]).is_file() for f in result["findings"]} == {True}
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_interrupt_quits_a_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _pressed_at(100, 2, monkeypatch)
+    assert main(OVERWRITE) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == "parity: interrupted"
+
+
+def test_an_interrupt_while_the_command_is_loaded_is_one_line() -> None:
+    loading = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from parity.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", loading, "check"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "parity: interrupted\n")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 from parity.engines.base import Engine
@@ -22,6 +18,7 @@ from parity.fuzz.handover import hand_over
 from parity.fuzz.records import FindingData, Record, defects
 from parity.fuzz.shards import Answer, Task, reachable, visible
 from parity.hunt import label
+from parity.interrupts import first_interrupt
 from parity.quirks import says
 
 #: Seconds between two looks at the clock, the keyboard and the display.
@@ -162,7 +159,7 @@ class Campaign:
         the shards that run and records them, a second one raises KeyboardInterrupt."""
         try:
             self.display.start()
-            with _interrupts(self._interrupt):
+            with first_interrupt(self._interrupt):
                 self.executor.start(self.display.note)
                 while True:
                     self._submit()
@@ -309,21 +306,3 @@ def untested(engine: Engine) -> tuple[str, ...]:
     """What the profiles ask for and the engine lacks."""
     several = Reader(engine).decoders.values()
     return tuple(dict.fromkeys(name for decoder in several for name in decoder.untested))
-
-
-@contextlib.contextmanager
-def _interrupts(first: Callable[[], None]) -> Iterator[None]:
-    """Call ``first`` for the first Ctrl-C instead of ending; the next one is as always."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        first()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
