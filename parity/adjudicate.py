@@ -22,6 +22,7 @@ from parity.engines.exact import Exact
 from parity.exact import numbers as nu
 from parity.exact.graph import Node
 from parity.exact.kinks import SIDES, sides
+from parity.exactness import is_rounded
 from parity.execute import Trace, execute
 from parity.ops import keywords
 from parity.quirks import with_quirks
@@ -32,10 +33,14 @@ ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``wrong``: "engine", "reference", "ill-conditioned" (no finding) or None (undecided)."""
+    """``wrong``: "engine", "reference", "ill-conditioned" (no finding) or None (undecided).
+
+    ``bits``: rounding explains the difference, but the engine declares equal bits.
+    """
 
     wrong: str | None
     note: str = ""
+    bits: bool = False
 
 
 def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference: Engine) -> Verdict:
@@ -45,7 +50,8 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     the bounds of ``parity.tolerance``, all in the dialect of the engine
     (``parity.quirks``). If neither is too far from it, or if rounding put one of them
     on another side of a kink, the program decides nothing. If both are, the engine is
-    wrong all the same, and the note says that it is not alone.
+    wrong all the same, and the note says that it is not alone. An engine that declares
+    equal bits (``Engine.bitwise``) is wrong where IEEE 754 fixes every bit and one differs.
     """
     if finding.stopped:
         return Verdict(ENGINE)
@@ -59,15 +65,19 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
         return _of_exceptions(program, finding, exact)
     if exact.failure is not None and exact.failure.statement <= finding.statement:
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
+    bits = engine.bitwise and reference.bitwise and is_rounded(program)
     kink = _parted(program, finding, judge, ours, theirs)
-    if kink is not None:
+    if kink is not None and not bits:
         return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
     ours_differs, theirs_differs = (
         _differs(program, finding, trace, exact, engine.quirks) for trace in (ours, theirs)
     )
+    if bits and not ours_differs and not theirs_differs:
+        return _BITS
     return _VERDICTS[ours_differs, theirs_differs]
 
 
+_BITS = Verdict(ENGINE, "rounding explains it, but the engine declares equal bits", bits=True)
 _VERDICTS = {
     (True, False): Verdict(ENGINE),
     (False, True): Verdict(REFERENCE),

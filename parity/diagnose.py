@@ -135,6 +135,8 @@ class _Case:
     finding: Finding | None
     refused: bool
     tolerance: Near
+    #: Whether it is as near to the reference as a right engine may be: only bits differ.
+    near: bool
     #: Whether a defect shows the same, by name.
     known: dict[str, bool] = field(default_factory=dict)
 
@@ -144,7 +146,8 @@ class _Case:
         mine, right = execute(program, engine), execute(program, with_quirks(reference, quirks))
         finding = compare(program, mine, right, tolerance=Tolerance(program, bitwise, quirks))
         near = Near(program, quirks=quirks)
-        return _Case(program, mine, finding, right.failure is not None, near)
+        within = compare(program, mine, right, tolerance=near) is None
+        return _Case(program, mine, finding, right.failure is not None, near, within)
 
     def agrees(self, defect: type[Defect]) -> bool:
         """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
@@ -200,6 +203,8 @@ def _compared(
     if lacks:
         return Diagnosis(lacks=lacks)
     first = _Case.of(program, engine, reference)
+    if first.near:  # so is every defect that does not show here
+        return Diagnosis()
     programs = common.programs(program)
     if not reruns_freed_graph(program):  # engines differ there, right ones as well
         programs = itertools.filterfalse(reruns_freed_graph, programs)

@@ -14,13 +14,17 @@ import numpy as np
 from parity import program as pr
 from parity.ops import OPS
 from parity.rules import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, grid_times
-from parity.shapes import Shape, elementwise, size
+from parity.shapes import Shape, elementwise, size, where
 
 SIGNIFICAND = {"float32": 24, "float64": 53}
 #: Bits of a significand that gradients given to a backward leave free.
 _ROOM = 8
 #: Powers of two beyond which numbers lose bits or become infinite.
 EXPONENT = {"float32": 126, "float64": 1022}
+
+
+#: Shape rules of operations that sum the gradient of an operand that is smaller than the result.
+_BROADCASTING = (elementwise, where)
 
 
 def is_exact(program: pr.Program) -> bool:
@@ -57,7 +61,7 @@ def is_rounded(program: pr.Program) -> bool:
         if isinstance(statement, pr.Apply):
             op = OPS[statement.op]
             shapes = {info.shape for info in outputs} | {infos[i].shape for i in statement.inputs}
-            if op.shape is elementwise and len(shapes) > 1 and max(map(size, shapes)) > 4:
+            if op.shape in _BROADCASTING and len(shapes) > 1 and max(map(size, shapes)) > 4:
                 return False
             if op.spreads and max(map(size, shapes)) > 4:
                 return False

@@ -54,6 +54,9 @@ class Reported:
     script: str = ""
     #: Which side is wrong: "engine", "reference", or None where that is undecided.
     wrong: str | None = None
+    #: What the third opinion adds, "" for nothing, and whether rounding explains the difference.
+    note: str = ""
+    bits: bool = False
     diagnosis: Diagnosis | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +71,7 @@ class Reported:
             "engine": _plain(self.finding.engine),
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
-            "error_over_bound": self.finding.error_over_bound,
+            "error_over_bound": None if self.bits else self.finding.error_over_bound,
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
@@ -127,6 +130,11 @@ class Hunt:
     def fails(self) -> bool:
         """Whether there is a finding that is not known, or a known one that is gone."""
         return bool(self.reported or self.stale)
+
+
+def rotation(engine: Engine) -> tuple[str, ...]:
+    """The profiles that take turns: that of equal bits for engines that declare them."""
+    return (*ROTATION, "bits") if engine.bitwise else ROTATION
 
 
 def label(engine: Engine) -> str:
@@ -192,7 +200,7 @@ class _Hunting:
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seen: set[tuple[str, Program]] = set()
-        self.decoders = [Decoder.of(_with_ops(PROFILES[n], ops), engine) for n in ROTATION]
+        self.decoders = [Decoder.of(_with_ops(PROFILES[n], ops), engine) for n in rotation(engine)]
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
 
@@ -299,7 +307,8 @@ def judged(
     for program, finding in (small, whole):
         verdict = adjudicate(program, finding, engine, reference)
         if verdict.wrong != ILL_CONDITIONED:
-            return Reported(finding, program, number, wrong=verdict.wrong)
+            wrong, note, bits = verdict.wrong, verdict.note, verdict.bits
+            return Reported(finding, program, number, wrong=wrong, note=note, bits=bits)
     return None
 
 
@@ -380,7 +389,10 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
         lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
     if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
         lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
-    if finding.error_over_bound is not None:
+    if reported.note:
+        undecided = "who is wrong is undecided: " if reported.wrong is None else ""
+        lines.append(f"  {undecided}{reported.note}")
+    if finding.error_over_bound is not None and not reported.bits:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
     if reported.diagnosis is not None:
         lines += ["  " + line for line in reported.diagnosis.text().splitlines()]

@@ -229,7 +229,7 @@ _ROWS = [
        choices=lambda a: [{"slope": 0.5}, {"slope": 0.1}, {"slope": 0.0}],
        span=lambda a, slope: sp.hull(a, (0.0, 0.0)), rounded=True),
     Op("softplus", 1, "torch.nn.functional.softplus(a)", saves=True,
-       span=sp.increasing(lambda x: max(x, 0.0) + 1), domain=sp.small, ulps=8),
+       span=sp.increasing(lambda x: max(x, 0.0) + 1), domain=sp.small, ulps=8, slope_ulps=4),
     Op("gelu", 1, "torch.nn.functional.gelu(a)", saves=True,
        span=lambda a: (-1.0, max(a[1], 0.0)), domain=sp.small, ulps=16, slope_ulps=16),
     Op("max", 1, "torch.amax(a, dim=() if axis is None else axis, keepdim=keepdims)", saves=True,
@@ -253,7 +253,7 @@ _ROWS = [
     Op("logsumexp", 1, "torch.logsumexp(a, "
        "tuple(range(a.ndim)) if axis is None else axis, keepdims)",
        saves=True, shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION,
-       span=lambda a, **attrs: (a[0], a[1] + 4), domain=sp.small, ulps=16),
+       span=lambda a, **attrs: (a[0], a[1] + 4), domain=sp.small, ulps=16, slope_ulps=16),
     Op("softmax", 1, "torch.softmax(a, axis)", saves=True, shape=sh.along_axis,
        choices=sh.axis_choices, attrs=("axis",), span=sp.within(0, 1), domain=sp.small,
        ulps=32, slope_ulps=32),

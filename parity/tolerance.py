@@ -7,11 +7,11 @@
    (Monte Carlo arithmetic, D. S. Parker 1997). The program is run again in
    float64 with each operand of each use and each result disturbed by the
    rounding that is allowed there. To first order the disturbance of an observed
-   number is a sum of c_i * s_i with one random sign s_i a disturbed element. Its
-   root mean square is the 2-norm of c, and by Cauchy-Schwarz the worst case,
-   the 1-norm, is at most sqrt(N) times that for N elements. Two engines
-   differ by at most twice the worst case; another factor 2 covers the estimate
-   of the norm from a few samples. Where a kink or a pole lies within rounding,
+   number is a sum of c_i * s_i with one random number s_i a disturbed element, of
+   either sign and of mean square 1. Its root mean square is the 2-norm of c, and
+   by Cauchy-Schwarz the worst case, the 1-norm, is at most sqrt(N) times that for
+   N elements. Two engines differ by at most twice the worst case; another factor 2
+   covers the estimate of the norm from a few samples. Where a kink or a pole lies within rounding,
    the samples scatter and so the bound grows: such a program decides nothing.
    The bound is a sum over the samples, so each of them can only raise it: what the
    first ones allow needs no further ones, and what all of them forbid is a finding.
@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ from parity.shapes import elementwise
 SAMPLES = 8
 #: After how many of them it is looked whether they allow a difference.
 STEPS = (1, 2, SAMPLES)
+#: The sizes of random disturbances, equally likely: (a**2 + a*b + b**2) / 3 is 1.
+_SIZES = (0.5, (math.sqrt(45) - 1) / 4)
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 
@@ -202,9 +205,15 @@ class Disturbed(Torch):
         return with_gradient(t, lambda g: g * (1 + self.unit * ulps * self.signs(g)))
 
     def signs(self, t: Any) -> Any:
-        """Random signs in the shape of ``t``."""
+        """Random numbers of either sign in the shape of ``t``; their mean square is 1.
+
+        They differ in size as well: of two elements that count alike, ones of plus and minus
+        cancel in all of ``SAMPLES`` samples once in 2**8 times, and the bound is lost.
+        """
         self.count += t.numel()
-        signs = 2.0 * self.random.integers(0, 2, tuple(t.shape)) - 1.0
+        drawn = self.random.uniform(-1.0, 1.0, tuple(t.shape))
+        low, high = _SIZES
+        signs = np.copysign(low + (high - low) * np.abs(drawn), drawn)
         return super().leaf(np.asarray(signs), requires_grad=False)
 
     def disturbed(self, op: Op, *xs: Any, **attrs: Any) -> Any:

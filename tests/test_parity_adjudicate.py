@@ -175,6 +175,12 @@ class Rounds(Dezero):
     ops: Any = {**Dezero.ops, "div_scalar": lambda a, *, c: a * (1 / c)}  # noqa: RUF012
 
 
+class Modest(Rounds):
+    """The same, and it does not say that its bits are PyTorch's."""
+
+    bitwise = False
+
+
 def _at_a_kink(value: float, join: str = "maximum") -> pr.Program:
     """A tie that rounding breaks in one of two ways."""
     return program(
@@ -202,8 +208,8 @@ def _gradient(case: pr.Program, engine: Engine) -> float:
 def test_a_tie_that_rounding_breaks_decides_nothing() -> None:
     for value in (1.3, 0.7, 3.3, 5.7):
         case = _at_a_kink(value)
-        if _gradient(case, Rounds()) != _gradient(case, TORCH):
-            verdict = adjudicate(case, _difference(case, Rounds()), Rounds(), TORCH)
+        if _gradient(case, Modest()) != _gradient(case, TORCH):
+            verdict = adjudicate(case, _difference(case, Modest()), Modest(), TORCH)
             assert verdict.wrong == ILL_CONDITIONED
             assert "maximum" in verdict.note
             return
@@ -214,6 +220,7 @@ def test_a_tie_that_both_sides_break_alike_but_not_exactly_decides_nothing() -> 
     """0.1 is not a tenth: both floats tie, the numbers that they stand for do not."""
 
     class Whole(Dezero):
+        bitwise = False
         ops: Any = {**Dezero.ops}  # noqa: RUF012
 
     case = _at_a_kink(3.0)
@@ -353,6 +360,28 @@ def test_exact_programs_must_agree_in_every_bit() -> None:
     finding = check_program(REUSED, Off(), Exact())
     assert finding is not None
     assert finding.kind == "gradient"
+
+
+def test_bits_are_the_engines_fault_where_it_declares_them_equal() -> None:
+    case = program([leaf([0.1, 0.7, 1.3, 5.7])], apply("div_scalar", 0, c=3))
+    finding = check_program(case, Rounds(), TORCH)
+    assert finding is not None
+    assert adjudicate(case, finding, Modest(), TORCH).wrong == ILL_CONDITIONED
+    verdict = adjudicate(case, finding, Rounds(), TORCH)
+    assert (verdict.wrong, verdict.bits) == ("engine", True)
+    assert check_program(case, Modest(), TORCH) is None
+
+
+def test_bits_are_reported_and_no_defect_is_named_for_them() -> None:
+    found = [r for r in hunt(Rounds(), TORCH, 1000).reported if r.program]
+    assert found
+    for one in found:
+        assert (one.wrong, one.bits) == ("engine", True)
+        assert one.to_json()["error_over_bound"] is None
+        assert one.to_json()["diagnosis"] == []
+        said = describe(one, Rounds(), TORCH)
+        assert "rounding explains it, but the engine declares equal bits" in said
+        assert "times what rounding explains" not in said
 
 
 def test_twins_are_one_operation_on_two_leaves_put_together() -> None:

@@ -10,12 +10,14 @@ from parity_helpers import DEZERO, TORCH, failing
 
 import dezero
 from parity import program as pr
+from parity.check import check_program
 from parity.defects.small import RULES, Small, Tensor
 from parity.engines.base import Engine
 from parity.engines.dezero import Dezero
 from parity.execute import execute
 from parity.hunt import hunt
-from parity.tolerance import Tolerance
+from parity.text import read_text
+from parity.tolerance import SAMPLES, Disturbed, Tolerance
 
 
 class SumsBackwards(Small):
@@ -160,3 +162,55 @@ def test_gradients_of_several_passes_that_cancel_are_rounded_each_by_itself() ->
     (place,) = (i for i, o in enumerate(seen) if o[:2] == (3, "grad"))
     bound = float(np.max(Tolerance(case).bound(place, np.zeros(()))))
     assert 1e-8 < bound < 5e-5
+
+
+def test_disturbances_differ_in_size_so_that_two_do_not_cancel() -> None:
+    """Of ones that are 1 and -1, two cancel in all samples once in 2**8 programs."""
+    drawn = Disturbed(1.0, 0, 7).signs(TORCH.leaf(np.zeros(40_000))).numpy()
+    assert np.mean(drawn**2) == pytest.approx(1, abs=0.02)
+    assert abs(np.mean(drawn)) < 0.02
+    assert np.min(np.abs(drawn)) >= 0.5
+    pairs = np.abs(drawn.reshape(-1, SAMPLES, 2).sum(-1))
+    assert np.min(np.sqrt(np.mean(pairs**2, axis=1))) > 0.1
+
+
+def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
+    bounds = []
+    for number in range(150):
+        case = read_text(f"""
+            x0 = leaf([{number / 100 - 1.5}, 0.7])
+            x1 = cumsum(x0, axis=0)
+            x2 = softmax(x1, axis=0)
+            backward(x2, gradient=[1.0, 1.0])
+        """)
+        seen = execute(case, TORCH).observations
+        (place,) = (i for i, o in enumerate(seen) if o.what == "grad")
+        bounds.append(Tolerance(case).bound(place, np.zeros(2))[0])
+    assert min(bounds) > np.median(bounds) / 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        x0 = leaf([[3.0, 2.0], [4.0, 5.0]])
+        x1 = leaf([[3.0, 0.1], [4.0, -2.6]])
+        x2 = mul(x0, x0)
+        x3 = add(x1, x2)
+        x4 = logsumexp(x3, axis=0, keepdims=False)
+        backward(x4, gradient=[1.0, 2.0], create_graph=True)
+        x5 = grad_of(x0)
+        cleargrad(x1)
+        backward(x5, gradient=[[1.0, 1.0], [1.0, 1.0]])
+        """,
+        """
+        x0 = leaf([[-0.4, 0.1, 3.3], [-2.6, 5.7, 0.7]])
+        x1 = leaf(5.7)
+        x2 = where(x0, x1, condition=(False, False, False))
+        backward(x2, gradient=[[-0.4, 0.1, 3.3], [-2.6, 5.7, 0.7]])
+        """,
+    ],
+    ids=["weights near one", "a scalar broadcast by where"],
+)
+def test_what_rounding_explains_is_no_finding(text: str) -> None:
+    assert check_program(read_text(text), DEZERO, TORCH) is None

@@ -26,13 +26,10 @@ from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.shards import Task, run_shard
 from parity.generate import PROFILES, Decoder, programs
-from parity.hunt import ROTATION, stream
+from parity.hunt import rotation, stream
 from parity.program import Program
 from parity.properties import PROGRAMS_AN_EXAMPLE
 from parity.quirks import with_quirks
-
-#: Profiles of the suite in this measurement: the share of each is equal.
-_PROFILES = tuple(dict.fromkeys(ROTATION))
 
 
 def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
@@ -54,7 +51,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 
 
 def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    decoders = [Decoder.of(PROFILES[name], engine) for name in ROTATION]
+    decoders = [Decoder.of(PROFILES[name], engine) for name in rotation(engine)]
     begin = time.process_time()
     for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
         pass
@@ -64,11 +61,12 @@ def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
 
 
 def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    """Each profile as ``parity.properties`` runs it, without what it does with findings."""
+    """Each profile, equally often, as ``parity.properties`` runs it; findings are left alone."""
     found: list[Program] = []
     whole = decoding = 0.0
-    examples = max(1, count // (len(_PROFILES) * PROGRAMS_AN_EXAMPLE))
-    for name in _PROFILES:
+    profiles = dict.fromkeys(rotation(engine))
+    examples = max(1, count // (len(profiles) * PROGRAMS_AN_EXAMPLE))
+    for name in profiles:
         decoder = Decoder.of(PROFILES[name], engine)
         whole += _drawn(
             decoder, examples, number, lambda some: list(check_programs(some, engine, reference))

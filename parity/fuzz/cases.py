@@ -7,7 +7,7 @@ from typing import Any
 
 from parity.engines.base import Engine
 from parity.generate import PROFILES, Decoder
-from parity.hunt import ROTATION
+from parity.hunt import rotation
 from parity.program import Program
 
 
@@ -42,7 +42,8 @@ class Reader:
     """Reads cases for one engine: the decoders of all profiles that campaigns use."""
 
     def __init__(self, engine: Engine) -> None:
-        self.decoders = {n: Decoder.of(PROFILES[n], engine) for n in dict.fromkeys(ROTATION)}
+        names = dict.fromkeys(rotation(engine))
+        self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 
     def program(self, case: Case) -> Program:
         """The program of a case."""

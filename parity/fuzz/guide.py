@@ -17,7 +17,7 @@ from parity.fuzz.behaviour import Learnt
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.mutate import Mutator
 from parity.generate import PROFILES
-from parity.hunt import ROTATION
+from parity.hunt import rotation
 from parity.program import Program
 
 #: The share of cases that are changed copies.
@@ -46,8 +46,9 @@ class Guide:
         self.share = share
         self.source = random.Random(f"guide:{seed}")
         self.mutators = {n: Mutator(d, self.source) for n, d in reader.decoders.items()}
-        self.blind = _blind(seed)
-        self.turns = itertools.cycle(ROTATION)
+        names = rotation(engine)
+        self.blind = _blind(names, seed)
+        self.turns = itertools.cycle(names)
         #: The cases that this guide kept, in order.
         self.kept: list[Case] = []
         self.by_profile: dict[str, list[Case]] = defaultdict(list)
@@ -85,8 +86,8 @@ class Guide:
         return next(self.blind)
 
 
-def _blind(seed: str) -> Iterator[Case]:
+def _blind(names: tuple[str, ...], seed: str) -> Iterator[Case]:
     """The cases of ``parity.hunt.stream``: the profiles in turn, without end."""
-    sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(ROTATION)]
-    for name, source in itertools.cycle(zip(ROTATION, sources, strict=True)):
+    sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(names)]
+    for name, source in itertools.cycle(zip(names, sources, strict=True)):
         yield Case(name, source.randbytes(PROFILES[name].size))
