@@ -149,9 +149,14 @@ class Builder:
     ) -> int | None:
         """Apply an operation of several operands, in one order or the other."""
         inputs: tuple[int, ...] = (right, left) if extra % 4 == 3 else (left, right)
-        if op.arity > 2:
-            inputs += tuple(range(op.arity - 2))  # a third operand: the first leaf
-        return self._apply(op, inputs, extra >> 2, b, no_grad)
+        if op.arity == 2:
+            return self._apply(op, inputs, extra >> 2, b, no_grad)
+        # A third operand: any value or, where that does not fit, the first leaf.
+        for third in ((b >> 2) % len(self.infos), 0):
+            value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
+            if value is not None:
+                return value
+        return None
 
     def leaf_apart(self, value: int, otherwise: int) -> int:
         """A leaf on which ``value`` does not depend."""

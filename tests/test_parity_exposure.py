@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from parity_helpers import DEZERO, apply, constant, hunted, leaf, program
 from parity import program as pr
 from parity.cli import main
 from parity.exposure import PATTERNS, ROLES, Exposure
+from parity.generate import Decoder, Profile, sweep
 from parity.ops import OPS
 
 X, PAIR = leaf(3.0), leaf([3.0, 2.0])
@@ -190,6 +192,14 @@ def test_generated_programs_reach_nothing_that_is_said_to_be_out_of_reach() -> N
             exposure.add(case)
         for group, counts in exposure.groups().items():
             assert set(counts) - set(exposure.reachable[group]) == set()
+
+
+def test_each_operand_of_an_operation_with_three_has_every_role() -> None:
+    exposure = Exposure.of(DEZERO, ("linear", "mul"))
+    decoder = Decoder.of(Profile("three", ops=("linear", "mul"), events={"backward": 4}), DEZERO)
+    for case in itertools.islice(sweep(decoder, 1), 1500):
+        exposure.add(case)
+    assert exposure.missed("operands") == []
 
 
 # The command.
