@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,12 +24,23 @@ from parity.fuzz.records import Record
 from parity.fuzz.shards import Answer
 from parity.fuzz.store import Folder, open_store
 from parity.generate import PROFILES
+from parity.text import read_text
 
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("parity.fuzz.shards.run_probes", lambda engine: iter(()))
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus of a short campaign, to be copied."""
+    folder = tmp_path_factory.mktemp("campaign") / "c"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parity.fuzz.shards.run_probes", lambda engine: iter(()))
+        run(str(folder), 20)
+    return folder
 
 
 def _answer(number: int, programs: int = 10, **record: Any) -> Answer:
@@ -143,20 +155,20 @@ def test_kept_cases_belong_to_the_first_shard_that_kept_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "gradient"}', "[" * 100_000])
-def test_files_that_cannot_be_read_are_named_and_left_alone(text: str) -> None:
-    run("c")
+def test_files_that_cannot_be_read_are_named_and_left_alone(text: str, campaign: Path) -> None:
+    shutil.copytree(campaign, "c")
     before = left(Path("c"))
     places = ["findings/0.json", "cases/0.json", "shards/0.json"]
     for place in places:
         Path("c", place).parent.mkdir(exist_ok=True)
         Path("c", place).write_text(text)
     display = Notes()
-    outcome = run("c", display=display)
+    outcome = run("c", 20, display=display)
     for place in places:
         assert any(note.startswith(f"c/{place} cannot be read") for note in display.notes)
     assert Path("c/findings/0.json").read_text() == text
     assert Path("c/shards/0.json.unreadable").read_text() == text
-    assert outcome.total.programs == 40
+    assert outcome.total.programs == 20
     assert left(Path("c")) == before
 
 
@@ -183,8 +195,10 @@ DAMAGED: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("folder", "field", "value"), DAMAGED)
-def test_fields_that_are_damaged_are_named(folder: str, field: str, value: Any) -> None:
-    run("c")
+def test_fields_that_are_damaged_are_named(
+    folder: str, field: str, value: Any, campaign: Path
+) -> None:
+    shutil.copytree(campaign, "c")
     file = min(Path("c", folder).iterdir())
     file.write_text(json.dumps({**json.loads(file.read_text()), field: value}))
     notes: list[str] = []
@@ -215,8 +229,8 @@ def test_a_campaign_file_that_cannot_be_read_ends_it() -> None:
         Corpus(Folder(Path("c")))
 
 
-def test_findings_that_share_a_program_are_told_apart() -> None:
-    run("c")
+def test_findings_that_share_a_program_are_told_apart(campaign: Path) -> None:
+    shutil.copytree(campaign, "c")
     corpus = Corpus(Folder(Path("c")))
     ((name, finding),) = corpus.reported()
     other = {**finding, "kind": "value"}
@@ -227,9 +241,8 @@ def test_findings_that_share_a_program_are_told_apart() -> None:
     assert corpus.findings[name]["kind"] == "gradient"
 
 
-def test_the_first_program_that_showed_a_finding_stays() -> None:
-    run("c")
-    ((_, finding),) = Corpus(Folder(Path("c"))).reported()
+def test_the_first_program_that_showed_a_finding_stays(campaign: Path) -> None:
+    ((_, finding),) = Corpus(Folder(campaign)).reported()
     corpus = Corpus(Folder(Path("d")))
     for shard, number in ((7, 71), (2, 23), (4, 40)):
         seen = {"shard": shard, "program": number}
@@ -246,6 +259,101 @@ def test_the_first_program_that_showed_a_finding_stays() -> None:
     assert stored["count"] == 13
     assert stored["text"] == TWICE
     assert Path("d", stored["script"]) == Path(f"d/scripts/{name}.py")
+
+
+LARGER = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)"
+
+
+@pytest.fixture
+def two(campaign: Path) -> tuple[Corpus, str, str]:
+    """A corpus that found ``TWICE`` and, earlier and five times, ``LARGER``; and their names."""
+    shutil.copytree(campaign, "c")
+    corpus = Corpus(Folder(Path("c")))
+    ((name, finding),) = corpus.reported()
+    program = read_text(LARGER)
+    larger = {
+        **finding,
+        "program": program.to_json(),
+        "text": LARGER,
+        "statements": 3,
+        "first_seen": {"shard": 0, "program": -1},
+        "count": 5,
+    }
+    corpus.add(Answer(Record(50, 50, 10), [larger], ["print(5)"]))
+    (other,) = corpus.findings.keys() - {name}
+    return corpus, name, other
+
+
+def _reopened() -> dict[str, Any]:
+    """The findings that are in the files, with the counts of the shards."""
+    return dict(Corpus(Folder(Path("c"))).reported())
+
+
+def test_a_finding_that_becomes_another_is_merged_and_counted_with_it(two: Any) -> None:
+    corpus, name, larger = two
+    count = _reopened()[name]["count"]
+    smaller = {**corpus.findings[name], "first_seen": corpus.findings[larger]["first_seen"]}
+    assert corpus.replace(larger, {**smaller, "count": 5}, "print(3)") == name
+    for findings in (dict(corpus.reported()), _reopened()):
+        assert list(findings) == [name]
+        assert findings[name]["count"] == count + 5
+        assert findings[name]["first_seen"]["program"] == -1
+        assert findings[name]["script"] == f"scripts/{name}.py"
+    assert json.loads(Path(f"c/findings/{name}.json").read_text())["count"] == count + 5
+    assert [file.read_text() for file in Path("c/scripts").iterdir()] == ["print(3)"]
+
+
+def test_a_finding_that_shrinks_has_another_name_its_counts_and_a_script(two: Any) -> None:
+    corpus, name, larger = two
+    smaller = {**corpus.findings[larger], "program": read_text(LARGER.replace("5", "3")).to_json()}
+    new = corpus.replace(larger, smaller, "print(3)")
+    assert new not in (name, larger)
+    corpus.add(Answer(Record(51, 51, 10), [{**smaller, "count": 2}], ["print(3)"]))
+    for findings in (dict(corpus.reported()), _reopened()):
+        assert set(findings) == {name, new}
+        assert findings[new]["count"] == 7
+        assert findings[new]["script"] == f"scripts/{new}.py"
+    assert {file.stem for file in Path("c/scripts").iterdir()} == {name, new}
+    assert Path(f"c/scripts/{new}.py").read_text() == "print(3)"
+
+
+def test_counts_that_are_put_together_move_as_well(two: Any) -> None:
+    corpus, _, larger = two
+    for number in range(LOOSE):
+        corpus.add(_answer(number))
+    assert corpus.together is not None
+    for number in range(LOOSE, LOOSE + 2):
+        corpus.add(Answer(Record(number, number, 10), [corpus.findings[larger]], [""]))
+    count = _reopened()[larger]["count"]
+    smaller = {**corpus.findings[larger], "program": read_text(LARGER.replace("5", "3")).to_json()}
+    new = corpus.replace(larger, smaller, "")
+    assert count == 15
+    assert _reopened()[new]["count"] == corpus.together.findings[new] + 10 == 15
+
+
+def test_a_finding_of_another_kind_with_the_same_program_is_not_merged(two: Any) -> None:
+    corpus, name, larger = two
+    other = {**corpus.findings[name], "kind": "value"}
+    new = corpus.replace(larger, other, "")
+    assert new not in (name, larger)
+    assert {n: f["kind"] for n, f in _reopened().items()} == {name: "gradient", new: "value"}
+
+
+def test_a_finding_with_another_diagnosis_keeps_its_name(two: Any) -> None:
+    corpus, name, larger = two
+    assert corpus.replace(name, {**corpus.findings[name], "diagnosis": []}, "print()") == name
+    assert set(_reopened()) == {name, larger}
+    assert _reopened()[name]["diagnosis"] == []
+    assert Path(f"c/scripts/{name}.py").read_text() == "print()"
+
+
+def test_a_finding_that_is_forgotten_is_kept_among_the_fixed(two: Any) -> None:
+    corpus, name, larger = two
+    before = corpus.findings[name]
+    corpus.forget(name)
+    assert json.loads(Path(f"c/fixed/{name}.json").read_text()) == {**before, "script": ""}
+    assert set(_reopened()) == set(corpus.findings) == {larger}
+    assert [file.stem for file in Path("c/scripts").iterdir()] == [larger]
 
 
 def test_a_corpus_is_used_by_one_campaign() -> None:

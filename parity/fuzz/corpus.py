@@ -209,23 +209,30 @@ class Corpus:
             self._add_undecided(undecided)
         for place, case in enumerate(answer.kept):
             self._add_case(Kept(record.first, place, case.profile, case.data))
-        self._write(f"shards/{record.first}.json", record.to_json())
+        self._write_record(record)
         self.loose[record.first] = record
         self._put_together()
         return new
 
     def _add_finding(self, finding: FindingData, script: str) -> tuple[str, bool]:
-        name, other = names(finding)
-        if name in self.findings and identity(self.findings[name]) != identity(finding):
-            name = other
+        name = self._name(finding)
         before = self.findings.get(name)
         if before is None or _number(finding) < _number(before):
-            if script:
-                self.store.write(f"scripts/{name}.py", script.encode())
-            stored = {**finding, "script": f"scripts/{name}.py" if script else ""}
-            self._write(f"findings/{name}.json", stored)
-            self.findings[name] = stored
+            self._put(name, finding, script)
         return name, before is None
+
+    def _name(self, finding: FindingData, now: str = "") -> str:
+        """The name for a finding, whose name is ``now``; another has the same if it is the same."""
+        name, second = names(finding)
+        other = self.findings.get(name) if name != now else None
+        return name if other is None or identity(other) == identity(finding) else second
+
+    def _put(self, name: str, finding: FindingData, script: str) -> None:
+        if script:
+            self.store.write(f"scripts/{name}.py", script.encode())
+        stored = {**finding, "script": f"scripts/{name}.py" if script else ""}
+        self._write(f"findings/{name}.json", stored)
+        self.findings[name] = stored
 
     def _add_undecided(self, difference: FindingData) -> None:
         name, _ = names(difference)
@@ -252,7 +259,7 @@ class Corpus:
         several = [self.loose[n] for n in range(first, first + count)]
         before = self.together
         self.together = Record.total([*([before] if before else ()), *several])
-        self._write(f"shards/0-{self.together.last}.json", self.together.to_json())
+        self._write_record(self.together)
         for record in several:
             del self.loose[record.first]
             self.store.remove(f"shards/{record.first}.json")
@@ -266,20 +273,31 @@ class Corpus:
                 self._write(f"findings/{name}.json", finding)
                 self.findings[name] = finding
 
-    def replace(self, name: str, finding: FindingData) -> str:
+    def replace(self, name: str, finding: FindingData, script: str) -> str:
         """Put a finding in the place of the one with that name; the name that it has now."""
-        new, _ = names(finding)
+        new = self._name(finding, name)
         if new != name and new in self.findings:
             finding = _merged(self.findings[new], finding)
-        self._write(f"findings/{new}.json", finding)
-        self.findings[new] = finding
+        self._put(new, finding, script)
         if new != name:
+            self._recount(name, new)
             self.drop(name)
         return new
 
+    def _recount(self, name: str, new: str) -> None:
+        """Count what shards found under one name under a new one."""
+        for record in (*self.loose.values(), *([self.together] if self.together else ())):
+            if record.findings[name]:
+                record.findings[new] += record.findings.pop(name)
+                self._write_record(record)
+
+    def _write_record(self, record: Record) -> None:
+        several = "" if record.first == record.last else f"-{record.last}"
+        self._write(f"shards/{record.first}{several}.json", record.to_json())
+
     def forget(self, name: str) -> None:
         """Move a finding that is fixed to the folder ``fixed``."""
-        self._write(f"fixed/{name}.json", self.findings[name])
+        self._write(f"fixed/{name}.json", {**self.findings[name], "script": ""})
         self.drop(name)
 
     def drop(self, name: str) -> None:

@@ -113,11 +113,9 @@ def _minimize(options: argparse.Namespace) -> int:
     engine, reference = _engines(options, corpus)
     with Lock(corpus.store, _note):
         for name in [file.stem] if single else [name for name, _ in corpus.reported()]:
-            if name not in corpus.findings:  # merged with one before
-                continue
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
-                corpus.replace(name, small)
+                corpus.replace(name, *small)
     print(f"{len(corpus.findings)} findings in {corpus.store.where}")
     return 0
 
@@ -131,26 +129,27 @@ def _minimize_file(options: argparse.Namespace, file: Path) -> int:
         raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
     small = _minimized(file.stem, finding, *load_engines(options, options.engine))
     if small is not None:
-        data = json.dumps(small, indent=1, allow_nan=False) + "\n"
+        data = json.dumps(small[0], indent=1, allow_nan=False) + "\n"
         Folder(file.parent).write(file.name, data.encode())
     return 0
 
 
 def _minimized(
     name: str, finding: FindingData, engine: Engine, reference: Engine
-) -> FindingData | None:
-    """The smaller finding, None if it stays as it is; says which."""
+) -> tuple[FindingData, str] | None:
+    """The smaller finding and its script, None if it stays as it is; says which."""
     from parity.fuzz.records import identity
     from parity.fuzz.replay import minimized
 
-    small = minimized(finding, engine, reference)
-    if small is None:
-        print(f"fixed, left as it is: {name}")
+    smaller = minimized(finding, engine, reference)
+    if smaller is None:
+        print(f"left as it is, no longer a finding of kind {finding['kind']}: {name}")
         return None
+    small, _ = smaller
     if identity(small) == identity(finding):
         return None
     print(f"{name}: {finding['statements']} statements, now {small['statements']}")
-    return small
+    return smaller
 
 
 def _promote(options: argparse.Namespace) -> int:
