@@ -14,13 +14,15 @@ from fuzz_helpers import OVERWRITE, TWICE, run
 from parity_helpers import TORCH
 
 from parity.cli import main
+from parity.compare import KINDS
+from parity.defects.small import Small
 from parity.defects.traversal import Overwrite
 from parity.engines.load import load_pair
 from parity.fuzz.cases import Case
 from parity.fuzz.corpus import Corpus
 from parity.fuzz.handover import hand_over
 from parity.fuzz.lock import Lock
-from parity.fuzz.replay import minimized, replay
+from parity.fuzz.replay import minimized, occurs, replay
 from parity.fuzz.store import Folder
 from parity.generate import PROFILES
 from parity.properties import PROGRAMS_AN_EXAMPLE
@@ -115,6 +117,9 @@ def test_what_is_no_corpus_is_one_line(command: str, capsys: pytest.CaptureFixtu
     Path("empty").mkdir()
     assert main([command, "empty"]) == 2
     assert capsys.readouterr().err == ("parity: error: empty is no corpus: parity fuzz makes one\n")
+    assert list(Path("empty").iterdir()) == []
+    assert main([command, "nowhere"]) == 2
+    assert not Path("nowhere").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"kind": "gradient"}', '{"kind": "x"}'])
@@ -184,6 +189,31 @@ def test_a_finding_of_a_probe_is_run_as_one(capsys: pytest.CaptureFixture[str]) 
     assert _said(capsys, "replay", "c", "--engine", "dezero")[0].startswith(f"fixed: {name}: ")
 
 
+class Probe:
+    """Finds something on each engine that it applies to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.runs = 0
+
+    def applies(self, engine: Any) -> bool:
+        return isinstance(engine, Overwrite)
+
+    def run(self, engine: Any) -> Any:
+        self.runs += 1
+        yield KINDS["depth"](0, "", 0, None, None)
+
+
+def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
+    probes = [Probe("a"), Probe("b"), Probe("c")]
+    monkeypatch.setattr("parity.fuzz.replay.PROBES", probes)
+    now = occurs({"probe": "b"}, Overwrite(), TORCH)
+    assert now is not None
+    assert now.kind == "depth"
+    assert occurs({"probe": "b"}, Small(), TORCH) is None
+    assert [probe.runs for probe in probes] == [0, 1, 0]
+
+
 class Warns(Overwrite):
     """Overwrites, with warnings, which pytest makes errors."""
 
@@ -207,7 +237,9 @@ def test_a_corpus_that_is_in_use_is_not_changed(
 ) -> None:
     with Lock(Folder(Path("c")), print):
         assert main([*arguments]) == 2
-        assert "corpus c is in use by process" in capsys.readouterr().err
+        out, err = capsys.readouterr()
+        assert out == ""  # it is not read before it is locked
+        assert "corpus c is in use by process" in err
         assert main(["replay", "c", "--engine", "dezero"]) == 0
     assert _finding()
     assert not Path("c/fixed").exists()
@@ -300,6 +332,7 @@ def test_a_lone_file_is_reduced_where_it_is() -> None:
     ("file", "line"),
     [
         ("c/findings/no.json", "c/findings/no.json is no finding of the corpus c"),
+        ("c/fixed/larger.json", "c/fixed/larger.json is no finding of the corpus c"),
         ("no.json", "no.json cannot be read: No such file or directory"),
         ("memory://no.json", "memory://no.json is no corpus: parity fuzz makes one"),
         ("larger.json", "larger.json lies in no corpus: name its engine with --engine"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +66,18 @@ def _note(text: str) -> None:
     print(f"parity: {text}", file=sys.stderr)
 
 
-def _opened(where: str) -> Corpus:
-    from parity.fuzz.corpus import Corpus
+@contextlib.contextmanager
+def _opened(where: str, change: bool) -> Iterator[Corpus]:
+    """A corpus; to change it, it is locked before it is read."""
+    from parity.fuzz.corpus import CAMPAIGN, Corpus
+    from parity.fuzz.lock import Lock
     from parity.fuzz.store import open_store
 
-    corpus = Corpus(open_store(where), _note)
-    if corpus.identity is None:
+    store = open_store(where)
+    if store.read(CAMPAIGN) is None:
         raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
-    return corpus
+    with Lock(store, _note) if change else contextlib.nullcontext():
+        yield Corpus(store, _note)
 
 
 def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engine]:
@@ -80,43 +86,38 @@ def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engin
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from parity.fuzz.lock import Lock
     from parity.fuzz.replay import replay
 
-    corpus = _opened(options.corpus)
     fixed, failing, kept = [], 0, 0
-    for one in replay(corpus, *_engines(options, corpus)):
-        kept += one.finding is None
-        failing += one.now is not None
-        if one.finding is not None and one.now is None:
-            fixed.append(one.name)
-        if one.finding is not None or one.now is not None:
-            print(one, flush=True)
-    if options.forget_fixed:
-        with Lock(corpus.store, _note):
-            for name in fixed:
-                corpus.forget(name)
+    with _opened(options.corpus, options.forget_fixed) as corpus:
+        for one in replay(corpus, *_engines(options, corpus)):
+            kept += one.finding is None
+            failing += one.now is not None
+            if one.finding is not None and one.now is None:
+                fixed.append(one.name)
+            if one.finding is not None or one.now is not None:
+                print(one, flush=True)
+        for name in fixed if options.forget_fixed else ():
+            corpus.forget(name)
     print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
     return 1 if failing else 0
 
 
 def _minimize(options: argparse.Namespace) -> int:
-    from parity.fuzz.lock import Lock
-
     file = Path(options.corpus)
     single = file.suffix == ".json" and "://" not in options.corpus
     if single and not (file.parent.parent / "campaign.json").is_file():
         return _minimize_file(options, file)
-    corpus = _opened(str(file.parent.parent) if single else options.corpus)
-    if single and file.stem not in corpus.findings:
-        raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-    engine, reference = _engines(options, corpus)
-    with Lock(corpus.store, _note):
+    with _opened(str(file.parent.parent) if single else options.corpus, True) as corpus:
+        found = file.parent.name == "findings" and file.stem in corpus.findings
+        if single and not found:
+            raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
+        engine, reference = _engines(options, corpus)
         for name in [file.stem] if single else [name for name, _ in corpus.reported()]:
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
                 corpus.replace(name, *small)
-    print(f"{len(corpus.findings)} findings in {corpus.store.where}")
+        print(f"{len(corpus.findings)} findings in {corpus.store.where}")
     return 0
 
 
