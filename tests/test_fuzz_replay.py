@@ -78,12 +78,13 @@ def test_replay_runs_the_kept_cases(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(failing) > 1
 
 
-def _enlarged(name: str, text: str) -> Path:
+def _enlarged(name: str, text: str, **other: Any) -> Path:
     """A finding of the corpus with another program, under another name."""
     file = min(Path("c/findings").iterdir())
     program = read_text(text)
     data = json.loads(file.read_text())
     data |= {"program": program.to_json(), "text": text, "statements": len(program.statements)}
+    data |= other
     new = Path("c/findings", f"{name}.json")
     new.write_text(json.dumps(data))
     return new
@@ -256,18 +257,20 @@ def test_only_what_is_fixed_is_forgotten() -> None:
 
 # Minimizing.
 
+#: Where a finding was seen, which stays.
+PLACE = {"program_number": 17, "first_seen": {"shard": 1, "program": 17}, "count": 9}
+
 
 def test_a_finding_that_shrinks_has_the_script_of_its_program() -> None:
     name, before = _finding()
-    _enlarged("larger", LARGER)
-    Path(f"c/findings/{name}.json").unlink()
+    _enlarged("larger", LARGER, **PLACE)
+    file = Path(f"c/findings/{name}.json")
+    file.unlink()
     shutil.rmtree("c/scripts")
     assert main(["minimize", "c"]) == 0
-    new, small = _finding()
-    assert (new, small["text"]) == (name, TWICE)
-    assert small == {**before, "case": small["case"]}
-    assert small["case"] == before["case"]
-    script = Path("c", small["script"]).read_text()
+    assert list(file.parent.iterdir()) == [file]
+    assert json.loads(file.read_text()) == {**before, **PLACE}
+    script = Path("c", before["script"]).read_text()
     assert script.startswith('"""gradient: ')
     assert f"{name}.py" in script
     assert TWICE.splitlines()[1] in script
@@ -322,9 +325,9 @@ def test_a_finding_of_a_probe_is_not_reduced(capsys: pytest.CaptureFixture[str])
 
 def test_a_lone_file_is_reduced_where_it_is() -> None:
     _, before = _finding()
-    alone = Path(shutil.copy(_enlarged("larger", LARGER), "alone.json"))
+    alone = Path(shutil.copy(_enlarged("larger", LARGER, **PLACE), "alone.json"))
     assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
-    assert json.loads(alone.read_text()) == {**before, "script": ""}
+    assert json.loads(alone.read_text()) == {**before, **PLACE, "script": ""}
     assert main(["minimize", "c"]) == 0
 
 
