@@ -1,4 +1,4 @@
-"""A corpus: atomic files, counts once, a lock, and what cannot be read or written."""
+"""A corpus: atomic files, counts once, and what cannot be read or written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -19,7 +17,6 @@ from fuzz_helpers import OVERWRITE, TWICE, Notes, left, run
 from parity.fuzz.cases import Case
 from parity.fuzz.corpus import LOOSE, Corpus, Identity
 from parity.fuzz.errors import CampaignError
-from parity.fuzz.lock import LOCK, Lock, _started
 from parity.fuzz.records import Record
 from parity.fuzz.shards import Answer
 from parity.fuzz.store import Folder, open_store
@@ -106,9 +103,13 @@ def test_a_shard_that_ended_early_is_replaced_by_the_whole_one() -> None:
     corpus.add(_answer(0, 4, complete=False, failing=Counter(gradient=1)))
     assert corpus.done(0, 4)
     assert not corpus.done(0, 10)
-    corpus.add(_answer(0, 3, complete=False))
-    assert corpus.total().programs == 4
+    for programs in (3, 0):
+        corpus.add(_answer(0, programs, complete=False))
+        assert corpus.total().programs == 4
+    assert not corpus.finished(1)
     corpus.add(_answer(0, 10, failing=Counter(gradient=3)))
+    assert corpus.finished(1)
+    assert not corpus.finished(2)
     assert corpus.total().programs == 10
     assert corpus.total().failing == {"gradient": 3}
 
@@ -138,6 +139,15 @@ def test_files_that_a_kill_left_beside_their_sum_count_once() -> None:
     for name, data in before.items():
         Path("c/shards", name).write_bytes(data)
     assert Corpus(Folder(Path("c"))).total().programs == 10 * LOOSE
+    (sum_,) = Path("c/shards").glob("0-*.json")
+    first = sum_.read_bytes()
+    for number in range(LOOSE, 2 * LOOSE):
+        corpus.add(_answer(number))
+    sum_.write_bytes(first)
+    again = Corpus(Folder(Path("c")))
+    assert again.total().programs == 20 * LOOSE
+    assert again.finished(2 * LOOSE)
+    assert not again.finished(2 * LOOSE + 1)
 
 
 def test_kept_cases_belong_to_the_first_shard_that_kept_them() -> None:
@@ -289,6 +299,40 @@ def _reopened() -> dict[str, Any]:
     return dict(Corpus(Folder(Path("c"))).reported())
 
 
+def test_kinds_are_known_after_the_shard_that_found_them(two: Any) -> None:
+    corpus, name, _ = two
+    corpus.findings[name]["first_seen"] = {"shard": 3, "program": 31}
+    del corpus.findings[two[2]]
+    assert [corpus.kinds_before(n) for n in (3, 4)] == [frozenset(), frozenset({"gradient"})]
+
+
+def test_findings_without_records_keep_their_own_count_and_the_smallest_is_first(two: Any) -> None:
+    _, name, larger = two
+    shutil.rmtree("c/shards")
+    findings = Corpus(Folder(Path("c"))).reported()
+    assert [n for n, _ in findings] == [name, larger]
+    assert findings[1][1]["count"] == 5
+
+
+def test_a_finding_that_is_there_is_not_new_and_one_without_script_says_so(two: Any) -> None:
+    corpus, name, _ = two
+    finding = corpus.findings[name]
+    other = {**finding, "program": read_text(TWICE.replace("3", "4")).to_json()}
+    assert corpus.add(Answer(Record(60, 60, 10), [finding, other], ["print()", ""])) == [other]
+    assert [f["script"] for f in _reopened().values()].count("") == 1
+
+
+def test_the_first_program_where_rounding_decides_stays(campaign: Path) -> None:
+    ((_, finding),) = Corpus(Folder(campaign)).reported()
+    corpus = Corpus(Folder(Path("d")))
+    for shard, number in ((7, 71), (2, 23), (4, 40)):
+        undecided = {**finding, "first_seen": {"shard": shard, "program": number}}
+        corpus.add(Answer(Record(shard, shard, 10), ill_conditioned=[undecided]))
+    for seen in (corpus, Corpus(Folder(Path("d")))):
+        (stored,) = seen.ill_conditioned.values()
+        assert stored["first_seen"]["program"] == 23
+
+
 def test_a_finding_that_becomes_another_is_merged_and_counted_with_it(two: Any) -> None:
     corpus, name, larger = two
     count = _reopened()[name]["count"]
@@ -354,118 +398,6 @@ def test_a_finding_that_is_forgotten_is_kept_among_the_fixed(two: Any) -> None:
     assert json.loads(Path(f"c/fixed/{name}.json").read_text()) == {**before, "script": ""}
     assert set(_reopened()) == set(corpus.findings) == {larger}
     assert [file.stem for file in Path("c/scripts").iterdir()] == [larger]
-
-
-def test_a_corpus_is_used_by_one_campaign() -> None:
-    store = Folder(Path("c"))
-    other = {"pid": os.getppid(), "host": socket.gethostname(), "started": ""}
-    stat = Path(f"/proc/{os.getppid()}/stat")
-    if stat.exists():
-        other["started"] = stat.read_text().rpartition(")")[2].split()[19]
-    store.write(LOCK, json.dumps(other).encode())
-    with pytest.raises(CampaignError, match=rf"in use by process {os.getppid()} on"):
-        Lock(store, print).__enter__()
-    assert json.loads(store.read(LOCK) or b"") == other
-
-
-def test_a_lock_of_another_machine_holds() -> None:
-    store = Folder(Path("c"))
-    store.write(LOCK, b'{"pid": 1, "host": "elsewhere", "started": "1"}')
-    with pytest.raises(CampaignError, match=r"process 1 on elsewhere: .* remove c/lock\.json"):
-        Lock(store, print).__enter__()
-
-
-def _gone() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-class Vanishing(Folder):
-    """Another process has the lock at first, and gives it back before it is read."""
-
-    tries = 0
-
-    def create(self, name: str, data: bytes) -> bool:
-        self.tries += 1
-        return self.tries > 1 and super().create(name, data)
-
-
-def test_a_lock_that_is_given_back_meanwhile_is_taken() -> None:
-    store = Vanishing(Path("c"))
-    notes: list[str] = []
-    with Lock(store, notes.append):
-        assert json.loads(store.read(LOCK) or b"")["pid"] == os.getpid()
-    assert notes == []
-
-
-def test_a_lock_that_another_took_is_left() -> None:
-    store = Folder(Path("c"))
-    with Lock(store, print):
-        store.write(LOCK, b"of another")
-    assert store.read(LOCK) == b"of another"
-
-
-@pytest.mark.parametrize(
-    ("error", "lives"), [(ProcessLookupError, False), (PermissionError, True), (None, True)]
-)
-def test_where_starts_are_not_told_a_lock_goes_by_the_process(
-    error: type[OSError] | None, lives: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def kill(pid: int, number: int) -> None:
-        assert number == 0
-        if error:
-            raise error
-
-    monkeypatch.setattr("parity.fuzz.lock._started", lambda pid: "")
-    monkeypatch.setattr(os, "kill", kill)
-    store = Folder(Path("c"))
-    owner = {"pid": 12, "host": socket.gethostname(), "started": ""}
-    store.write(LOCK, json.dumps(owner).encode())
-    if lives:
-        with pytest.raises(CampaignError, match="in use by process 12 on"):
-            Lock(store, print).__enter__()
-    else:
-        with Lock(store, print):
-            pass
-
-
-def test_the_start_of_a_process_is_read_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    stat = "12 (a b) 7) S " + " ".join(map(str, range(4, 53)))  # each field its number
-    monkeypatch.setattr(Path, "read_text", lambda self: stat)
-    assert _started(12) == "22"
-
-
-#: Locks that no campaign writes.
-DAMAGED_LOCKS = {
-    "a list": b"[]",
-    "deep": b"[" * 100_000,
-    "zero": json.dumps({"pid": 0, "host": socket.gethostname(), "started": ""}).encode(),
-}
-
-
-@pytest.mark.parametrize("how", DAMAGED_LOCKS)
-def test_a_lock_that_is_damaged_is_taken_over(how: str) -> None:
-    store = Folder(Path("c"))
-    store.write(LOCK, DAMAGED_LOCKS[how])
-    notes: list[str] = []
-    with Lock(store, notes.append):
-        pass
-    assert notes == ["c/lock.json: its campaign was killed; the corpus is taken over"]
-    assert store.read(LOCK) is None
-
-
-@pytest.mark.parametrize("how", ["gone", "another start", "empty", "self"])
-def test_a_lock_that_was_left_is_taken_over(how: str) -> None:
-    store = Folder(Path("c"))
-    pid = {"gone": _gone, "another start": os.getppid, "self": os.getpid, "empty": int}[how]()
-    owner = {"pid": pid, "host": socket.gethostname(), "started": "before"}
-    store.write(LOCK, b"" if how == "empty" else json.dumps(owner).encode())
-    notes: list[str] = []
-    with Lock(store, notes.append), pytest.raises(CampaignError, match="in use by process"):
-        Lock(store, print).__enter__()
-    assert len(notes) == 1
-    assert store.read(LOCK) is None
 
 
 def test_identities_are_read_as_they_are_written() -> None:

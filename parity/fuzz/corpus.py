@@ -158,7 +158,7 @@ class Corpus:
         if self.together is not None and number <= self.together.last:
             return True
         record = self.loose.get(number)
-        return record is not None and (record.complete or record.programs >= programs > 0)
+        return record is not None and (record.complete or record.programs >= programs)
 
     def finished(self, count: int) -> bool:
         """Whether the first ``count`` shards are done, whole."""

@@ -81,6 +81,6 @@ def minimized(
             return None
         add_diagnosis(one, engine, reference)
     again = finding_json(one, None, finding["first_seen"]["shard"])
-    kept = {key: finding[key] for key in ("case", "first_seen", "count")}
+    kept = {key: finding[key] for key in ("case", "count")}
     result = {**again, **kept, "script": ""}
     return result, script_of(one, engine, f"{names(result)[0]}.py")
