@@ -113,7 +113,7 @@ def _minimize(options: argparse.Namespace) -> int:
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
         engine, reference = _engines(options, corpus)
-        for name in [file.stem] if single else [name for name, _ in corpus.reported()]:
+        for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
                 corpus.replace(name, *small)
