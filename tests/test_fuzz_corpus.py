@@ -180,6 +180,22 @@ def test_files_that_cannot_be_read_are_named_and_left_alone(text: str, campaign:
     assert Path("c/shards/0.json.unreadable").read_text() == text
     assert outcome.total.programs == 20
     assert left(Path("c")) == before
+    again: list[str] = []
+    Corpus(Folder(Path("c")), again.append)
+    assert [note.partition(" ")[0] for note in again] == ["c/findings/0.json", "c/cases/0.json"]
+
+
+def test_what_could_not_be_read_is_kept_however_often_it_is_written(campaign: Path) -> None:
+    ((name, finding),) = Corpus(Folder(campaign)).reported()
+    file = Path(f"c/findings/{name}.json")
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    corpus = Corpus(Folder(Path("c")))
+    for shard in (7, 2):
+        seen = {"shard": shard, "program": 10 * shard}
+        corpus.add(Answer(Record(shard, shard, 10), [{**finding, "first_seen": seen}], [""]))
+    assert json.loads(file.read_text())["first_seen"]["shard"] == 2
+    assert Path(f"{file}.unreadable").read_text() == "{"
 
 
 #: Fields of files of a corpus, and what a person or a disk may put there.
@@ -201,6 +217,8 @@ DAMAGED: list[tuple[str, str, Any]] = [
     ("shards", "seconds", float("inf")),
     ("shards", "seconds", 10**400),
     ("cases", "profile", []),
+    ("cases", "shard", "x"),
+    ("cases", "place", None),
 ]
 
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from parity.fuzz.cases import Case
-from parity.fuzz.errors import CampaignError
+from parity.fuzz.errors import CampaignError, one_line
 from parity.fuzz.records import (
     FindingData,
     Record,
@@ -132,9 +132,9 @@ class Corpus:
             try:
                 result.append((name, read(json.loads(self.store.read(name) or b""))))
             except (ValueError, RecursionError) as error:
-                reason = " ".join(str(error).split())
                 self.unreadable.add(name)
-                self.note(f"{self.store.where}/{name} cannot be read and is left out: {reason}")
+                where = f"{self.store.where}/{name}"
+                self.note(f"{where} cannot be read and is left out: {one_line(error)}")
             except CampaignError as error:
                 self.unreadable.add(name)
                 self.note(f"{name} is left out: {error}")
