@@ -130,6 +130,17 @@ def test_many_shards_become_one_file() -> None:
     assert not again.done(2 * LOOSE + 20, 10)
 
 
+def test_a_shard_that_ended_early_is_not_put_together() -> None:
+    corpus = Corpus(Folder(Path("c")))
+    for number in range(LOOSE + 2):
+        corpus.add(_answer(number, 4 if number == 5 else 10, complete=number != 5))
+    for seen in (corpus, Corpus(Folder(Path("c")))):
+        assert seen.together is None
+        assert not seen.done(5, 10)
+    corpus.add(_answer(5))
+    assert [file.name for file in Path("c/shards").iterdir()] == [f"0-{LOOSE + 1}.json"]
+
+
 def test_files_that_a_kill_left_beside_their_sum_count_once() -> None:
     corpus = Corpus(Folder(Path("c")))
     for number in range(LOOSE - 1):
@@ -283,6 +294,7 @@ def test_the_first_program_that_showed_a_finding_stays(campaign: Path) -> None:
         )
     corpus.settle()
     ((name, stored),) = Corpus(Folder(Path("d"))).findings.items()
+    assert corpus.findings == {name: stored}
     assert stored["first_seen"] == {"shard": 2, "program": 23}
     assert stored["count"] == 13
     assert stored["text"] == TWICE
@@ -325,11 +337,13 @@ def test_kinds_are_known_after_the_shard_that_found_them(two: Any) -> None:
 
 
 def test_findings_without_records_keep_their_own_count_and_the_smallest_is_first(two: Any) -> None:
-    _, name, larger = two
+    corpus, name, larger = two
     shutil.rmtree("c/shards")
     findings = Corpus(Folder(Path("c"))).reported()
     assert [n for n, _ in findings] == [name, larger]
     assert findings[1][1]["count"] == 5
+    corpus.findings = {"a": findings[1][1], "b": findings[0][1]}
+    assert [n for n, _ in corpus.reported()] == ["b", "a"]
 
 
 def test_a_finding_that_is_there_is_not_new_and_one_without_script_says_so(two: Any) -> None:
@@ -356,6 +370,7 @@ def test_a_finding_that_becomes_another_is_merged_and_counted_with_it(two: Any) 
     count = _reopened()[name]["count"]
     smaller = {**corpus.findings[name], "first_seen": corpus.findings[larger]["first_seen"]}
     assert corpus.replace(larger, {**smaller, "count": 5}, "print(3)") == name
+    assert set(corpus.total().findings) == set(Corpus(corpus.store).total().findings) == {name}
     for findings in (dict(corpus.reported()), _reopened()):
         assert list(findings) == [name]
         assert findings[name]["count"] == count + 5

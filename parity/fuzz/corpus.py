@@ -142,12 +142,10 @@ class Corpus:
 
     def _read_shards(self) -> None:
         for _, record in self._read_all("shards", Record.from_json):
-            if record.first == record.last and record.first:
+            if record.first == record.last:
                 self.loose[record.first] = record
-            elif record.last and (self.together is None or record.last > self.together.last):
+            elif self.together is None or record.last > self.together.last:
                 self.together = record
-            elif not record.last:
-                self.loose[0] = record
         behind = self.together.last if self.together else -1
         self.loose = {n: r for n, r in self.loose.items() if n > behind}
 
@@ -158,7 +156,7 @@ class Corpus:
         if self.together is not None and number <= self.together.last:
             return True
         record = self.loose.get(number)
-        return record is not None and (record.complete or record.programs >= programs)
+        return record is not None and record.programs >= programs
 
     def finished(self, count: int) -> bool:
         """Whether the first ``count`` shards are done, whole."""
