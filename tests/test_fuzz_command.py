@@ -25,7 +25,6 @@ from parity.fuzz.executors import Inline
 from parity.generate import PROFILES, Decoder
 from parity.options import duration
 from parity.properties import run_property
-from parity.text import read_text
 
 FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")
 
@@ -160,98 +159,6 @@ def test_ctrl_c_ends_a_process_with_the_summary() -> None:
     assert process.returncode == 1, err
     assert "interrupted: the same command goes on from here" in out
     assert "Traceback" not in err
-
-
-def test_replay_says_what_is_fixed(capsys: pytest.CaptureFixture[str]) -> None:
-    run("c", 20)
-    capsys.readouterr()
-    assert main(["replay", "c"]) == 1
-    assert "fails: " in (out := capsys.readouterr().out)
-    assert "0 fixed, 1 fail; " in out
-    assert main(["replay", "c", "--engine", "dezero"]) == 0
-    assert "fixed: " in (out := capsys.readouterr().out)
-    assert "1 fixed, 0 fail; " in out
-    assert main(["replay", "c", "--engine", "dezero", "--forget-fixed"]) == 0
-    assert list(Path("c/findings").iterdir()) == []
-    assert len(list(Path("c/fixed").iterdir())) == 1
-
-
-def test_replay_runs_the_kept_cases(capsys: pytest.CaptureFixture[str]) -> None:
-    run("c", 20, "dezero")
-    number = len(list(Path("c/cases").iterdir()))
-    assert number
-    assert main(["replay", "c"]) == 0
-    assert f"0 fixed, 0 fail; {number} kept cases" in capsys.readouterr().out
-    assert main(["replay", "c", "--engine", OVERWRITE]) == 1
-    assert "fails: kept case" in capsys.readouterr().out
-
-
-def _enlarged(name: str, text: str) -> Path:
-    """A finding of the corpus with another program, under another name."""
-    (file,) = Path("c/findings").iterdir()
-    program = read_text(text)
-    data = json.loads(file.read_text())
-    data |= {"program": program.to_json(), "text": text, "statements": len(program.statements)}
-    new = Path("c/findings", f"{name}.json")
-    new.write_text(json.dumps(data))
-    return new
-
-
-LARGER = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)"
-
-
-def test_minimize_reduces_again_and_merges(capsys: pytest.CaptureFixture[str]) -> None:
-    run("c", 20)
-    before = sorted(Path("c/findings").iterdir())
-    large = _enlarged("larger", LARGER)
-    assert main(["minimize", "c"]) == 0
-    assert "larger: 3 statements, now 2" in capsys.readouterr().out
-    assert not large.exists()
-    assert sorted(Path("c/findings").iterdir()) == before
-    assert main(["replay", "c"]) == 1
-
-
-def test_minimize_takes_one_finding() -> None:
-    run("c", 20)
-    large = _enlarged("larger", LARGER)
-    alone = Path(shutil.copy(large, "alone.json"))
-    assert main(["minimize", str(large)]) == 0
-    assert not large.exists()
-    assert main(["minimize", str(alone)]) == 2
-    assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
-    assert json.loads(alone.read_text())["text"] == TWICE
-
-
-@pytest.mark.parametrize("command", ["replay", "minimize"])
-def test_what_is_no_corpus_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("empty").mkdir()
-    assert main([command, "empty"]) == 2
-    assert capsys.readouterr().err == ("parity: error: empty is no corpus: parity fuzz makes one\n")
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"kind": "gradient"}', '{"kind": "x"}'])
-def test_what_is_no_finding_is_not_promoted(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("f.json").write_text(text)
-    assert main(["promote", "f.json"]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("parity: error: f.json is no finding of a campaign: ")
-    assert len(err.splitlines()) == 1
-
-
-def test_all_findings_are_read_before_one_is_promoted(capsys: pytest.CaptureFixture[str]) -> None:
-    run("c", 20)
-    (program,) = Path("c/findings").iterdir()
-    probe = {**json.loads(program.read_text()), "probe": "deep-chain", "program": {}}
-    Path("probe.json").write_text(json.dumps(probe))
-    Path("bad.json").write_text("")
-    assert main(["promote", str(program), "bad.json"]) == 2
-    assert not Path("parity-regressions").exists()
-    assert main(["promote", "probe.json"]) == 2
-    assert main(["promote", "probe.json", str(program)]) == 0
-    assert len(list(Path("parity-regressions").iterdir())) == 1
-    assert "the probe deep-chain: pytest --pyargs parity runs it anyway, and it is left out" in (
-        capsys.readouterr().err
-    )
 
 
 def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from parity import program as pr
-from parity.check import check_program, check_programs
-from parity.compare import Finding
+from parity.check import check_program, check_programs, depends_on_operation
+from parity.compare import KINDS, Finding
 from parity.engines.dezero import Dezero
 from parity.engines.exact import Exact
 from parity.execute import execute
@@ -78,6 +78,46 @@ def test_what_one_program_of_a_batch_shows_or_lacks_is_not_that_of_another() -> 
     cases = [edge, SCALARS, unsupported, SCALARS, edge, right]
     kinds = [finding and finding.kind for _, finding in check_programs(cases, Wrong(), Exact())]
     assert [kind is not None for kind in kinds] == [False, True, False, True, False, False]
+
+
+# Whether a finding is an operation's own.
+
+GRADIENT = KINDS["gradient"](0, "", 0, None, None)
+ACCUMULATION = KINDS["accumulation"](0, "", 0, None, None)
+OTHER_KIND = KINDS["dtype"](0, "", 0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("finding", "shown", "depends"),
+    [
+        (GRADIENT, [GRADIENT] * 3 + [None] * 5, True),
+        (GRADIENT, [GRADIENT] * 4 + [None] * 4, False),
+        (GRADIENT, [None] * 8 + [GRADIENT] * 20, True),  # eight are enough
+        (GRADIENT, [GRADIENT] * 8 + [None] * 20, False),
+        (GRADIENT, [GRADIENT, None, None], True),
+        (GRADIENT, [GRADIENT, None], False),
+        (GRADIENT, [OTHER_KIND] * 8, True),
+        (GRADIENT, [ACCUMULATION] * 8, True),
+        (ACCUMULATION, [GRADIENT] * 4 + [None] * 4, False),  # what it may reduce to
+        (GRADIENT, [], False),
+    ],
+)
+def test_a_finding_depends_on_an_operation_that_most_others_do_not_share(
+    finding: Finding,
+    shown: list[Finding | None],
+    depends: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = {leaf_case(n): one for n, one in enumerate(shown)}
+    unsupported = program([leaf(0.5)], apply("exp", 0))
+    several = itertools.chain.from_iterable((unsupported, one) for one in others)
+    monkeypatch.setattr("parity.check.with_other_operation", lambda program, number: several)
+    monkeypatch.setattr("parity.check.check_program", lambda one, *pair: others[one])
+    assert depends_on_operation(0, SCALARS, finding, Wrong(), TORCH) == depends
+
+
+def leaf_case(number: int) -> pr.Program:
+    return program([leaf(float(number))], apply("neg", 0))
 
 
 # Samples.

@@ -1,13 +1,13 @@
-"""The guide of a campaign: what it keeps, what it changes, and what it sees of the engine."""
+"""The guide of a campaign: what it keeps, and what it sees of the engine."""
 
 from __future__ import annotations
 
 import importlib
 import itertools
-import random
 import sys
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,19 +15,21 @@ from parity_helpers import DEZERO, apply, failing, hunted, leaf, program, write_
 
 from parity import program as pr
 from parity.defects import DEFECTS
+from parity.defects.small import Small
 from parity.engines.base import Engine
 from parity.engines.remote import Remote
 from parity.exposure import reached
 from parity.fuzz import behaviour as behaviour_module
 from parity.fuzz import lines as lines_module
-from parity.fuzz import mutate
+from parity.fuzz import measure
 from parity.fuzz.behaviour import Behaviour, Learnt
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.lines import Lines, lines_of, places
 from parity.fuzz.measure import grown, time_to_find, times_to_find
 from parity.fuzz.mutate import Mutator
-from parity.generate import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
+from parity.generate import PROFILES
+from parity.hunt import ROTATION
 
 READER = Reader(DEZERO)
 X = leaf(3.0)
@@ -88,6 +90,34 @@ def test_nothing_is_changed_before_something_is_kept(guide: Any) -> None:
     assert first == given(guide("3", share=0.0), 1)[0][0]
 
 
+def test_one_in_eight_is_a_changed_copy_unless_told(guide: Any) -> None:
+    first = guide("3")
+    given(first, 50)
+    drawn = {case for case, _ in guide("4", first.kept).cases(400)}
+    blind = {case for case, _ in guide("4", share=0.0).cases(400)}
+    assert 30 < len(drawn - blind) < 70
+
+
+def test_copies_are_of_all_kept_cases_and_of_the_profiles_in_turn(
+    guide: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[tuple[Case, list[Case]]] = []
+
+    def mutated(self: Mutator, case: Case, others: Any) -> Case:
+        changed.append((case, others))
+        return case
+
+    monkeypatch.setattr(Mutator, "mutated", mutated)
+    one = guide(share=1.0)
+    kept = {n: [Case(n, bytes([i]) * PROFILES[n].size) for i in range(3)] for n in ROTATION}
+    one.by_profile.update(kept)
+    for _ in range(20 * len(ROTATION)):
+        one._next()
+    assert [case.profile for case, _ in changed] == 20 * list(ROTATION)
+    assert all(others == kept[case.profile] for case, others in changed)
+    assert {case for case, _ in changed} == {case for several in kept.values() for case in several}
+
+
 # What is kept.
 
 
@@ -122,20 +152,32 @@ def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
     twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
     useful, behaviour = Learnt(Absent(), READER).of(twice)
     assert useful == first.kept
+    changed = guide("7", twice).by_profile
+    assert changed == {
+        n: [c for c in useful if c.profile == n] for n in {c.profile for c in useful}
+    }
     assert behaviour.seen == set().union(*(set(reached(READER.program(case))) for case in twice))
+
+
+def test_kept_cases_are_all_looked_at(guide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = guide("7", share=0.0)
+    given(first, 50)
+    monkeypatch.setattr(behaviour_module, "QUIET", 0)
+    assert Learnt(Absent(), READER).of(first.kept)[0] == first.kept
 
 
 def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
     cases = [case for case, _ in given(guide("9", share=0.0), 60)]
     learnt = Learnt(Absent(), READER)
-    read = []
+    read, said = [], []
     learnt.reader = Reader(DEZERO)
     program_of = learnt.reader.program
     learnt.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
     for part in (cases[:20], cases[:40], cases, cases[10:30]):
         useful, behaviour = learnt.of(part)
         fresh_useful, fresh = Learnt(Absent(), READER).of(part)
-        assert (useful, behaviour.seen) == (fresh_useful, fresh.seen)
+        said.append((useful, behaviour.seen, fresh_useful, fresh.seen))
+    assert all(one[:2] == one[2:] for one in said)
     assert read == cases + cases[10:30]
 
 
@@ -147,6 +189,14 @@ def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
     assert first.kept == second.kept != []
 
 
+def test_guides_share_what_is_learnt(guide: Any) -> None:
+    first = guide("7", share=0.0)
+    given(first, 50)
+    learnt = Learnt(Absent(), READER)
+    guide("8", first.kept, learnt=learnt)
+    assert learnt.cases == first.kept != []
+
+
 def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
     one, other = guide("8", share=0.0), guide("8", share=0.0)
     (case, drawn), *_ = given(one, 2)
@@ -155,6 +205,8 @@ def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
     other.ran(case, drawn)
     assert other.kept == []
     assert other.by_profile[case.profile] == []
+    # What it does is known: others that do the same would fail as well.
+    assert other.behaviour.seen >= set(reached(drawn))
 
 
 # When programs are looked at.
@@ -181,86 +233,6 @@ def test_who_knows_something_looks_at_one_in_some_until_it_is_new() -> None:
     behaviour = Behaviour(reached(one), Lines())
     assert [behaviour.is_new(other) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
     assert behaviour.quiet == 2
-
-
-# Changes.
-
-
-def changed(change: Any, seed: int, profile: str = "general") -> tuple[bytes, bytes, bytes]:
-    """Bytes before and after one change, and those of the other case."""
-    source = random.Random(seed)
-    before, other = (source.randbytes(PROFILES[profile].size) for _ in range(2))
-    decoder = READER.decoders[profile]
-    draft = mutate._Draft(source, bytearray(before), other, decoder)
-    change(Mutator(decoder, source), draft)
-    return before, bytes(draft.data), other
-
-
-def slots(data: bytes, profile: str = "general") -> list[bytes]:
-    start = HEADER_BYTES + PROFILES[profile].leaves * LEAF_BYTES
-    return [data[i : i + SLOT_BYTES] for i in range(start, len(data), SLOT_BYTES)]
-
-
-@pytest.mark.parametrize("change", mutate._MUTATIONS, ids=lambda change: change.__name__)
-def test_every_change_keeps_the_length_and_gives_a_program(change: Any) -> None:
-    different = 0
-    for profile, seed in itertools.product(("general", "twins", "curvature"), range(20)):
-        before, after, _ = changed(change, seed, profile)
-        assert len(after) == len(before)
-        READER.program(Case(profile, after)).validate()
-        different += after != before
-    assert different > 45
-
-
-@pytest.mark.parametrize(
-    ("change", "places"),
-    [(mutate._opcode, {0}), (mutate._operand, {1, 2}), (mutate._extra, {3})],
-    ids=lambda x: getattr(x, "__name__", ""),
-)
-def test_a_change_of_a_slot_is_of_one_byte(change: Any, places: set[int]) -> None:
-    found = set()
-    for seed in range(60):
-        before, after, _ = changed(change, seed)
-        differing = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-        assert len(differing) <= 1
-        start = HEADER_BYTES + PROFILES["general"].leaves * LEAF_BYTES
-        found |= {(i - start) % SLOT_BYTES for i in differing}
-        assert all(i >= start for i in differing)
-    assert found == places
-
-
-def test_slots_are_zeroed_swapped_inserted_and_taken_from_the_other() -> None:
-    for seed in range(40):
-        before, after, _ = changed(mutate._zero, seed)
-        assert sum(a != b for a, b in zip(slots(before), slots(after), strict=True)) == 1
-        assert bytes(SLOT_BYTES) in slots(after)
-        before, after, _ = changed(mutate._swap, seed)
-        assert sorted(slots(before)) == sorted(slots(after))
-        before, after, _ = changed(mutate._insert, seed)
-        assert len(set(slots(after)) - set(slots(before))) == 1
-        assert set(slots(before)[:-1]) <= set(slots(after))
-        before, after, other = changed(mutate._cross, seed)
-        mine, new, others = slots(before), slots(after), slots(other)
-        assert all(n in (m, o) for m, n, o in zip(mine, new, others, strict=True))
-        assert mine != new
-
-
-def test_events_come_at_the_end_and_leaves_at_the_start() -> None:
-    decoder = READER.decoders["general"]
-    for seed in range(40):
-        before, after, _ = changed(mutate._append, seed)
-        assert slots(before)[: -mutate._LAST] == slots(after)[: -mutate._LAST]
-        assert decoder.menu[slots(after)[-1][0]] in decoder.events
-        before, after, _ = changed(mutate._leaf, seed)
-        assert slots(before) == slots(after)
-
-
-def test_rare_actions_come_as_often_as_others() -> None:
-    mutator = Mutator(READER.decoders["general"], random.Random(0))
-    menu = READER.decoders["general"].menu
-    assert [len({menu[code] for code in codes}) for codes in mutator.opcodes] == [1] * len(
-        set(menu)
-    )
 
 
 # Lines.
@@ -324,9 +296,21 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
 def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
     reader = Reader(branching)
     case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
-    _, behaviour = Learnt(branching, reader).of([case])
-    assert behaviour.lines.fresh(reader.program(case), True) is False
-    assert behaviour.lines.fresh(square(30.0), True) is True
+    learnt = Learnt(branching, reader)
+    for _ in range(2):  # what one guide sees, the next does not know
+        _, behaviour = learnt.of([case])
+        assert behaviour.lines.fresh(reader.program(case), True) is False
+        assert behaviour.lines.fresh(square(30.0), True) is True
+
+
+def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
+    programs = [square(3.0), square(4.0), square(30.0)]
+    cases = [Case("general", bytes([n])) for n in range(3)]
+    reader = Reader(branching)
+    reader.program = dict(zip(cases, programs, strict=True)).__getitem__  # type: ignore
+    useful, behaviour = Learnt(branching, reader).of(cases)
+    assert useful == [cases[0], cases[2]]
+    assert behaviour.lines.fresh(square(31.0), True) is False
 
 
 def test_a_tracer_is_left_as_it_was(branching: Engine) -> None:
@@ -360,14 +344,69 @@ def test_lines_of_an_engine_in_another_process_are_not_seen() -> None:
 # Measuring.
 
 
-def test_time_to_find_counts_programs_up_to_the_first_finding() -> None:
-    kept = grown(40, "1")
+def test_what_is_grown_is_what_a_guide_keeps() -> None:
+    grown_ = [grown(60, seed, share) for seed, share in (("1", 0.5), ("2", 0.5), ("1", 0.0))]
+    assert len({tuple(kept) for kept in grown_}) == 3
+    one = Guide(Small(), Reader(Small()), "2", share=0.5)
+    given(one, 60)
+    assert grown_[1] == one.kept
+
+
+class Watched(Guide):
+    """Notes with what each guide starts, and which cases it is told of."""
+
+    made: ClassVar[list[Watched]]
+
+    def __init__(self, engine: Engine, reader: Reader, seed: str, kept: Any, **options: Any):
+        super().__init__(engine, reader, seed, kept, **options)
+        self.start = type(engine), seed, kept, options
+        self.told: list[Case] = []
+        self.made.append(self)
+
+    def ran(self, case: Case, program: pr.Program) -> None:
+        super().ran(case, program)
+        self.told.append(case)
+
+
+def test_time_to_find_counts_programs_up_to_the_first_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = tuple(grown(40, "1"))
     assert kept
+    monkeypatch.setattr(Watched, "made", [], raising=False)
+    monkeypatch.setattr(measure, "Guide", Watched)
     ways = {"blind": ((), 0.0), "guided": (kept, 1.0)}
-    found = times_to_find(["overwrite"], ["1", "2"], ways, 60)
+    found = times_to_find(["overwrite"], iter(["1", "2"]), ways, 60)
     assert set(found) == {("overwrite", "blind"), ("overwrite", "guided")}
     for seed, blind in zip((1, 2), found["overwrite", "blind"], strict=True):
         assert blind.programs == next(failing(DEFECTS["overwrite"](), seed, 60))[0] + 1
         assert blind.seconds > 0
     assert all(one.programs and one.programs <= 60 for one in found["overwrite", "guided"])
+    assert [one.start for one in Watched.made] == [
+        (DEFECTS["overwrite"], seed, cases, {"share": share})
+        for seed in "12"
+        for cases, share in ways.values()
+    ]
+    taken = itertools.chain(*zip(*found.values(), strict=True))
+    assert [len(one.told) + 1 for one in Watched.made] == [one.programs for one in taken]
     assert time_to_find("transpose-not-inverted", "1", (), 0.0, 1).programs is None
+
+
+def test_every_defect_is_hunted_with_every_seed() -> None:
+    found = times_to_find(["overwrite", "zero-replaces"], iter("12"), {"blind": ((), 0.0)}, 1)
+    defects = [defect for defect, _ in found]
+    assert defects == ["overwrite", "zero-replaces"]
+    assert [len(several) for several in found.values()] == [2, 2]
+
+
+class Warns(Small):
+    """Right, with warnings."""
+
+    def value(self, t: Any) -> Any:
+        warnings.warn("for the test", stacklevel=1)
+        return super().value(t)
+
+
+def test_a_warning_of_an_engine_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "DEFECTS", {"warns": Warns})
+    assert time_to_find("warns", "1", (), 0.0, 10).programs is None

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from parity.fuzz.cases import Case
-from parity.fuzz.errors import CampaignError
+from parity.fuzz.errors import CampaignError, one_line
 from parity.fuzz.records import (
     FindingData,
     Record,
@@ -132,9 +132,9 @@ class Corpus:
             try:
                 result.append((name, read(json.loads(self.store.read(name) or b""))))
             except (ValueError, RecursionError) as error:
-                reason = " ".join(str(error).split())
                 self.unreadable.add(name)
-                self.note(f"{self.store.where}/{name} cannot be read and is left out: {reason}")
+                where = f"{self.store.where}/{name}"
+                self.note(f"{where} cannot be read and is left out: {one_line(error)}")
             except CampaignError as error:
                 self.unreadable.add(name)
                 self.note(f"{name} is left out: {error}")
@@ -142,12 +142,10 @@ class Corpus:
 
     def _read_shards(self) -> None:
         for _, record in self._read_all("shards", Record.from_json):
-            if record.first == record.last and record.first:
+            if record.first == record.last:
                 self.loose[record.first] = record
-            elif record.last and (self.together is None or record.last > self.together.last):
+            elif self.together is None or record.last > self.together.last:
                 self.together = record
-            elif not record.last:
-                self.loose[0] = record
         behind = self.together.last if self.together else -1
         self.loose = {n: r for n, r in self.loose.items() if n > behind}
 
@@ -158,7 +156,7 @@ class Corpus:
         if self.together is not None and number <= self.together.last:
             return True
         record = self.loose.get(number)
-        return record is not None and (record.complete or record.programs >= programs > 0)
+        return record is not None and record.programs >= programs
 
     def finished(self, count: int) -> bool:
         """Whether the first ``count`` shards are done, whole."""
@@ -209,23 +207,30 @@ class Corpus:
             self._add_undecided(undecided)
         for place, case in enumerate(answer.kept):
             self._add_case(Kept(record.first, place, case.profile, case.data))
-        self._write(f"shards/{record.first}.json", record.to_json())
+        self._write_record(record)
         self.loose[record.first] = record
         self._put_together()
         return new
 
     def _add_finding(self, finding: FindingData, script: str) -> tuple[str, bool]:
-        name, other = names(finding)
-        if name in self.findings and identity(self.findings[name]) != identity(finding):
-            name = other
+        name = self._name(finding)
         before = self.findings.get(name)
         if before is None or _number(finding) < _number(before):
-            if script:
-                self.store.write(f"scripts/{name}.py", script.encode())
-            stored = {**finding, "script": f"scripts/{name}.py" if script else ""}
-            self._write(f"findings/{name}.json", stored)
-            self.findings[name] = stored
+            self._put(name, finding, script)
         return name, before is None
+
+    def _name(self, finding: FindingData, now: str = "") -> str:
+        """The name for a finding, whose name is ``now``; another has the same if it is the same."""
+        name, second = names(finding)
+        other = self.findings.get(name) if name != now else None
+        return name if other is None or identity(other) == identity(finding) else second
+
+    def _put(self, name: str, finding: FindingData, script: str) -> None:
+        if script:
+            self.store.write(f"scripts/{name}.py", script.encode())
+        stored = {**finding, "script": f"scripts/{name}.py" if script else ""}
+        self._write(f"findings/{name}.json", stored)
+        self.findings[name] = stored
 
     def _add_undecided(self, difference: FindingData) -> None:
         name, _ = names(difference)
@@ -252,7 +257,7 @@ class Corpus:
         several = [self.loose[n] for n in range(first, first + count)]
         before = self.together
         self.together = Record.total([*([before] if before else ()), *several])
-        self._write(f"shards/0-{self.together.last}.json", self.together.to_json())
+        self._write_record(self.together)
         for record in several:
             del self.loose[record.first]
             self.store.remove(f"shards/{record.first}.json")
@@ -266,20 +271,31 @@ class Corpus:
                 self._write(f"findings/{name}.json", finding)
                 self.findings[name] = finding
 
-    def replace(self, name: str, finding: FindingData) -> str:
+    def replace(self, name: str, finding: FindingData, script: str) -> str:
         """Put a finding in the place of the one with that name; the name that it has now."""
-        new, _ = names(finding)
+        new = self._name(finding, name)
         if new != name and new in self.findings:
             finding = _merged(self.findings[new], finding)
-        self._write(f"findings/{new}.json", finding)
-        self.findings[new] = finding
+        self._put(new, finding, script)
         if new != name:
+            self._recount(name, new)
             self.drop(name)
         return new
 
+    def _recount(self, name: str, new: str) -> None:
+        """Count what shards found under one name under a new one."""
+        for record in (*self.loose.values(), *([self.together] if self.together else ())):
+            if record.findings[name]:
+                record.findings[new] += record.findings.pop(name)
+                self._write_record(record)
+
+    def _write_record(self, record: Record) -> None:
+        several = "" if record.first == record.last else f"-{record.last}"
+        self._write(f"shards/{record.first}{several}.json", record.to_json())
+
     def forget(self, name: str) -> None:
         """Move a finding that is fixed to the folder ``fixed``."""
-        self._write(f"fixed/{name}.json", self.findings[name])
+        self._write(f"fixed/{name}.json", {**self.findings[name], "script": ""})
         self.drop(name)
 
     def drop(self, name: str) -> None:

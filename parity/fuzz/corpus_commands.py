@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +66,18 @@ def _note(text: str) -> None:
     print(f"parity: {text}", file=sys.stderr)
 
 
-def _opened(where: str) -> Corpus:
-    from parity.fuzz.corpus import Corpus
+@contextlib.contextmanager
+def _opened(where: str, change: bool) -> Iterator[Corpus]:
+    """A corpus; to change it, it is locked before it is read."""
+    from parity.fuzz.corpus import CAMPAIGN, Corpus
+    from parity.fuzz.lock import Lock
     from parity.fuzz.store import open_store
 
-    corpus = Corpus(open_store(where), _note)
-    if corpus.identity is None:
+    store = open_store(where)
+    if store.read(CAMPAIGN) is None:
         raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
-    return corpus
+    with Lock(store, _note) if change else contextlib.nullcontext():
+        yield Corpus(store, _note)
 
 
 def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engine]:
@@ -80,45 +86,38 @@ def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engin
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from parity.fuzz.lock import Lock
     from parity.fuzz.replay import replay
 
-    corpus = _opened(options.corpus)
     fixed, failing, kept = [], 0, 0
-    for one in replay(corpus, *_engines(options, corpus)):
-        kept += one.finding is None
-        failing += one.now is not None
-        if one.finding is not None and one.now is None:
-            fixed.append(one.name)
-        if one.finding is not None or one.now is not None:
-            print(one, flush=True)
-    if options.forget_fixed:
-        with Lock(corpus.store, _note):
-            for name in fixed:
-                corpus.forget(name)
+    with _opened(options.corpus, options.forget_fixed) as corpus:
+        for one in replay(corpus, *_engines(options, corpus)):
+            kept += one.finding is None
+            failing += one.now is not None
+            if one.finding is not None and one.now is None:
+                fixed.append(one.name)
+            if one.finding is not None or one.now is not None:
+                print(one, flush=True)
+        for name in fixed if options.forget_fixed else ():
+            corpus.forget(name)
     print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
     return 1 if failing else 0
 
 
 def _minimize(options: argparse.Namespace) -> int:
-    from parity.fuzz.lock import Lock
-
     file = Path(options.corpus)
     single = file.suffix == ".json" and "://" not in options.corpus
     if single and not (file.parent.parent / "campaign.json").is_file():
         return _minimize_file(options, file)
-    corpus = _opened(str(file.parent.parent) if single else options.corpus)
-    if single and file.stem not in corpus.findings:
-        raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-    engine, reference = _engines(options, corpus)
-    with Lock(corpus.store, _note):
-        for name in [file.stem] if single else [name for name, _ in corpus.reported()]:
-            if name not in corpus.findings:  # merged with one before
-                continue
+    with _opened(str(file.parent.parent) if single else options.corpus, True) as corpus:
+        found = file.parent.name == "findings" and file.stem in corpus.findings
+        if single and not found:
+            raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
+        engine, reference = _engines(options, corpus)
+        for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
-                corpus.replace(name, small)
-    print(f"{len(corpus.findings)} findings in {corpus.store.where}")
+                corpus.replace(name, *small)
+        print(f"{len(corpus.findings)} findings in {corpus.store.where}")
     return 0
 
 
@@ -131,26 +130,27 @@ def _minimize_file(options: argparse.Namespace, file: Path) -> int:
         raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
     small = _minimized(file.stem, finding, *load_engines(options, options.engine))
     if small is not None:
-        data = json.dumps(small, indent=1, allow_nan=False) + "\n"
+        data = json.dumps(small[0], indent=1, allow_nan=False) + "\n"
         Folder(file.parent).write(file.name, data.encode())
     return 0
 
 
 def _minimized(
     name: str, finding: FindingData, engine: Engine, reference: Engine
-) -> FindingData | None:
-    """The smaller finding, None if it stays as it is; says which."""
+) -> tuple[FindingData, str] | None:
+    """The smaller finding and its script, None if it stays as it is; says which."""
     from parity.fuzz.records import identity
     from parity.fuzz.replay import minimized
 
-    small = minimized(finding, engine, reference)
-    if small is None:
-        print(f"fixed, left as it is: {name}")
+    smaller = minimized(finding, engine, reference)
+    if smaller is None:
+        print(f"left as it is, no longer a finding of kind {finding['kind']}: {name}")
         return None
+    small, _ = smaller
     if identity(small) == identity(finding):
         return None
     print(f"{name}: {finding['statements']} statements, now {small['statements']}")
-    return small
+    return smaller
 
 
 def _promote(options: argparse.Namespace) -> int:

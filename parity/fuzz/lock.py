@@ -62,7 +62,7 @@ def _owner(data: bytes) -> dict[str, Any]:
     """What a lock says; nothing if its writer was killed before it was written."""
     try:
         owner = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return owner if isinstance(owner, dict) else {}
 

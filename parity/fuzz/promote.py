@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from parity.fuzz.errors import CampaignError
+from parity.fuzz.errors import CampaignError, one_line
 from parity.fuzz.records import FindingData, checked_finding, defects, names
 from parity.fuzz.store import Folder
 from parity.program import Program
@@ -19,8 +19,7 @@ def read_finding(file: Path) -> FindingData:
     except OSError as error:
         raise CampaignError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise CampaignError(f"{file} is no finding of a campaign: {reason}") from None
+        raise CampaignError(f"{file} is no finding of a campaign: {one_line(error)}") from None
 
 
 def promote(finding: FindingData, folder: Path) -> Path:

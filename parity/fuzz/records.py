@@ -14,7 +14,7 @@ from parity.compare import KINDS
 from parity.fuzz.cases import Case
 from parity.hunt import Reported, told_apart
 from parity.probes import PROBES
-from parity.program import Program, ProgramError
+from parity.program import Program
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
 FindingData = dict[str, Any]
@@ -139,7 +139,7 @@ def checked_finding(data: Any) -> FindingData:
             _check_text(name, data[name])
     except KeyError as error:
         raise ValueError(f"it has no {error}") from None
-    except (ProgramError, TypeError, OverflowError) as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None
     return data
 

@@ -11,7 +11,8 @@ from parity.compare import Finding
 from parity.engines.base import Engine
 from parity.fuzz.cases import Reader
 from parity.fuzz.corpus import Corpus
-from parity.fuzz.records import FindingData, finding_json
+from parity.fuzz.records import FindingData, finding_json, names
+from parity.fuzz.shards import script_of
 from parity.hunt import Reported, add_diagnosis, judged
 from parity.probes import PROBES
 from parity.program import Program
@@ -57,10 +58,12 @@ def occurs(finding: FindingData, engine: Engine, reference: Engine) -> Finding |
     return check_program(Program.from_json(finding["program"]), engine, reference)
 
 
-def minimized(finding: FindingData, engine: Engine, reference: Engine) -> FindingData | None:
-    """The finding reduced and diagnosed as it is done today; None if it is gone.
+def minimized(
+    finding: FindingData, engine: Engine, reference: Engine
+) -> tuple[FindingData, str] | None:
+    """The finding reduced and diagnosed as it is done today, and its script; None if it is gone.
 
-    A finding of a probe stays as it is.
+    A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -70,7 +73,7 @@ def minimized(finding: FindingData, engine: Engine, reference: Engine) -> Findin
         ):
             return None
         if finding["probe"]:
-            return finding
+            return finding, ""
         whole = Program.from_json(finding["program"]), now
         small = reduced(*whole, engine, reference)
         one: Reported | None = judged(small, whole, engine, reference, finding["program_number"])
@@ -78,5 +81,6 @@ def minimized(finding: FindingData, engine: Engine, reference: Engine) -> Findin
             return None
         add_diagnosis(one, engine, reference)
     again = finding_json(one, None, finding["first_seen"]["shard"])
-    kept = {key: finding[key] for key in ("case", "first_seen", "count", "script")}
-    return {**again, **kept}
+    kept = {key: finding[key] for key in ("case", "count")}
+    result = {**again, **kept, "script": ""}
+    return result, script_of(one, engine, f"{names(result)[0]}.py")

@@ -219,10 +219,11 @@ class _Shard:
         add_diagnosis(one, self.engine, self.reference)
         data = finding_json(one, case, self.task.number)
         self.answer.findings.append(data)
-        self.answer.scripts.append(_script(one, self.engine, f"{names(data)[0]}.py"))
+        self.answer.scripts.append(script_of(one, self.engine, f"{names(data)[0]}.py"))
 
 
-def _script(one: Reported, engine: Engine, file: str) -> str:
+def script_of(one: Reported, engine: Engine, file: str) -> str:
+    """The script of a finding, which will have the name ``file``; "" where there can be none."""
     if one.program is None:
         return ""
     try:
