@@ -223,7 +223,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     known: Counter[str] = Counter()
     for entry, count in (value for key, value in left if key == KNOWN):
         known[entry] += count
-    programs, reused, hubs = (sum(c[i] for c in counts) for i in range(3))
+    programs, reused, hubs, ill_conditioned = (sum(c[i] for c in counts) for i in range(4))
     if not programs:
         return
     terminalreporter.section("parity")
@@ -231,5 +231,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "
         f"{100 * hubs / programs:.1f}% five times or more"
     )
+    if ill_conditioned:
+        terminalreporter.write_line(
+            f"{ill_conditioned} differences are no findings: rounding decides there"
+        )
     for entry, count in known.items():
         terminalreporter.write_line(f"known, found {count} times: {entry}")

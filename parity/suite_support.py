@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ class Suite:
             decoder, self.engine, self.reference, count, self.seed, self.known, self.database
         )
         tally = outcome.tally
-        self.node.user_properties.append((COUNTS, (tally.programs, tally.reused, tally.hubs)))
+        self.node.user_properties.append((COUNTS, astuple(tally)))
         self._accept(outcome.known)
         self.report(outcome.reported, name)
 

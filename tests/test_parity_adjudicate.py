@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program, sample
+from parity_helpers import DEZERO, TORCH, Rounds, apply, constant, hunted, leaf, program, sample
 
 from parity import program as pr
 from parity.adjudicate import ILL_CONDITIONED, Verdict, adjudicate
@@ -167,12 +167,6 @@ def test_both_wrong_is_the_engines_fault_with_a_note() -> None:
 
 
 # Ill-conditioned programs.
-
-
-class Rounds(Dezero):
-    """dezero, whose quotients are rounded twice: by the reciprocal."""
-
-    ops: Any = {**Dezero.ops, "div_scalar": lambda a, *, c: a * (1 / c)}  # noqa: RUF012
 
 
 class Modest(Rounds):

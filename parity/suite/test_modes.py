@@ -10,6 +10,11 @@ def test_no_grad(parity: Suite) -> None:
     parity.check("no-grad", share=0.03, needs=("no_grad",))
 
 
+def test_no_grad_contexts(parity: Suite) -> None:
+    """``no_grad`` inside ``no_grad``, and left by an exception."""
+    parity.probe("no-grad")
+
+
 def test_detach(parity: Suite) -> None:
     """A detached value is a constant, its origin is not."""
     parity.check("detach", share=0.03, needs=("detach",))
