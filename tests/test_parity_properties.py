@@ -17,9 +17,11 @@ from parity.adjudicate import ILL_CONDITIONED, Verdict
 from parity.defects import DEFECTS
 from parity.defects.small import Small
 from parity.engines.base import Engine
+from parity.engines.dezero import Dezero
 from parity.generate import PROFILES, Decoder
 from parity.probes import PROBES
 from parity.properties import Outcome, run_property
+from parity.training import OPTIMIZERS, Run
 
 #: A defect that is to be found with the programs of each profile, by name.
 FOUND_BY = {
@@ -104,6 +106,33 @@ def _parameters(test: Any) -> list[dict[str, Any]]:
             return [{names: value} for value in several]
         return [dict(zip(names, values, strict=True)) for values in several]
     return [{}]
+
+
+class LearnsTooMuch(Dezero):
+    """Its steps are a millionth too long."""
+
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        return super().optimizer(kind, leaves, lr * (1 + 1e-6))
+
+
+class NeverZeroes(Dezero):
+    """Its optimizers clear gradients, and do not zero them."""
+
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        found = super().optimizer(kind, leaves, lr)
+        clear = found.zero_grad
+        found.zero_grad = lambda set_to_none=True: clear() if set_to_none else None
+        return found
+
+
+@pytest.mark.parametrize("engine", [LearnsTooMuch(), NeverZeroes()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_runs_fail(engine: Engine, optimizer: str) -> None:
+    run = Run((2, 3), "tanh", optimizer, 0.1, ("zero", "none", "zero", "zero"), 5)
+    assert run.difference(DEZERO, TORCH) is None
+    difference = run.difference(engine, TORCH)
+    assert difference is not None
+    assert "PyTorch's" in difference
 
 
 def test_what_rounding_decides_does_not_end_a_property(monkeypatch: pytest.MonkeyPatch) -> None:
