@@ -301,15 +301,21 @@ def judged(
 ) -> Reported | None:
     """The finding on the reduced program with what the third opinion says of it.
 
-    Where rounding decides there, that on the ``whole`` program, which may show more; None if
-    rounding decides in both.
+    Where rounding decides there, that on the ``whole`` program, which may show more. None if
+    rounding decides in both, or in the whole one while the reduced one is undecided, as it may
+    have left the real numbers on the way.
     """
-    for program, finding in (small, whole):
-        verdict = adjudicate(program, finding, engine, reference)
-        if verdict.wrong != ILL_CONDITIONED:
-            wrong, note, bits = verdict.wrong, verdict.note, verdict.bits
-            return Reported(finding, program, number, wrong=wrong, note=note, bits=bits)
-    return None
+    (program, finding), verdict = small, adjudicate(*small, engine, reference)
+    if verdict.wrong in (None, ILL_CONDITIONED) and small[0] != whole[0]:
+        of_whole = adjudicate(*whole, engine, reference)
+        if of_whole.wrong == ILL_CONDITIONED:
+            return None
+        if verdict.wrong == ILL_CONDITIONED:
+            (program, finding), verdict = whole, of_whole
+    if verdict.wrong == ILL_CONDITIONED:
+        return None
+    wrong, note, bits = verdict.wrong, verdict.note, verdict.bits
+    return Reported(finding, program, number, wrong=wrong, note=note, bits=bits)
 
 
 def run_probes(engine: Engine) -> Iterator[Reported]:

@@ -439,6 +439,30 @@ def test_a_fault_is_not_lost_because_rounding_decides_where_it_was_reduced() -> 
     assert (reported.program, reported.finding, reported.wrong) == (REUSED, finding, "engine")
 
 
+@pytest.mark.parametrize(
+    ("small", "whole", "reported"),
+    [
+        ("engine", ILL_CONDITIONED, "small"),
+        (None, ILL_CONDITIONED, None),
+        (None, "engine", "small"),
+        (ILL_CONDITIONED, "engine", "whole"),
+        (ILL_CONDITIONED, None, "whole"),
+        (ILL_CONDITIONED, ILL_CONDITIONED, None),
+    ],
+)
+def test_what_is_reported_of_a_reduced_and_a_whole_program(
+    small: str | None, whole: str | None, reported: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
+    programs = {"small": case, "whole": REUSED, None: None}
+    verdicts = {case: Verdict(small), REUSED: Verdict(whole)}
+    monkeypatch.setattr("parity.hunt.adjudicate", lambda p, *arguments: verdicts[p])
+    finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    one = judged((case, finding), (REUSED, finding), DEZERO, TORCH, 3)
+    assert (one.program if one else None) == programs[reported]
+    assert one is None or one.wrong == verdicts[one.program].wrong
+
+
 def test_a_hunt_counts_what_it_dropped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
