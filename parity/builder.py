@@ -52,6 +52,8 @@ SEEDS = SeedsAnyShapeWithOnes.quirk
 _UNKNOWN: Span = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
+#: The bit of an operand byte that asks for three operands where there may be any number.
+_THREE = 64
 
 
 class Builder:
@@ -149,14 +151,13 @@ class Builder:
     ) -> int | None:
         """Apply an operation of several operands, in one order or the other."""
         inputs: tuple[int, ...] = (right, left) if extra % 4 == 3 else (left, right)
-        if op.arity == 2:
-            return self._apply(op, inputs, extra >> 2, b, no_grad)
-        # A third operand: any value or, where that does not fit, the first leaf.
-        for third in ((b >> 2) % len(self.infos), 0):
-            value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
-            if value is not None:
-                return value
-        return None
+        if op.arity > 2 or (not op.arity and b & _THREE):
+            # A third operand: any value or, where that does not fit, the first leaf.
+            for third in ((b >> 2) % len(self.infos), 0):
+                value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
+                if value is not None:
+                    return value
+        return None if op.arity > 2 else self._apply(op, inputs, extra >> 2, b, no_grad)
 
     def leaf_apart(self, value: int, otherwise: int) -> int:
         """A leaf on which ``value`` does not depend."""

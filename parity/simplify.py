@@ -214,6 +214,9 @@ def _simpler_applications(
         yield from _with_other_operations(s)
     for attrs in _choices(program, s):
         yield replace(s, attrs=attrs)
+    if not OPS[s.op].arity and len(s.inputs) > 2:
+        for place in range(len(s.inputs)):
+            yield replace(s, inputs=s.inputs[:place] + s.inputs[place + 1 :])
     yield replace(s, inputs=tuple(sorted(s.inputs)))
     for place, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
         for other in range(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,18 @@ def test_each_operand_of_an_operation_with_three_has_every_role() -> None:
     for case in itertools.islice(sweep(decoder, 1), 1500):
         exposure.add(case)
     assert exposure.missed("operands") == []
+
+
+def test_operations_of_any_number_of_operands_have_two_or_three() -> None:
+    decoder = Decoder.of(Profile("any", ops=("concat", "stack", "add")), DEZERO)
+    counts = Counter(
+        (s.op, len(s.inputs))
+        for case in itertools.islice(sweep(decoder, 1), 300)
+        for s in case.statements
+        if isinstance(s, pr.Apply) and s.op != "add"
+    )
+    assert set(counts) == {(op, n) for op in ("concat", "stack") for n in (2, 3)}
+    assert min(counts.values()) > 30
 
 
 # The command.

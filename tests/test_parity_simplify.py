@@ -16,6 +16,7 @@ from parity.engines.autograd import Autograd
 from parity.reduce import reduce_program
 from parity.simplify import Freedom, simpler
 
+ONES = constant([1.0, 1.0, 1.0])
 Check = Callable[[pr.Program], Finding | None]
 
 
@@ -81,6 +82,16 @@ def test_each_value_becomes_plain_where_it_does_not_matter() -> None:
     case = program([leaf([8.0, -9.0, 11.0])])
     run = _where(lambda p: len(p.leaves[0].values) == 3 and p.leaves[0].values[1] < 0)
     assert _small(case, run) == "x0 = leaf([3.0, -1.0, 4.0])"
+
+
+def test_operands_that_do_not_matter_are_left_out() -> None:
+    case = program(
+        [leaf([3.0]), leaf([2.0])], apply("concat", 0, 1, 0, axis=0), pr.Backward(2, ONES)
+    )
+    small = _small(case, lambda p: check(p, Overwrite()))
+    assert small == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
+    small = _small(case, lambda p: check(p, Overwrite()), Freedom.NONE)
+    assert "concat(x0, x0, axis=0)" in small
 
 
 def test_leaves_stand_in_the_order_of_their_use() -> None:
