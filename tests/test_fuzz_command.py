@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from fuzz_helpers import OVERWRITE, TWICE, run, start
 
+from parity.adjudicate import ENGINE, Verdict
 from parity.cli import main
 from parity.compare import KINDS
 from parity.engines.load import load_pair
@@ -173,6 +174,7 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
 
     with monkeypatch.context() as patch:
         patch.setattr("parity.properties.check_programs", noted)
+        patch.setattr("parity.properties.adjudicate", lambda *finding: Verdict(ENGINE))
         patch.setattr("parity.properties._reported", lambda *finding: None)
         run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
     return seen[0]
