@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from parity.interrupts import INTERRUPTED
+
 
 def main() -> int:
     """Run the command; the status is that of ``parity.cli.main``."""
@@ -11,7 +13,7 @@ def main() -> int:
         from parity import cli  # PyTorch takes seconds
     except KeyboardInterrupt:
         print("parity: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return cli.main()
 
 

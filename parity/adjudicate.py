@@ -43,6 +43,15 @@ class Verdict:
     bits: bool = False
 
 
+#: The verdict on what has no program.
+UNDECIDED = Verdict(None)
+
+
+def no_findings(count: int) -> str:
+    """What is said of so many differences that are ill-conditioned."""
+    return f"{count} differences are no findings: rounding decides there"
+
+
 def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference: Engine) -> Verdict:
     """Say which side is wrong in a finding on a program.
 
@@ -66,8 +75,8 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     if exact.failure is not None and exact.failure.statement <= finding.statement:
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
-    kink = _parted(program, finding, judge, ours, theirs)
-    if kink is not None and not bits:
+    kink = None if bits else _parted(program, finding, judge, ours, theirs)
+    if kink is not None:
         return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
     ours_differs, theirs_differs = (
         _differs(program, finding, trace, exact, engine.quirks) for trace in (ours, theirs)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from parity import __version__
 from parity.adapter import write_adapter
+from parity.adjudicate import no_findings
 from parity.bench.command import add_bench
 from parity.engines.load import BUILT_IN
 from parity.engines.remote import Remote
@@ -21,7 +22,7 @@ from parity.errors import UsageError
 from parity.fuzz.command import add_fuzz
 from parity.fuzz.corpus_commands import add_corpus_commands
 from parity.hunt import Hunt, describe, hunt, label
-from parity.interrupts import first_interrupt
+from parity.interrupts import INTERRUPTED, first_interrupt
 from parity.isolate import load
 from parity.known import Known, check_proposal, load_known, propose
 from parity.ops import OPS
@@ -40,7 +41,7 @@ from parity.report import command as report
 from parity.trial import try_adapter
 from parity.worker import limits_memory
 
-PARITY, FINDINGS, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
+PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
 DEFAULT_EXAMPLES = 2000
 DEFAULT_FOLDER = Path("parity-findings")
 
@@ -312,9 +313,7 @@ def _text(result: Hunt) -> str:
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))
     if result.ill_conditioned:
-        lines.append(
-            f"\n{result.ill_conditioned} differences are no findings: rounding decides there"
-        )
+        lines.append("\n" + no_findings(result.ill_conditioned))
     lines += [f"\nknown, found {n} times: {entry}" for entry, n in result.known.items()]
     lines += ["\n" + entry.stale() for entry in result.stale]
     if result.interrupted:

@@ -128,15 +128,13 @@ class Near(Tolerance):
 
 @dataclass
 class _Case:
-    """A probe program with what the engine showed, and the finding if that is wrong."""
+    """A probe program with what both sides showed, and the finding if the engine is wrong."""
 
     program: pr.Program
     engine: Trace
+    reference: Trace
     finding: Finding | None
-    refused: bool
     tolerance: Near
-    #: Whether it is as near to the reference as a right engine may be: only bits differ.
-    near: bool
     #: Whether a defect shows the same, by name.
     known: dict[str, bool] = field(default_factory=dict)
 
@@ -145,9 +143,16 @@ class _Case:
         quirks, bitwise = engine.quirks, engine.bitwise and reference.bitwise
         mine, right = execute(program, engine), execute(program, with_quirks(reference, quirks))
         finding = compare(program, mine, right, tolerance=Tolerance(program, bitwise, quirks))
-        near = Near(program, quirks=quirks)
-        within = compare(program, mine, right, tolerance=near) is None
-        return _Case(program, mine, finding, right.failure is not None, near, within)
+        return _Case(program, mine, right, finding, Near(program, quirks=quirks))
+
+    @property
+    def refused(self) -> bool:
+        """Whether the reference raised."""
+        return self.reference.failure is not None
+
+    def only_bits(self) -> bool:
+        """Whether the engine is as near to the reference as a right one may be."""
+        return compare(self.program, self.engine, self.reference, tolerance=self.tolerance) is None
 
     def agrees(self, defect: type[Defect]) -> bool:
         """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
@@ -203,7 +208,7 @@ def _compared(
     if lacks:
         return Diagnosis(lacks=lacks)
     first = _Case.of(program, engine, reference)
-    if first.near:  # so is every defect that does not show here
+    if first.only_bits():  # so is every defect that does not show here
         return Diagnosis()
     programs = common.programs(program)
     if not reruns_freed_graph(program):  # engines differ there, right ones as well

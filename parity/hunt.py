@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
+from parity.adjudicate import ILL_CONDITIONED, REFERENCE, UNDECIDED, Verdict, adjudicate
 from parity.check import check_program, check_programs
 from parity.compare import Finding, Leak
 from parity.diagnose import Diagnosis, diagnose, diagnose_probe
@@ -52,12 +52,14 @@ class Reported:
     number: int
     probe: str = ""
     script: str = ""
-    #: Which side is wrong: "engine", "reference", or None where that is undecided.
-    wrong: str | None = None
-    #: What the third opinion adds, "" for nothing, and whether rounding explains the difference.
-    note: str = ""
-    bits: bool = False
+    #: What the third opinion says.
+    verdict: Verdict = UNDECIDED
     diagnosis: Diagnosis | None = None
+
+    @property
+    def wrong(self) -> str | None:
+        """Which side is wrong: "engine", "reference", or None where that is undecided."""
+        return self.verdict.wrong
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -71,7 +73,7 @@ class Reported:
             "engine": _plain(self.finding.engine),
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
-            "error_over_bound": None if self.bits else self.finding.error_over_bound,
+            "error_over_bound": None if self.verdict.bits else self.finding.error_over_bound,
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
@@ -137,6 +139,11 @@ def rotation(engine: Engine) -> tuple[str, ...]:
     return (*ROTATION, "bits") if engine.bitwise else ROTATION
 
 
+def decoders_of(engine: Engine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
+    """The decoders of these profiles; ``ops``: the operations to use, all by default."""
+    return [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in rotation(engine)]
+
+
 def label(engine: Engine) -> str:
     """The engine's name and version."""
     return f"{engine.name} {engine.version}".rstrip()
@@ -200,7 +207,7 @@ class _Hunting:
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seen: set[tuple[str, Program]] = set()
-        self.decoders = [Decoder.of(_with_ops(PROFILES[n], ops), engine) for n in rotation(engine)]
+        self.decoders = decoders_of(engine, ops)
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
 
@@ -314,8 +321,7 @@ def judged(
             (program, finding), verdict = whole, of_whole
     if verdict.wrong == ILL_CONDITIONED:
         return None
-    wrong, note, bits = verdict.wrong, verdict.note, verdict.bits
-    return Reported(finding, program, number, wrong=wrong, note=note, bits=bits)
+    return Reported(finding, program, number, verdict=verdict)
 
 
 def run_probes(engine: Engine) -> Iterator[Reported]:
@@ -395,10 +401,10 @@ def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
         lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
     if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
         lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
-    if reported.note:
+    if reported.verdict.note:
         undecided = "who is wrong is undecided: " if reported.wrong is None else ""
-        lines.append(f"  {undecided}{reported.note}")
-    if finding.error_over_bound is not None and not reported.bits:
+        lines.append(f"  {undecided}{reported.verdict.note}")
+    if finding.error_over_bound is not None and not reported.verdict.bits:
         lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
     if reported.diagnosis is not None:
         lines += ["  " + line for line in reported.diagnosis.text().splitlines()]

@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+#: The exit status after Ctrl-C, as shells have it.
+INTERRUPTED = 130
+
 
 @contextlib.contextmanager
 def first_interrupt(call: Callable[[], None]) -> Iterator[None]:

@@ -24,8 +24,7 @@ from parity.defects import DEFECTS
 from parity.defects.base import Defect
 from parity.engines.base import Engine
 from parity.engines.torch import Torch
-from parity.generate import PROFILES, Decoder
-from parity.hunt import Reported, add_diagnosis, rotation, run_probes, stream
+from parity.hunt import Reported, add_diagnosis, decoders_of, run_probes, stream
 from parity.program import Program
 
 
@@ -91,8 +90,7 @@ def _first(
     engine: Engine, reference: Engine, seed: int, examples: int
 ) -> tuple[int, Program, Finding] | None:
     """The number, from 1 on, program and finding of the first program that shows a difference."""
-    decoders = [Decoder.of(PROFILES[name], engine) for name in rotation(engine)]
-    programs = itertools.islice(stream(decoders, seed), examples)
+    programs = itertools.islice(stream(decoders_of(engine), seed), examples)
     for number, program in enumerate(programs, 1):
         finding = check_program(program, engine, reference)
         if finding is not None:

@@ -11,8 +11,9 @@
    either sign and of mean square 1. Its root mean square is the 2-norm of c, and
    by Cauchy-Schwarz the worst case, the 1-norm, is at most sqrt(N) times that for
    N elements. Two engines differ by at most twice the worst case; another factor 2
-   covers the estimate of the norm from a few samples. Where a kink or a pole lies within rounding,
-   the samples scatter and so the bound grows: such a program decides nothing.
+   covers the estimate of the norm from a few samples. Where a kink or a pole lies
+   within rounding, the samples scatter and so the bound grows: such a program
+   decides nothing.
    The bound is a sum over the samples, so each of them can only raise it: what the
    first ones allow needs no further ones, and what all of them forbid is a finding.
 """

@@ -370,7 +370,7 @@ def test_bits_are_reported_and_no_defect_is_named_for_them() -> None:
     found = [r for r in hunt(Rounds(), TORCH, 1000).reported if r.program]
     assert found
     for one in found:
-        assert (one.wrong, one.bits) == ("engine", True)
+        assert (one.wrong, one.verdict.bits) == ("engine", True)
         assert one.to_json()["error_over_bound"] is None
         assert one.to_json()["diagnosis"] == []
         said = describe(one, Rounds(), TORCH)

@@ -66,7 +66,7 @@ def test_each_property_fails(profile: str, defect: str) -> None:
 
 def test_the_property_of_equal_bits_fails() -> None:
     (one,) = _run("bits", Rounds()).reported
-    assert (one.wrong, one.bits) == ("engine", True)
+    assert (one.wrong, one.verdict.bits) == ("engine", True)
 
 
 class RecordsAlways(Small):

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from parity.errors import UsageError
+from parity.interrupts import INTERRUPTED
 from parity.options import check_file, count, write_json
 
-_OK, _WRONG, _INTERRUPTED = 0, 1, 130
+_OK, _WRONG = 0, 1
 
 
 def add_bench(commands: Any) -> None:
@@ -95,7 +96,7 @@ def _measure(options: argparse.Namespace) -> int:
         write_json("--json", options.json, result)
     if not result["complete"]:
         _say_interrupted(progress.done, progress.total, options.json)
-        return _INTERRUPTED
+        return INTERRUPTED
     for wrong in session.wrong:
         print(f"wrong: {wrong}")
     return _WRONG if session.wrong else _OK
@@ -184,7 +185,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
 def _verdict(comparison: Any, progress: Any, options: argparse.Namespace) -> int:
     if not comparison.complete:
         _say_interrupted(progress.done, progress.total, options.json)
-        return _INTERRUPTED
+        return INTERRUPTED
     count = len(comparison.slower)
     print(f"{count} of {len(comparison.rows)} slower than {options.limit:g} times the base")
     return _WRONG if count else _OK

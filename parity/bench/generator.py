@@ -26,7 +26,7 @@ from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import Guide
 from parity.fuzz.shards import Task, run_shard
 from parity.generate import PROFILES, Decoder, programs
-from parity.hunt import rotation, stream
+from parity.hunt import decoders_of, rotation, stream
 from parity.program import Program
 from parity.properties import PROGRAMS_AN_EXAMPLE
 from parity.quirks import with_quirks
@@ -51,7 +51,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 
 
 def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    decoders = [Decoder.of(PROFILES[name], engine) for name in rotation(engine)]
+    decoders = decoders_of(engine)
     begin = time.process_time()
     for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
         pass

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from parity.adjudicate import ILL_CONDITIONED
 from parity.fuzz.cases import Case
 from parity.fuzz.errors import CampaignError, one_line
 from parity.fuzz.records import (
@@ -34,7 +35,6 @@ from parity.fuzz.shards import Answer
 from parity.fuzz.store import Store
 
 FORMAT = 1
-ILL_CONDITIONED = "ill-conditioned"
 CAMPAIGN = "campaign.json"
 #: Shards that are recorded one by one before they are put together.
 LOOSE = 64

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.adjudicate import ILL_CONDITIONED
+from parity.adjudicate import ILL_CONDITIONED, Verdict
 from parity.check import check_programs, reduced
 from parity.compare import Finding
 from parity.engines.base import Engine
@@ -194,7 +194,7 @@ class _Shard:
             one = judged(small, whole, *sides, number)
             if one is None:
                 record.ill_conditioned += 1
-                undecided = Reported(finding, program, number, wrong=ILL_CONDITIONED)
+                undecided = Reported(finding, program, number, verdict=Verdict(ILL_CONDITIONED))
                 data = finding_json(undecided, case, self.task.number)
                 self.answer.ill_conditioned.append(data)
             else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parity.adjudicate import ILL_CONDITIONED, no_findings
 from parity.fuzz.campaign import Outcome
-from parity.fuzz.corpus import ILL_CONDITIONED
 from parity.fuzz.display import clock
 from parity.fuzz.records import FindingData
 from parity.hunt import label
@@ -63,10 +63,7 @@ def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
 def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.total.ill_conditioned:
         count = outcome.total.ill_conditioned
-        yield (
-            f"{count} differences are no findings: rounding decides there; they are in "
-            f"{where}/{ILL_CONDITIONED}"
-        )
+        yield f"{no_findings(count)}; they are in {where}/{ILL_CONDITIONED}"
     reached = len(outcome.reachable & set(outcome.total.exposure))
     yield f"exposure: {reached} of {len(outcome.reachable)} cells reached"
     if outcome.handed_over:
