@@ -13,7 +13,9 @@
    N elements. Two engines differ by at most twice the worst case; another factor 2
    covers the estimate of the norm from a few samples. Where a kink or a pole lies
    within rounding, the samples scatter and so the bound grows: such a program
-   decides nothing.
+   decides nothing. A few further samples disturb gradients alone: where values tie,
+   most elements lose their gradient in a sample that breaks the tie, and an element
+   that loses it in all of them would have no bound for what it really gets.
    The bound is a sum over the samples, so each of them can only raise it: what the
    first ones allow needs no further ones, and what all of them forbid is a finding.
 """
@@ -28,6 +30,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from parity import program as pr
@@ -40,8 +43,10 @@ from parity.rules import Op
 from parity.shapes import elementwise
 
 SAMPLES = 8
+#: How many samples disturb gradients alone, after the others.
+STILL = 4
 #: After how many of them it is looked whether they allow a difference.
-STEPS = (1, 2, SAMPLES)
+STEPS = (1, 2, SAMPLES, SAMPLES + STILL)
 #: The sizes of random disturbances, equally likely: (a**2 + a*b + b**2) / 3 is 1.
 _SIZES = (0.5, (math.sqrt(45) - 1) / 4)
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -60,7 +65,7 @@ class Tolerance:
         self.bitwise = bitwise
         self.quirks = quirks
         self._samples: list[Trace] = []
-        self._wanted = SAMPLES  # how many of them bounds are made of
+        self._wanted = STEPS[-1]  # how many of them bounds are made of
         self._count = 1
 
     @cached_property
@@ -97,7 +102,7 @@ class Tolerance:
         """The largest difference allowed in observation number ``place``, by element."""
         if self.strict:
             return np.zeros(reference.shape)
-        self._wanted = SAMPLES
+        self._wanted = STEPS[-1]
         bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(place, reference.shape)
         return bound
 
@@ -130,7 +135,9 @@ class Tolerance:
     def _draw(self) -> None:
         """Run the samples that are wanted and not there yet."""
         for k in range(len(self._samples), self._wanted):
-            engine = Disturbed(self.unit, _folds(self.program), (self._seed, k + 1))
+            engine = Disturbed(
+                self.unit, _folds(self.program), (self._seed, k + 1), still=k >= SAMPLES
+            )
             self._samples.append(self._run(engine))
             if k == 0:
                 self._count = max(1, engine.count)
@@ -142,7 +149,8 @@ class Tolerance:
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:
     """The bound from disturbed values of what is ``exact``: ``count`` elements were disturbed.
 
-    Of fewer than ``SAMPLES`` samples it is a part of the bound, never more.
+    Of fewer than ``SAMPLES`` samples it is a part of the bound, never more. Each further
+    one, as those of gradients alone, can only raise it.
     """
     squares = np.zeros(exact.shape)
     for array in samples:
@@ -160,17 +168,31 @@ def _folds(program: pr.Program) -> int:
     return max(uses.values(), default=0) + passes
 
 
+def _nodes(t: Any) -> list[Any]:
+    """The formulas through which a pass from ``t`` goes; those of leaves give nothing on."""
+    found: dict[Any, None] = {}
+    waiting = [t.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node.next_functions and node not in found:
+            found[node] = None
+            waiting.extend(following for following, _ in node.next_functions)
+    return list(found)
+
+
 def _same(a: Any, b: Any) -> Any:
     return (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 class Disturbed(Torch):
-    """PyTorch in float64 with random roundings of ``unit``."""
+    """PyTorch in float64 with random roundings of ``unit``; ``still``: of gradients alone."""
 
     name = "torch, disturbed"
 
-    def __init__(self, unit: float, folds: int, seed: Any) -> None:
+    def __init__(self, unit: float, folds: int, seed: Any, still: bool = False) -> None:
         super().__init__()
+        self.still = still
+        self.recorded = False  # whether there is a graph of gradients
         self.random = np.random.default_rng(seed)
         self.unit = unit
         self.folds = folds
@@ -187,11 +209,24 @@ class Disturbed(Torch):
 
     def arriving(self, g: Any) -> Any:
         """What a pass gives a leaf, rounded when it is formed and when it is added."""
-        return g * (1 + self.unit * (1 + self.folds) * self.signs(g))
+        return self.rounded(g, 1 + self.folds)
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        """A pass; once it may meet a graph of gradients, each formula in it rounds.
+
+        The operand of a second derivative gets its gradient from several formulas. Those of
+        ``a / b`` cancel for equal operands, as long as one factor is common to all.
+        """
         wide = None if gradient is None else gradient.astype(np.float64)
+        hooks = [n.register_hook(self.leaving) for n in _nodes(t) if self.recorded and self.unit]
         super().backward(t, wide, **flags)
+        for hook in hooks:
+            hook.remove()
+        self.recorded |= flags.get("create_graph", False)
+
+    def leaving(self, grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
+        """What a formula gives its operands, rounded as terms of sums."""
+        return tuple(g if g is None else self.rounded(g, 1 + self.folds) for g in grads)
 
     def disturb(self, t: Any, ulps: float) -> Any:
         """``t`` with other roundings of its value and, independently, of its gradients.
@@ -202,8 +237,13 @@ class Disturbed(Torch):
         """
         if not self.unit:
             return t
-        t = t + t.detach() * (self.unit * ulps * self.signs(t))
-        return with_gradient(t, lambda g: g * (1 + self.unit * ulps * self.signs(g)))
+        if not self.still:
+            t = t + t.detach() * (self.unit * ulps * self.signs(t))
+        return with_gradient(t, lambda g: self.rounded(g, ulps))
+
+    def rounded(self, g: Any, ulps: float) -> Any:
+        """``g`` with another rounding of up to ``ulps``."""
+        return g * (1 + self.unit * ulps * self.signs(g))
 
     def signs(self, t: Any) -> Any:
         """Random numbers of either sign in the shape of ``t``; their mean square is 1.
@@ -236,6 +276,8 @@ class Disturbed(Torch):
         fixed = x.detach()
         step = x - fixed  # zero, with derivative one
         value, first, second = (self.unit * op.slope_ulps * self.signs(x) for _ in range(3))
+        if self.still:
+            value = torch.zeros_like(value)
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
             second = second * (1 + y.detach().abs().max() / smallest**2)

@@ -17,7 +17,7 @@ from parity.engines.exact import Exact
 from parity.execute import execute
 from parity.fits import find_fit
 from parity.ops import OPS, attribute_choices, output_shapes
-from parity.tolerance import SAMPLES, Tolerance
+from parity.tolerance import STEPS, Tolerance
 from tests.parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program
 
 
@@ -170,7 +170,7 @@ def test_samples_are_drawn_until_they_allow_a_difference(
     excess = within.excess(place, 1.001 * full, array)
     assert excess is not None
     assert np.allclose(excess, 1.001, rtol=1e-12)
-    assert within.runs == 1 + SAMPLES >= runs
+    assert within.runs == 1 + STEPS[-1] >= runs
 
 
 @pytest.mark.parametrize(("case", "place", "array"), inexact())

@@ -214,3 +214,56 @@ def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
 )
 def test_what_rounding_explains_is_no_finding(text: str) -> None:
     assert check_program(read_text(text), DEZERO, TORCH) is None
+
+
+@pytest.mark.parametrize("select", ["max", "min", "maximum", "minimum"])
+def test_each_element_of_a_tie_has_the_bound_of_its_own_gradient(select: str) -> None:
+    """A sample that breaks the tie gives the gradient to one; that of x / x is rounding alone."""
+    for size in (*range(2, 9), 400):
+        values = [2.0 + number / 8 for number in range(size)]
+        case = read_text(f"""
+            x0 = leaf({values}, float32)
+            x1 = leaf(1.0, float32)
+            x2 = div(x0, x0)
+            x3 = {_SELECTS[select]}
+            x4 = sum(x3, axis=None, keepdims=False)
+            backward(x4)
+        """)
+        bound = _bounds(case, 3)[0]
+        assert np.all(bound > 2.0**-24 / size / np.array(values))
+
+
+_SELECTS = {
+    "max": "max(x2, axis=None, keepdims=False)",
+    "min": "min(x2, axis=None, keepdims=False)",
+    "maximum": "maximum(x2, x1)",
+    "minimum": "minimum(x1, x2)",
+}
+
+
+@pytest.mark.parametrize("again", ["mul(x0, x1)", "mul(x1, x1)", "div(x0, x1)", "tanh(x1)"])
+def test_a_second_derivative_that_cancels_has_the_bound_of_its_terms(again: str) -> None:
+    """Those of x / x are 1 / x**2, twice, and their sum, and each is rounded for itself."""
+    for number in range(20):
+        x = 2.1 + number / 10
+        case = read_text(f"""
+            x0 = leaf({x}, float32)
+            x1 = div(x0, x0)
+            x2 = {again}
+            backward(x2, create_graph=True)
+            x3 = grad_of(x0)
+            cleargrad(x0)
+            backward(x3)
+        """)
+        (bound,) = _bounds(case, 5)
+        assert 2.0**-24 / x**2 < bound < 1e-3
+
+
+def _bounds(case: pr.Program, statement: int) -> list[Any]:
+    """The bounds of the gradients after a statement, without the roundoff of the values."""
+    tolerance = Tolerance(case)
+    return [
+        tolerance.bound(place, np.zeros(o.array.shape))
+        for place, o in enumerate(execute(case, TORCH).observations)
+        if o[:2] == (statement, "grad") and o.array is not None
+    ]
