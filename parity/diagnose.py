@@ -12,7 +12,6 @@ same diagnosis.
 from __future__ import annotations
 
 import itertools
-import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from parity.execute import Trace, execute, owns_buffer
 from parity.generate import PROFILES, Decoder, sweep
 from parity.orders import in_other_orders
 from parity.probes import Probe
+from parity.quietly import quietly
 from parity.quirks import with_quirks
 from parity.reduce import reruns_freed_graph
 from parity.together import together
@@ -188,8 +188,7 @@ def diagnose(
     defects: Mapping[str, type[Defect]] = DEFECTS,
 ) -> Diagnosis:
     """What ``engine`` behaves like, given a reduced program on which it is wrong."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quietly():
         diagnosis = _compared(program, finding, engine, reference, defects)
         if diagnosis.matches:
             return diagnosis
@@ -255,8 +254,7 @@ def diagnose_probe(
     """
     engine = renewed(engine)  # the probe may have left the old one in a bad state
     common = _Common(engine)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quietly():
         programs = itertools.islice(common.generated(probe.name), PROBES - 1)
         cases = [_Case.of(program, engine, reference) for program in programs]
         cases = [case for case in cases if not case.refused]

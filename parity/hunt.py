@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -28,6 +27,7 @@ from parity.generate import PROFILES, Decoder, Profile, sweep
 from parity.known import MOST_REDUCED, Entry, Known, Sorter
 from parity.probes import PROBES
 from parity.program import Program
+from parity.quietly import quietly
 from parity.quirks import says
 from parity.script import script
 
@@ -170,8 +170,7 @@ def hunt(
     result = hunting.result
     result.exposure = Exposure.of(engine, ops) if exposure else None
     started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+    with quietly():
         hunting.run_programs(examples, stopped)
         if ops is None and not result.interrupted:
             hunting.run_probes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from parity.generate import Decoder, programs
 from parity.hunt import Reported, add_diagnosis, ahead, judged
 from parity.known import MOST_REDUCED, Entry, Known, Sorter
 from parity.program import Program
+from parity.quietly import quietly
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
 PROGRAMS_AN_EXAMPLE = 8
@@ -133,8 +133,7 @@ def run_property(
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)
     run = property_of(decoder, check, saved, examples, number)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+    with quietly():
         findings = stopped
         try:
             run()

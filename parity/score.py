@@ -11,7 +11,6 @@ import multiprocessing
 import signal
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +25,7 @@ from parity.engines.base import Engine
 from parity.engines.torch import Torch
 from parity.hunt import Reported, add_diagnosis, decoders_of, run_probes, stream
 from parity.program import Program
+from parity.quietly import quietly
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def run_trial(
     """Hunt one defect, under another name, until it is found or ``examples`` programs ran."""
     engine: Engine = type("Hidden", (defects[name],), {"name": "hidden"})()
     reference = Torch()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+    with quietly():
         found = _first(engine, reference, seed, examples)
         if found is None:
             return _probed(name, seed, engine, reference)

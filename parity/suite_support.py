@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from parity.known import Entry, Known, load_known
 from parity.plugin import COUNTS, KNOWN
 from parity.probes import PROBES
 from parity.properties import run_property
+from parity.quietly import quietly
 from parity.quirks import says
 from parity.regressions import RegressionError, read_regression
 
@@ -130,8 +130,7 @@ class Suite:
             pytest.fail(str(error), pytrace=False)
         if not supports(self.engine, program):
             pytest.skip(f"{label(self.engine)} does not have what the program uses")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        with quietly():
             finding = check_program(program, self.engine, self.reference)
             if finding is None:
                 return

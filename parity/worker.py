@@ -17,7 +17,6 @@ import socket
 import struct
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -27,6 +26,7 @@ from parity.engines.base import Engine, abilities
 from parity.engines.load import EngineError, load_engine
 from parity.execute import Elsewhere, Failure, Trace, execute, owns_buffer
 from parity.probes import PROBES
+from parity.quietly import quietly
 from parity.script import adapter_of
 from parity.training import Run
 from parity.trial import faults
@@ -177,8 +177,7 @@ def _ended(error: BaseException) -> Elsewhere:
 
 
 def _serve(requests: int, replies: int) -> None:
-    warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
-    with os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
+    with quietly(), os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
         Worker(incoming, outgoing).serve()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,6 +28,7 @@ from parity.generate import PROFILES, Decoder, programs
 from parity.hunt import decoders_of, rotation, stream
 from parity.program import Program
 from parity.properties import PROGRAMS_AN_EXAMPLE
+from parity.quietly import quietly
 from parity.quirks import with_quirks
 
 
@@ -38,8 +38,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
     The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
     """
     engine, reference = load_pair(engine_spec, "torch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine
+    with quietly():
         for run in (_suite, _sweep):  # what is loaded or cached at first use
             run(engine, reference, count, number + 1)
         measured = {

@@ -7,7 +7,6 @@ it is what a nightly campaign has on the day on which a defect comes in.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from parity.defects.small import Small
 from parity.engines.torch import Torch
 from parity.fuzz.cases import Case, Reader
 from parity.fuzz.guide import SHARE, Guide
+from parity.quietly import quietly
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, lim
     reader = Reader(engine)
     guide = Guide(engine, reader, seed, kept, share=share)
     started = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+    with quietly():
         for number, (case, program) in enumerate(guide.cases(limit), 1):
             if check_program(program, engine, reference) is not None:
                 return Found(number, time.process_time() - started)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from parity.fuzz.shards import script_of
 from parity.hunt import Reported, add_diagnosis, judged
 from parity.probes import PROBES
 from parity.program import Program
+from parity.quietly import quietly
 from parity.reduce import SIMPLER
 
 
@@ -39,8 +39,7 @@ class Replayed:
 
 def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replayed]:
     """Every finding, the smallest first, then every kept case; each as it is done."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+    with quietly():
         for name, finding in corpus.reported():
             now = occurs(finding, engine, reference)
             yield Replayed(name, finding, now.kind if now else None)
@@ -65,8 +64,7 @@ def minimized(
 
     A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quietly():
         now = occurs(finding, engine, reference)
         if now is None or (
             now.kind not in SIMPLER.get(finding["kind"], frozenset()) | {finding["kind"]}

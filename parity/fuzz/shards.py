@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import threading
 import time
-import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -31,6 +30,7 @@ from parity.fuzz.records import FindingData, Record, finding_json, names
 from parity.hunt import Reported, add_diagnosis, ahead, judged, run_probes
 from parity.isolate import load
 from parity.program import Program
+from parity.quietly import quietly
 from parity.script import script
 
 #: Exposure is counted on one program of so many: it costs a tenth of a program.
@@ -90,8 +90,7 @@ def run_shard(task: Task, stopped: Callable[[], bool] | None = None) -> Answer:
     try:
         bench = _bench(task.engine, task.reference, task.isolate, task.limits)
         # A worker may have several threads; an engine is used by one at a time.
-        with bench.lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the engine; what counts is what it computes
+        with bench.lock, quietly():
             return _Shard(task, bench, stopped or (lambda: False)).run()
     except (AdapterError, EngineError) as error:
         return Answer(Record(task.number, task.number), error=" ".join(str(error).split()))
