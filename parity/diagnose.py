@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity import program as pr
+from parity.beside import Beside
 from parity.check import depends_on_operation, supports
 from parity.compare import STOPPED, Finding, compare
 from parity.defects import DEFECTS
@@ -56,17 +57,32 @@ _PROFILES = (
 )
 
 
+#: What is said of an operation that is wrong by itself, by the kind of the finding.
+_BY_ITSELF = {
+    "gradient": "the gradient of `{}` itself is wrong",
+    "value": "the value of `{}` itself is wrong",
+    "shape": "the shape of `{}` itself is wrong",
+    "dtype": "the dtype of `{}` itself is wrong",
+    "exception": "`{}` itself raises",
+}
+
+
 @dataclass(frozen=True)
 class Agreement:
-    """On how many probes a defect shows what the engine shows."""
+    """On how many probes a defect shows what the engine shows.
+
+    ``beside``: probes that were left out, as they show other faults (``parity.beside``).
+    """
 
     defect: str
     says: str
     agrees: int
     of: int
+    beside: int = 0
 
     def __str__(self) -> str:
-        return f"`{self.defect}`: {self.says}; {self.agrees} of {self.of} probes"
+        text = f"`{self.defect}`: {self.says}; {self.agrees} of {self.of} probes"
+        return f"{text}; other faults show in {self.beside} more" if self.beside else text
 
 
 @dataclass(frozen=True)
@@ -74,13 +90,15 @@ class Diagnosis:
     """The defects that cannot be told from the engine; where there are none, the nearest.
 
     ``lacks``: what the program uses and the engines of the defects do not have.
-    ``operation``: where no defect agrees, the one whose own gradient is wrong, or "".
+    ``operation``: where no defect agrees, the one that is wrong by itself, or "", and the kind of
+    the finding.
     """
 
     matches: tuple[Agreement, ...] = ()
     nearest: Agreement | None = None
     lacks: tuple[str, ...] = ()
     operation: str = ""
+    kind: str = ""
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
@@ -97,15 +115,15 @@ class Diagnosis:
             note = "; these cannot be told apart here" if others else ""
             return "\n".join(lines) + note
         if self.operation:
-            return f"the gradient of `{self.operation}` itself is wrong; {self._without_matches()}"
+            return f"{_BY_ITSELF[self.kind].format(self.operation)}; {self._without_matches()}"
         return self._without_matches()
 
     def _without_matches(self) -> str:
         if self.lacks:
             return f"no known defect; none was tried, as they have no {', '.join(self.lacks)}"
-        if self.nearest is None:
-            return "no known defect"
         near = self.nearest
+        if near is None or 2 * near.agrees < near.of:  # that near, some defect always is
+            return "no known defect"
         return f"no known defect; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
 
 
@@ -192,7 +210,8 @@ def diagnose(
         diagnosis = _compared(program, finding, engine, reference, defects)
         if diagnosis.matches:
             return diagnosis
-        return replace(diagnosis, operation=_wrong_by_itself(program, finding, engine, reference))
+        operation = _wrong_by_itself(program, finding, engine, reference)
+        return replace(diagnosis, operation=operation, kind=finding.kind if operation else "")
 
 
 def _compared(
@@ -216,25 +235,28 @@ def _compared(
         programs = filter(is_exact, programs)
     cases = [_Case.of(p, engine, reference) for p in programs]
     cases = [case for case in cases if first.refused or not case.refused]
-    return _verdict(_choose(first, cases, finding.kind, defects), defects)
+    chosen = _choose(first, cases, finding.kind, defects)
+    return _verdict(chosen, defects, Beside(engine, reference))
 
 
 def _wrong_by_itself(
     program: pr.Program, finding: Finding, engine: Engine, reference: Engine
 ) -> str:
-    """The operation whose own gradient is wrong, or "": nothing else is in the program.
+    """The operation that is wrong by itself, or "": nothing else is in the program.
 
-    One operation on values of its own and one plain backward from its result; most other
-    operations in its place do not show the finding.
+    One operation on values of its own and, where gradients are wrong, one plain backward from
+    its result; most other operations in its place do not show the finding.
     """
-    if finding.kind != "gradient" or len(program.statements) != 2:
+    if finding.kind not in _BY_ITSELF or not program.statements:
         return ""
-    applied, backward = program.statements
-    if not (isinstance(applied, pr.Apply) and isinstance(backward, pr.Backward)):
+    applied, *after = program.statements
+    if not isinstance(applied, pr.Apply) or len(set(applied.inputs)) < len(applied.inputs):
         return ""
-    reused = len(set(applied.inputs)) < len(applied.inputs)
-    plain = backward == pr.Backward(len(program.leaves), backward.gradient)
-    if reused or not plain or not depends_on_operation(0, program, finding, engine, reference):
+    for event in after:
+        root = len(program.leaves)
+        if not isinstance(event, pr.Backward) or event != pr.Backward(root, event.gradient):
+            return ""
+    if len(after) > 1 or not depends_on_operation(0, program, finding, engine, reference):
         return ""
     return applied.op
 
@@ -328,8 +350,8 @@ def _telling(cases: list[_Case], followed: list[type[Defect]]) -> Iterator[_Case
             return
 
 
-def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]]) -> Diagnosis:
-    """Defects that agree on all cases, alone or together; else the one that agrees on most."""
+def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]], beside: Beside) -> Diagnosis:
+    """Defects that agree on all cases, alone, together or beside other faults; else the nearest."""
     failing = [case for case in cases if case.finding is not None]
     if not failing:
         return Diagnosis()
@@ -337,6 +359,11 @@ def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]]) -> Diagnos
     full = full or together(cases, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, cases) for d in full))
+    found = beside.search(cases, defects)
+    if found is not None:
+        defect, agreeing = found
+        left_out = len(cases) - len(agreeing)
+        return Diagnosis((replace(_agreement(defect, agreeing), beside=left_out),))
     best = max(
         defects.values(),
         key=lambda d: (sum(case.agrees(d) for case in failing), _agreement(d, cases).agrees),

@@ -30,6 +30,35 @@ class Product(Small):
     rules = rules_with(mul=lambda g, y, a, b: (g * b * 7, g * a * 3))
 
 
+class Cosine(Small):
+    """Three things of the cosine's own: each is wrong by itself."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__()
+        right = self.ops["cos"]
+        self.ops = {**self.ops, "cos": lambda a: getattr(self, wrong)(right, a)}
+
+    def value_of(self, right, a):
+        return self.ops["neg"](right(a))
+
+    def shape_of(self, right, a):
+        return self.ops["reshape"](right(a), shape=(1,))
+
+    def dtype_of(self, right, a):
+        result = right(a)
+        result.data = result.data.astype("float32")
+        return result
+
+    def raises(self, right, a):
+        raise ValueError("no cosine")
+
+
+class Refuses(Small):
+    """The backward of the sine raises."""
+
+    rules = rules_with(sin=lambda g, y, a: g.refused)
+
+
 class All(Small):
     """All gradients are wrong, whatever the operation."""
 
@@ -69,3 +98,29 @@ def test_an_operations_own_gradient_is_named(engine: Engine, text: str, op: str)
 )
 def test_it_is_not_where_something_else_may_be_the_cause(engine: Engine, text: str) -> None:
     assert _diagnosed(engine, text).operation == ""
+
+
+COS = "x0 = leaf(3.0)\nx1 = cos(x0)"
+
+
+@pytest.mark.parametrize(
+    ("engine", "text", "says"),
+    [
+        (Cosine("value_of"), COS, "the value of `cos` itself is wrong; no known defect"),
+        (Cosine("shape_of"), COS, "the shape of `cos` itself is wrong; no known defect"),
+        (Cosine("dtype_of"), COS, "the dtype of `cos` itself is wrong; no known defect"),
+        (Cosine("raises"), COS, "`cos` itself raises; no known defect"),
+        (Refuses(), SIN, "`sin` itself raises; no known defect"),
+    ],
+    ids=["value", "shape", "dtype", "raises", "backward-raises"],
+)
+def test_it_is_said_what_of_an_operation_is_wrong(engine: Engine, text: str, says: str) -> None:
+    assert _diagnosed(engine, text).text() == says
+
+
+def test_what_every_operation_does_is_none_of_its_own() -> None:
+    class Narrow(Small):
+        def value(self, t):
+            return super().value(t).astype("float32")
+
+    assert _diagnosed(Narrow(), COS).operation == ""
