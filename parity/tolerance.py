@@ -218,7 +218,8 @@ class Disturbed(Torch):
         ``a / b`` cancel for equal operands, as long as one factor is common to all.
         """
         wide = None if gradient is None else gradient.astype(np.float64)
-        hooks = [n.register_hook(self.leaving) for n in _nodes(t) if self.recorded and self.unit]
+        nodes = _nodes(t) if self.recorded and self.unit else []
+        hooks = [node.register_hook(self.leaving) for node in nodes]
         super().backward(t, wide, **flags)
         for hook in hooks:
             hook.remove()
