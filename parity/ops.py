@@ -199,7 +199,7 @@ _ROWS = [
     Op("get_item", 1, "a[index]", shape=sh.get_item, choices=sh.get_item_choices,
        attrs=("index",), exact=MOVES, rounded=True, spreads=True),
     Op("concat", 0, "torch.cat(xs, dim=axis)", shape=sh.concat, choices=sh.concat_choices,
-       attrs=("axis",), exact=MOVES, rounded=True),
+       attrs=("axis",), exact=MOVES, rounded=True, reorders=True),
     Op("split", 1, "torch.split(a, sizes, dim=axis)", shape=sh.split, choices=sh.split_choices,
        attrs=("axis", "sizes"), exact=MOVES, rounded=True),
     # Python scalars on either side.
@@ -236,8 +236,8 @@ _ROWS = [
        shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION, exact=EXTREMES),
     Op("min", 1, "torch.amin(a, dim=() if axis is None else axis, keepdim=keepdims)", saves=True,
        shape=sh.some, choices=sh.some_choices, attrs=_REDUCTION, exact=EXTREMES),
-    Op("prod", 1, "torch.prod(a.reshape(-1), 0).reshape((1,) * a.ndim * keepdims) if axis is None "
-       "else torch.prod(a, axis, keepdims)",
+    Op("prod", 1, "torch.prod(a.reshape(-1), 0).reshape((1,) * a.ndim * keepdims) "
+       "if axis is None and a.ndim else torch.prod(a, axis or 0, keepdims)",
        saves=True, shape=sh.some, choices=sh.one_axis_choices, attrs=_REDUCTION,
        span=lambda a, n, **attrs: sp.repeated(a, n), exact=POWERS, sums=True,
        slope_ulps=8, divides=True),
@@ -261,7 +261,7 @@ _ROWS = [
        choices=sh.axis_choices, attrs=("axis",), span=lambda a, axis: (a[0] - a[1] - 4, 0.0),
        domain=sp.small, ulps=32, slope_ulps=32),
     Op("stack", 0, "torch.stack(xs, dim=axis)", shape=sh.stack, choices=sh.stack_choices,
-       attrs=("axis",), exact=MOVES, rounded=True),
+       attrs=("axis",), exact=MOVES, rounded=True, reorders=True),
     Op("squeeze", 1, "a.squeeze(axis)", shape=sh.squeeze, choices=sh.squeeze_choices,
        attrs=("axis",), exact=MOVES, rounded=True),
     Op("expand_dims", 1, "a.unsqueeze(axis)", shape=sh.expand_dims,

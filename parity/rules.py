@@ -113,8 +113,8 @@ class Op:
     as ``n``. ``spreads``: whether an element of the operand may reach several
     results. ``saves``: whether PyTorch keeps operands or the result for backward,
     and so notices a freed graph (semantics.md 1.2). ``promotes``: whether it takes
-    operands of mixed dtypes. ``reorders``: whether the result is a view whose elements
-    lie in another order in memory.
+    operands of mixed dtypes. ``reorders``: whether the result or its gradient is a view
+    whose elements do not lie in memory one after another, in the order of the axes.
     """
 
     name: str

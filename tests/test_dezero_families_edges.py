@@ -152,6 +152,31 @@ def test_products_with_zeros_are_exact(points, dtype):
             )
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    "points", [p for p in EDGES if len(p) < 4] + [[INF, 0.0], [2.0, INF]], ids=str
+)
+def test_products_of_infinities_and_nan(points, dtype):
+    fd, ft = REDUCTIONS["prod"]
+    array = np.array(points, dtype)
+    orders = 1 if 0 in points else 2  # the second derivatives multiply infinity by zero there
+    check_derivatives(fd, lambda t: ft(t, 0, False), [array], orders=orders)
+    both = np.stack([array, np.arange(1, len(points) + 1, dtype=dtype)])
+    for axis in 0, 1:
+        check_derivatives(
+            lambda x, axis=axis: fd(x, axis),
+            lambda t, axis=axis: ft(t, axis, False),
+            [both],
+            orders=1,
+        )
+
+
+@pytest.mark.parametrize("value", [INF, -INF, NAN, 0.0, 3.0])
+def test_the_gradient_of_the_product_of_a_scalar_is_one(value):
+    (found,) = gradients(F.prod, [np.array(value)])
+    assert found.data == 1
+
+
 def test_gradients_of_products_with_zeros_in_numbers():
     for points, expected in [([2.0, 0, 4], [0, 8, 0]), ([0.0, 0, 3], [0, 0, 0])]:
         (found,) = gradients(F.prod, [np.array(points)])

@@ -209,8 +209,25 @@ def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
         x2 = where(x0, x1, condition=(False, False, False))
         backward(x2, gradient=[[-0.4, 0.1, 3.3], [-2.6, 5.7, 0.7]])
         """,
+        """
+        x0 = leaf([[3.0, 2.0], [4.0, 5.0]], float32)
+        x1 = leaf(3.0, float32)
+        x2 = add(x0, x1)
+        x3 = concat(x0, x2, axis=1)
+        backward(x3, gradient=[[3.3, -2.6, 5.7, 0.7], [-0.4, 0.1, 3.3, -2.6]], float32)
+        """,
+        """
+        x0 = leaf([[3.0, 2.0], [4.0, 5.0]], float32)
+        x1 = leaf(3.0, float32)
+        x2 = add(x0, x1)
+        x3 = stack(x0, x2, axis=1)
+        backward(x3, gradient=[[[3.3, -2.6], [5.7, 0.7]], [[-0.4, 0.1], [3.3, -2.6]]], float32)
+        """,
     ],
-    ids=["weights near one", "a scalar broadcast by where"],
+    ids=[
+        *("weights near one", "a scalar broadcast by where"),
+        *("columns of a gradient", "rows between others"),
+    ],
 )
 def test_what_rounding_explains_is_no_finding(text: str) -> None:
     assert check_program(read_text(text), DEZERO, TORCH) is None

@@ -226,10 +226,13 @@ class Undefined(Unary):
 
 
 class Prod(Sum):
-    """The product over axes; exact where elements are 0."""
+    """The product over axes; exact where elements are 0.
+
+    As in PyTorch, gradients are quotients where no element is 0: nan at infinities.
+    """
 
     __slots__ = ()
-    saves = (0,)
+    saves = (0, OUTPUT)
 
     def forward(self, x: Data) -> Data:
         self.x_shape = x.shape
@@ -237,8 +240,11 @@ class Prod(Sum):
         return reduce(x, self.axis, keepdims=self.keepdims)
 
     def backward(self, gy: Any, saved: Any) -> Any:
-        (x,) = saved
-        return _kept(gy, self.x_shape, self.axis) * _others(x, kept_shape(self.x_shape, self.axis))
+        x, y = saved
+        gy = _kept(gy, self.x_shape, self.axis)
+        if self.x_shape and raw(x).all():
+            return gy * (_kept(y, self.x_shape, self.axis) / x)
+        return gy * _others(x, kept_shape(self.x_shape, self.axis))
 
 
 def _others(x: Any, kept: tuple[int, ...]) -> Any:
