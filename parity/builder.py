@@ -8,7 +8,7 @@ what a later one needs) and which leaves have a gradient.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from parity import program as pr
@@ -54,6 +54,11 @@ _UNKNOWN: Span = (-LIMIT, LIMIT)
 _EXACT_LIMIT = 2.0**12
 #: The bit of an operand byte that asks for three operands where there may be any number.
 _THREE = 64
+#: Bits of a byte: unless one of the first is set, a recorded backward comes after another one,
+#: which is recorded as well if the last is set.
+_ONCE, _RECORDED_TWICE = 48, 64
+#: For one byte in 64 a gradient that is given is zero.
+_NOTHING = 37
 
 
 class Builder:
@@ -287,7 +292,9 @@ class Builder:
         implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
         if not implied or extra >= 128:
             # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
-            pool = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
+            pool: tuple[float, ...] = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
+            if extra % 64 == _NOTHING:
+                pool = (0.0,)
             values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
         self.gradient_passed = gradient is not None
@@ -354,7 +361,10 @@ class Builder:
 
     def end(self, ending: str, second_order: bool, extra: int) -> None:
         """See to it that the program ends with what it is about."""
-        self._last_backward(extra, create_graph=second_order and "grad_tensor" in self.abilities)
+        create_graph = second_order and "grad_tensor" in self.abilities
+        if create_graph and not extra & _ONCE:  # what it records is added to what is there
+            self._last_backward(extra, create_graph=bool(extra & _RECORDED_TWICE))
+        self._last_backward(extra, create_graph)
         if ending:
             _ENDINGS[ending](self, extra)
         if self.fresh:
@@ -377,21 +387,42 @@ class Builder:
         """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
         ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
         for k in range(len(ways)):
-            if ways[(extra + k) % len(ways)]():
+            if ways[(extra + k) % len(ways)](extra):
                 return
 
-    def _freed_graph(self) -> bool:
-        """A second backward through a graph that the last one freed."""
+    def _freed_graph(self, extra: int) -> bool:
+        """A second backward through a graph that the last one freed, from its root or another."""
         if not self.backwards:
             return False
-        number, _ran = self.backwards[-1]
+        number, ran = self.backwards[-1]
         last = self.statements[number]
         assert isinstance(last, pr.Backward)
+        if last.retain_graph:
+            return False
+        if extra % 2 and self._from_another_root(last.value, ran):
+            return True
         maker = self._maker(last.value)
-        if last.retain_graph or maker is None or not OPS[maker.op].saves:
+        if maker is None or not OPS[maker.op].saves:
             return False
         self.statements.append(last)
         return True
+
+    def _from_another_root(self, root: int, freed: int) -> bool:
+        """A backward from a value that shares a part of what was freed, which PyTorch notices."""
+        for value in reversed(range(len(self.leaves), len(self.infos))):
+            shared = self.graph[value] & freed if value not in self.dropped else 0
+            if value != root and any(shared >> i & 1 for i in self._saving()):
+                shape, dtype = self.infos[value].shape, self.infos[value].dtype
+                gradient = pr.Constant(shape, (1.0,) * size(shape), dtype)
+                self.statements.append(pr.Backward(value, gradient))
+                return True
+        return False
+
+    def _saving(self) -> Iterator[int]:
+        """The statements that keep something for their backward."""
+        for number, statement in enumerate(self.statements):
+            if isinstance(statement, pr.Apply) and OPS[statement.op].saves:
+                yield number
 
     def _maker(self, value: int) -> pr.Apply | None:
         """The operation that gave ``value``."""
@@ -399,7 +430,7 @@ class Builder:
         statement = self.statements[number] if number >= 0 else None
         return statement if isinstance(statement, pr.Apply) else None
 
-    def _wrong_shape(self) -> bool:
+    def _wrong_shape(self, extra: int) -> bool:
         """A gradient of another shape."""
         for value in reversed(range(len(self.infos))):
             if value not in self.dropped and self.infos[value].requires_grad:
@@ -409,7 +440,7 @@ class Builder:
                 return True
         return False
 
-    def _no_grad_needed(self) -> bool:
+    def _no_grad_needed(self, extra: int) -> bool:
         """A backward from a constant."""
         for value, info in enumerate(self.infos):
             if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
@@ -450,6 +481,6 @@ _ENDINGS: dict[str, Callable[[Builder, int], object]] = {
     "again": Builder._again,
     "change_all": Builder._change_all,
     "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
-    "freed": lambda builder, extra: builder._freed_graph(),
+    "freed": Builder._freed_graph,
     "error": Builder._error,
 }

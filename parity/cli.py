@@ -320,7 +320,8 @@ def _text(result: Hunt) -> str:
         lines.append("\ninterrupted: what was found so far")
     if result.fails:
         count = f"{result.failing} of {result.programs} programs differ"
-        lines.append(f"\n{len(result.reported)} findings; {count}")
+        found = len(result.reported)
+        lines.append(f"\n{found} finding{'s' if found != 1 else ''}; {count}")
     else:
         known = " but what is known" if any(result.known.values()) else ""
         lines.append(f"parity: no difference found{known}")

@@ -28,7 +28,7 @@ from parity.compare import (
     Shape,
     Time,
 )
-from parity.engines.base import Engine, abilities
+from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.remote import Remote
 
 #: Nodes of the deep chain, and uses of the shared value.
@@ -47,7 +47,7 @@ class Probe:
     needs: tuple[str, ...]
 
     def run(self, engine: Engine) -> Iterator[Finding]:
-        """What the probe finds; exceptions of the engine are findings."""
+        """What the probe finds; exceptions of the engine are findings, but for Unsupported."""
         if isinstance(engine, Remote):
             found = engine.probe(self.name)
             if found is not None:
@@ -55,6 +55,8 @@ class Probe:
             return
         try:
             yield from self.search(engine)
+        except Unsupported:
+            return
         except RecursionError as error:
             yield Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
         except MemoryError:
@@ -68,15 +70,19 @@ class Probe:
 
 
 def _scalar(engine: Engine) -> Any:
-    return engine.leaf(np.array(1.0, engine.dtypes[-1]))
+    """A leaf of one element: a scalar, or a matrix where the engine has only those."""
+    try:
+        return engine.leaf(np.ones((), engine.dtypes[-1]))
+    except Unsupported:
+        return engine.leaf(np.ones((1, 1), engine.dtypes[-1]))
 
 
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
     gradient = engine.grad(x)
-    if gradient is None or np.shape(gradient) != ():
+    if gradient is None or np.shape(gradient) != np.shape(engine.value(x)):
         kind = MissingGradient if gradient is None else Shape
         yield kind(0, "grad", 0, gradient, np.array(expected))
-    elif float(gradient) != expected:
+    elif np.any(gradient != expected):
         yield Gradient(0, "grad", 0, gradient, np.array(expected))
 
 

@@ -65,9 +65,15 @@ def reduction(a: Shape, *, axis: Any, keepdims: bool) -> tuple[Shape, ...]:
     return (tuple(n for i, n in enumerate(a) if i not in axes),)
 
 
+def _every_axis(n: int) -> tuple[int, ...]:
+    """All axes, counted from the front and from the back."""
+    return (*range(n), *range(-1, -n - 1, -1))
+
+
 def reduction_choices(a: Shape) -> list[dict[str, Any]]:
-    axes: list[Any] = [None, *range(len(a)), *((-1,) if a else ())]
+    axes: list[Any] = [None, *_every_axis(len(a))]
     axes += list(itertools.combinations(range(len(a)), 2))
+    axes += [(0, -1)] if len(a) > 1 else []
     return [{"axis": axis, "keepdims": keep} for keep in (False, True) for axis in axes]
 
 
@@ -93,14 +99,18 @@ def reshape_choices(a: Shape) -> list[dict[str, Any]]:
 
 
 def transpose(a: Shape, *, axes: tuple[int, ...]) -> tuple[Shape, ...]:
-    if sorted(axes) != list(range(len(a))):
+    if sorted(_axes(a, axes)) != list(range(len(a))) or len(axes) != len(a):
         raise ShapeError(f"transpose of {a} with axes {axes}")
     return (tuple(a[i] for i in axes),)
 
 
 def transpose_choices(a: Shape) -> list[dict[str, Any]]:
     orders = sorted(itertools.permutations(range(len(a))), reverse=True)
-    return [{"axes": axes} for axes in (orders[:-1] or orders)]  # the last changes nothing
+    orders = orders[:-1] or orders  # the last changes nothing
+    if a:  # axes may be counted from either end
+        first, *others = orders[0]
+        orders.append((first - len(a), *others))
+    return [{"axes": axes} for axes in orders]
 
 
 def broadcast_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
@@ -241,7 +251,7 @@ def concat(*shapes: Shape, axis: int) -> tuple[Shape, ...]:
 
 
 def concat_choices(*shapes: Shape) -> list[dict[str, Any]]:
-    return [{"axis": axis} for axis in (*range(len(shapes[0])), -1)] if shapes[0] else []
+    return [{"axis": axis} for axis in _every_axis(len(shapes[0]))]
 
 
 def split(a: Shape, *, axis: int, sizes: tuple[int, ...]) -> tuple[Shape, ...]:
@@ -257,6 +267,7 @@ def split_choices(a: Shape) -> list[dict[str, Any]]:
         n = a[axis]
         every = [(1, n - 1), (n - 1, 1), (1,) * n, (n,), (0, n)] if n else [(0,)]
         found += [{"axis": axis, "sizes": s} for s in dict.fromkeys(every) if s]
+    found += [{**found[-1], "axis": -1}] if found else []
     return found
 
 
@@ -267,7 +278,7 @@ def along_axis(a: Shape, *, axis: int) -> tuple[Shape, ...]:
 
 def axis_choices(a: Shape) -> list[dict[str, Any]]:
     """Each axis of a shape that has no length 0."""
-    return [{"axis": axis} for axis in (*range(len(a)), -1)] if a and size(a) else []
+    return [{"axis": axis} for axis in _every_axis(len(a))] if size(a) else []
 
 
 def stack(*shapes: Shape, axis: int) -> tuple[Shape, ...]:
@@ -295,7 +306,7 @@ def squeeze(a: Shape, *, axis: int) -> tuple[Shape, ...]:
 
 
 def squeeze_choices(a: Shape) -> list[dict[str, Any]]:
-    return [{"axis": axis} for axis, n in enumerate(a) if n == 1]
+    return [{"axis": axis} for axis in _every_axis(len(a)) if a[axis] == 1]
 
 
 def moveaxis(a: Shape, *, source: int, destination: int) -> tuple[Shape, ...]:
@@ -316,7 +327,7 @@ def flip(a: Shape, *, axis: tuple[int, ...]) -> tuple[Shape, ...]:
 
 
 def flip_choices(a: Shape) -> list[dict[str, Any]]:
-    return [{"axis": (i,)} for i in range(len(a))] + [{"axis": tuple(range(len(a)))}]
+    return [{"axis": (i,)} for i in _every_axis(len(a))] + [{"axis": tuple(range(len(a)))}]
 
 
 def pad(a: Shape, *, pad_width: tuple[tuple[int, int], ...]) -> tuple[Shape, ...]:

@@ -48,6 +48,8 @@ def load_engine(spec: str) -> Engine:
     Raises EngineError where there is none, or where it does not fulfil the contract.
     """
     place, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
+    if not colon and spec.endswith(".py"):
+        raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not place or not class_name:
         raise EngineError(
             f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
