@@ -54,9 +54,9 @@ _UNKNOWN: Span = (-LIMIT, LIMIT)
 _EXACT_LIMIT = 2.0**12
 #: The bit of an operand byte that asks for three operands where there may be any number.
 _THREE = 64
-#: Bits of a byte: unless one of the first is set, a recorded backward comes after another one,
-#: which is recorded as well if the last is set.
-_ONCE, _RECORDED_TWICE = 48, 64
+#: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
+#: recorded as well if the last is set.
+_TWICE, _RECORDED_TWICE = 48, 64
 #: For one byte in 64 a gradient that is given is zero.
 _NOTHING = 37
 
@@ -362,7 +362,7 @@ class Builder:
     def end(self, ending: str, second_order: bool, extra: int) -> None:
         """See to it that the program ends with what it is about."""
         create_graph = second_order and "grad_tensor" in self.abilities
-        if create_graph and not extra & _ONCE:  # what it records is added to what is there
+        if create_graph and extra & _TWICE == _TWICE:  # what it records is added to what is there
             self._last_backward(extra, create_graph=bool(extra & _RECORDED_TWICE))
         self._last_backward(extra, create_graph)
         if ending:

@@ -226,7 +226,7 @@ def test_bad_attribute_is_an_error_of_one_line(tmp_path: Path, way: str) -> None
         (":", ["not known"]),
         ("parity.defects.small:", ["not known"]),
         (":Small", ["not known"]),
-        ("file.py", ["not known", "path/to/file.py:Class"]),
+        ("file.py", ["names no class", "file.py:Class"]),
     ],
 )
 def test_bad_name_is_an_error_of_one_line(spec: str, words: list[str]) -> None:

@@ -152,7 +152,8 @@ def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 
 def _transpose_vjp(g: Any, y: Any, a: Any, axes: tuple[int, ...]) -> tuple[Any, ...]:
-    return (g.transpose(tuple(map(int, np.argsort(axes)))),)
+    places = np.argsort([axis % len(axes) for axis in axes])
+    return (g.transpose(tuple(map(int, places))),)
 
 
 def _put(g: Any, shape: tuple[int, ...], index: Any) -> Any:
