@@ -36,7 +36,7 @@ from parity.generate import PROFILES, Decoder, sweep
 from parity.orders import in_other_orders
 from parity.probes import Probe
 from parity.quietly import quietly
-from parity.quirks import with_quirks
+from parity.quirks import QUIRKS, contradicting, with_quirks
 from parity.reduce import reruns_freed_graph
 from parity.together import together
 from parity.tolerance import Tolerance
@@ -91,7 +91,7 @@ class Diagnosis:
 
     ``lacks``: what the program uses and the engines of the defects do not have.
     ``operation``: where no defect agrees, the one that is wrong by itself, or "", and the kind of
-    the finding.
+    the finding. ``quirks``: where no defect agrees, those that would make the program right.
     """
 
     matches: tuple[Agreement, ...] = ()
@@ -99,6 +99,7 @@ class Diagnosis:
     lacks: tuple[str, ...] = ()
     operation: str = ""
     kind: str = ""
+    quirks: tuple[str, ...] = ()
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
@@ -114,9 +115,11 @@ class Diagnosis:
             lines = [f"behaves like {first}", *(f"or like {other}" for other in others)]
             note = "; these cannot be told apart here" if others else ""
             return "\n".join(lines) + note
+        text = self._without_matches()
         if self.operation:
-            return f"{_BY_ITSELF[self.kind].format(self.operation)}; {self._without_matches()}"
-        return self._without_matches()
+            text = f"{_BY_ITSELF[self.kind].format(self.operation)}; {text}"
+        meant = (f"if that is meant, it is the quirk `{q}`: {QUIRKS[q].says}" for q in self.quirks)
+        return "\n".join([text, *meant])
 
     def _without_matches(self) -> str:
         if self.lacks:
@@ -211,7 +214,23 @@ def diagnose(
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_by_itself(program, finding, engine, reference)
-        return replace(diagnosis, operation=operation, kind=finding.kind if operation else "")
+        kind = finding.kind if operation else ""
+        quirks = _explaining(program, engine, reference)
+        return replace(diagnosis, operation=operation, kind=kind, quirks=quirks)
+
+
+def _explaining(program: pr.Program, engine: Engine, reference: Engine) -> tuple[str, ...]:
+    """The quirks, each beside those of the engine, with which the program shows no difference."""
+    mine = execute(program, engine)
+    found = []
+    for name in QUIRKS:
+        quirks = engine.quirks | {name}
+        if name in engine.quirks or contradicting(quirks):
+            continue
+        other = execute(program, with_quirks(reference, quirks))
+        if compare(program, mine, other, tolerance=Tolerance(program, quirks=quirks)) is None:
+            found.append(name)
+    return tuple(found)
 
 
 def _compared(

@@ -124,3 +124,32 @@ def test_what_every_operation_does_is_none_of_its_own() -> None:
             return super().value(t).astype("float32")
 
     assert _diagnosed(Narrow(), COS).operation == ""
+
+
+def test_a_quirk_that_explains_the_finding_is_said() -> None:
+    diagnosis = _diagnosed(Autograd(), CLIP)
+    assert diagnosis.quirks == ("clip-ties-neither",)
+    first, second = diagnosis.text().splitlines()
+    assert first.startswith("the gradient of `clip` itself is wrong")
+    assert second.startswith("if that is meant, it is the quirk `clip-ties-neither`: where an ")
+    assert _diagnosed(Sine(), SIN).quirks == ()
+
+
+def test_a_quirk_beside_those_of_the_engine_explains() -> None:
+    class Keeps(Small):
+        """Each backward replaces gradients, by its own quirk; graphs are kept, by none."""
+
+        quirks = frozenset({"clears-grads-on-backward"})
+
+        def backward(self, t, gradient=None, **flags):
+            for leaf in self.leaves_of(t):
+                leaf.grad = None
+            super().backward(t, gradient, **{**flags, "retain_graph": True})
+
+        def leaves_of(self, t):
+            if t.node is None:
+                return [t]
+            return [leaf for parent in t.node.parents for leaf in self.leaves_of(parent)]
+
+    square = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)"
+    assert "keeps-graphs" in _diagnosed(Keeps(), square).quirks

@@ -64,6 +64,7 @@ class Engine:
     ) -> None:
         """Propagate from ``t``; ``gradient`` is an ndarray of its shape, or None for one element.
 
+        A gradient of another shape has to be refused with an exception: some programs try that.
         ``create_graph`` is passed only to engines that define ``grad_tensor``.
         """
         raise NotImplementedError
