@@ -80,13 +80,18 @@ class _Search:
                 return False
             self.budget -= 1
             finding = self.check(candidate)
-            if finding is not None and finding.kind in self.kinds():
+            if finding is not None and self.is_same(finding):
                 self.program, self.finding = candidate, finding
                 return True
         return False
 
-    def kinds(self) -> frozenset[str]:
-        return SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
+    def is_same(self, finding: Finding) -> bool:
+        """Whether it may be the fault that is reduced.
+
+        A pole that the program did not reach has faults of its own.
+        """
+        kinds = SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
+        return finding.kind in kinds and (self.finding.non_finite or not finding.non_finite)
 
 
 def reruns_freed_graph(program: pr.Program) -> bool:

@@ -14,7 +14,12 @@ from parity import program as pr
 from parity.compare import KINDS, Finding
 from parity.defects.operations import UnusedOutputCrashes
 from parity.defects.small import Small
-from parity.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
+from parity.defects.traversal import (
+    CreationOrderIgnored,
+    DepthFirst,
+    InplaceAccumulation,
+    Overwrite,
+)
 from parity.engines.base import Engine
 from parity.reduce import SIMPLER, reduce_program, reruns_freed_graph
 from parity.shapes import size
@@ -317,6 +322,55 @@ def test_a_gradient_that_fitted_is_made_to_fit_beside_one_that_does_not() -> Non
         seen.add((len(p.statements), fits))
     assert (2, (True, False)) in seen
     assert not {fits for n, fits in seen if n == 2} - {(True, False), (True,), (False,)}
+
+
+class WrongAtPoles(DepthFirst):
+    """Wrong in another way where gradients are infinite."""
+
+    def store(self, leaf, g):
+        super().store(leaf, np.where(np.isinf(g), np.nan, g))
+
+
+def test_what_is_finite_is_not_reduced_to_another_fault_at_a_pole() -> None:
+    engine = WrongAtPoles()
+    case = program(
+        [leaf(-0.05), leaf(0.1)],
+        *[apply("mul", 1, 0), apply("add", 2, 1), apply("mul", 1, 0), apply("sub", 3, 4)],
+        *[apply("div", 5, 4), apply("add", 6, 1)],
+        pr.Backward(7),
+    )
+    finding = check(case, engine)
+    assert finding is not None
+    assert not finding.non_finite
+    small, after = reduce_program(case, finding, lambda p: check(p, engine))
+    assert small == DepthFirst.smallest
+    assert not after.non_finite
+
+
+def test_a_fault_at_a_pole_is_reduced_there() -> None:
+    engine = WrongAtPoles()
+    case = program(
+        [leaf([3.0, 2.0]), leaf([0.5, 0.0])],
+        *[apply("square", 0), apply("div", 2, 1), apply("neg", 3)],
+        pr.Backward(4, constant([1.0, 2.0])),
+    )
+    finding = check(case, engine)
+    assert finding is not None
+    assert finding.non_finite
+    small, after = reduce_program(case, finding, lambda p: check(p, engine))
+    assert len(small.statements) == 2
+    assert after.non_finite
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_number_that_is_not_finite_counts_wherever_the_reference_shows_it(value: float) -> None:
+    """Here in a value that no gradient depends on; the finding is the same one."""
+    engine = Overwrite()
+    for number, expected in ((1.0, False), (value, True)):
+        case = program([leaf(3.0), leaf([1.0, number])], apply("add", 0, 0), pr.Backward(2))
+        finding = check(case, engine)
+        assert finding is not None
+        assert finding.non_finite is expected
 
 
 def test_a_gradient_that_matters_is_kept() -> None:
