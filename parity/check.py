@@ -70,7 +70,10 @@ def check_programs(
                 yield program, None
                 continue
             tolerance = Tolerance(program, bitwise, engine.quirks)
-            yield program, compare(program, mine, right, tolerance=tolerance)
+            finding = compare(program, mine, right, tolerance=tolerance)
+            if finding is not None:
+                finding.non_finite = right.non_finite
+            yield program, finding
 
 
 def _run(program: Program, engine: Engine) -> Trace | None:

@@ -33,6 +33,8 @@ class Finding(Exception):  # noqa: N818 - the contract's word
     allowed: Any = None
     #: The program that shows it, where it is raised out of a property.
     program: pr.Program | None = None
+    #: Whether the reference shows inf or nan anywhere in the program.
+    non_finite: bool = False
 
     @property
     def stopped(self) -> bool:

@@ -110,6 +110,12 @@ class Trace:
         failure = self.failure
         return failure.text() if failure and failure.kind == UNSUPPORTED else None
 
+    @property
+    def non_finite(self) -> bool:
+        """Whether any array holds inf or nan."""
+        arrays = (o.array for o in self.observations)
+        return not all(a is None or np.isfinite(a).all() for a in arrays)
+
 
 class AdapterError(Exception):
     """An adapter returned something that the contract does not allow."""

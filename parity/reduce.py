@@ -14,8 +14,15 @@ from typing import Any
 from parity import program as pr
 from parity.compare import Finding
 from parity.ops import OPS, attribute_choices
-from parity.shapes import size
-from parity.simplify import GRADIENT_VALUES, LEAF_VALUES, PLAIN_VALUES, Freedom, simpler
+from parity.shapes import Shape, size
+from parity.simplify import (
+    GRADIENT_VALUES,
+    LEAF_VALUES,
+    PLAIN_VALUES,
+    Freedom,
+    simpler,
+    simplest_misfit,
+)
 
 #: Kinds that a finding may turn into on the way: what is wrong later is often wrong at once.
 SIMPLER: dict[str, frozenset[str]] = {
@@ -73,13 +80,18 @@ class _Search:
                 return False
             self.budget -= 1
             finding = self.check(candidate)
-            if finding is not None and finding.kind in self.kinds():
+            if finding is not None and self.is_same(finding):
                 self.program, self.finding = candidate, finding
                 return True
         return False
 
-    def kinds(self) -> frozenset[str]:
-        return SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
+    def is_same(self, finding: Finding) -> bool:
+        """Whether it may be the fault that is reduced.
+
+        A pole that the program did not reach has faults of its own.
+        """
+        kinds = SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
+        return finding.kind in kinds and (self.finding.non_finite or not finding.non_finite)
 
 
 def reruns_freed_graph(program: pr.Program) -> bool:
@@ -107,23 +119,45 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
     """What makes a program large, the most important first."""
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     backwards = [s for s in program.statements if isinstance(s, pr.Backward)]
+    gradients = _gradients(program)
     return (
         len(program.statements),
         len(program.leaves),
-        sum(s.create_graph + s.retain_graph + (s.gradient is not None) for s in backwards)
+        sum(s.create_graph + s.retain_graph for s in backwards)
+        + len(gradients)
         + sum(s.no_grad for s in applied)
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
         + sum(isinstance(s, pr.Drop) for s in program.statements),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
+        sum(_misfit(g.shape, root) for g, root in gradients),
         sum(map(list(OPS).index, (s.op for s in applied))),
         _attribute_rank(program),
         sum(len(pr.leaf_operands(s)) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
-        sum(_unlike(s.gradient.values, GRADIENT_VALUES) for s in backwards if s.gradient),
+        sum(_unlike(g.values, _usual(g.shape, root)) for g, root in gradients),
         sum(sum(pr.operands(s)) for s in program.statements),
         [(*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements],
     )
+
+
+def _gradients(program: pr.Program) -> list[tuple[pr.Constant, Shape]]:
+    """The gradients of backwards, each with the shape of its root, which may be another."""
+    infos = program.infer()
+    return [
+        (s.gradient, infos[s.value].shape)
+        for s in program.statements
+        if isinstance(s, pr.Backward) and s.gradient is not None
+    ]
+
+
+def _misfit(gradient: Shape, root: Shape) -> int:
+    """How far the shape of a gradient is from one that fits or is simply wrong."""
+    return 0 if gradient in (root, simplest_misfit(root)) else size(gradient) + len(gradient)
+
+
+def _usual(gradient: Shape, root: Shape) -> tuple[float, ...]:
+    return GRADIENT_VALUES if gradient == root else GRADIENT_VALUES[:1]
 
 
 def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parity import program as pr
 from parity.ops import OPS, attribute_choices, output_shapes
 from parity.shapes import Attrs, Shape, size
 
-#: Gradients that are put in place of one whose shape no longer fits.
+#: Gradients that are put in place of one whose shape no longer fits. Ones where none fits.
 GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 #: What leaves hold where their values do not matter.
 LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
 #: What they hold otherwise if that will do, simplest first.
 PLAIN_VALUES = (0.0, 1.0, -1.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
+#: Shapes of gradients that do not fit a root, simplest first.
+_MISFITS: tuple[Shape, ...] = ((2,), ())
 #: Leaves up to which a computed value may be replaced by one.
 _MOST_LEAVES = 4
 #: Elements of a leaf up to which each is simplified on its own.
@@ -46,7 +48,7 @@ def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> I
 
     ``last``: the statement of the finding, after which nothing matters.
     """
-    for candidate in _candidates(program, last, freedom):
+    for candidate in _candidates(_with_misfits_marked(program), last, freedom):
         fitting = repaired(candidate)
         if fitting is not None:
             yield fitting
@@ -227,8 +229,9 @@ def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Progra
     """The program with others of one operand, or of several, in place of an operation."""
     s = program.statements[number]
     assert isinstance(s, pr.Apply)
+    marked = _with_misfits_marked(program)
     for other in _with_other_operations(s):
-        fitting = repaired(_with_statement(program, number, other))
+        fitting = repaired(_with_statement(marked, number, other))
         if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
             yield fitting
 
@@ -243,7 +246,10 @@ def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
     yield replace(s, gradient=None)
     yield replace(s, create_graph=False)
     yield replace(s, retain_graph=False)
-    if s.gradient is not None:
+    if isinstance(s.gradient, _Misfit):
+        for shape in (*_MISFITS, s.gradient.shape):
+            yield replace(s, gradient=_misfit(shape))
+    elif s.gradient is not None:
         n = len(s.gradient.values)
         yield replace(s, gradient=replace(s.gradient, values=GRADIENT_VALUES[:1] * n))
         yield replace(s, gradient=replace(s.gradient, values=(GRADIENT_VALUES * n)[:n]))
@@ -324,17 +330,63 @@ def _with_numbers(s: Any, numbers: list[int]) -> Any:
     return s
 
 
+# Gradients that do not fit, as in programs that have to raise.
+
+
+@dataclass(frozen=True, slots=True)
+class _Misfit(pr.Constant):
+    """A gradient that has not the shape of its root and shall not get it.
+
+    It stands in programs only between a step and ``repaired``: so it is known, whatever
+    the step does, which gradients did not fit before it.
+    """
+
+
+def simplest_misfit(shape: Shape) -> Shape:
+    """The shape of the simplest gradient that does not fit a root of ``shape``."""
+    return next(s for s in _MISFITS if s != shape)
+
+
+def _misfit(shape: Shape) -> _Misfit:
+    return _Misfit(shape, GRADIENT_VALUES[:1] * size(shape))
+
+
+def _with_misfits_marked(program: pr.Program) -> pr.Program:
+    infos = program.infer()
+
+    def marked(s: pr.Statement) -> pr.Statement:
+        if not isinstance(s, pr.Backward) or s.gradient is None:
+            return s
+        old = s.gradient
+        if old.shape == infos[s.value].shape:
+            return s
+        return replace(s, gradient=_Misfit(old.shape, old.values, old.dtype))
+
+    return replace(program, statements=tuple(map(marked, program.statements)))
+
+
+def _unfitting_gradient(gradient: _Misfit, info: pr.Info) -> pr.Constant:
+    if gradient.shape == info.shape:
+        gradient = _misfit(simplest_misfit(info.shape))
+    return pr.Constant(gradient.shape, gradient.values, info.dtype)
+
+
 # Programs that make sense again.
 
 
 def repaired(program: pr.Program) -> pr.Program | None:
-    """The program with attributes and gradients that fit its shapes, or None if none do."""
+    """The program with attributes and gradients that fit its shapes, or None if none do.
+
+    Gradients that are marked as unfitting stay so.
+    """
     infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []
     try:
         for s in program.statements:
             if isinstance(s, pr.Apply):
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
+            elif isinstance(s, pr.Backward) and isinstance(s.gradient, _Misfit):
+                s = replace(s, gradient=_unfitting_gradient(s.gradient, infos[s.value]))
             elif isinstance(s, pr.Backward) and s.gradient is not None:
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
             elif isinstance(s, pr.Backward) and size(infos[s.value].shape) != 1:

@@ -14,10 +14,16 @@ from parity import program as pr
 from parity.compare import KINDS, Finding
 from parity.defects.operations import UnusedOutputCrashes
 from parity.defects.small import Small
-from parity.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
+from parity.defects.traversal import (
+    CreationOrderIgnored,
+    DepthFirst,
+    InplaceAccumulation,
+    Overwrite,
+)
 from parity.engines.base import Engine
 from parity.reduce import SIMPLER, reduce_program, reruns_freed_graph
 from parity.shapes import size
+from parity.simplify import simpler
 
 DEFECTS: dict[str, type[Engine]] = {
     cls.name: cls for cls in (Overwrite, InplaceAccumulation, CreationOrderIgnored)
@@ -246,6 +252,125 @@ def test_only_valid_programs_are_tried(profile: str) -> None:
     for case in sample(profile, 6):
         first = KINDS["gradient"](len(case.statements) - 1, "grad", 0, None, None)
         assert reduce_program(case, first, never, 400)[0] == case
+
+
+class AnyGradient(Small):
+    """Takes gradients of any shape, those that do not fit for ones."""
+
+    name = "any-gradient"
+
+    def seed(self, t, gradient):
+        fits = gradient is not None and gradient.shape == t.data.shape
+        return super().seed(t, gradient if fits else None)
+
+
+class AsManyElements(Small):
+    """Takes gradients of any shape with as many elements as the root has."""
+
+    name = "as-many-elements"
+
+    def seed(self, t, gradient):
+        return super().seed(t, None if gradient is None else gradient.reshape(t.data.shape))
+
+
+def test_a_gradient_that_must_not_fit_does_not_in_the_smallest_program() -> None:
+    engine = AnyGradient()
+    texts = []
+    for case in sample("errors", 300, engine):
+        finding = check(case, engine)
+        if finding is not None and finding.kind == "no-exception":
+            small, _ = reduce_program(case, finding, lambda p: check(p, engine))
+            texts.append(small.text())
+    assert len(texts) > 3
+    assert set(texts) == {"x0 = leaf(3.0)\nbackward(x0, gradient=[1.0, 1.0])"}
+
+
+@pytest.mark.parametrize(
+    ("leaves", "gradient"),
+    [([[2.0], [5.0]], [1.0, -3.0]), (4.0, [[2.0]]), ([7.0, 8.0, 9.0], [[1.0], [2.0], [0.5]])],
+)
+def test_a_gradient_that_must_have_some_shape_keeps_it(leaves: object, gradient: object) -> None:
+    """Of a shape that does not fit, of as many elements: no other will do."""
+    case = program(
+        [leaf(leaves, "float32")],
+        apply("square", 0),
+        apply("neg", 1),
+        pr.Backward(2, retain_graph=True) if leaf(leaves).shape == () else pr.Drop(1),
+        pr.Backward(2, constant(gradient, "float32")),
+    )
+    engine = AsManyElements()
+    finding = check(case, engine)
+    assert finding is not None
+    assert finding.kind == "no-exception"
+    small, after = reduce_program(case, finding, lambda p: check(p, engine))
+    assert after.kind == "no-exception"
+    (backward,) = small.statements
+    assert isinstance(backward, pr.Backward)
+    assert backward.gradient is not None
+    assert backward.gradient.shape != small.leaves[0].shape
+    assert set(backward.gradient.values) == {1.0}
+    assert {backward.gradient.dtype, small.leaves[0].dtype} == {"float64"}
+
+
+def test_a_gradient_that_fitted_is_made_to_fit_beside_one_that_does_not() -> None:
+    fitting, misfit = constant([1.0, 2.0]), constant([1.0, 1.0])
+    case = program([leaf([3.0, 2.0]), leaf(3.0)], pr.Backward(0, fitting), pr.Backward(1, misfit))
+    seen = set()
+    for p in simpler(case, 1):
+        roots = [(s.gradient, p.infer()[s.value]) for s in p.statements]
+        fits = tuple(g.shape == info.shape for g, info in roots if g is not None)
+        seen.add((len(p.statements), fits))
+    assert (2, (True, False)) in seen
+    assert not {fits for n, fits in seen if n == 2} - {(True, False), (True,), (False,)}
+
+
+class WrongAtPoles(DepthFirst):
+    """Wrong in another way where gradients are infinite."""
+
+    def store(self, leaf, g):
+        super().store(leaf, np.where(np.isinf(g), np.nan, g))
+
+
+def test_what_is_finite_is_not_reduced_to_another_fault_at_a_pole() -> None:
+    engine = WrongAtPoles()
+    case = program(
+        [leaf(-0.05), leaf(0.1)],
+        *[apply("mul", 1, 0), apply("add", 2, 1), apply("mul", 1, 0), apply("sub", 3, 4)],
+        *[apply("div", 5, 4), apply("add", 6, 1)],
+        pr.Backward(7),
+    )
+    finding = check(case, engine)
+    assert finding is not None
+    assert not finding.non_finite
+    small, after = reduce_program(case, finding, lambda p: check(p, engine))
+    assert small == DepthFirst.smallest
+    assert not after.non_finite
+
+
+def test_a_fault_at_a_pole_is_reduced_there() -> None:
+    engine = WrongAtPoles()
+    case = program(
+        [leaf([3.0, 2.0]), leaf([0.5, 0.0])],
+        *[apply("square", 0), apply("div", 2, 1), apply("neg", 3)],
+        pr.Backward(4, constant([1.0, 2.0])),
+    )
+    finding = check(case, engine)
+    assert finding is not None
+    assert finding.non_finite
+    small, after = reduce_program(case, finding, lambda p: check(p, engine))
+    assert len(small.statements) == 2
+    assert after.non_finite
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_number_that_is_not_finite_counts_wherever_the_reference_shows_it(value: float) -> None:
+    """Here in a value that no gradient depends on; the finding is the same one."""
+    engine = Overwrite()
+    for number, expected in ((1.0, False), (value, True)):
+        case = program([leaf(3.0), leaf([1.0, number])], apply("add", 0, 0), pr.Backward(2))
+        finding = check(case, engine)
+        assert finding is not None
+        assert finding.non_finite is expected
 
 
 def test_a_gradient_that_matters_is_kept() -> None:
