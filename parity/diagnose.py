@@ -305,7 +305,11 @@ def _of_probe(
 
 def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
     other = next(probe.run(defect()), None)
-    if other is None or other.kind != finding.kind:
+    if other is None or other.statement != finding.statement:
+        return False
+    if other.statement:  # a step that is told apart says what failed, however it shows
+        return True
+    if other.kind != finding.kind:
         return False
     shown = (finding.engine, other.engine)
     return any(isinstance(a, str) for a in shown) or np.array_equal(*shown)
