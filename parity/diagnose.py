@@ -173,10 +173,11 @@ class _Case:
         return compare(self.program, self.engine, self.reference, tolerance=self.tolerance) is None
 
     def agrees(self, defect: type[Defect]) -> bool:
-        """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
+        """Whether ``defect`` shows the same, in one of its forms or orders (``parity.orders``)."""
         if defect.name not in self.known:
             orders = in_other_orders(defect) if self.branches else ()  # type: ignore[arg-type]
-            self.known[defect.name] = any(map(self._agrees, (defect, *orders)))
+            forms = vars(defect).get("forms", ())  # its own: several defects together have none
+            self.known[defect.name] = any(map(self._agrees, (defect, *orders, *forms)))
         return self.known[defect.name]
 
     @cached_property
