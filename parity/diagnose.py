@@ -65,6 +65,11 @@ _BY_ITSELF = {
     "dtype": "the dtype of `{}` itself is wrong",
     "exception": "`{}` itself raises",
 }
+#: The same where it is a gradient that has the finding.
+_GRADIENT_BY_ITSELF = {
+    "shape": "the shape of the gradient of `{}` itself is wrong",
+    "dtype": "the dtype of the gradient of `{}` itself is wrong",
+}
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,15 @@ class Diagnosis:
     """The defects that cannot be told from the engine; where there are none, the nearest.
 
     ``lacks``: what the program uses and the engines of the defects do not have.
-    ``operation``: where no defect agrees, the one that is wrong by itself, or "", and the kind of
-    the finding.
+    ``operation``: where no defect agrees, the one that is wrong by itself, or "";
+    ``by_itself``: what of it is wrong, in words.
     """
 
     matches: tuple[Agreement, ...] = ()
     nearest: Agreement | None = None
     lacks: tuple[str, ...] = ()
     operation: str = ""
-    kind: str = ""
+    by_itself: str = ""
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
@@ -115,7 +120,7 @@ class Diagnosis:
             note = "; these cannot be told apart here" if others else ""
             return "\n".join(lines) + note
         if self.operation:
-            return f"{_BY_ITSELF[self.kind].format(self.operation)}; {self._without_matches()}"
+            return f"{self.by_itself}; {self._without_matches()}"
         return self._without_matches()
 
     def _without_matches(self) -> str:
@@ -212,7 +217,8 @@ def diagnose(
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_by_itself(program, finding, engine, reference)
-        return replace(diagnosis, operation=operation, kind=finding.kind if operation else "")
+        words = _by_itself(finding, operation) if operation else ""
+        return replace(diagnosis, operation=operation, by_itself=words)
 
 
 def _compared(
@@ -260,6 +266,12 @@ def _wrong_by_itself(
     if len(after) > 1 or not depends_on_operation(0, program, finding, engine, reference):
         return ""
     return applied.op
+
+
+def _by_itself(finding: Finding, operation: str) -> str:
+    """What of an operation is wrong, in words."""
+    texts = _BY_ITSELF | (_GRADIENT_BY_ITSELF if finding.what == "grad" else {})
+    return texts[finding.kind].format(operation)
 
 
 def diagnose_probe(
