@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from other_engine import Cell, Tape, made
-from parity_helpers import TORCH
+from parity_helpers import TORCH, sample
 
 from parity.check import check_program
+from parity.defects import DEFECTS
 from parity.diagnose import Diagnosis, diagnose
 from parity.text import read_text
 
@@ -114,3 +115,16 @@ class Renews(SumsAnew):
 def test_it_is_named_with_zeros_like_the_value(text: str) -> None:
     (match,) = _diagnosed(Renews(), text).matches
     assert set(match.defect.split(" + ")) == {"gradient-dtype-of-result", "zero-replaces"}
+
+
+class OneDtype(DEFECTS["gradient-dtype-of-result"]):  # type: ignore[misc]
+    """The defect where there is nothing to keep."""
+
+    dtypes = ("float32",)
+
+
+@pytest.mark.parametrize("profile", ["general", "functions", "second-order"])
+def test_among_float32_alone_the_defect_does_not_show(profile: str) -> None:
+    engine = OneDtype()
+    cases = sample(profile, 150, engine, seed="one dtype")
+    assert [case.text() for case in cases if check_program(case, engine, TORCH)] == []
