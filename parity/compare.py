@@ -18,7 +18,8 @@ class Finding(Exception):  # noqa: N818 - the contract's word
 
     ``engine``, ``reference``: the arrays that differ (None: no gradient), or a
     text where an exception is concerned. ``error_over_bound``: the difference as
-    a multiple of what is allowed, None where that is no number.
+    a multiple of what is allowed, None where that is no number. ``statement``: its number in
+    the program; that of the step where a probe of ``parity.probes`` tells its steps apart.
     """
 
     kind: ClassVar[str] = ""

@@ -65,6 +65,11 @@ _BY_ITSELF = {
     "dtype": "the dtype of `{}` itself is wrong",
     "exception": "`{}` itself raises",
 }
+#: The same where it is a gradient that has the finding.
+_GRADIENT_BY_ITSELF = {
+    "shape": "the shape of the gradient of `{}` itself is wrong",
+    "dtype": "the dtype of the gradient of `{}` itself is wrong",
+}
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,16 @@ class Diagnosis:
     """The defects that cannot be told from the engine; where there are none, the nearest.
 
     ``lacks``: what the program uses and the engines of the defects do not have.
-    ``operation``: where no defect agrees, the one that is wrong by itself, or "", and the kind of
-    the finding. ``quirks``: where no defect agrees, those that would make the program right.
+    ``operation``: where no defect agrees, the one that is wrong by itself, or "";
+    ``by_itself``: what of it is wrong, in words. ``quirks``: where no defect agrees, those
+    that would make the program right.
     """
 
     matches: tuple[Agreement, ...] = ()
     nearest: Agreement | None = None
     lacks: tuple[str, ...] = ()
     operation: str = ""
-    kind: str = ""
+    by_itself: str = ""
     quirks: tuple[str, ...] = ()
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -117,7 +123,7 @@ class Diagnosis:
             return "\n".join(lines) + note
         text = self._without_matches()
         if self.operation:
-            text = f"{_BY_ITSELF[self.kind].format(self.operation)}; {text}"
+            text = f"{self.by_itself}; {text}"
         meant = (f"if that is meant, it is the quirk `{q}`: {QUIRKS[q].says}" for q in self.quirks)
         return "\n".join([text, *meant])
 
@@ -176,10 +182,11 @@ class _Case:
         return compare(self.program, self.engine, self.reference, tolerance=self.tolerance) is None
 
     def agrees(self, defect: type[Defect]) -> bool:
-        """Whether ``defect`` shows the same, in one of the orders of ``parity.orders``."""
+        """Whether ``defect`` shows the same, in one of its forms or orders (``parity.orders``)."""
         if defect.name not in self.known:
             orders = in_other_orders(defect) if self.branches else ()  # type: ignore[arg-type]
-            self.known[defect.name] = any(map(self._agrees, (defect, *orders)))
+            forms = vars(defect).get("forms", ())  # its own: several defects together have none
+            self.known[defect.name] = any(map(self._agrees, (defect, *orders, *forms)))
         return self.known[defect.name]
 
     @cached_property
@@ -214,23 +221,23 @@ def diagnose(
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_by_itself(program, finding, engine, reference)
-        kind = finding.kind if operation else ""
+        words = _by_itself(finding, operation) if operation else ""
         quirks = _explaining(program, engine, reference)
-        return replace(diagnosis, operation=operation, kind=kind, quirks=quirks)
+        return replace(diagnosis, operation=operation, by_itself=words, quirks=quirks)
 
 
 def _explaining(program: pr.Program, engine: Engine, reference: Engine) -> tuple[str, ...]:
     """The quirks, each beside those of the engine, with which the program shows no difference."""
     mine = execute(program, engine)
-    found = []
-    for name in QUIRKS:
-        quirks = engine.quirks | {name}
-        if name in engine.quirks or contradicting(quirks):
-            continue
+
+    def explains(quirks: frozenset[str]) -> bool:
         other = execute(program, with_quirks(reference, quirks))
-        if compare(program, mine, other, tolerance=Tolerance(program, quirks=quirks)) is None:
-            found.append(name)
-    return tuple(found)
+        return compare(program, mine, other, tolerance=Tolerance(program, quirks=quirks)) is None
+
+    if explains(engine.quirks):
+        return ()
+    beside = {name: engine.quirks | {name} for name in QUIRKS if name not in engine.quirks}
+    return tuple(n for n, all_ in beside.items() if not contradicting(all_) and explains(all_))
 
 
 def _compared(
@@ -280,6 +287,12 @@ def _wrong_by_itself(
     return applied.op
 
 
+def _by_itself(finding: Finding, operation: str) -> str:
+    """What of an operation is wrong, in words."""
+    texts = _BY_ITSELF | (_GRADIENT_BY_ITSELF if finding.what == "grad" else {})
+    return texts[finding.kind].format(operation)
+
+
 def diagnose_probe(
     probe: Probe,
     finding: Finding,
@@ -324,7 +337,11 @@ def _of_probe(
 
 def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
     other = next(probe.run(defect()), None)
-    if other is None or other.kind != finding.kind:
+    if other is None or other.statement != finding.statement:
+        return False
+    if other.statement:  # a step that is told apart says what failed, however it shows
+        return True
+    if other.kind != finding.kind:
         return False
     shown = (finding.engine, other.engine)
     return any(isinstance(a, str) for a in shown) or np.array_equal(*shown)

@@ -24,6 +24,7 @@ from parity.compare import (
     Leak,
     Memory,
     MissingGradient,
+    NotRaised,
     Raised,
     Shape,
     Time,
@@ -174,24 +175,65 @@ def dropped_graph(engine: Engine) -> Iterator[Finding]:
             return
 
 
-def no_grad_contexts(engine: Engine) -> Iterator[Finding]:
-    """``no_grad`` nests, and an exception inside ends it as well (semantics.md 6.1)."""
-    if "no_grad" not in abilities(engine):
+def nested_no_grad(engine: Engine) -> Iterator[Finding]:
+    """``no_grad`` inside ``no_grad`` ends neither early nor never (semantics.md 6.1)."""
+    if not _has_no_grad(engine):
         return
     x, add = _scalar(engine), engine.ops["add"]
     with engine.no_grad():
         with engine.no_grad():
             pass
         constant = add(x, x)
-    engine.backward(add(constant, x))
-    yield from _expect(engine, x, 1.0)
-    x = _scalar(engine)
+    yield from _recorded(engine, "after both", x, constant, 1.0)
+
+
+def no_grad_and_exception(engine: Engine) -> Iterator[Finding]:
+    """An exception inside ``no_grad`` ends it as well, and passes (semantics.md 6.1)."""
+    if not _has_no_grad(engine):
+        return
     try:
         with engine.no_grad():
-            raise ZeroDivisionError
-    except ZeroDivisionError:
-        engine.backward(add(x, x))
-    yield from _expect(engine, x, 2.0)
+            raise _Inside
+    except _Inside:
+        x = _scalar(engine)
+        yield from _recorded(engine, "after the exception", x, x, 2.0)
+    else:
+        yield NotRaised(0, "exception", 0, "the exception inside is lost", "it passes")
+
+
+class _Inside(Exception):  # noqa: N818 - no error
+    """Raised under ``no_grad``; nothing else raises it."""
+
+
+def _has_no_grad(engine: Engine) -> bool:
+    """Whether there is a ``no_grad`` to probe: it exists, and operations are recorded outside.
+
+    Where they are not, programs or the probe before show it, and nothing is known of this one.
+    """
+    if "no_grad" not in abilities(engine):
+        return False
+    x = _scalar(engine)
+    return not any(_recorded(engine, "", x, x, 2.0))
+
+
+def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) -> Iterator[Finding]:
+    """Whether ``other + x`` is recorded; ``expected``: the gradient of ``x``.
+
+    Where nothing is, engines raise or give no gradient; both are step 1 of the probe, apart
+    from what raises before and from wrong gradients.
+    """
+    y = engine.ops["add"](other, x)
+    try:
+        engine.backward(y)
+    except Exception as error:
+        shown = f"{when}: {type(error).__name__}: {error}"
+        yield Raised(1, "exception", 0, shown, "no exception")
+        return
+    gradient = engine.grad(x)
+    if gradient is None or not np.any(gradient):
+        yield MissingGradient(1, "grad", 0, gradient, np.array(expected))
+    else:
+        yield from _expect(engine, x, expected)
 
 
 PROBES: tuple[Probe, ...] = (
@@ -199,7 +241,6 @@ PROBES: tuple[Probe, ...] = (
     Probe("wide-use", f"a value used {WIDE:,} times", wide_use, ("add",)),
     Probe("doublings", f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths", doublings, ("add",)),
     Probe("dropped-graph", "memory of a dropped graph", dropped_graph, ("mul",)),
-    Probe(
-        "no-grad", "no_grad inside no_grad, and left by an exception", no_grad_contexts, ("add",)
-    ),
+    Probe("no-grad", "no_grad inside no_grad", nested_no_grad, ("add",)),
+    Probe("no-grad-exception", "no_grad left by an exception", no_grad_and_exception, ("add",)),
 )

@@ -16,7 +16,9 @@ from parity.defects.base import Defect
 #: Defects that get a second one, pairs that get a third, combinations that are named at most.
 _FIRST, _PAIRS, _NAMED = 5, 2, 3
 #: What every defect defines.
-_WORDS = frozenset(vars(types.new_class("Plain", (Defect,)))) | {"name", "says", "seen", "smallest"}
+_WORDS = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
+    *("name", "says", "seen", "smallest", "forms")
+}
 
 
 class Case(Protocol):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from parity_helpers import TORCH
 
 from parity.check import check_program
 from parity.defects.base import rules_with
-from parity.defects.small import Small
+from parity.defects.small import RULES, Small
 from parity.diagnose import Diagnosis, diagnose
 from parity.engines.autograd import Autograd
 from parity.engines.base import Engine
@@ -51,6 +54,18 @@ class Cosine(Small):
 
     def raises(self, right, a):
         raise ValueError("no cosine")
+
+
+class GradientOfCosine(Small):
+    """The cosine's gradient has a form of its own."""
+
+    def __init__(self, form: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.form = form
+
+    def fit(self, node, place, g):
+        fitted = super().fit(node, place, g)
+        return self.form(fitted) if node.vjp is RULES["cos"].vjp else fitted
 
 
 class Refuses(Small):
@@ -111,8 +126,18 @@ COS = "x0 = leaf(3.0)\nx1 = cos(x0)"
         (Cosine("dtype_of"), COS, "the dtype of `cos` itself is wrong; no known defect"),
         (Cosine("raises"), COS, "`cos` itself raises; no known defect"),
         (Refuses(), SIN, "`sin` itself raises; no known defect"),
+        (
+            GradientOfCosine(lambda g: g.astype("float32")),
+            f"{COS}\nbackward(x1)",
+            "the dtype of the gradient of `cos` itself is wrong; no known defect",
+        ),
+        (
+            GradientOfCosine(lambda g: g.reshape(1)),
+            f"{COS}\nbackward(x1)",
+            "the shape of the gradient of `cos` itself is wrong; no known defect",
+        ),
     ],
-    ids=["value", "shape", "dtype", "raises", "backward-raises"],
+    ids=["value", "shape", "dtype", "raises", "backward-raises", "grad-dtype", "grad-shape"],
 )
 def test_it_is_said_what_of_an_operation_is_wrong(engine: Engine, text: str, says: str) -> None:
     assert _diagnosed(engine, text).text() == says

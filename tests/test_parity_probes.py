@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -189,6 +189,54 @@ class NotRestored(Small):
         self.recording = outer
 
 
+class NeverAgain(NotNested):
+    """The end of an inner ``no_grad`` forgets that the outer one has an end as well."""
+
+    name = "never-again"
+
+    @contextmanager
+    def no_grad(self):
+        self.kept, self.recording = self.recording, False
+        try:
+            yield
+        finally:
+            self.recording = self.kept
+
+
+class Quiet(NeverAgain):
+    """The same; a backward from what was not recorded does nothing."""
+
+    name = "quiet"
+
+    def backward(self, t, gradient=None, **flags):
+        if t.requires_grad:
+            super().backward(t, gradient, **flags)
+
+
+class Swallows(Small):
+    """Its ``no_grad`` ends exceptions."""
+
+    name = "swallows"
+
+    @contextmanager
+    def no_grad(self):
+        with super().no_grad(), suppress(Exception):
+            yield
+
+
+class NoReentry(Small):
+    """Its ``no_grad`` cannot be entered twice."""
+
+    name = "no-reentry"
+
+    @contextmanager
+    def no_grad(self):
+        if not self.recording:
+            raise ValueError("entered twice")
+        with super().no_grad():
+            yield
+
+
 WRONG: list[tuple[type[Engine], dict[str, str]]] = [
     (RecursiveOrder, {"deep-chain": "depth"}),
     (RecursiveForward, {"deep-chain": "depth"}),
@@ -196,8 +244,12 @@ WRONG: list[tuple[type[Engine], dict[str, str]]] = [
     (Tape, {"dropped-graph": "leak"}),
     (TapeUntilBackward, {"dropped-graph": "leak"}),
     (HeldByBackward, {"dropped-graph": "leak"}),
-    (NotNested, {"no-grad": "gradient"}),
-    (NotRestored, {"no-grad": "exception"}),
+    (NotNested, {"no-grad": "gradient", "no-grad-exception": "exception"}),
+    (NotRestored, {"no-grad-exception": "exception"}),
+    (NeverAgain, {"no-grad": "exception"}),
+    (Quiet, {"no-grad": "missing-gradient"}),
+    (Swallows, {"no-grad-exception": "no-exception"}),
+    (NoReentry, {"no-grad": "exception"}),
     (Saturates, {"deep-chain": "gradient", "wide-use": "gradient", "doublings": "gradient"}),
 ]
 
@@ -219,6 +271,15 @@ def test_no_grad_is_not_probed_where_there_is_none() -> None:
         no_grad = Engine.no_grad
 
     assert list(NAMED["no-grad"].run(Without())) == []
+    assert list(NAMED["no-grad-exception"].run(Without())) == []
+
+
+def test_a_finding_says_when_nothing_was_recorded() -> None:
+    findings = {cls: next(NAMED["no-grad"].run(cls())) for cls in (NeverAgain, NoReentry)}
+    assert findings[NeverAgain].engine.startswith("after both: RuntimeError: ")
+    assert findings[NoReentry].engine == "ValueError: entered twice"
+    finding = next(NAMED["no-grad-exception"].run(NotRestored()))
+    assert finding.engine.startswith("after the exception: RuntimeError: ")
 
 
 def test_the_chain_is_as_deep_as_the_specification_says() -> None:
@@ -309,7 +370,7 @@ def test_an_engine_whose_tensors_cannot_be_watched_passes() -> None:
 @pytest.mark.parametrize(
     ("ops", "applying"),
     [
-        (("add",), {"deep-chain", "wide-use", "doublings", "no-grad"}),
+        (("add",), {"deep-chain", "wide-use", "doublings", "no-grad", "no-grad-exception"}),
         (("neg",), {"deep-chain"}),
         (("mul",), {"dropped-graph"}),
         (("exp",), set()),

@@ -77,7 +77,7 @@ def test_what_only_a_probe_shows_is_found_by_the_probe(monkeypatch: pytest.Monke
     assert trial.probe == "a chain of 100,000 nodes"
 
 
-@pytest.mark.parametrize("name", ["no-grad-not-restored", "nested-no-grad"])
+@pytest.mark.parametrize("name", ["no-grad-not-restored", "nested-no-grad", "nested-no-grad-kept"])
 def test_a_probe_that_spoils_the_engine_is_diagnosed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ class Defect(Small):
     smallest: ClassVar[Any] = None
     #: The name of that probe.
     probe: ClassVar[str] = ""
+    #: Other forms of the same fault that engines have; the diagnosis tries them too.
+    forms: ClassVar[tuple[type[Defect], ...]] = ()
 
 
 class program:

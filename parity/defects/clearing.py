@@ -75,7 +75,7 @@ class ZeroReplaces(Defect):
     smallest = _ZEROED
 
     def zero_grad(self, t: Tensor) -> None:
-        t.grad = np.zeros_like(t.grad)
+        t.grad = np.zeros_like(t.data)
 
 
 class ZeroClears(Defect):

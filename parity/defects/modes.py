@@ -13,7 +13,7 @@ from parity.defects.tensors import Tensor
 class NoGradNotRestored(Defect):
     name = "no-grad-not-restored"
     says = "after an exception under no_grad nothing is recorded any more"
-    probe = "no-grad"
+    probe = "no-grad-exception"
 
     @contextmanager
     def _until_the_end(self) -> Iterator[None]:
@@ -41,6 +41,23 @@ class NestedNoGrad(Defect):
 
     def no_grad(self) -> AbstractContextManager[Any]:
         return self._then_on()
+
+
+class NestedNoGradKept(Defect):
+    name = "nested-no-grad-kept"
+    says = "after a no_grad inside another one nothing is recorded any more"
+    probe = "no-grad"
+
+    @contextmanager
+    def _one_kept(self) -> Iterator[None]:
+        self.kept, self.recording = self.recording, False  # the inner one forgets what was outside
+        try:
+            yield
+        finally:
+            self.recording = self.kept
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return self._one_kept()
 
 
 class DetachPropagates(Defect):

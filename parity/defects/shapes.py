@@ -55,6 +55,50 @@ class Float32Widened(Defect):
         return super().cast(g, np.dtype(np.float64))
 
 
+class _DtypeKept(Defect):
+    """Gradients keep the dtype in which they arrive."""
+
+    def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
+        # As wide as the results, not as the formulas of the base happen to be.
+        dtype = np.result_type(*(x.dtype for x in (*gs, *node.outputs)))
+        found = (g if isinstance(g, Tensor) else np.asarray(g) for g in super().slopes(node, gs))
+        return tuple(super(_DtypeKept, self).cast(g, dtype) for g in found)
+
+    def cast(self, g: Any, dtype: Any) -> Any:
+        return g
+
+
+class _DtypeOfIndexed(_DtypeKept):
+    """But what is indexed gets its gradient in zeros like itself."""
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        fitted = super().fit(node, place, g)
+        indexed = node.vjp is RULES["get_item"].vjp
+        return fitted.astype(node.parents[place].dtype, copy=False) if indexed else fitted
+
+
+class _DtypeOfSum(_DtypeKept):
+    """Sums of several passes are new arrays, so that a later pass can widen them."""
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf.grad is None or g.dtype == leaf.grad.dtype:
+            super().store(leaf, g)
+        else:
+            leaf.grad = leaf.grad + g
+
+
+class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
+    name = "gradient-dtype-of-result"
+    says = "the gradient of a float32 operand keeps the dtype of a float64 result"
+    smallest = program("""
+        x0 = leaf(3.0, float32)
+        x1 = leaf(3.0)
+        x2 = add(x0, x1)
+        backward(x2)
+    """)
+    forms = (_DtypeKept, _DtypeOfIndexed, _DtypeOfSum)
+
+
 def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
     """The value of an operation whose scalar was made a float64 array first."""
     return lambda a, c: value(a, np.array(c, np.float64))

@@ -10,9 +10,14 @@ def test_no_grad(parity: Suite) -> None:
     parity.check("no-grad", share=0.03, needs=("no_grad",))
 
 
-def test_no_grad_contexts(parity: Suite) -> None:
-    """``no_grad`` inside ``no_grad``, and left by an exception."""
+def test_nested_no_grad(parity: Suite) -> None:
+    """``no_grad`` inside ``no_grad``."""
     parity.probe("no-grad")
+
+
+def test_no_grad_and_exception(parity: Suite) -> None:
+    """``no_grad`` that is left by an exception."""
+    parity.probe("no-grad-exception")
 
 
 def test_detach(parity: Suite) -> None:
