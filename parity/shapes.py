@@ -108,7 +108,7 @@ def transpose_choices(a: Shape) -> list[dict[str, Any]]:
     orders = sorted(itertools.permutations(range(len(a))), reverse=True)
     orders = orders[:-1] or orders  # the last changes nothing
     if a:  # axes may be counted from either end
-        first, *others = orders[0]
+        first, *others = orders[1 % len(orders)]
         orders.append((first - len(a), *others))
     return [{"axes": axes} for axes in orders]
 
