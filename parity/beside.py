@@ -60,9 +60,8 @@ class Beside:
         ]
         near.sort(key=lambda d: -len(agreeing[d]))
         for defect in near[:_NEAREST]:
-            if all(
-                case.agrees(defect) or self._shows_another(case, defect, cases[0]) for case in cases
-            ):
+            others = (case for case in cases if not case.agrees(defect))
+            if all(self._shows_another(case, defect, cases[0]) for case in others):
                 return defect, agreeing[defect]
         return None
 
@@ -81,11 +80,8 @@ class Beside:
         return wrong.kind != first.finding.kind or alone(small, first.program)
 
     def _is_wrong(self, defect: type[Defect], program: pr.Program) -> bool:
-        alike = with_quirks(defect(), self.engine.quirks)
-        return (
-            check_program(program, alike, with_quirks(self.reference, self.engine.quirks))
-            is not None
-        )
+        alike = with_quirks(defect(), self.engine.quirks)  # the reference follows its quirks
+        return check_program(program, alike, self.reference) is not None
 
 
 def alone(small: pr.Program, first: pr.Program) -> bool:

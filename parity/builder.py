@@ -409,9 +409,9 @@ class Builder:
 
     def _from_another_root(self, root: int, freed: int) -> bool:
         """A backward from a value that shares a part of what was freed, which PyTorch notices."""
+        noticed = sum(1 << number for number in self._saving()) & freed
         for value in reversed(range(len(self.leaves), len(self.infos))):
-            shared = self.graph[value] & freed if value not in self.dropped else 0
-            if value != root and any(shared >> i & 1 for i in self._saving()):
+            if value not in (root, *self.dropped) and self.graph[value] & noticed:
                 shape, dtype = self.infos[value].shape, self.infos[value].dtype
                 gradient = pr.Constant(shape, (1.0,) * size(shape), dtype)
                 self.statements.append(pr.Backward(value, gradient))
