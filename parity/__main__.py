@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from parity.interrupts import INTERRUPTED
+from parity._util.interrupts import INTERRUPTED
 
 
 def main() -> int:
-    """Run the command; the status is that of ``parity.cli.main``."""
+    """Run the command; the status is that of ``parity.cli.main.main``."""
     try:
-        from parity import cli  # PyTorch takes seconds
+        from parity.cli import main  # PyTorch takes seconds
     except KeyboardInterrupt:
         print("parity: interrupted", file=sys.stderr)
         return INTERRUPTED
-    return cli.main()
+    return main.main()
 
 
 if __name__ == "__main__":

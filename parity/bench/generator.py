@@ -15,21 +15,21 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from parity._util.quietly import quietly
 from parity.bench.statistics import significant
-from parity.check import BATCH, check_programs
+from parity.campaign.cases import Case, Reader
+from parity.campaign.guide import Guide
+from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
+from parity.campaign.search import decoders_of, rotation, stream
+from parity.campaign.shard import Task, run_shard
 from parity.engines.base import Engine
+from parity.engines.execute import execute
 from parity.engines.load import load_pair
-from parity.engines.remote import Limits
-from parity.execute import execute
-from parity.fuzz.cases import Case, Reader
-from parity.fuzz.guide import Guide
-from parity.fuzz.shards import Task, run_shard
-from parity.generate import PROFILES, Decoder, programs
-from parity.hunt import decoders_of, rotation, stream
-from parity.program import Program
-from parity.properties import PROGRAMS_AN_EXAMPLE
-from parity.quietly import quietly
-from parity.quirks import with_quirks
+from parity.engines.quirks.table import with_quirks
+from parity.engines.runner import Limits
+from parity.generate.decoder import PROFILES, Decoder, programs
+from parity.language.program import Program
+from parity.oracle.check import BATCH, check_programs
 
 
 def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
 
 
 def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    """Each profile, equally often, as ``parity.properties`` runs it; findings are left alone."""
+    """Each profile, equally often, as ``parity.campaign.hypothesis_search`` runs it; findings are left alone."""
     found: list[Program] = []
     whole = decoding = 0.0
     profiles = dict.fromkeys(rotation(engine))

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from parity.bench import statistics
+from parity.bench.backends.base import Side
+from parity.bench.backends.load import REFERENCE
 from parity.bench.clock import clock
-from parity.bench.sides.base import Side
-from parity.bench.sides.load import REFERENCE
 from parity.bench.workloads import Array, Shape, Workload, start
 
 #: Rounds: at least, whatever they take, and at most.

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.bench.backends.base import Side
 from parity.bench.clock import clock
 from parity.bench.measure import Stopwatch
-from parity.bench.sides.base import Side
 from parity.bench.workloads import DEEP_CHAIN, Shape, Workload, start
 
 #: Nodes of the chain by which growth is measured, and those of a quick run.

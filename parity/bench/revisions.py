@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.client import Worker, WorkerError
 from parity.bench.workloads import Shape, Workload
-from parity.errors import UsageError
 
 #: Shapes that are compared, in float32; where only NumPy counts nothing can be seen.
 _SHAPES: tuple[Shape, ...] = ((), (4, 4), (64, 64))

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity.bench import machine
+from parity.bench.backends.load import CONTROL, REFERENCE
 from parity.bench.client import Worker, WorkerError, once
 from parity.bench.growth import Growth
 from parity.bench.measure import DIFFERS
 from parity.bench.memory import LENGTHS, QUICK_LENGTHS, available, longer
-from parity.bench.sides.load import CONTROL, REFERENCE
 from parity.bench.workloads import DEEP_CHAIN, DTYPES, SHAPES, SMALL, Shape, Workload, start
 
 PARTS = ("times", "lengths", "memory", "generator")

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from parity.bench.backends.base import Side
+from parity.bench.backends.load import load_side
 from parity.bench.clock import clock
 from parity.bench.measure import Case, Stopwatch, difference, one_line, row
-from parity.bench.sides.base import Side
-from parity.bench.sides.load import load_side
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.bench import by_hand
+from parity.bench import numpy_baseline
 
 if TYPE_CHECKING:
-    from parity.bench.sides.base import Side
+    from parity.bench.backends.base import Side
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -151,12 +151,17 @@ def _mlp(side: Side, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
 
 
 def _mlp_control(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
-    return by_hand.mlp(_mlp_arrays(w1.dtype)[0], w1, b1, w2, b2)
+    return numpy_baseline.mlp(_mlp_arrays(w1.dtype)[0], w1, b1, w2, b2)
 
 
 _ROWS = (
     Workload(
-        "chain", "y = y * x; y = y + x, 500 times", _chain, (500, 20), 2, control=by_hand.chain
+        "chain",
+        "y = y * x; y = y + x, 500 times",
+        _chain,
+        (500, 20),
+        2,
+        control=numpy_baseline.chain,
     ),
     Workload(
         "fan-out",
@@ -165,7 +170,7 @@ _ROWS = (
         (1000, 40),
         1,
         ops=("add",),
-        control=by_hand.fan_out,
+        control=numpy_baseline.fan_out,
     ),
     Workload(
         "random-dag",
@@ -182,7 +187,7 @@ _ROWS = (
         (150, 8),
         3,
         leaves=lambda array: (array, np.asarray(1 - array)),
-        control=by_hand.diamond_ladder,
+        control=numpy_baseline.diamond_ladder,
     ),
     Workload(
         "broadcast",
@@ -192,7 +197,7 @@ _ROWS = (
         2,
         leaves=lambda array: (array, array[0].copy(), array[:, :1].copy()),
         min_ndim=2,
-        control=by_hand.broadcast,
+        control=numpy_baseline.broadcast,
     ),
     Workload(
         "matmul",
@@ -203,7 +208,7 @@ _ROWS = (
         ops=("matmul",),
         leaves=lambda array: (array, array * array.dtype.type(2 / len(array))),
         min_ndim=2,
-        control=by_hand.matmul,
+        control=numpy_baseline.matmul,
     ),
     Workload(
         "mlp-step",
@@ -234,5 +239,5 @@ DEEP_CHAIN = Workload(
     _chain,
     (500, 500),
     2,
-    control=by_hand.chain,
+    control=numpy_baseline.chain,
 )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.bench.backends.load import CONTROL, REFERENCE, installed, load_side
 from parity.bench.measure import Case, difference
-from parity.bench.sides.load import CONTROL, REFERENCE, installed, load_side
 from parity.bench.workloads import DTYPES, WORKLOADS
 
 SIDES = (*installed(), CONTROL)

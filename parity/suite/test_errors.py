@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from parity.suite_support import Suite
+from parity.testing.suite import Suite
 
 
 def test_mistakes_raise(parity: Suite) -> None:
     """A gradient of another shape, a backward from a constant, a freed graph."""
-    parity.check("errors", share=0.02)
+    parity.oracle.check("errors", share=0.02)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from parity.suite_support import Suite
+from parity.testing.suite import Suite
 
 
 def test_every_bit_is_equal(parity: Suite) -> None:
     """Values, gradients and accumulated gradients, in PyTorch's order of summation."""
-    parity.check("bits", share=0.05, needs=("bitwise",))
+    parity.oracle.check("bits", share=0.05, needs=("bitwise",))

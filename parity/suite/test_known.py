@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.suite_support import Suite
+from parity.testing.suite import Suite
 
 
 def test_known_findings_still_occur(parity: Suite) -> None:

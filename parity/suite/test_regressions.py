@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parity.regressions import regression_files
-from parity.suite_support import Suite
+from parity.campaign.regressions import regression_files
+from parity.testing.suite import Suite
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

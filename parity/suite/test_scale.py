@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity.suite_support import Suite
+from parity.testing.suite import Suite
 
 
 @pytest.mark.parametrize("name", ["deep-chain", "wide-use", "doublings"])

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from parity.suite_support import Suite
-from parity.training import NEEDS, OPTIMIZERS, Run
+from parity.oracle.training import NEEDS, OPTIMIZERS, Run
+from parity.testing.suite import Suite
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -1,0 +1,28 @@
+"""What keeps a campaign from running, in one line; and packages that only some runs need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from parity._util.errors import UsageError
+
+
+class CampaignError(UsageError):
+    """A campaign cannot run or go on; the message is one line that says why and what to do."""
+
+
+def optional(module: str, extra: str, purpose: str) -> Any:
+    """A module of a package that ``extra`` installs. Raises CampaignError where it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = (error.name or module).partition(".")[0]
+        raise CampaignError(
+            f"{purpose} needs {package}, not installed here: pip install 'dezero-parity[{extra}]'"
+        ) from None
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

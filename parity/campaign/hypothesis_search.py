@@ -1,0 +1,188 @@
+"""One property of the suite: many programs of a profile, drawn by Hypothesis."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.database import ExampleDatabase
+
+from parity._util.quietly import quietly
+from parity.campaign.baseline import MOST_REDUCED, Entry, Known, Sorter
+from parity.campaign.database import examples_of
+from parity.campaign.search import Reported, add_diagnosis, ahead, judged
+from parity.engines.base import Engine
+from parity.generate.decoder import Decoder, programs
+from parity.language import program as pr
+from parity.language.program import Program
+from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
+from parity.oracle.check import check_programs, reduced
+from parity.oracle.compare import Finding
+
+#: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
+PROGRAMS_AN_EXAMPLE = 8
+
+
+@dataclass
+class Tally:
+    """Counts of the programs that ran; ``ill_conditioned`` ones differ, but rounding decides."""
+
+    programs: int = 0
+    reused: int = 0
+    hubs: int = 0
+    ill_conditioned: int = 0
+
+    def add(self, program: Program) -> None:
+        """Count a program, and how often it uses its most used value."""
+        uses = Counter(i for s in program.statements if isinstance(s, pr.Apply) for i in s.inputs)
+        most = max(uses.values(), default=0)
+        self.programs += 1
+        self.reused += most >= 2
+        self.hubs += most >= 5
+
+
+@dataclass
+class Outcome:
+    """What a property found."""
+
+    tally: Tally = field(default_factory=Tally)
+    reported: list[Reported] = field(default_factory=list)
+    #: How often known findings were found.
+    known: Counter[Entry] = field(default_factory=Counter)
+
+
+def property_of(
+    decoder: Decoder,
+    check: Callable[[list[Program]], None],
+    database: ExampleDatabase | None,
+    examples: int = 1,
+    number: int = 0,
+) -> Any:
+    """The Hypothesis test that calls ``check`` with several programs of ``decoder`` at a time.
+
+    What is saved in the ``database`` by one is replayed first by any other on the same
+    profile, whatever they check.
+    """
+
+    # A seed switches the database off; settings that are applied after it count.
+    @settings(
+        max_examples=examples,
+        database=database,
+        derandomize=False,
+        deadline=None,
+        phases=(Phase.reuse, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )
+    @seed(number)
+    @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
+    def run(several: list[Program]) -> None:
+        check(several)
+
+    return run
+
+
+def run_property(
+    decoder: Decoder,
+    engine: Engine,
+    reference: Engine,
+    count: int,
+    number: int,
+    known: Known | None = None,
+    database: str | None = None,
+) -> Outcome:
+    """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
+
+    ``parity.diagnose.shrink`` makes small what is found: Hypothesis, which knows only bytes, would take
+    several times as long. Programs of the profile that failed in an earlier run or a campaign
+    with the same engine come first, except where CI is set and no ``database`` is named
+    (``parity.campaign.database``): there a run depends on the seed alone. What may be one of the
+    ``known`` findings is reduced at once to see whether it is; the first that is not ends the
+    run.
+    """
+    outcome = Outcome()
+    known = known or Known()
+    sorter = Sorter(known, engine, reference)
+    stopped: list[Finding] = []
+
+    def check(several: list[Program]) -> None:
+        if stopped or outcome.reported:
+            return
+        for program, finding in check_programs(ahead(several, engine), engine, reference):
+            if outcome.reported:
+                return
+            outcome.tally.add(program)
+            if finding is None:
+                continue
+            finding.program = program
+            if finding.stopped:  # Hypothesis would run it several times more
+                stopped.append(finding)
+                return
+            if known.may_cover(finding.kind):
+                if outcome.known.total() < MOST_REDUCED:
+                    _sort_out(outcome, finding, sorter)
+                continue
+            if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
+                raise finding
+            outcome.tally.ill_conditioned += 1  # no finding: the run goes on
+
+    examples = -(-count // PROGRAMS_AN_EXAMPLE)
+    saved = examples_of(engine, decoder.profile.name, database)
+    run = property_of(decoder, check, saved, examples, number)
+    with quietly():
+        findings = stopped
+        try:
+            run()
+        except BaseException as error:
+            findings = list(_findings(error))
+            if not findings:
+                raise
+            findings += stopped
+        # Findings of several kinds may come from one cause.
+        small = [_reported(f, engine, reference) for f in findings]
+        outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
+    return outcome
+
+
+def _findings(error: BaseException) -> Iterable[Finding]:
+    """The findings in an exception or a group of them."""
+    if isinstance(error, Finding):
+        yield error
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _findings(inner)
+
+
+def _sort_out(outcome: Outcome, finding: Finding, sorter: Sorter) -> None:
+    """Count a finding that is known, add one that is not."""
+    assert finding.program is not None
+    small, found, entry = sorter.sort(finding.program, finding)
+    if entry is not None:
+        outcome.known[entry] += 1
+        return
+    whole = finding.program, finding
+    reported = _judged((small, found), whole, sorter.engine, sorter.reference)
+    if reported is not None:
+        outcome.reported.append(reported)
+
+
+def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
+    assert finding.program is not None
+    whole = finding.program, finding
+    return _judged(reduced(*whole, engine, reference), whole, engine, reference)
+
+
+def _judged(
+    small: tuple[Program, Finding],
+    whole: tuple[Program, Finding],
+    engine: Engine,
+    reference: Engine,
+) -> Reported | None:
+    reported = judged(small, whole, engine, reference, -1)
+    if reported is not None:
+        add_diagnosis(reported, engine, reference)
+    return reported

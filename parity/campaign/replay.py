@@ -1,0 +1,84 @@
+"""What was found and kept, run again: what is fixed, what still fails, what is now smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parity._util.quietly import quietly
+from parity.campaign.cases import Reader
+from parity.campaign.corpus import Corpus
+from parity.campaign.records import FindingData, finding_json, names
+from parity.campaign.search import Reported, add_diagnosis, judged
+from parity.campaign.shard import script_of
+from parity.diagnose.shrink import SIMPLER
+from parity.engines.base import Engine
+from parity.language.program import Program
+from parity.oracle.check import check_program, reduced
+from parity.oracle.compare import Finding
+from parity.oracle.probes import PROBES
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A finding or a kept case, and the kind of finding that it shows now, None for none."""
+
+    name: str
+    finding: FindingData | None
+    now: str | None
+
+    def __str__(self) -> str:
+        if self.finding is None:
+            return f"fails: kept case {self.name}: {self.now}"
+        text = "; ".join(self.finding["text"].splitlines())
+        kind = self.finding["kind"]
+        state = "fixed" if self.now is None else "fails"
+        other = f", now {self.now}" if self.now not in (None, kind) else ""
+        return f"{state}: {self.name}: {kind}{other}: {text}"
+
+
+def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replayed]:
+    """Every finding, the smallest first, then every kept case; each as it is done."""
+    with quietly():
+        for name, finding in corpus.reported():
+            now = occurs(finding, engine, reference)
+            yield Replayed(name, finding, now.kind if now else None)
+        reader = Reader(engine)
+        for name, kept in sorted(corpus.kept.items(), key=lambda pair: pair[1]):
+            now = check_program(reader.program(kept.case), engine, reference)
+            yield Replayed(name, None, now.kind if now else None)
+
+
+def occurs(finding: FindingData, engine: Engine, reference: Engine) -> Finding | None:
+    """What the program or the probe of a finding shows now."""
+    if finding["probe"]:
+        probe = next(p for p in PROBES if p.name == finding["probe"])
+        return next(probe.run(engine), None) if probe.applies(engine) else None
+    return check_program(Program.from_json(finding["program"]), engine, reference)
+
+
+def minimized(
+    finding: FindingData, engine: Engine, reference: Engine
+) -> tuple[FindingData, str] | None:
+    """The finding reduced and diagnosed as it is done today, and its script; None if it is gone.
+
+    A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
+    """
+    with quietly():
+        now = occurs(finding, engine, reference)
+        if now is None or (
+            now.kind not in SIMPLER.get(finding["kind"], frozenset()) | {finding["kind"]}
+        ):
+            return None
+        if finding["probe"]:
+            return finding, ""
+        whole = Program.from_json(finding["program"]), now
+        small = reduced(*whole, engine, reference)
+        one: Reported | None = judged(small, whole, engine, reference, finding["program_number"])
+        if one is None:
+            return None
+        add_diagnosis(one, engine, reference)
+    again = finding_json(one, None, finding["first_seen"]["shard"])
+    kept = {key: finding[key] for key in ("case", "count")}
+    result = {**again, **kept, "script": ""}
+    return result, script_of(one, engine, f"{names(result)[0]}.py")

@@ -1,0 +1,294 @@
+"""What the harness finds of what is known to be wrong: every defect, with many seeds.
+
+A trial is one defect with one seed: programs until the first finding, that program
+reduced, and the diagnosis, which is given the engine under another name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import signal
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from parity._util.quietly import quietly
+from parity.campaign.search import Reported, add_diagnosis, decoders_of, run_probes, stream
+from parity.diagnose.defects import DEFECTS
+from parity.diagnose.defects.base import Defect
+from parity.engines.adapters.torch import Torch
+from parity.engines.base import Engine
+from parity.language.program import Program
+from parity.oracle.check import check_program, reduced
+from parity.oracle.compare import Finding
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One defect with one seed.
+
+    ``programs``: how many ran until one showed it, None if none did; ``probe``: what
+    found it then, "" if nothing. ``statements``: of the reduced program. ``named``: the
+    defects that the diagnosis names. Seconds are of the processor, as the machine may be busy.
+    """
+
+    defect: str
+    seed: int
+    programs: int | None = None
+    probe: str = ""
+    statements: int | None = None
+    named: tuple[str, ...] = ()
+    reduction_seconds: float = 0.0
+    diagnosis_seconds: float = 0.0
+
+    @property
+    def found(self) -> bool:
+        """Whether a program or a probe showed the defect."""
+        return self.programs is not None or bool(self.probe)
+
+    @property
+    def diagnosed(self) -> bool:
+        """Whether the defect is named, alone or among those that cannot be told apart."""
+        return self.defect in self.named
+
+
+def run_trial(
+    name: str, seed: int, examples: int, defects: Mapping[str, type[Defect]] = DEFECTS
+) -> Trial:
+    """Hunt one defect, under another name, until it is found or ``examples`` programs ran."""
+    engine: Engine = type("Hidden", (defects[name],), {"name": "hidden"})()
+    reference = Torch()
+    with quietly():
+        found = _first(engine, reference, seed, examples)
+        if found is None:
+            return _probed(name, seed, engine, reference)
+        number, program, finding = found
+        started = time.process_time()
+        program, finding = reduced(program, finding, engine, reference)
+        between = time.process_time()
+        reported = Reported(finding, program, number)
+        add_diagnosis(reported, engine, reference)
+    ended = time.process_time()
+    return Trial(
+        name,
+        seed,
+        number,
+        statements=len(program.statements),
+        named=_named(reported),
+        reduction_seconds=between - started,
+        diagnosis_seconds=ended - between,
+    )
+
+
+def _first(
+    engine: Engine, reference: Engine, seed: int, examples: int
+) -> tuple[int, Program, Finding] | None:
+    """The number, from 1 on, program and finding of the first program that shows a difference."""
+    programs = itertools.islice(stream(decoders_of(engine), seed), examples)
+    for number, program in enumerate(programs, 1):
+        finding = check_program(program, engine, reference)
+        if finding is not None:
+            return number, program, finding
+    return None
+
+
+def _probed(name: str, seed: int, engine: Engine, reference: Engine) -> Trial:
+    """What the probes say where no program showed anything."""
+    reported = next(run_probes(engine), None)
+    if reported is None:
+        return Trial(name, seed)
+    started = time.process_time()
+    add_diagnosis(reported, engine, reference)
+    seconds = time.process_time() - started
+    return Trial(
+        name, seed, probe=reported.probe, named=_named(reported), diagnosis_seconds=seconds
+    )
+
+
+def _named(reported: Reported) -> tuple[str, ...]:
+    matches = reported.diagnosis.matches if reported.diagnosis else ()
+    return tuple(match.defect for match in matches)
+
+
+@dataclass
+class Score:
+    """The trials of a run. ``planned``: how many there should be; fewer if it was interrupted."""
+
+    seeds: int
+    examples: int
+    planned: int
+    smallest: dict[str, int | None]
+    trials: list[Trial] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial ran."""
+        return len(self.trials) == self.planned
+
+    @property
+    def all_found(self) -> bool:
+        """Whether every trial ran and found its defect."""
+        return self.complete and all(trial.found for trial in self.trials)
+
+    def by_defect(self) -> dict[str, list[Trial]]:
+        """The trials of each defect, in order of seeds; without defects that have none."""
+        groups = {name: [t for t in self.trials if t.defect == name] for name in self.smallest}
+        return {k: sorted(v, key=lambda t: t.seed) for k, v in groups.items() if v}
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``parity score --json`` writes."""
+        return {
+            "seeds": self.seeds,
+            "examples": self.examples,
+            "complete": self.complete,
+            "seconds": round(self.seconds, 3),
+            "defects": [
+                {
+                    "defect": name,
+                    "found": sum(t.found for t in trials),
+                    "of": len(trials),
+                    "programs_median": _median(_counts(trials)),
+                    "programs_worst": max(_counts(trials), default=None),
+                    "statements": [t.statements for t in trials],
+                    "smallest": self.smallest[name],
+                    "diagnosed": sum(t.diagnosed for t in trials),
+                    "trials": [asdict(t) for t in trials],
+                }
+                for name, trials in self.by_defect().items()
+            ],
+        }
+
+
+def _counts(trials: list[Trial]) -> list[int]:
+    return [t.programs for t in trials if t.programs is not None]
+
+
+def _median(counts: list[int]) -> float | None:
+    return float(statistics.median(counts)) if counts else None
+
+
+def score(
+    seeds: int,
+    examples: int,
+    defects: Mapping[str, type[Defect]] = DEFECTS,
+    jobs: int = 1,
+    after: Callable[[Trial], None] = lambda trial: None,
+) -> Score:
+    """Run every defect with seeds 0 to ``seeds - 1``; ``after`` is called with each trial.
+
+    Ctrl-C, or a worker that is killed, ends it with the trials so far. Several ``jobs`` run the
+    defects of ``parity.diagnose.defects`` only, as other processes know no others.
+    """
+    tasks = [(name, seed) for seed in range(seeds) for name in defects]
+    smallest = {
+        name: None if cls.smallest is None else len(cls.smallest.statements)
+        for name, cls in defects.items()
+    }
+    result = Score(seeds, examples, len(tasks), smallest)
+    started = time.perf_counter()
+    try:
+        for trial in (
+            _parallel(tasks, examples, jobs)
+            if jobs > 1
+            else (run_trial(name, seed, examples, defects) for name, seed in tasks)
+        ):
+            result.trials.append(trial)
+            after(trial)
+    except (KeyboardInterrupt, BrokenProcessPool):
+        pass  # what was measured is kept, and ``complete`` says that it is not all
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _parallel(tasks: list[tuple[str, int]], examples: int, jobs: int) -> Iterator[Trial]:
+    """The trials as they end, in ``jobs`` processes."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    try:
+        futures = [pool.submit(run_trial, name, seed, examples) for name, seed in tasks]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def markdown(result: Score) -> str:
+    """The table and what it comes to, as Markdown."""
+    lines = [
+        "| defect | found | programs, median | worst | statements | smallest | diagnosis |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
+    if not result.complete:
+        done = f"{len(result.trials)} of {result.planned} trials"
+        lines += ["", f"**Interrupted: {done} were measured.**"]
+    return "\n".join([*lines, "", *(f"- {line}" for line in _summary(result))])
+
+
+def _row(name: str, trials: list[Trial], smallest: int | None) -> str:
+    counts = _counts(trials)
+    probes = sorted({t.probe for t in trials if t.probe})
+    median, worst = f"{_median(counts):g}" if counts else "", f"{max(counts, default='')}"
+    if probes and not counts:
+        median = f"probe: {', '.join(probes)}"
+    sizes = sorted({t.statements for t in trials if t.statements is not None})
+    cells = (
+        f"`{name}`",
+        f"{sum(t.found for t in trials)} of {len(trials)}",
+        median,
+        worst,
+        " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) if sizes else "",
+        "" if smallest is None else str(smallest),
+        f"{sum(t.diagnosed for t in trials)} of {sum(t.found for t in trials)}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _summary(result: Score) -> list[str]:
+    """The figures that are asked for, each with what it is a part of."""
+    groups = result.by_defect()
+    found = [t for t in result.trials if t.found]
+    always = sum(all(t.found for t in trials) for trials in groups.values())
+    seeds = f"of {result.seeds}" if result.complete else "so far"
+    lines = [f"{always} of {len(groups)} defects found with every seed {seeds}"]
+    medians = {k: m for k, t in groups.items() if (m := _median(_counts(t))) is not None}
+    if medians:
+        worst = max(medians, key=lambda k: medians[k])
+        middle = statistics.median(medians.values())
+        lines.append(
+            f"programs until found: the median is {middle:g} for the median defect, "
+            f"{medians[worst]:g} for `{worst}`; the budget is {result.examples}"
+        )
+    longer = [
+        t.statements - size
+        for t in found
+        if t.statements is not None and (size := result.smallest[t.defect]) is not None
+    ]
+    if longer:
+        lines.append(
+            f"reduced programs as small as the smallest: {_share([n <= 0 for n in longer])}; "
+            f"at most one statement longer: {_share([n <= 1 for n in longer])}"
+        )
+    if found:
+        alone = [t.named == (t.defect,) for t in found]
+        lines += [
+            f"named by the diagnosis: {_share([t.diagnosed for t in found])}; "
+            f"named alone: {_share(alone)}",
+            f"slowest reduction {max(t.reduction_seconds for t in found):.2f} s, "
+            f"slowest diagnosis {max(t.diagnosis_seconds for t in found):.2f} s",
+        ]
+    return lines
+
+
+def _share(flags: list[bool]) -> str:
+    return f"{sum(flags)} of {len(flags)} ({100 * sum(flags) / len(flags):.1f}%)"

@@ -1,0 +1,181 @@
+"""Where a corpus is kept: a folder, or whatever fsspec has a URL for.
+
+Names are relative, with ``/``. A file that is written is there whole or not at all, also
+if the process or the machine stops in the middle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from parity.campaign.errors import CampaignError, one_line, optional
+
+_TEMPORARY = ".tmp"
+
+
+class Store(Protocol):
+    """Files by name. Each method raises CampaignError where the place does not do its part."""
+
+    where: str
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files of a folder, in order; none if there is no folder."""
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file, None if there is none."""
+
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
+        """Put a file in place of what was there; ``quick``: the disk need not have it yet."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Put a file where there is none; whether there was none."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+
+def open_store(where: str) -> Store:
+    """The store of a folder or a URL. Raises CampaignError where that is neither."""
+    if not where.partition("://")[0]:
+        raise CampaignError(f"corpus {where!r} has no name: give a folder, or a URL like s3://a/b")
+    if where.startswith("file://"):
+        return Folder(Path(where.removeprefix("file://")))
+    return Remote(where) if "://" in where else Folder(Path(where))
+
+
+class Folder:
+    """A folder of this machine; ``what`` it is stands in what is said of it."""
+
+    def __init__(self, path: Path, what: str = "corpus") -> None:
+        self.path = path
+        self.what = what
+        self.where = str(path)
+
+    def names(self, folder: str) -> list[str]:
+        with self._complaint("read"):
+            place = self.path / folder
+            found = place.iterdir() if place.is_dir() else ()
+            return sorted(
+                f"{folder}/{file.name}".removeprefix("./")
+                for file in found
+                if file.suffix != _TEMPORARY and file.is_file()
+            )
+
+    def read(self, name: str) -> bytes | None:
+        with self._complaint("read"), contextlib.suppress(FileNotFoundError):
+            return (self.path / name).read_bytes()
+        return None
+
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
+        with self._complaint("written"), self._written(name, data, quick) as temporary:
+            os.replace(temporary, self.path / name)
+            if not quick:
+                _sync_folder((self.path / name).parent)
+
+    def create(self, name: str, data: bytes) -> bool:
+        with self._complaint("written"), self._written(name, data) as temporary:
+            try:
+                os.link(temporary, self.path / name)
+            except FileExistsError:
+                return False
+            return True
+
+    def remove(self, name: str) -> None:
+        with self._complaint("written"):
+            (self.path / name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _written(self, name: str, data: bytes, quick: bool = False) -> Iterator[Path]:
+        """A new file with ``data``, safe on the disk, beside the one that it shall become."""
+        file = self.path / name
+        temporary = file.with_name(f".{file.name}.{os.getpid()}{_TEMPORARY}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                if not quick:
+                    os.fsync(stream.fileno())
+            yield temporary
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _complaint(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CampaignError(
+                f"{self.what} {self.where} cannot be {what}: {error.strerror or one_line(error)}; "
+                "what was written before is kept, and the same command goes on from there"
+            ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name safe; systems that cannot open folders do so by themselves."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class Remote:
+    """A URL of fsspec: s3://, gcs://, memory:// and others. Object stores write files whole."""
+
+    def __init__(self, url: str) -> None:
+        core = optional("fsspec.core", "distributed", f"corpus {url}")
+        self.where = url
+        self.root: str
+        with self._complaint("opened"):
+            self.files, self.root = core.url_to_fs(url)
+
+    def names(self, folder: str) -> list[str]:
+        with self._complaint("read"):
+            self.files.invalidate_cache()
+            try:
+                found: list[dict[str, Any]] = self.files.ls(self._at(folder), detail=True)
+            except FileNotFoundError:
+                return []
+            files = (e["name"].rpartition("/")[2] for e in found if e["type"] == "file")
+            return sorted(f"{folder}/{name}".removeprefix("./") for name in files)
+
+    def read(self, name: str) -> bytes | None:
+        with self._complaint("read"), contextlib.suppress(FileNotFoundError):
+            return bytes(self.files.cat_file(self._at(name)))
+        return None
+
+    def write(self, name: str, data: bytes, quick: bool = False) -> None:
+        with self._complaint("written"):
+            self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+            self.files.pipe_file(self._at(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        if self.read(name) is not None:
+            return False
+        self.write(name, data)
+        return self.read(name) == data  # of two that write at once, the later one has it
+
+    def remove(self, name: str) -> None:
+        with self._complaint("written"), contextlib.suppress(FileNotFoundError):
+            self.files.rm_file(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self.root}/{name}".removesuffix("/.")
+
+    @contextlib.contextmanager
+    def _complaint(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (CampaignError, FileNotFoundError):
+            raise
+        except Exception as error:  # each of fsspec's file systems has its own
+            raise CampaignError(
+                f"corpus {self.where} cannot be {what}: {one_line(error)}"
+            ) from error

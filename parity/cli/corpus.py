@@ -1,0 +1,169 @@
+"""The commands on what campaigns left: ``parity replay``, ``minimize`` and ``promote``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.campaign.errors import CampaignError
+from parity.campaign.regressions import FOLDER
+from parity.cli.fuzz import load_engines
+from parity.cli.options import add_isolation
+
+if TYPE_CHECKING:
+    from parity.campaign.corpus import Corpus
+    from parity.campaign.records import FindingData
+    from parity.engines.base import Engine
+
+
+def add_corpus_commands(commands: Any) -> None:
+    """Add the commands to those of ``parity``."""
+    replay = commands.add_parser(
+        "replay",
+        help="run again what a campaign found and kept",
+        description="Says which findings are fixed. Exit status: 0 none fails, 1 some do, "
+        "2 cannot run.",
+    )
+    replay.set_defaults(run=_replay)
+    replay.add_argument("corpus", metavar="CORPUS", help="a folder or a URL of fsspec")
+    replay.add_argument(
+        "--forget-fixed", action="store_true", help="move fixed findings to the folder fixed"
+    )
+    minimize = commands.add_parser(
+        "minimize",
+        help="reduce the findings of a campaign again, and merge those that become one",
+        description="Exit status: 0 done, 2 cannot run.",
+    )
+    minimize.set_defaults(run=_minimize)
+    minimize.add_argument("corpus", metavar="CORPUS-or-FILE", help="or one finding of a corpus")
+    for command in (replay, minimize):
+        command.add_argument("--engine", metavar="SPEC", help="default: that of the corpus")
+        command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+        add_isolation(command)
+    promote = commands.add_parser(
+        "promote",
+        help="make findings regression tests, which pytest --pyargs parity runs",
+        description="Exit status: 0 done, 2 cannot run.",
+    )
+    promote.set_defaults(run=_promote)
+    promote.add_argument("files", nargs="+", type=Path, metavar="FINDING.json")
+    promote.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path(FOLDER),
+        metavar="DIR",
+        help="the folder of the project's parity_regressions, default: %(default)s",
+    )
+
+
+def _note(text: str) -> None:
+    print(f"parity: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _opened(where: str, change: bool) -> Iterator[Corpus]:
+    """A corpus; to change it, it is locked before it is read."""
+    from parity.campaign.corpus import CAMPAIGN, Corpus
+    from parity.campaign.lock import Lock
+    from parity.campaign.storage import open_store
+
+    store = open_store(where)
+    if store.read(CAMPAIGN) is None:
+        raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
+    with Lock(store, _note) if change else contextlib.nullcontext():
+        yield Corpus(store, _note)
+
+
+def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engine]:
+    assert corpus.identity is not None
+    return load_engines(options, options.engine or corpus.identity.spec)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from parity.campaign.replay import replay
+
+    fixed, failing, kept = [], 0, 0
+    with _opened(options.corpus, options.forget_fixed) as corpus:
+        for one in replay(corpus, *_engines(options, corpus)):
+            kept += one.finding is None
+            failing += one.now is not None
+            if one.finding is not None and one.now is None:
+                fixed.append(one.name)
+            if one.finding is not None or one.now is not None:
+                print(one, flush=True)
+        for name in fixed if options.forget_fixed else ():
+            corpus.forget(name)
+    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
+    return 1 if failing else 0
+
+
+def _minimize(options: argparse.Namespace) -> int:
+    file = Path(options.corpus)
+    single = file.suffix == ".json" and "://" not in options.corpus
+    if single and not (file.parent.parent / "campaign.json").is_file():
+        return _minimize_file(options, file)
+    with _opened(str(file.parent.parent) if single else options.corpus, True) as corpus:
+        found = file.parent.name == "findings" and file.stem in corpus.findings
+        if single and not found:
+            raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
+        engine, reference = _engines(options, corpus)
+        for name in [file.stem] if single else list(corpus.findings):
+            small = _minimized(name, corpus.findings[name], engine, reference)
+            if small is not None:
+                corpus.replace(name, *small)
+        print(f"{len(corpus.findings)} findings in {corpus.store.where}")
+    return 0
+
+
+def _minimize_file(options: argparse.Namespace, file: Path) -> int:
+    from parity.campaign.promote import read_finding
+    from parity.campaign.storage import Folder
+
+    finding = read_finding(file)
+    if not options.engine:
+        raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
+    small = _minimized(file.stem, finding, *load_engines(options, options.engine))
+    if small is not None:
+        data = json.dumps(small[0], indent=1, allow_nan=False) + "\n"
+        Folder(file.parent).write(file.name, data.encode())
+    return 0
+
+
+def _minimized(
+    name: str, finding: FindingData, engine: Engine, reference: Engine
+) -> tuple[FindingData, str] | None:
+    """The smaller finding and its script, None if it stays as it is; says which."""
+    from parity.campaign.records import identity
+    from parity.campaign.replay import minimized
+
+    smaller = minimized(finding, engine, reference)
+    if smaller is None:
+        print(f"left as it is, no longer a finding of kind {finding['kind']}: {name}")
+        return None
+    small, _ = smaller
+    if identity(small) == identity(finding):
+        return None
+    print(f"{name}: {finding['statements']} statements, now {small['statements']}")
+    return smaller
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from parity.campaign.promote import promote, read_finding
+
+    findings = {file: read_finding(file) for file in options.files}  # all, before one is written
+    probes = [file for file, finding in findings.items() if finding["probe"]]
+    for file in probes:
+        text = f"{file} is of the probe {findings[file]['probe']}: pytest --pyargs parity runs it"
+        if len(probes) == len(findings):
+            raise CampaignError(f"{text} anyway")
+        _note(f"{text} anyway, and it is left out")
+    for file, finding in findings.items():
+        if file not in probes:
+            print(f"{promote(finding, options.output)} written")
+    return 0

@@ -1,0 +1,124 @@
+"""Options that several commands have, and the files that they write."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from parity._util.errors import UsageError
+from parity.engines.load import BUILT_IN
+from parity.engines.runner import Limits
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on, as the type of an option."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``, or a plain number, as the type of an option."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time above 0 like 30s, 10m or 2h")
+    return seconds
+
+
+def add_engines(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the engine under test and its reference."""
+    command.add_argument(
+        "--engine",
+        required=True,
+        metavar="SPEC",
+        help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
+    )
+    command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+
+
+def add_isolation(command: argparse.ArgumentParser) -> None:
+    """Add the options of engines in a process of their own."""
+    command.add_argument(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        help="run the engine in a process of its own; default: if it is given by file",
+    )
+    command.add_argument(
+        "--time-limit",
+        type=duration,
+        default=Limits.seconds,
+        metavar="T",
+        help="for a program of an isolated engine, in seconds or as 30s, 1m; default: %(default)g",
+    )
+    command.add_argument(
+        "--memory-limit",
+        type=count,
+        default=Limits.megabytes,
+        metavar="MB",
+        help="what an isolated engine may take more than after it was loaded, default: %(default)s",
+    )
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """What the options of ``add_isolation`` allow a program."""
+    return Limits(options.time_limit, options.memory_limit)
+
+
+def check_file(option: str, file: Path | None) -> None:
+    """Refuse, before anything runs, a file that cannot be written. Raises UsageError."""
+    if file is None:
+        return
+    folder = file.resolve().parent
+    if not folder.is_dir():
+        raise UsageError(f"{option} {file}: there is no folder {file.parent}")
+    if file.is_dir():
+        raise UsageError(f"{option} {file} is a folder, not a file")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise UsageError(f"{option} {file} may not be written: choose another place")
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse, before anything runs, a folder that cannot be written to. Raises UsageError."""
+    place = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
+    if not place.is_dir():
+        raise UsageError(f"{option} {folder}: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK):
+        raise UsageError(f"{option} {folder} may not be written: choose another place")
+
+
+def write_text(option: str, file: Path | None, text: str) -> None:
+    """Write a file whole or not at all; nothing without one. Raises UsageError if that fails."""
+    if file is None:
+        return
+    place = None
+    try:
+        if file.exists() and not file.is_file():  # a pipe or a device: /dev/stdout
+            file.write_text(text, "utf-8")
+            return
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=file.resolve().parent, prefix=f".{file.name}-", delete=False
+        ) as stream:
+            place = Path(stream.name)
+            stream.write(text)
+        place.chmod(0o644)
+        place.replace(file.resolve())
+    except OSError as error:
+        if place is not None:
+            with contextlib.suppress(OSError):
+                place.unlink()
+        raise UsageError(f"{option} {file} cannot be written: {error.strerror}") from error
+
+
+def write_json(option: str, file: Path | None, data: Any) -> None:
+    """Write JSON in the same way; nan and infinity are no JSON and raise ValueError."""
+    if file is not None:
+        write_text(option, file, json.dumps(data, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,46 @@
+"""Engines that are wrong on purpose, one defect a class, a module a family.
+
+``DEFECTS`` holds all of them by name. It is collected when it is first asked for, so
+that one defect can be loaded without the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parity.diagnose.defects.base import Defect
+
+#: Every defect by name, in the order of modules and classes.
+DEFECTS: Mapping[str, type[Defect]]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DEFECTS":
+        return _collected()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@functools.cache
+def _collected() -> Mapping[str, type[Defect]]:
+    """The subclasses of ``Defect`` that the modules of this package define.
+
+    Raises ValueError where two have one name.
+    """
+    base = importlib.import_module(f"{__name__}.base").Defect
+    found: dict[str, type[Defect]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for cls in vars(module).values():
+            mine = isinstance(cls, type) and cls.__module__ == module.__name__
+            # What defects share has no name of its own.
+            if mine and issubclass(cls, base) and vars(cls).get("name"):
+                if cls.name in found:
+                    raise ValueError(f"two defects are called {cls.name!r}")
+                found[cls.name] = cls
+    return MappingProxyType(found)

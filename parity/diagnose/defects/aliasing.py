@@ -1,0 +1,113 @@
+"""Defects of aliasing: a gradient that is an array which somebody else holds as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from parity.diagnose.defects.base import Defect, program
+from parity.diagnose.defects.tensor import Tensor
+
+
+class SiblingsShare(Defect):
+    name = "siblings-share"
+    says = "leaves that get the same array, as from an addition, share it as their gradient"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf(3.0)
+        x2 = add(x0, x1)
+        backward(x2)
+        change_grad(x0)
+    """)
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf.grad is None:
+            leaf.grad = np.asarray(g)
+        else:
+            super().store(leaf, g)
+
+
+class _Keeps(Defect):
+    """A gradient that is made of the user's array without a copy, in some cases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: Any = None  # the user's array
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        super().seed(t, gradient)  # for its errors
+        self.given = gradient
+        return super().seed(t, gradient) if gradient is None else gradient
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf.grad is None and self.given is not None and self.keeps(g):
+            leaf.grad = g
+        else:
+            super().store(leaf, g)
+
+    def keeps(self, g: Any) -> bool:
+        raise NotImplementedError
+
+
+class UserGradientKept(_Keeps):
+    name = "user-gradient-kept"
+    says = "the array that the user passes to backward becomes the gradient as it is"
+    seen = "candle#363"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0, gradient=1.0)
+        change_gradient()
+    """)
+
+    def keeps(self, g: Any) -> bool:
+        return g is self.given
+
+
+class UserGradientViewKept(_Keeps):
+    name = "user-gradient-view-kept"
+    says = (
+        "a view of the array that the user passes to backward, as reshape hands it on, "
+        "becomes the gradient"
+    )
+    seen = "PyTorch#34082"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = reshape(x0, shape=(1,))
+        backward(x1, gradient=[1.0])
+        change_gradient()
+    """)
+
+    def keeps(self, g: Any) -> bool:
+        return g is not self.given and np.shares_memory(g, self.given)
+
+
+class RootGradientShared(Defect):
+    name = "root-gradient-shared"
+    says = "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = add_scalar(x0, c=2)
+        backward(x1, retain_graph=True)
+        backward(x1, gradient=2.0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root: Any = None  # the root's gradient
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        g = super().seed(t, gradient)
+        if t.node is not None:
+            if t.grad is None:
+                t.grad = g
+            t.grad[...] = g
+            g = t.grad
+        self.root = g
+        return g
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf.grad is None and g is self.root:
+            leaf.grad, self.root = g, None  # one leaf takes it over
+        else:
+            super().store(leaf, g)

@@ -1,0 +1,92 @@
+"""Defects of broadcasting: how a gradient gets back the shape of a smaller operand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parity.diagnose.defects.base import Defect, program
+from parity.diagnose.defects.tensor import Node
+from parity.diagnose.defects.vjps import RULES, do
+
+_ROWS = program("""
+    x0 = leaf(3.0)
+    x1 = leaf([3.0, 2.0])
+    x2 = add(x0, x1)
+    backward(x2, gradient=[1.0, 2.0])
+""")
+
+
+class NotUndone(Defect):
+    name = "broadcasting-not-undone"
+    says = "the gradient of a broadcast operand keeps the larger shape"
+    smallest = _ROWS
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        return g
+
+
+class UndoneByMean(Defect):
+    name = "broadcasting-undone-by-mean"
+    says = "the gradient of a broadcast operand is averaged instead of summed"
+    smallest = _ROWS
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        summed = super().unbroadcast(g, shape)
+        return summed * (summed.size / g.size) if g.size else summed
+
+
+class WrongAxis(Defect):
+    name = "broadcasting-wrong-axis"
+    says = "the gradient of a broadcast operand is summed over the last axes, not the first"
+    smallest = program("""
+        x0 = leaf([3.0, 2.0])
+        x1 = leaf([[3.0, 2.0], [4.0, 5.0]])
+        x2 = add(x0, x1)
+        backward(x2, gradient=[[1.0, 2.0], [3.0, 4.0]])
+    """)
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        while g.ndim > len(shape):
+            g = do("sum", g, axis=-1, keepdims=False)
+        kept = tuple(1 if m == 1 else n for n, m in zip(g.shape, shape, strict=False))
+        return g if g.shape == kept else do("sum_to", g, shape=kept)
+
+
+class LengthOneKept(Defect):
+    name = "broadcasting-length-one-kept"
+    says = "missing axes are summed, but axes of length 1 keep the length that they got"
+    smallest = program("""
+        x0 = leaf([3.0])
+        x1 = leaf([3.0, 2.0])
+        x2 = add(x0, x1)
+        backward(x2, gradient=[1.0, 2.0])
+    """)
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        return super().unbroadcast(g, g.shape[g.ndim - len(shape) :])
+
+
+class RightOnly(Defect):
+    name = "broadcasting-undone-right-only"
+    says = "broadcasting is undone for right-hand operands only"
+    smallest = _ROWS
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        parent = node.parents[place]
+        return super().fit(node, place, g) if place else self.cast(g, parent.dtype)
+
+
+class OneOperationOnly(Defect):
+    name = "broadcasting-undone-in-add-only"
+    says = "broadcasting is undone in additions only"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf([3.0, 2.0])
+        x2 = mul(x0, x1)
+        backward(x2, gradient=[1.0, 2.0])
+    """)
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        if node.vjp is RULES["add"].vjp:
+            return super().fit(node, place, g)
+        return self.cast(g, node.parents[place].dtype)

@@ -1,0 +1,161 @@
+"""Defects of clearing: gradients that are to be None, and gradients that are to be zero."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
+
+from parity.diagnose.defects.base import Defect, program
+from parity.diagnose.defects.tensor import Tensor
+
+_ZEROED = program("""
+    x0 = leaf(3.0)
+    backward(x0)
+    zero_grad(x0)
+""")
+
+
+class ClearDoesNothing(Defect):
+    name = "clear-does-nothing"
+    says = "clearing a gradient leaves it as it is"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        cleargrad(x0)
+    """)
+
+    def clear_grad(self, t: Tensor) -> None:
+        pass
+
+
+class ClearsFirstLeafOnly(Defect):
+    name = "clears-first-leaf-only"
+    says = "of several leaves only the first is cleared"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf(3.0)
+        backward(x1)
+        cleargrad(x0, x1)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleared = False  # whether a leaf has been cleared since the last backward
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        self.cleared = False
+        return super().seed(t, gradient)
+
+    def clear_grad(self, t: Tensor) -> None:
+        if not self.cleared:
+            super().clear_grad(t)
+            self.cleared = True
+
+
+class ClearLeavesZeroScalar(Defect):
+    name = "clear-leaves-zero-scalar"
+    says = "clearing a gradient puts a zero of shape () in its place"
+    smallest = program("""
+        x0 = leaf(3.0)
+        cleargrad(x0)
+    """)
+
+    def clear_grad(self, t: Tensor) -> None:
+        t.grad = np.zeros((), t.dtype)
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.array(g) if leaf.grad is None else np.asarray(leaf.grad + g)
+
+
+class ZeroReplaces(Defect):
+    name = "zero-replaces"
+    says = "zeroing a gradient puts a new array in its place instead of filling it"
+    smallest = _ZEROED
+
+    def zero_grad(self, t: Tensor) -> None:
+        t.grad = np.zeros_like(t.data)
+
+
+class ZeroClears(Defect):
+    name = "zero-clears"
+    says = "zeroing a gradient makes it None"
+    smallest = _ZEROED
+
+    def zero_grad(self, t: Tensor) -> None:
+        t.grad = None
+
+
+class ZeroesSiblings(Defect):
+    name = "zeroes-siblings"
+    says = "zeroing a gradient zeroes those of the other leaves of the last backward as well"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf(3.0)
+        x2 = add(x0, x1)
+        backward(x2)
+        zero_grad(x0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.group: list[Tensor] = []  # leaves whose gradients lie in one buffer
+
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        super().finish(grads)
+        self.group = [t for t in grads if t.node is None and t.requires_grad]
+
+    def zero_grad(self, t: Tensor) -> None:
+        for sibling in self.group if t in self.group else [t]:
+            if sibling.grad is not None:
+                super().zero_grad(sibling)
+
+
+class ZeroUndone(Defect):
+    name = "zero-undone"
+    says = "a zeroed gradient is there again after the next backward"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        zero_grad(x0)
+        backward(x0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.totals: WeakKeyDictionary[Tensor, Any] = WeakKeyDictionary()
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        # The user sees a copy of the total, and zeroes the copy.
+        if leaf.grad is None:
+            leaf.grad, self.totals[leaf] = np.array(g), np.array(g)
+        else:
+            self.totals[leaf] += g
+            leaf.grad[...] = self.totals[leaf]
+
+
+class ZeroStopsAccumulation(Defect):
+    name = "zero-stops-accumulation"
+    says = "once a gradient has been zeroed, each backward overwrites it"
+    seen = "nnabla#532"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+        zero_grad(x0)
+        backward(x0)
+        backward(x0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zeroed: WeakSet[Tensor] = WeakSet()
+
+    def zero_grad(self, t: Tensor) -> None:
+        super().zero_grad(t)
+        self.zeroed.add(t)
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf in self.zeroed and leaf.grad is not None:
+            leaf.grad.fill(0)
+        super().store(leaf, g)

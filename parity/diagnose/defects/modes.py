@@ -1,0 +1,88 @@
+"""Defects of modes: what is recorded, and what gets a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from parity.diagnose.defects.base import Defect, program
+from parity.diagnose.defects.tensor import Tensor
+
+
+class NoGradNotRestored(Defect):
+    name = "no-grad-not-restored"
+    says = "after an exception under no_grad nothing is recorded any more"
+    probe = "no-grad-exception"
+
+    @contextmanager
+    def _until_the_end(self) -> Iterator[None]:
+        outer, self.recording = self.recording, False
+        yield  # an exception leaves here
+        self.recording = outer
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return self._until_the_end()
+
+
+class NestedNoGrad(Defect):
+    name = "nested-no-grad"
+    says = "leaving a no_grad inside another one switches recording on again"
+    seen = "PyTorch#10858"
+    probe = "no-grad"
+
+    @contextmanager
+    def _then_on(self) -> Iterator[None]:
+        self.recording = False
+        try:
+            yield
+        finally:
+            self.recording = True
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return self._then_on()
+
+
+class NestedNoGradKept(Defect):
+    name = "nested-no-grad-kept"
+    says = "after a no_grad inside another one nothing is recorded any more"
+    probe = "no-grad"
+
+    @contextmanager
+    def _one_kept(self) -> Iterator[None]:
+        self.kept, self.recording = self.recording, False  # the inner one forgets what was outside
+        try:
+            yield
+        finally:
+            self.recording = self.kept
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return self._one_kept()
+
+
+class DetachPropagates(Defect):
+    name = "detach-propagates"
+    says = "gradients flow through a detached value"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = detach(x0)
+        x2 = add(x0, x1)
+        backward(x2)
+    """)
+
+    def detach(self, t: Tensor) -> Tensor:
+        return t
+
+
+class ConstantGetsGradient(Defect):
+    name = "constant-gets-gradient"
+    says = "a leaf with requires_grad=False gets a gradient"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf(3.0, requires_grad=False)
+        x2 = add(x0, x1)
+        backward(x2)
+    """)
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
+        return super().leaf(array)

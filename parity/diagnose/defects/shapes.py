@@ -1,0 +1,132 @@
+"""Defects of shapes and dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.diagnose.defects.base import Defect, program
+from parity.diagnose.defects.tensor import Node, Tensor
+from parity.diagnose.defects.vjps import RULES, Rule
+
+
+class ZeroDimBecomesVector(Defect):
+    name = "zero-dim-becomes-vector"
+    says = "the gradient of a 0-d leaf has shape (1,)"
+    smallest = program("""
+        x0 = leaf(3.0)
+        backward(x0)
+    """)
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        super().store(leaf, np.atleast_1d(g))
+
+
+class ScalarGetsVector(Defect):
+    name = "scalar-gets-vector"
+    says = "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
+    seen = "jax#6452"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf([3.0, 2.0])
+        x2 = add(x0, x1)
+        backward(x2, gradient=[1.0, 2.0])
+    """)
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        return super().unbroadcast(g, shape) if shape else g
+
+
+class Float32Widened(Defect):
+    name = "float32-widened"
+    says = "the gradient of a float32 variable is float64"
+    seen = "HIPS autograd#163"
+    smallest = program("""
+        x0 = leaf(3.0, float32)
+        backward(x0)
+    """)
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        return super().seed(t, gradient).astype(np.float64)
+
+    def cast(self, g: Any, dtype: Any) -> Any:
+        return super().cast(g, np.dtype(np.float64))
+
+
+class _DtypeKept(Defect):
+    """Gradients keep the dtype in which they arrive."""
+
+    def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
+        # As wide as the results, not as the formulas of the base happen to be.
+        dtype = np.result_type(*(x.dtype for x in (*gs, *node.outputs)))
+        found = (g if isinstance(g, Tensor) else np.asarray(g) for g in super().slopes(node, gs))
+        return tuple(super(_DtypeKept, self).cast(g, dtype) for g in found)
+
+    def cast(self, g: Any, dtype: Any) -> Any:
+        return g
+
+
+class _DtypeOfIndexed(_DtypeKept):
+    """But what is indexed gets its gradient in zeros like itself."""
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        fitted = super().fit(node, place, g)
+        indexed = node.vjp is RULES["get_item"].vjp
+        return fitted.astype(node.parents[place].dtype, copy=False) if indexed else fitted
+
+
+class _DtypeOfSum(_DtypeKept):
+    """Sums of several passes are new arrays, so that a later pass can widen them."""
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        if leaf.grad is None or g.dtype == leaf.grad.dtype:
+            super().store(leaf, g)
+        else:
+            leaf.grad = leaf.grad + g
+
+
+class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
+    name = "gradient-dtype-of-result"
+    says = "the gradient of a float32 operand keeps the dtype of a float64 result"
+    smallest = program("""
+        x0 = leaf(3.0, float32)
+        x1 = leaf(3.0)
+        x2 = add(x0, x1)
+        backward(x2)
+    """)
+    forms = (_DtypeKept, _DtypeOfIndexed, _DtypeOfSum)
+
+
+def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
+    """The value of an operation whose scalar was made a float64 array first."""
+    return lambda a, c: value(a, np.array(c, np.float64))
+
+
+class PythonScalarsPromote(Defect):
+    name = "python-scalars-promote"
+    says = "a Python number makes a float32 operand float64"
+    smallest = program("""
+        x0 = leaf(3.0, float32)
+        x1 = add_scalar(x0, c=1.0)
+    """)
+    rules: ClassVar[Mapping[str, Rule]] = {
+        name: Rule(_with_array(rule.value), rule.vjp) if name.endswith("_scalar") else rule
+        for name, rule in RULES.items()
+    }
+
+
+class DtypeOfOtherOperand(Defect):
+    name = "dtype-of-other-operand"
+    says = "the gradient of an operand gets the dtype of the other one"
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = leaf(3.0, float32)
+        x2 = add(x0, x1)
+        backward(x2)
+    """)
+
+    def fit(self, node: Node, place: int, g: Any) -> Any:
+        other = node.parents[place - 1]  # of one operand: itself
+        return self.cast(super().fit(node, place, g), other.dtype)

@@ -1,0 +1,419 @@
+"""Programs that are one step simpler than another: what ``parity.diagnose.shrink`` tries.
+
+A step drops something, gives a leaf, an attribute or a gradient a simpler form, puts
+another operation in place of one, or lets a statement read another value.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parity.language import program as pr
+from parity.language.shapes import Attrs, Shape, size
+from parity.language.table import OPS, attribute_choices, output_shapes
+
+#: Gradients that are put in place of one whose shape no longer fits. Ones where none fits.
+GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+#: What leaves hold where their values do not matter.
+LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
+#: What they hold otherwise if that will do, simplest first.
+PLAIN_VALUES = (0.0, 1.0, -1.0)
+_SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
+#: Shapes of gradients that do not fit a root, simplest first.
+_MISFITS: tuple[Shape, ...] = ((2,), ())
+#: Leaves up to which a computed value may be replaced by one.
+_MOST_LEAVES = 4
+#: Elements of a leaf up to which each is simplified on its own.
+_MOST_ELEMENTS = 12
+
+
+class Freedom(enum.Flag):
+    """What steps may do beside dropping and simplifying.
+
+    ``SWAP``: put another operation in place of one. ``REWIRE``: let a statement read a
+    value that it did not depend on, so that values are used more often than before.
+    """
+
+    NONE = 0
+    SWAP = enum.auto()
+    REWIRE = enum.auto()
+    ALL = SWAP | REWIRE
+
+
+def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> Iterator[pr.Program]:
+    """Programs that are one step simpler, the largest steps first; valid ones only.
+
+    ``last``: the statement of the finding, after which nothing matters.
+    """
+    for candidate in _candidates(_with_misfits_marked(program), last, freedom):
+        fitting = repaired(candidate)
+        if fitting is not None:
+            yield fitting
+
+
+def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr.Program]:
+    if last + 1 < len(program.statements):
+        yield replace(program, statements=program.statements[: max(last, 0) + 1])
+    for number in reversed(range(len(program.statements))):
+        yield from _without_statement(program, number, freedom)
+    for number in range(len(program.statements)):
+        yield from _cut_off(program, number)
+    for i in reversed(range(len(program.leaves))):
+        yield from _without_leaf(program, i, freedom)
+    for shape in _SIMPLE_SHAPES:
+        yield _with_leaves(program, lambda leaf, s=shape: _reshaped(leaf, s))  # type: ignore[misc]
+    yield _with_leaves(program, lambda leaf: replace(leaf, dtype="float64"))
+    yield _with_leaves(program, lambda leaf: replace(leaf, values=_pattern(leaf.shape)))
+    for i, leaf in enumerate(program.leaves):
+        for simple in _simpler_leaves(leaf):
+            yield _with_leaf(program, i, simple)
+    for number, statement in enumerate(program.statements):
+        for other in _simpler_statements(program, statement, freedom):
+            yield _with_statement(program, number, other)
+    yield from _finer(program)
+
+
+def _finer(program: pr.Program) -> Iterator[pr.Program]:
+    """The steps for programs that are nearly as small as they get."""
+    for i, leaf in enumerate(program.leaves):
+        for simple in (*_parts(leaf), *_plainer(leaf)):
+            yield _with_leaf(program, i, simple)
+    plain = replace(program, statements=tuple(map(_without_gradient, program.statements)))
+    for number, statement in enumerate(program.statements):
+        if isinstance(statement, pr.Apply):
+            for attrs in _choices(program, statement):  # where a result of one element comes
+                yield _with_statement(plain, number, replace(statement, attrs=attrs))
+            yield from _with_matching_values(program, number, statement)
+    yield from _with_leaves_swapped(program)
+
+
+def _with_leaf(program: pr.Program, i: int, leaf: pr.Leaf) -> pr.Program:
+    return replace(program, leaves=(*program.leaves[:i], leaf, *program.leaves[i + 1 :]))
+
+
+def _without_gradient(s: pr.Statement) -> pr.Statement:
+    return replace(s, gradient=None) if isinstance(s, pr.Backward) else s
+
+
+def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
+    infos = program.infer()
+    return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
+
+
+def _with_statement(program: pr.Program, number: int, other: pr.Statement) -> pr.Program:
+    before, after = program.statements[:number], program.statements[number + 1 :]
+    return replace(program, statements=(*before, other, *after))
+
+
+# Leaves.
+
+
+def _pattern(shape: Shape) -> tuple[float, ...]:
+    return tuple(LEAF_VALUES[i % len(LEAF_VALUES)] for i in range(size(shape)))
+
+
+def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
+    values = (leaf.values + _pattern(shape))[: size(shape)]
+    return replace(leaf, shape=shape, values=values)
+
+
+def _with_leaves(program: pr.Program, change: Callable[[pr.Leaf], pr.Leaf]) -> pr.Program:
+    return replace(program, leaves=tuple(map(change, program.leaves)))
+
+
+def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
+    for shape in _SIMPLE_SHAPES:
+        yield _reshaped(leaf, shape)
+    for axis, n in enumerate(leaf.shape):
+        yield _reshaped(leaf, (*leaf.shape[:axis], *leaf.shape[axis + 1 :]))
+        if n > 1:
+            yield _reshaped(leaf, (*leaf.shape[:axis], n - 1, *leaf.shape[axis + 1 :]))
+    yield replace(leaf, requires_grad=True)
+    yield replace(leaf, dtype="float64")
+    yield replace(leaf, values=_pattern(leaf.shape))
+
+
+def _parts(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
+    """One element of the leaf, or what is at one place of an axis: which one may matter."""
+    array = leaf.array()
+    for v in dict.fromkeys(leaf.values) if leaf.shape else ():
+        yield replace(leaf, shape=(), values=(v,))
+    for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
+        for place in range(n):
+            part = array.take(place, axis)
+            yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
+
+
+def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
+    """The leaf with plain values, all of them or one."""
+    n = len(leaf.values)
+    for v in PLAIN_VALUES:
+        yield replace(leaf, values=(v,) * n)
+    if 1 < n <= _MOST_ELEMENTS:
+        for i, usual in enumerate(_pattern(leaf.shape)):
+            for v in (usual, *PLAIN_VALUES):
+                yield replace(leaf, values=(*leaf.values[:i], v, *leaf.values[i + 1 :]))
+
+
+def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
+    """Simpler attributes with leaves that follow: a value on a bound stays on one."""
+    held = {v for leaf in program.leaves for v in leaf.values}
+    olds = [v for v in _numbers(s.attrs) if v in held]
+    if not olds:
+        return
+    for attrs in _choices(program, s):
+        changed = _with_statement(program, number, replace(s, attrs=attrs))
+        for old in olds:
+            for new in _numbers(attrs):
+                yield _with_leaves(changed, lambda leaf, a=old, b=new: _with_value(leaf, a, b))  # type: ignore[misc]
+
+
+def _numbers(attrs: Attrs) -> list[float]:
+    return [float(v) for _, v in attrs if type(v) in (int, float)]
+
+
+def _with_value(leaf: pr.Leaf, old: float, new: float) -> pr.Leaf:
+    return replace(leaf, values=tuple(new if v == old else v for v in leaf.values))
+
+
+def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
+    """The same program with two leaves in each other's place."""
+    for j in range(1, len(program.leaves)):
+        for i in range(j):
+            numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
+            leaves = tuple(program.leaves[numbers[k]] for k in range(len(program.leaves)))
+            yield pr.Program(leaves, _renumbered(program.statements, numbers))
+
+
+# Statements.
+
+
+def _simpler_statements(
+    program: pr.Program, s: pr.Statement, freedom: Freedom
+) -> Iterator[pr.Statement]:
+    if isinstance(s, pr.Apply):
+        yield from _simpler_applications(program, s, freedom)
+    elif isinstance(s, pr.Backward):
+        yield from _simpler_backwards(s)
+        for value in range(s.value) if Freedom.REWIRE in freedom else ():
+            yield replace(s, value=value)
+    elif isinstance(s, (pr.Clear, pr.Zero)):
+        for leaf in s.leaves:
+            yield replace(s, leaves=(leaf,))
+    elif isinstance(s, (pr.TakeGrad, pr.ChangeGrad)) and Freedom.REWIRE in freedom:
+        for leaf in range(s.leaf):
+            yield replace(s, leaf=leaf)
+
+
+def _simpler_applications(
+    program: pr.Program, s: pr.Apply, freedom: Freedom
+) -> Iterator[pr.Statement]:
+    yield replace(s, no_grad=False)
+    if Freedom.SWAP in freedom:
+        yield from _with_other_operations(s)
+    for attrs in _choices(program, s):
+        yield replace(s, attrs=attrs)
+    if not OPS[s.op].arity and len(s.inputs) > 2:
+        for place in range(len(s.inputs)):
+            yield replace(s, inputs=s.inputs[:place] + s.inputs[place + 1 :])
+    yield replace(s, inputs=tuple(sorted(s.inputs)))
+    for place, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
+        for other in range(value):
+            yield replace(s, inputs=(*s.inputs[:place], other, *s.inputs[place + 1 :]))
+
+
+def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """The program with others of one operand, or of several, in place of an operation."""
+    s = program.statements[number]
+    assert isinstance(s, pr.Apply)
+    marked = _with_misfits_marked(program)
+    for other in _with_other_operations(s):
+        fitting = repaired(_with_statement(marked, number, other))
+        if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
+            yield fitting
+
+
+def _with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
+    for name, op in OPS.items():
+        if name != s.op and op.arity:
+            yield replace(s, op=name, attrs=(), inputs=(s.inputs * op.arity)[: op.arity])
+
+
+def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
+    yield replace(s, gradient=None)
+    yield replace(s, create_graph=False)
+    yield replace(s, retain_graph=False)
+    if isinstance(s.gradient, _Misfit):
+        for shape in (*_MISFITS, s.gradient.shape):
+            yield replace(s, gradient=_misfit(shape))
+    elif s.gradient is not None:
+        n = len(s.gradient.values)
+        yield replace(s, gradient=replace(s.gradient, values=GRADIENT_VALUES[:1] * n))
+        yield replace(s, gradient=replace(s.gradient, values=(GRADIENT_VALUES * n)[:n]))
+
+
+def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> Iterator[pr.Program]:
+    """The program without one statement; what it defined is replaced by an earlier value."""
+    defined = program.defined()[number]
+    rest = program.statements[:number] + program.statements[number + 1 :]
+    if not defined:
+        yield replace(program, statements=rest)
+        return
+    first = defined[0]
+    substitutes = pr.operands(program.statements[number])
+    unused = not any(i in defined for s in rest for i in pr.operands(s))
+    if Freedom.REWIRE in freedom or unused:
+        substitutes = (*substitutes, *reversed(range(first)))
+    for substitute in dict.fromkeys(substitutes):
+        numbers = _removed(program, first, len(defined), substitute)
+        yield replace(program, statements=_renumbered(rest, numbers))
+
+
+def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """The program with a leaf of its own in place of what a statement computes."""
+    defined = program.defined()[number]
+    new = len(program.leaves)
+    if len(defined) != 1 or new >= _MOST_LEAVES:
+        return
+    info = program.infer()[defined[0]]
+    rest = program.statements[:number] + program.statements[number + 1 :]
+    numbers = [v + (new <= v < defined[0]) for v in _values(program)]
+    numbers[defined[0]] = new
+    statements = _renumbered(rest, numbers)
+    for values in (_pattern(info.shape), PLAIN_VALUES[:1] * size(info.shape)):
+        leaf = pr.Leaf(info.shape, values, info.dtype)
+        yield pr.Program((*program.leaves, leaf), statements)
+
+
+def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
+    if len(program.leaves) < 2:
+        return
+    leaves = program.leaves[:leaf] + program.leaves[leaf + 1 :]
+    used = any(leaf in (*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements)
+    for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
+        if substitute != leaf:
+            numbers = _removed(program, leaf, 1, substitute)
+            yield pr.Program(leaves, _renumbered(program.statements, numbers))
+
+
+# Values by other numbers.
+
+
+def _values(program: pr.Program) -> range:
+    return range(len(program.leaves) + sum(map(len, program.defined())))
+
+
+def _removed(program: pr.Program, first: int, count: int, substitute: int) -> list[int]:
+    """New numbers where ``count`` values from ``first`` on are gone, in favour of another."""
+    numbers = [v if v < first else v - count for v in _values(program)]
+    numbers[first : first + count] = [numbers[substitute]] * count
+    return numbers
+
+
+def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
+    """The statements with each value ``v`` called ``numbers[v]``."""
+    return tuple(_with_numbers(s, numbers) for s in statements)
+
+
+def _with_numbers(s: Any, numbers: list[int]) -> Any:
+    if isinstance(s, pr.Apply):
+        return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
+    if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
+        return replace(s, value=numbers[s.value])
+    if isinstance(s, (pr.Clear, pr.Zero)):
+        return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
+    if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
+        return replace(s, leaf=numbers[s.leaf])
+    return s
+
+
+# Gradients that do not fit, as in programs that have to raise.
+
+
+@dataclass(frozen=True, slots=True)
+class _Misfit(pr.Constant):
+    """A gradient that has not the shape of its root and shall not get it.
+
+    It stands in programs only between a step and ``repaired``: so it is known, whatever
+    the step does, which gradients did not fit before it.
+    """
+
+
+def simplest_misfit(shape: Shape) -> Shape:
+    """The shape of the simplest gradient that does not fit a root of ``shape``."""
+    return next(s for s in _MISFITS if s != shape)
+
+
+def _misfit(shape: Shape) -> _Misfit:
+    return _Misfit(shape, GRADIENT_VALUES[:1] * size(shape))
+
+
+def _with_misfits_marked(program: pr.Program) -> pr.Program:
+    infos = program.infer()
+
+    def marked(s: pr.Statement) -> pr.Statement:
+        if not isinstance(s, pr.Backward) or s.gradient is None:
+            return s
+        old = s.gradient
+        if old.shape == infos[s.value].shape:
+            return s
+        return replace(s, gradient=_Misfit(old.shape, old.values, old.dtype))
+
+    return replace(program, statements=tuple(map(marked, program.statements)))
+
+
+def _unfitting_gradient(gradient: _Misfit, info: pr.Info) -> pr.Constant:
+    if gradient.shape == info.shape:
+        gradient = _misfit(simplest_misfit(info.shape))
+    return pr.Constant(gradient.shape, gradient.values, info.dtype)
+
+
+# Programs that make sense again.
+
+
+def repaired(program: pr.Program) -> pr.Program | None:
+    """The program with attributes and gradients that fit its shapes, or None if none do.
+
+    Gradients that are marked as unfitting stay so.
+    """
+    infos = [leaf.info() for leaf in program.leaves]
+    statements: list[pr.Statement] = []
+    try:
+        for s in program.statements:
+            if isinstance(s, pr.Apply):
+                s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
+            elif isinstance(s, pr.Backward) and isinstance(s.gradient, _Misfit):
+                s = replace(s, gradient=_unfitting_gradient(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.Backward) and s.gradient is not None:
+                s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.Backward) and size(infos[s.value].shape) != 1:
+                s = replace(s, gradient=_fitting_gradient(None, infos[s.value]))
+            infos += pr.outputs_of(s, infos)
+            statements.append(s)
+        result = replace(program, statements=tuple(statements))
+        result.validate()
+    except (pr.ProgramError, IndexError):
+        return None
+    return result
+
+
+def _with_fitting_attrs(s: pr.Apply, inputs: list[pr.Info]) -> pr.Apply:
+    shapes = tuple(info.shape for info in inputs)
+    names = tuple(name for name, _ in s.attrs)
+    if names == tuple(sorted(OPS[s.op].attrs)) and output_shapes(s.op, shapes, s.attrs):
+        return s
+    for attrs in attribute_choices(s.op, shapes):
+        if output_shapes(s.op, shapes, attrs) is not None:
+            return replace(s, attrs=attrs)
+    raise pr.ProgramError("no attributes fit")
+
+
+def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constant:
+    if gradient is not None and (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
+        return gradient
+    n = size(info.shape)
+    values = ((gradient.values if gradient else ()) + GRADIENT_VALUES * (n + 1))[:n]
+    return pr.Constant(info.shape, values, info.dtype)

@@ -1,1 +1,0 @@
-"""The dialects of ``parity.quirks``, by what they are about."""

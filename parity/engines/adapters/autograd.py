@@ -1,0 +1,44 @@
+"""HIPS autograd as an engine under test: NumPy's functions, traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, ClassVar
+
+import autograd.numpy as anp
+import autograd.scipy.special as special
+import numpy as np
+from autograd import make_vjp
+
+from parity.engines.adapters.functional import Functional
+from parity.engines.adapters.numpy_like import numpy_like, split_like
+
+
+class Autograd(Functional):
+    """``autograd.numpy`` and ``autograd.scipy.special`` with ``autograd.make_vjp``."""
+
+    name = "autograd"
+    version = metadata.version("autograd")
+    functions: ClassVar[dict[str, Callable[..., Any]]] = {
+        **numpy_like(anp),
+        "sigmoid": special.expit,
+        "split": split_like(anp),
+        "sign": anp.sign,
+        "floor": anp.floor,
+        "var": lambda a, *, axis, correction, keepdims: anp.var(
+            a, axis=axis, ddof=correction, keepdims=keepdims
+        ),
+        "norm": anp.linalg.norm,
+        "logsumexp": special.logsumexp,
+        "pad": lambda a, *, pad_width: anp.pad(a, pad_width, "constant"),
+        "outer": anp.outer,
+        "dot": anp.dot,
+    }
+
+    def array(self, a: Any) -> Any:
+        return np.array(a)
+
+    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
+        pull, _value = make_vjp(function, tuple(range(len(at))))(*at)
+        return pull(seed)  # type: ignore[no-any-return]

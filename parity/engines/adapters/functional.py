@@ -1,0 +1,248 @@
+"""What adapters of functional engines share: such an engine differentiates functions.
+
+An adapter records what a program computes. A backward makes a function of the leaves out of
+it, which computes the root anew, and hands it to the engine; what comes back is added to the
+gradients, which the adapter keeps. A gradient of a gradient is the same again: the function
+then calls the engine to differentiate another one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from parity.engines.base import Engine
+
+Env: TypeAlias = dict[Any, Any]
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A value of the engine. By itself it is a constant; subclasses say how it is computed."""
+
+    value: Any
+    number: int
+    requires_grad: bool = False
+
+    @property
+    def parents(self) -> Sequence[Tensor]:
+        return ()
+
+    def replay(self, env: Env) -> Any:
+        """The value from those of the parents in ``env``."""
+        return self.value
+
+
+@dataclass(eq=False)
+class Leaf(Tensor):
+    """A variable. Its gradient: ``buffer``, and ``recorded`` if the last pass was recorded."""
+
+    buffer: Any = None
+    recorded: Tensor | None = None
+
+
+@dataclass(eq=False)
+class Call:
+    """An operation that was recorded."""
+
+    function: Callable[..., Any]
+    xs: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    freed: bool = False
+
+
+@dataclass(eq=False)
+class Result(Tensor):
+    """Output ``place`` of a call, or all that it returned if ``place`` is None."""
+
+    call: Call = field(kw_only=True)
+    place: int | None = field(kw_only=True)
+
+    @property
+    def parents(self) -> Sequence[Tensor]:
+        return self.call.xs
+
+    def replay(self, env: Env) -> Any:
+        if self.call not in env:
+            xs = [env[x] for x in self.call.xs]
+            env[self.call] = self.call.function(*xs, **self.call.attrs)
+        return env[self.call] if self.place is None else env[self.call][self.place]
+
+
+@dataclass(eq=False)
+class Pass:
+    """A backward: from which root, with which gradient, to which leaves."""
+
+    engine: Functional
+    root: Tensor
+    seed: Any
+    leaves: tuple[Leaf, ...]
+
+    def gradients(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The gradients of the leaves where they have these values."""
+
+        def root(*at: Any) -> Any:
+            env: Env = dict(zip(self.leaves, at, strict=True))
+            for t in behind(self.root):
+                if t not in env:
+                    env[t] = t.replay(env)
+            return env[self.root]
+
+        return self.engine.vjp(root, tuple(values), self.seed)
+
+
+@dataclass(eq=False)
+class Derivative(Tensor):
+    """The gradient of one leaf in a pass, as a function of the leaves."""
+
+    of: Pass = field(kw_only=True)
+    place: int = field(kw_only=True)
+
+    @property
+    def parents(self) -> Sequence[Tensor]:
+        return self.of.leaves
+
+    def replay(self, env: Env) -> Any:
+        if self.of not in env:
+            env[self.of] = self.of.gradients([env[x] for x in self.of.leaves])
+        return env[self.of][self.place]
+
+
+def behind(root: Tensor) -> list[Tensor]:
+    """What ``root`` is computed from, and itself, in the order in which it was made."""
+    found: set[Tensor] = set()
+    todo = [root]
+    while todo:
+        t = todo.pop()
+        if t not in found:
+            found.add(t)
+            todo += t.parents
+    return sorted(found, key=lambda t: t.number)
+
+
+class Functional(Engine):
+    """An adapter's base: a subclass sets ``name``, ``functions`` and overrides two methods."""
+
+    #: Operations on the engine's arrays, by their names in ``parity.language.table.OPS``.
+    functions: ClassVar[dict[str, Callable[..., Any]]]
+
+    def array(self, a: Any) -> Any:
+        """A copy of an ndarray, as an array of the engine."""
+        raise NotImplementedError
+
+    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
+        """The gradients of ``function`` at these arguments, by the engine."""
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._recording = True
+        self.ops: dict[str, Any] = {  # type: ignore[misc]
+            name: self._operation(f) for name, f in self.functions.items()
+        }
+
+    def _operation(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            value = function(*[x.value for x in xs], **attrs)
+            call = None
+            if self._recording and any(x.requires_grad for x in xs):
+                call = Call(function, xs, attrs)
+            if isinstance(value, (tuple, list)):
+                return tuple(self._tensor(v, call, i) for i, v in enumerate(value))
+            return self._tensor(value, call, None)
+
+        return apply
+
+    def _tensor(self, value: Any, call: Call | None, place: int | None) -> Tensor:
+        number = next(self._numbers)
+        if call is None:
+            return Tensor(value, number)
+        return Result(value, number, True, call=call, place=place)
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
+        return Leaf(self.array(array), next(self._numbers), requires_grad)
+
+    def value(self, t: Tensor) -> Any:
+        return np.asarray(t.value)
+
+    def grad(self, t: Leaf) -> Any:
+        return t.buffer
+
+    def backward(
+        self,
+        t: Tensor,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Raises RuntimeError where only what is recorded can tell that a pass makes no sense."""
+        if not t.requires_grad:
+            raise RuntimeError("the root does not require a gradient")
+        value = np.asarray(t.value)
+        if gradient is None and value.size != 1:
+            raise RuntimeError("a gradient can be implied only for one element")
+        seed = self.array(np.ones_like(value) if gradient is None else gradient.astype(value.dtype))
+        nodes = behind(t)
+        _run([n.call for n in nodes if isinstance(n, Result)], retain_graph or create_graph)
+        leaves = tuple(n for n in nodes if isinstance(n, Leaf) and n.requires_grad)
+        one = Pass(self, t, seed, leaves)
+        for place, g in enumerate(one.gradients([leaf.value for leaf in leaves])):
+            self._accumulate(one, place, g, create_graph)
+
+    def _accumulate(self, one: Pass, place: int, g: Any, create_graph: bool) -> None:
+        """Add to a gradient: in place, or, in a recorded pass, as a new array."""
+        leaf = one.leaves[place]
+        if create_graph:
+            new: Tensor = Derivative(g, next(self._numbers), True, of=one, place=place)
+            with self._recording_set(True):
+                if leaf.buffer is not None:
+                    new = self.ops["add"](self.grad_tensor(leaf), new)
+            leaf.buffer, leaf.recorded = np.array(new.value), new
+            return
+        leaf.recorded = None
+        if leaf.buffer is None:
+            leaf.buffer = np.array(g)
+        else:
+            leaf.buffer += np.asarray(g)
+
+    def clear_grad(self, t: Leaf) -> None:
+        t.buffer = t.recorded = None
+
+    def zero_grad(self, t: Leaf) -> None:
+        t.buffer.fill(0)
+        t.recorded = None
+
+    def grad_tensor(self, t: Leaf) -> Tensor:
+        if t.buffer is None:
+            raise RuntimeError("there is no gradient")
+        if t.recorded is not None:
+            return t.recorded
+        return Tensor(self.array(t.buffer), next(self._numbers))
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return self._recording_set(False)
+
+    @contextmanager
+    def _recording_set(self, on: bool) -> Iterator[None]:
+        outer, self._recording = self._recording, on
+        try:
+            yield
+        finally:
+            self._recording = outer
+
+    def detach(self, t: Tensor) -> Tensor:
+        return Tensor(t.value, next(self._numbers))
+
+
+def _run(calls: list[Call], retain: bool) -> None:
+    """Mark operations as run: as in PyTorch, they run again only if they are retained."""
+    if any(call.freed for call in calls):
+        raise RuntimeError("backward through the graph a second time; use retain_graph")
+    for call in calls:
+        call.freed = not retain

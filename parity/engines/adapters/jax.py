@@ -1,0 +1,86 @@
+"""JAX as an engine under test, on the CPU; importing this switches float64 on in the process.
+
+JAX compiles each operation for each shape, some eight times a program, so nearly all of a run
+is compilation. XLA is told to compile quickly and not to optimize, unless ``XLA_FLAGS`` of the
+environment say otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from parity.engines.adapters.functional import Functional, Leaf
+from parity.engines.adapters.numpy_like import numpy_like, split_like
+
+# Before the first array: later it has no effect on the platform.
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_enable_x64", True)
+# Read with the first array; of two that contradict, XLA takes the last.
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = f"{_QUICK} {os.environ.get('XLA_FLAGS', '')}".rstrip()
+
+#: Leaves after which what JAX keeps is dropped: each operation that it compiled takes more than a
+#: megabyte, and most of them are not used again.
+_LEAVES = 200
+
+
+def _item(a: Any, *, index: Any) -> Any:
+    # JAX refuses lists as indices.
+    parts = index if isinstance(index, tuple) else (index,)
+    return a[tuple(np.array(i, np.int64) if isinstance(i, list) else i for i in parts)]
+
+
+class Jax(Functional):
+    """``jax.numpy`` and ``jax.nn`` with ``jax.vjp``, without compiling whole programs."""
+
+    name = "jax"
+    version = jax.__version__
+    functions: ClassVar[dict[str, Callable[..., Any]]] = {
+        **numpy_like(jnp),
+        "sigmoid": jax.nn.sigmoid,
+        "relu": jax.nn.relu,
+        "get_item": _item,
+        "split": split_like(jnp),
+        "sign": jnp.sign,
+        "floor": jnp.floor,
+        "leaky_relu": lambda a, *, slope: jax.nn.leaky_relu(a, slope),
+        "softplus": jax.nn.softplus,
+        "gelu": lambda a: jax.nn.gelu(a, approximate=False),
+        "var": lambda a, *, axis, correction, keepdims: jnp.var(
+            a, axis=axis, correction=correction, keepdims=keepdims
+        ),
+        "norm": jnp.linalg.vector_norm,
+        "logsumexp": jax.nn.logsumexp,
+        "softmax": jax.nn.softmax,
+        "log_softmax": jax.nn.log_softmax,
+        "flip": jnp.flip,
+        "pad": lambda a, *, pad_width: jnp.pad(a, pad_width),
+        "take_along_axis": lambda a, *, axis, indices: jnp.take_along_axis(
+            a, np.array(indices, np.int64), axis
+        ),
+        "outer": jnp.outer,
+        "dot": jnp.dot,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leaves = 0
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
+        self._leaves += 1
+        if self._leaves % _LEAVES == 0:
+            jax.clear_caches()
+        return super().leaf(array, requires_grad)
+
+    def array(self, a: Any) -> Any:
+        return jnp.array(a)
+
+    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
+        _value, pull = jax.vjp(function, *at)
+        return pull(seed)  # type: ignore[no-any-return]

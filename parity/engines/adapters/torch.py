@@ -1,0 +1,120 @@
+"""PyTorch as an engine: the reference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import torch
+
+from parity.engines.base import Engine
+from parity.language.table import OPS
+
+
+def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with constant results under ``no_grad``.
+
+    A view of a leaf made there still requires a gradient (semantics.md 6.3).
+    """
+
+    def apply(*xs: Any, **attrs: Any) -> Any:
+        y = function(*xs, **attrs)
+        if torch.is_grad_enabled():
+            return y
+        return tuple(t.detach() for t in y) if isinstance(y, tuple) else y.detach()
+
+    return apply
+
+
+class Torch(Engine):
+    """PyTorch on the CPU, eager, one thread (more are slower on graphs of small arrays).
+
+    PyTorch may let two leaves, or a leaf and the caller, share a gradient
+    (semantics.md 3), and returns wrong gradients then. The reference must not: each
+    gradient is copied before it is accumulated, and so is the caller's array.
+    """
+
+    name = "torch"
+    version = torch.__version__.partition("+")[0]
+    bitwise = True
+    ops: ClassVar[dict[str, Any]] = {name: _constant(op.function) for name, op in OPS.items()}
+
+    def __init__(self) -> None:
+        torch.set_num_threads(1)
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        t = torch.tensor(array, requires_grad=requires_grad)
+        if requires_grad:
+            t.register_hook(_own)  # type: ignore[no-untyped-call]
+        return t
+
+    def value(self, t: Any) -> Any:
+        return t.detach().numpy()
+
+    def grad(self, t: Any) -> Any:
+        return None if t.grad is None else t.grad.detach().numpy()
+
+    def backward(
+        self,
+        t: Any,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        g = None if gradient is None else torch.tensor(gradient)
+        if not create_graph:
+            t.backward(g, retain_graph=retain_graph)
+            return
+        with warnings.catch_warnings():  # of a reference cycle; execute() breaks it
+            warnings.simplefilter("ignore")
+            t.backward(g, retain_graph=True, create_graph=True)
+
+    def clear_grad(self, t: Any) -> None:
+        t.grad = None
+
+    def zero_grad(self, t: Any) -> None:
+        t.grad.zero_()
+
+    def grad_tensor(self, t: Any) -> Any:
+        return t.grad
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def detach(self, t: Any) -> Any:
+        return t.detach()
+
+    def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
+        if kind == "adam":
+            return torch.optim.Adam(leaves, lr=lr)
+        return torch.optim.SGD(leaves, lr=lr, momentum=0.9 if kind == "momentum" else 0.0)
+
+
+class AsIs(Torch):
+    """PyTorch as people use it: gradients may share memory, and then be wrong (semantics.md 3)."""
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        return torch.tensor(array, requires_grad=requires_grad)
+
+
+def _own(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.clone()
+
+
+class _WithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, t: Any, change: Callable[[Any], Any]) -> Any:
+        ctx.change = change
+        return t.view_as(t)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return ctx.change(g), None
+
+
+def with_gradient(t: Any, change: Callable[[Any], Any]) -> Any:
+    """``t``, whose gradient goes through ``change`` in each pass."""
+    return _WithGradient.apply(t, change)  # type: ignore[no-untyped-call]

@@ -1,0 +1,178 @@
+"""Programs, traces and findings as bytes, between the harness and the process of an engine.
+
+A message is a JSON head and raw bytes of arrays behind it. Nothing that is read is
+executed, and the arrays are only of numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.engines.execute import Elsewhere, Failure, Observation, Trace
+from parity.language import program as pr
+from parity.oracle.compare import KINDS, Finding
+
+_LENGTHS = struct.Struct(">II")
+
+Message = tuple[Any, bytes]
+
+
+class WireError(Exception):
+    """What came is no message: something else wrote to the channel."""
+
+
+def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
+    """Send a message, and say how many bytes it has."""
+    text = json.dumps(head, separators=(",", ":")).encode()
+    message = _LENGTHS.pack(len(text), len(data)) + text + data
+    stream.write(message)
+    stream.flush()
+    return len(message)
+
+
+def read(stream: BinaryIO) -> Message | None:
+    """The next message; None at the end, also where a message is cut off."""
+    start = stream.read(_LENGTHS.size)
+    if len(start) < _LENGTHS.size:
+        return None
+    text, data = _LENGTHS.unpack(start)
+    body = stream.read(text + data)
+    if len(body) < text + data:
+        return None
+    try:
+        return json.loads(body[:text]), body[text:]
+    except ValueError as error:
+        raise WireError(f"not a message: {error}") from error
+
+
+# Programs: short, since each is sent once; they were valid, so they are not checked again.
+
+
+def program_head(program: pr.Program) -> list[Any]:
+    """A program as lists; ``read_program`` turns it back."""
+    leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
+    return [leaves, [(s.keyword, *map(_short, _fields(s))) for s in program.statements]]
+
+
+def read_program(head: Any) -> pr.Program:
+    """The program of ``program_head``."""
+    leaves, statements = head
+    return pr.Program(
+        tuple(pr.Leaf(tuple(s), tuple(v), dtype, grad) for s, v, dtype, grad in leaves),
+        tuple(_statement(*s) for s in statements),
+    )
+
+
+def _fields(statement: pr.Statement) -> list[Any]:
+    return [getattr(statement, name) for name in _NAMES[type(statement)]]
+
+
+_NAMES = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, pr.Constant):
+        return {"constant": (value.shape, value.values, value.dtype)}
+    return value
+
+
+def _statement(keyword: str, *fields: Any) -> Any:
+    return pr.STATEMENTS[keyword](*map(_frozen, fields))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return pr.Constant(*map(_frozen, value["constant"]))
+    return value
+
+
+# Traces.
+
+
+def trace_message(trace: Trace) -> tuple[Any, bytes]:
+    """Head and bytes of a trace."""
+    arrays = [o.array for o in trace.observations]
+    seen = [(*o[:3], _form(o.array)) for o in trace.observations]
+    failure = trace.failure
+    failed = failure and (failure.statement, failure.kind, failure.text(), failure.place())
+    return [seen, failed], _joined(arrays)
+
+
+def read_trace(message: Message) -> Trace:
+    """The trace of ``trace_message``."""
+    (seen, failed), data = message
+    arrays = _Arrays(data)
+    observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in seen]
+    return Trace(observations, failed and Failure(failed[0], Elsewhere(*failed[1:])))
+
+
+def arrays_message(arrays: list[NDArray[Any]]) -> tuple[Any, bytes]:
+    """Head and bytes of a list of arrays."""
+    return list(map(_form, arrays)), _joined(arrays)
+
+
+def read_arrays(message: Message) -> list[Any]:
+    """The list of ``arrays_message``."""
+    forms, data = message
+    arrays = _Arrays(data)
+    return [arrays.next(form) for form in forms]
+
+
+def _form(array: NDArray[Any] | None) -> Any:
+    return None if array is None else (array.dtype.str, array.shape)
+
+
+def _joined(arrays: list[Any]) -> bytes:
+    return b"".join(a.tobytes() for a in arrays if a is not None)
+
+
+class _Arrays:
+    """Arrays one after another from bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def next(self, form: Any) -> NDArray[Any] | None:
+        if form is None:
+            return None
+        dtype, shape = np.dtype(form[0]), tuple(form[1])
+        count = 1
+        for n in shape:
+            count *= n
+        array = np.frombuffer(self.data, dtype, count, self.position).reshape(shape)
+        self.position += array.nbytes
+        return array
+
+
+# Findings of probes.
+
+
+def finding_message(finding: Finding | None) -> tuple[Any, bytes]:
+    """Head and bytes of a finding without a program, or of none."""
+    if finding is None:
+        return None, b""
+    sides = [finding.engine, finding.reference]
+    arrays = [None if s is None or isinstance(s, str) else np.asarray(s) for s in sides]
+    texts = [s if isinstance(s, str) else None for s in sides]
+    place = (finding.kind, finding.statement, finding.what, finding.which)
+    return [place, texts, list(map(_form, arrays))], _joined(arrays)
+
+
+def read_finding(message: Message) -> Finding | None:
+    """The finding of ``finding_message``."""
+    head, data = message
+    if head is None:
+        return None
+    (kind, *place), texts, forms = head
+    arrays = _Arrays(data)
+    sides = [arrays.next(f) if t is None else t for t, f in zip(texts, forms, strict=True)]
+    return KINDS[kind](*place, *sides)

@@ -1,0 +1,221 @@
+"""The process of an isolated engine, seen from the harness: messages, waiting, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import queue
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from parity.engines.isolation import codec
+from parity.engines.isolation.worker import KILL, PLACE, START, STATUS
+
+#: Seconds that a process which closed its channel has to end by itself.
+_GRACE = 1.0
+#: Whether new processes can be forked from one that has imported what is slow.
+FORKS = hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """How a process ended: the kind of finding, and in words."""
+
+    kind: str
+    says: str
+
+
+class Process:
+    """One process at a time, and a thread that takes what it writes."""
+
+    def __init__(self, source: Source | None = None) -> None:
+        """``source``: one that is shared; it runs one process at a time, and is not closed."""
+        self._folder = tempfile.TemporaryDirectory(prefix="parity-")
+        self.place = Path(self._folder.name) / "place"
+        self.place.write_bytes(PLACE.pack(-1))
+        self._own = source is None
+        self._source: Source = source or (Forked() if FORKS else Spawned())
+        self._requests: BinaryIO | None = None
+        self._replies: queue.SimpleQueue[codec.Message | End | None] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Start a process that waits for its first message."""
+        requests, replies = self._source.start()
+        self._requests = requests
+        self._replies = queue.SimpleQueue()
+        threading.Thread(target=_forward, args=(replies, self._replies), daemon=True).start()
+
+    def send(self, head: Any) -> int:
+        """Send a message, and say its size. That the process is gone shows in ``receive``."""
+        assert self._requests is not None
+        with contextlib.suppress(OSError):
+            return codec.write(self._requests, head)
+        return 0
+
+    def receive(self, seconds: float) -> codec.Message | End:
+        """The next message; after ``seconds`` without one the process is ended."""
+        try:
+            came = self._replies.get(timeout=seconds)
+        except queue.Empty:
+            self.stop()
+            return End("time", f"no end after {seconds:g} s")
+        if came is None:
+            return _described(self.stop(_GRACE))
+        if isinstance(came, End):
+            self.stop()
+        return came
+
+    def at(self) -> int:
+        """The number of the statement that ran last."""
+        return int(PLACE.unpack(self.place.read_bytes()[: PLACE.size])[0])
+
+    def stop(self, grace: float = 0.0) -> int | None:
+        """End the process; its status, None if it had not ended by itself within ``grace``."""
+        if self._requests is None:
+            return None
+        status = self._source.wait(grace) if grace else None
+        if status is None:
+            self._source.kill()
+            self._source.wait(None)
+        with contextlib.suppress(OSError):
+            self._requests.close()
+        self._requests = None
+        return status
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        if self._own:
+            self._source.close()
+        self._folder.cleanup()
+
+
+def _forward(replies: BinaryIO, messages: queue.SimpleQueue[codec.Message | End | None]) -> None:
+    """Put what comes into a queue, so that the other side never waits to be read."""
+    with replies:
+        try:
+            while (message := codec.read(replies)) is not None:
+                messages.put(message)
+        except (codec.WireError, OSError, MemoryError) as error:
+            messages.put(End("crash", f"it wrote into the channel of the harness: {error}"))
+        messages.put(None)
+
+
+def _described(status: int | None) -> End:
+    """What a status says of an engine that was not told to end."""
+    if status is None:
+        return End("crash", "it closed the channel of the harness")
+    if status >= 0:
+        return End("crash", f"the process exited with status {status}")
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    if name == "SIGKILL":  # the system does so when memory runs out
+        return End("memory", "the process was killed (SIGKILL)")
+    return End("crash", f"the process was ended by {name}")
+
+
+class Source(Protocol):
+    """Where processes come from."""
+
+    def start(self) -> tuple[BinaryIO, BinaryIO]:
+        """A new process, to write to and to read from."""
+
+    def wait(self, seconds: float | None) -> int | None:
+        """Its status, as ``subprocess`` gives it; None if it goes on after ``seconds``."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    def close(self) -> None:
+        """End what is around it."""
+
+
+class Spawned:
+    """Each process is a new interpreter."""
+
+    def __init__(self) -> None:
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> tuple[BinaryIO, BinaryIO]:
+        running = self.running = _interpreter(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert running.stdin is not None
+        assert running.stdout is not None
+        return running.stdin, running.stdout  # type: ignore[return-value]
+
+    def wait(self, seconds: float | None) -> int | None:
+        assert self.running is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.running.wait(seconds)
+        return None
+
+    def kill(self) -> None:
+        assert self.running is not None
+        self.running.kill()
+
+    def close(self) -> None:
+        pass
+
+
+class Forked:
+    """Each process is forked by ``parity.engines.isolation.worker``, which does not load the engine."""
+
+    def __init__(self) -> None:
+        self.parent: subprocess.Popen[bytes] | None = None
+        self.channel: socket.socket
+
+    def start(self) -> tuple[BinaryIO, BinaryIO]:
+        if self.parent is None:
+            self.channel, other = socket.socketpair()
+            with other:
+                self.parent = _interpreter(str(other.fileno()), pass_fds=(other.fileno(),))
+        (theirs, requests), (replies, mine) = os.pipe(), os.pipe()
+        socket.send_fds(self.channel, [START], [theirs, mine])
+        os.close(theirs)
+        os.close(mine)
+        return os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
+
+    def wait(self, seconds: float | None) -> int | None:
+        if self.parent is None or not select.select([self.channel], [], [], seconds)[0]:
+            return None
+        status = b""
+        with contextlib.suppress(OSError):
+            status = self.channel.recv(STATUS.size)
+        if len(status) < STATUS.size:  # the engine ended its parent as well
+            self.close()
+            return None
+        return int(STATUS.unpack(status)[0])
+
+    def kill(self) -> None:
+        if self.parent is not None:
+            with contextlib.suppress(OSError):
+                self.channel.sendall(KILL)
+
+    def close(self) -> None:
+        if self.parent is not None:
+            self.channel.close()
+            self.parent.wait()
+            self.parent = None
+
+
+def _interpreter(*arguments: str, **files: Any) -> subprocess.Popen[bytes]:
+    """``parity.engines.isolation.worker``, which a keyboard interrupt does not reach."""
+    nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    place = str(Path(__file__).resolve().parents[1])
+    known = os.environ.get("PYTHONPATH")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (place, known)))}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
+        env=environment,
+        start_new_session=True,
+        **{**nowhere, **files},
+    )

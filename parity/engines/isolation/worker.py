@@ -1,0 +1,243 @@
+"""The process that an engine under test runs in: ``python -m parity.engines.isolation.worker``.
+
+Where there is ``fork``, one process imports what is slow to import and makes a new child
+whenever one is asked for; the child loads the engine. So a crash costs milliseconds.
+Standard input and output are the channels; what an engine prints goes nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from parity._util.quietly import quietly
+from parity.diagnose.reproducer import adapter_of
+from parity.engines.base import Engine, abilities
+from parity.engines.execute import Elsewhere, Failure, Trace, execute, owns_buffer
+from parity.engines.isolation import codec
+from parity.engines.load import EngineError, load_engine
+from parity.engines.selfcheck import faults
+from parity.oracle.compare import KINDS
+from parity.oracle.probes import PROBES
+from parity.oracle.training import Run
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+#: Of what runs in the child: the number of the statement, for the parent to read.
+PLACE = struct.Struct("<i")
+#: Of the child that ended: its status as ``subprocess`` gives it.
+STATUS = struct.Struct("<i")
+START, KILL = b"s", b"k"
+_STATM = "/proc/self/statm"
+
+
+def limits_memory() -> bool:
+    """Whether memory can be limited here: where the size of a process can be read."""
+    return resource is not None and os.path.exists(_STATM)
+
+
+class Worker:
+    """Answers requests about one engine until there are no more."""
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
+        self.requests = requests
+        self.replies = replies
+        self.engine: Engine
+
+    def serve(self) -> None:
+        """Load the engine that the first message names, then answer."""
+        first = codec.read(self.requests)
+        if first is None:
+            return
+        if not self.load(first[0]):
+            return
+        while (message := codec.read(self.requests)) is not None:
+            head, _ = message
+            self.send(*_ANSWERS[head[0]](self, *head[1:]))
+
+    def send(self, head: Any, data: bytes = b"") -> None:
+        codec.write(self.replies, head, data)
+
+    def load(self, start: dict[str, Any]) -> bool:
+        """Load the engine and say what it is, or why it cannot be used."""
+        sys.path[:] = start["path"]
+        with open(start["place"], "r+b") as file:
+            self.place = mmap.mmap(file.fileno(), PLACE.size)
+        try:
+            self.engine = engine = load_engine(start["spec"])
+        except EngineError as error:
+            self.send({"error": str(error)})
+            return False
+        self.limit_memory(start["megabytes"])
+        self.send(
+            {
+                "name": engine.name,
+                "version": engine.version,
+                "ops": list(engine.ops),
+                "dtypes": list(engine.dtypes),
+                "max_ndim": engine.max_ndim,
+                "bitwise": engine.bitwise,
+                "quirks": sorted(engine.quirks),
+                "able": sorted(abilities(engine)),
+            }
+        )
+        return True
+
+    def limit_memory(self, megabytes: int) -> None:
+        """Let the process grow by so much from here on."""
+        if not limits_memory():
+            return
+        with open(_STATM) as file:
+            pages = int(file.read().split()[0])
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        size = pages * resource.getpagesize() + megabytes * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (size, most))
+
+    def at(self, number: int) -> None:
+        PLACE.pack_into(self.place, 0, number)
+
+    def run(self, program: Any) -> tuple[Any, bytes]:
+        """Run a program; an exit or a lack of memory ends its trace."""
+        self.at(-1)
+        trace, started = Trace(), time.perf_counter()
+        try:
+            trace = execute(codec.read_program(program), self.engine, self.at)
+        except BaseException as error:  # sys.exit, and what derives from it
+            cause = error if isinstance(error, MemoryError) else _ended(error)
+            trace.failure = Failure(PLACE.unpack_from(self.place)[0], cause)
+        failure = trace.failure
+        if failure is not None and isinstance(failure.error, MemoryError):
+            trace = Trace([], Failure(failure.statement, self.exhausted(failure.error)))
+        head, data = codec.trace_message(trace)
+        return (head, time.perf_counter() - started), data
+
+    def exhausted(self, error: MemoryError) -> Exception:
+        """The finding that a lack of memory is. There must be some again to say so."""
+        if limits_memory():
+            _, most = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        return Elsewhere("memory", f"MemoryError: {error}".removesuffix(": "))
+
+    def owns_buffer(self) -> tuple[Any, bytes]:
+        return owns_buffer(self.engine), b""
+
+    def probe(self, name: str) -> tuple[Any, bytes]:
+        probe = next(p for p in PROBES if p.name == name)
+        try:
+            found = next(probe.run(self.engine), None)
+        except BaseException as error:
+            ended = _ended(error)
+            found = KINDS[ended.kind](0, "exception", 0, str(ended), "no exception")
+        return codec.finding_message(found)
+
+    def trial(self) -> tuple[Any, bytes]:
+        """What is wrong with the adapter; an end is for the programs to find."""
+        try:
+            return next(faults(self.engine, load_engine("torch")), None), b""
+        except BaseException:
+            return None, b""
+
+    def training(self, fields: dict[str, Any]) -> tuple[Any, bytes]:
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        try:
+            return codec.arrays_message(Run(**fields).trace(self.engine))
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"}, b""
+
+    def adapter(self) -> tuple[Any, bytes]:
+        return dataclasses.asdict(adapter_of(self.engine)), b""
+
+
+_ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {
+    "run": Worker.run,
+    "owns_buffer": Worker.owns_buffer,
+    "probe": Worker.probe,
+    "training": Worker.training,
+    "trial": Worker.trial,
+    "adapter": Worker.adapter,
+}
+
+
+def _ended(error: BaseException) -> Elsewhere:
+    what = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
+    return Elsewhere("crash", f"{what}: {error}".removesuffix(": "))
+
+
+def _serve(requests: int, replies: int) -> None:
+    with quietly(), os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
+        Worker(incoming, outgoing).serve()
+
+
+def _silence() -> None:
+    """Standard streams that lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+
+
+def serve_here() -> None:
+    """Be the worker, on standard input and output: where there is no ``fork``."""
+    requests, replies = os.dup(0), os.dup(1)
+    _silence()
+    _serve(requests, replies)
+
+
+def serve_children(channel: socket.socket) -> None:
+    """Fork a worker whenever one is asked for, and say how it ended, until the channel ends."""
+    _silence()
+    while True:
+        message, files, _, _ = socket.recv_fds(channel, 1, 2)
+        if not message:
+            return
+        if message == START:
+            status = _child(channel, *files)
+            if status is None:
+                return
+            channel.sendall(STATUS.pack(status))
+
+
+def _child(channel: socket.socket, requests: int, replies: int) -> int | None:
+    """Run one child to its end, and kill it if asked; None if the channel ended."""
+    alive, held = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            os.setsid()  # what it starts is killed with it
+            channel.close()
+            os.close(alive)
+            if resource is not None:
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            _serve(requests, replies)
+        os._exit(0)
+    for file in (requests, replies, held):
+        os.close(file)
+    more = True
+    if alive not in select.select([alive, channel.fileno()], [], [])[0]:
+        more = bool(channel.recv(1))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    os.close(alive)
+    return os.waitstatus_to_exitcode(status) if more else None
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        serve_children(socket.socket(fileno=int(sys.argv[1])))
+    else:
+        serve_here()

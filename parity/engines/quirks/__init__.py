@@ -1,0 +1,1 @@
+"""The dialects of ``parity.engines.quirks.table``, by what they are about."""

@@ -1,0 +1,486 @@
+"""Builds a valid program step by step; whatever does not fit is left out.
+
+It tracks what validity needs: shapes and dtypes, spans of values (to stay in
+the domains of functions), which part of the graph a backward runs (to retain
+what a later one needs) and which leaves have a gradient.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
+from parity.language import program as pr
+from parity.language.inference import find_fit
+from parity.language.intervals import LIMIT, Span
+from parity.language.operation import Op
+from parity.language.shapes import Shape, size
+from parity.language.table import OPS, result_dtype
+
+#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
+EXACT_VALUES: tuple[float, ...] = (
+    3.0,
+    2.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.0,
+    4.0,
+    1.5,
+    0.0,
+    -0.5,
+    2.0,
+    -3.0,
+    0.25,
+)
+#: Numbers with no end in binary, of mixed sign and size.
+ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
+POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
+EXACT_POSITIVE: tuple[float, ...] = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+_random = random.Random(20)
+#: Arbitrary significands between 1/8 and 8: every bit counts.
+WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
+WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
+#: Gradients that are not uniform: ones hide whole families of faults.
+GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
+
+#: The quirk with which a backward from any shape needs no gradient.
+SEEDS = SeedsAnyShapeWithOnes.quirk
+
+_UNKNOWN: Span = (-LIMIT, LIMIT)
+#: In exact programs values stay small, so that gradients stay exact as well.
+_EXACT_LIMIT = 2.0**12
+#: The bit of an operand byte that asks for three operands where there may be any number.
+_THREE = 64
+#: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
+#: recorded as well if the last is set.
+_TWICE, _RECORDED_TWICE = 48, 64
+#: For one byte in 64 a gradient that is given is zero.
+_NOTHING = 37
+
+
+class Builder:
+    """A program under construction."""
+
+    def __init__(
+        self,
+        abilities: frozenset[str],
+        ops: frozenset[str],
+        max_size: int = 24,
+        max_ndim: int = 3,
+        wild: bool = False,
+    ) -> None:
+        self.abilities = abilities
+        self.ops = ops
+        self.max_size = max_size
+        self.max_ndim = max_ndim
+        self.wild = wild
+        self.exact = True
+        self.leaves: list[pr.Leaf] = []
+        self.statements: list[pr.Statement] = []
+        self.infos: list[pr.Info] = []
+        self.spans: list[Span] = []
+        self.graph: list[int] = []  # for each value the statements behind it, as bits
+        self.reach: list[int] = []  # and the leaves, as bits
+        self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
+        self.dropped: set[int] = set()
+        self.have_grad = 0  # leaves with a gradient, as bits
+        self.fresh = 0  # leaves whose gradient was recorded by the last pass, as bits
+        self.recorded = 0  # the statements behind recorded gradients, as bits
+        self.captured = False  # a recorded gradient is in use: no in-place change may hit it
+        self.gradient_passed = False
+        self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
+
+    def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
+        """A leaf with values from a pool, from place ``start`` on in steps."""
+        positive = flags % 4 == 3
+        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
+            first = self.leaves[0]
+            self._leaf(replace(first, requires_grad=requires_grad))
+            return
+        if self.exact:
+            pool = EXACT_POSITIVE if positive else EXACT_VALUES
+        elif self.wild:
+            pool = WILD_POSITIVE if positive else WILD_VALUES
+        else:
+            pool = POSITIVE_VALUES if positive else ROUGH_VALUES
+        step = 1 + (flags >> 2) % 4
+        # In one of four leaves values repeat: ties.
+        places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
+        values = tuple([pool[(start + i) % len(pool)] for i in places])
+        self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
+
+    def _leaf(self, leaf: pr.Leaf) -> None:
+        self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
+        self.leaves.append(leaf)
+        self.infos.append(leaf.info())
+        self.spans.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
+        self.graph.append(0)
+
+    def program(self) -> pr.Program:
+        """The program, with ``retain_graph`` wherever a later backward needs it."""
+        later = 0
+        for number, ran in reversed(self.backwards):
+            statement = self.statements[number]
+            assert isinstance(statement, pr.Backward)
+            if ran & later and not statement.retain_graph:
+                self.statements[number] = pr.Backward(
+                    statement.value, statement.gradient, True, statement.create_graph
+                )
+            later |= ran
+        return pr.Program(tuple(self.leaves), tuple(self.statements))
+
+    def apply(
+        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool = False
+    ) -> int | None:
+        """Apply an operation if some operands and attributes fit; the value it gives."""
+        if op.arity == 1:
+            return self._apply(op, (left,), extra, b, no_grad)
+        if self.exact and op.exact is None:
+            return None
+        value = self._combine(op, left, right, b, extra, no_grad)
+        if value is not None:
+            return value
+        # Then other operands, the newest first, at last the same one twice.
+        newest = len(self.infos) - 1
+        for other in (*range(newest, max(-1, newest - 4), -1), left):
+            value = self._combine(op, left, other, b, extra, no_grad)
+            if value is not None:
+                return value
+        return None
+
+    def _combine(
+        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool
+    ) -> int | None:
+        """Apply an operation of several operands, in one order or the other."""
+        inputs: tuple[int, ...] = (right, left) if extra % 4 == 3 else (left, right)
+        if op.arity > 2 or (not op.arity and b & _THREE):
+            # A third operand: any value or, where that does not fit, the first leaf.
+            for third in ((b >> 2) % len(self.infos), 0):
+                value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
+                if value is not None:
+                    return value
+        return None if op.arity > 2 else self._apply(op, inputs, extra >> 2, b, no_grad)
+
+    def leaf_apart(self, value: int, otherwise: int) -> int:
+        """A leaf on which ``value`` does not depend."""
+        for i, leaf in enumerate(self.leaves):
+            if leaf.requires_grad and not self.reach[value] >> i & 1:
+                return i
+        return otherwise
+
+    def _apply(
+        self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
+    ) -> int | None:
+        if (self.exact and op.exact is None) or not self.dropped.isdisjoint(inputs):
+            return None
+        infos = [self.infos[i] for i in inputs]
+        shapes = tuple([info.shape for info in infos])
+        fit = find_fit(op.name, shapes, extra)
+        # Small enough, and flat enough for the engine.
+        if fit is None or fit.size > self.max_size or fit.ndim > self.max_ndim:
+            return None
+        dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
+        if dtype is None or (self.exact and not fit.exact):
+            return None
+        span = fit.span([self.spans[i] for i in inputs])
+        limit = _EXACT_LIMIT if self.exact else LIMIT
+        if span is None or not (-limit <= span[0] and span[1] <= limit):
+            return None
+        requires = False if no_grad else pr.requires_gradient(infos)
+        results = [pr.info_of(shape, dtype, requires) for shape in fit.outputs]
+        return self._define(pr.Apply(op.name, inputs, fit.attrs, no_grad), results, span, inputs, b)
+
+    def _define(
+        self,
+        statement: pr.Statement,
+        infos: list[pr.Info],
+        span: Span,
+        inputs: tuple[int, ...],
+        b: int,
+    ) -> int:
+        """Append a statement that defines values; one of them, chosen by ``b``."""
+        graph = reach = 0
+        if infos[0].requires_grad is not False:
+            graph = 1 << len(self.statements)
+            for i in inputs:
+                graph |= self.graph[i]
+                reach |= self.reach[i]
+        first, count = len(self.infos), len(infos)
+        self.infos += infos
+        self.spans += [span] * count
+        self.graph += [graph] * count
+        self.reach += [reach] * count
+        if count > 1:
+            self.siblings.update({first + k: first + (k + 1) % count for k in range(count)})
+        self.statements.append(statement)
+        return first + b % count
+
+    # Events: each takes a value and two bytes, and returns the value it gives, if any.
+
+    def join(self, value: int, b: int, extra: int) -> int | None:
+        """Two outputs of the newest operation with several, put together or one by one."""
+        last = next(reversed(self.siblings), None)
+        if last is None or last in self.dropped or self.siblings[last] in self.dropped:
+            return None
+        other = self.siblings[last]
+        names = [name for name in ("add", "mul", "concat") if name in self.ops]
+        for k in range(len(names)):
+            joined = self._apply(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
+            if joined is not None:
+                return joined
+        return other
+
+    def twins(self, value: int, b: int, extra: int) -> int | None:
+        """The same operation on two leaves of one shape, and what it gives put together."""
+        shapes = [leaf.shape for leaf in self.leaves]
+        second = next((j for j in range(1, len(shapes)) if shapes[j] in shapes[:j]), None)
+        names = sorted(name for name in self.ops if OPS[name].arity == 1)
+        if second is None or not names:
+            return None
+        op = OPS[names[b % len(names)]]
+        pair = (shapes.index(shapes[second]), second)
+        left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
+        if left is None or right is None:
+            return None
+        joins = [name for name in ("add", "mul", "sub") if name in self.ops]
+        if not joins:
+            return None
+        return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
+
+    def detach(self, value: int, b: int, extra: int) -> int | None:
+        if value in self.dropped:
+            return None
+        statement = pr.Detach(value)
+        results = pr.outputs_of(statement, self.infos)
+        return self._define(statement, results, self.spans[value], (), 0)
+
+    def drop(self, value: int, b: int, extra: int) -> None:
+        if value >= len(self.leaves) and value not in self.dropped:
+            self.dropped.add(value)
+            self.statements.append(pr.Drop(value))
+
+    def backward(self, value: int, b: int, extra: int) -> None:
+        """Propagate from ``value``, or once more from the root of the last backward."""
+        cleared = bool(self.statements) and isinstance(self.statements[-1], pr.Clear)
+        if b % (2 if cleared else 4) == 1:
+            value = self._last_root(value)
+        elif b % 4 == 2:
+            value = len(self.infos) - 1
+        if value in self.dropped or not self.infos[value].requires_grad:
+            return
+        self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+
+    def _last_root(self, value: int) -> int:
+        """The root of the last backward, or ``value`` if there was none."""
+        if not self.backwards:
+            return value
+        last = self.statements[self.backwards[-1][0]]
+        assert isinstance(last, pr.Backward)
+        return last.value
+
+    def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
+        if self.captured:
+            if "clear_grad" in self.abilities:
+                self.clear(value, 0, 0)
+            else:
+                create_graph = True
+        shape = self.infos[value].shape
+        gradient = None
+        implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
+        if not implied or extra >= 128:
+            # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
+            pool: tuple[float, ...] = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
+            if extra % 64 == _NOTHING:
+                pool = (0.0,)
+            values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
+            gradient = pr.Constant(shape, values, self.infos[value].dtype)
+        self.gradient_passed = gradient is not None
+        self.backwards.append((len(self.statements), self.graph[value]))
+        self.statements.append(pr.Backward(value, gradient, retain, create_graph))
+        self.have_grad |= self.reach[value]
+        self.fresh = self.reach[value] if create_graph else 0
+        self.recorded |= self.graph[value] if create_graph else 0
+
+    def clear(self, value: int, b: int, extra: int) -> None:
+        """Clear all leaves, or one; all where a recorded gradient is in use.
+
+        Often the graph of the last backward is used again then.
+        """
+        captured = self.captured
+        chosen = self._leaves(b)
+        if self.captured:
+            chosen = tuple(range(len(self.leaves)))
+            self.captured = False
+            self.recorded = 0
+        for i in chosen:
+            self.have_grad &= ~(1 << i)
+            self.fresh &= ~(1 << i)
+        self.statements.append(pr.Clear(chosen))
+        if extra % 4 == 1 and self.backwards and not captured:
+            self.backward(self._last_root(value), 0, b)
+
+    def zero(self, value: int, b: int, extra: int) -> None:
+        if not self.captured and self.have_grad:
+            self.statements.append(pr.Zero(self._leaves(b)))
+
+    def change_grad(self, value: int, b: int, extra: int) -> None:
+        leaf = b % len(self.leaves)
+        if not self.captured and self.have_grad >> leaf & 1:
+            self.statements.append(pr.ChangeGrad(leaf))
+
+    def change_gradient(self, value: int, b: int, extra: int) -> None:
+        if self.gradient_passed:
+            self.gradient_passed = False
+            self.statements.append(pr.ChangeGradient())
+
+    def _leaves(self, b: int) -> tuple[int, ...]:
+        """All leaves, or one of them."""
+        n = len(self.leaves)
+        return tuple(range(n)) if b < 96 else (b % n,)
+
+    def take_grad(self, value: int, b: int, extra: int) -> int | None:
+        """The gradient of a leaf, recorded by the last pass, as a value."""
+        leaves = self._fresh_leaves()
+        return self._take(leaves[b % len(leaves)]) if leaves else None
+
+    def _fresh_leaves(self) -> list[int]:
+        return [i for i in range(len(self.leaves)) if self.fresh >> i & 1]
+
+    def _take(self, leaf: int) -> int:
+        self.captured = True
+        statement = pr.TakeGrad(leaf)
+        results = pr.outputs_of(statement, self.infos)
+        result = self._define(statement, results, _UNKNOWN, (), 0)
+        # Its graph is at most what the recorded passes ran.
+        self.graph[result] |= self.recorded
+        self.reach[result] |= self.fresh
+        return result
+
+    def end(self, ending: str, second_order: bool, extra: int) -> None:
+        """See to it that the program ends with what it is about."""
+        create_graph = second_order and "grad_tensor" in self.abilities
+        if create_graph and extra & _TWICE == _TWICE:  # what it records is added to what is there
+            self._last_backward(extra, create_graph=bool(extra & _RECORDED_TWICE))
+        self._last_backward(extra, create_graph)
+        if ending:
+            _ENDINGS[ending](self, extra)
+        if self.fresh:
+            self._second_order(extra)
+
+    def _change_all(self, extra: int) -> None:
+        """Change every gradient in place."""
+        if "buffer" in self.abilities:
+            for leaf in range(len(self.leaves)):
+                self.change_grad(0, leaf, 0)
+
+    def _again(self, extra: int) -> None:
+        """The last backward once more: gradients accumulate."""
+        if self.backwards:
+            root = self._last_root(0)
+            if root not in self.dropped:
+                self._backward(root, extra, create_graph=False)
+
+    def _error(self, extra: int) -> None:
+        """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
+        ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
+        for k in range(len(ways)):
+            if ways[(extra + k) % len(ways)](extra):
+                return
+
+    def _freed_graph(self, extra: int) -> bool:
+        """A second backward through a graph that the last one freed, from its root or another."""
+        if not self.backwards:
+            return False
+        number, ran = self.backwards[-1]
+        last = self.statements[number]
+        assert isinstance(last, pr.Backward)
+        if last.retain_graph:
+            return False
+        if extra % 2 and self._from_another_root(last.value, ran):
+            return True
+        maker = self._maker(last.value)
+        if maker is None or not OPS[maker.op].saves:
+            return False
+        self.statements.append(last)
+        return True
+
+    def _from_another_root(self, root: int, freed: int) -> bool:
+        """A backward from a value that shares a part of what was freed, which PyTorch notices."""
+        noticed = sum(1 << number for number in self._saving()) & freed
+        for value in reversed(range(len(self.leaves), len(self.infos))):
+            if value not in (root, *self.dropped) and self.graph[value] & noticed:
+                shape, dtype = self.infos[value].shape, self.infos[value].dtype
+                gradient = pr.Constant(shape, (1.0,) * size(shape), dtype)
+                self.statements.append(pr.Backward(value, gradient))
+                return True
+        return False
+
+    def _saving(self) -> Iterator[int]:
+        """The statements that keep something for their backward."""
+        for number, statement in enumerate(self.statements):
+            if isinstance(statement, pr.Apply) and OPS[statement.op].saves:
+                yield number
+
+    def _maker(self, value: int) -> pr.Apply | None:
+        """The operation that gave ``value``."""
+        number = (self.graph[value] & ~(self.graph[value] >> 1)).bit_length() - 1
+        statement = self.statements[number] if number >= 0 else None
+        return statement if isinstance(statement, pr.Apply) else None
+
+    def _wrong_shape(self, extra: int) -> bool:
+        """A gradient of another shape."""
+        for value in reversed(range(len(self.infos))):
+            if value not in self.dropped and self.infos[value].requires_grad:
+                shape = (*self.infos[value].shape, 2)
+                gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
+                self.statements.append(pr.Backward(value, gradient))
+                return True
+        return False
+
+    def _no_grad_needed(self, extra: int) -> bool:
+        """A backward from a constant."""
+        for value, info in enumerate(self.infos):
+            if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
+                self.statements.append(pr.Backward(value))
+                return True
+        return False
+
+    def _last_backward(self, extra: int, create_graph: bool) -> None:
+        """A backward from the newest value that none has run through, if there is one."""
+        ran = self.backwards[-1] if self.backwards else None
+        for value in range(len(self.infos) - 1, -1, -1):
+            if value in self.dropped or not self.infos[value].requires_grad:
+                continue
+            if create_graph or ran is None or self.graph[value] & ~ran[1]:
+                self._backward(value, extra, create_graph)
+            return
+
+    def _second_order(self, extra: int) -> None:
+        """Differentiate once more: a gradient times its leaf surely requires a gradient."""
+        names = [name for name in ("mul", "add") if name in self.ops]
+        if not names:
+            return
+        op = OPS[names[extra % 3 == 0 and len(names) > 1]]
+        for leaf in self._fresh_leaves():
+            root = self._apply_unbounded(op, (self._take(leaf), leaf))
+            if extra % 2:
+                break
+        self._backward(root, extra, create_graph=False)
+
+    def _apply_unbounded(self, op: Op, inputs: tuple[int, ...]) -> int:
+        statement = pr.Apply(op.name, inputs)
+        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
+        return self._define(statement, infos, _UNKNOWN, inputs, 0)
+
+
+#: What a profile may ask for as the end of its programs.
+_ENDINGS: dict[str, Callable[[Builder, int], object]] = {
+    "again": Builder._again,
+    "change_all": Builder._change_all,
+    "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
+    "freed": Builder._freed_graph,
+    "error": Builder._error,
+}

@@ -1,0 +1,238 @@
+"""What a run exercised, and what it could have and did not.
+
+Counting costs about a tenth of a run, so it is done only when it is asked for:
+``parity check --exposure`` prints it and adds it to the JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.engines.base import CONSTANTS, Engine, abilities
+from parity.engines.execute import owns_buffer
+from parity.language import program as pr
+from parity.language.shapes import Shape, elementwise, size
+from parity.language.table import OPS, attribute_choices, output_shapes
+
+#: What an operand is: a leaf, a value that needs no gradient, or a computed value; a value
+#: with several uses; the same value as another operand.
+ROLES = ("leaf", "constant", "computed", "reused", "same")
+#: From here on uses are not told apart.
+MANY = 5
+#: Patterns of two operands, and the rank that shows them.
+PATTERNS: dict[str, int] = {
+    "equal": 0,
+    "left lacks axes": 1,
+    "left has axes of length 1": 1,
+    "left lacks axes and has some of length 1": 2,
+    "right lacks axes": 1,
+    "right has axes of length 1": 1,
+    "right lacks axes and has some of length 1": 2,
+    "both are smaller": 2,
+}
+#: Events and what they need of an engine.
+_EVENTS: dict[type[Any], str] = {
+    pr.Backward: "",
+    pr.Clear: "clear_grad",
+    pr.Zero: "zero_grad",
+    pr.ChangeGrad: "buffer",
+    pr.ChangeGradient: "",
+}
+#: The array that was passed is changed once.
+_IMPOSSIBLE = (pr.ChangeGradient.keyword,) * 2
+_SHAPES: tuple[Shape, ...] = ((2, 2), (2,), (), (1,), (2, 3))
+
+Cell = tuple[Any, ...]
+
+
+@dataclass
+class Exposure:
+    """Counts of cells by group: ``operands`` are (operation, position, role)."""
+
+    programs: int = 0
+    operands: Counter[Cell] = field(default_factory=Counter)
+    uses: Counter[Cell] = field(default_factory=Counter)
+    ranks: Counter[Cell] = field(default_factory=Counter)
+    broadcasting: Counter[Cell] = field(default_factory=Counter)
+    events: Counter[Cell] = field(default_factory=Counter)
+    #: What the engine could reach, by group.
+    reachable: dict[str, list[Cell]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(engine: Engine, ops: Iterable[str] | None = None) -> Exposure:
+        """Nothing counted yet, for an engine and the operations that a run uses."""
+        return Exposure(reachable=_reachable(engine, ops))
+
+    def add(self, program: pr.Program) -> None:
+        """Count what a program exercises."""
+        self.programs += 1
+        groups = self.groups()
+        for group, cell in reached(program):
+            groups[group][cell] += 1
+
+    def groups(self) -> dict[str, Counter[Cell]]:
+        """The counts by group."""
+        return {name: getattr(self, name) for name in _GROUPS}
+
+    def missed(self, group: str) -> list[Cell]:
+        """The cells of a group that could have been reached and were not."""
+        counts = self.groups()[group]
+        return [cell for cell in self.reachable[group] if not counts[cell]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts by cell, its parts joined by a space, and what was not reached."""
+        return {
+            "programs": self.programs,
+            **{
+                name: {_text(c): counts[c] for c in self._in_order(name)}
+                for name, counts in self.groups().items()
+            },
+            "not_reached": {name: [_text(c) for c in self.missed(name)] for name in _GROUPS},
+        }
+
+    def _in_order(self, group: str) -> list[Cell]:
+        counts = self.groups()[group]
+        known = [cell for cell in self.reachable[group] if counts[cell]]
+        return known + sorted(counts.keys() - set(known), key=str)
+
+    def text(self) -> str:
+        """The same for the terminal; operands only as shares and what was not reached."""
+        lines = [f"exposure: {self.programs} programs"]
+        for name, title in _GROUPS.items():
+            counts, missed = self.groups()[name], self.missed(name)
+            cells = self._in_order(name)
+            if name == "operands":
+                total = len(self.reachable[name])
+                lines.append(f"  {title}: {total - len(missed)} of {total} reached")
+                missing = _by_operation(missed)
+            else:
+                shown = ", ".join(f"{_text(c)}: {counts[c]}" for c in cells)
+                lines.append(f"  {title}: {shown or 'none'}")
+                missing = [_text(c) for c in missed]
+            if missing:
+                lines.append(f"    not reached: {'; '.join(missing)}")
+        return "\n".join(lines)
+
+
+_GROUPS = {
+    "operands": "operations by position and role of the operand",
+    "uses": f"uses of a value ({MANY}: or more)",
+    "ranks": "ranks of operands",
+    "broadcasting": "shapes of two operands",
+    "events": "sequences of events",
+}
+
+
+def reached(
+    program: pr.Program, infos: Sequence[pr.Info] | None = None
+) -> Iterator[tuple[str, Cell]]:
+    """Group and cell of all that a program exercises, each as often as it does.
+
+    ``infos``: those of ``program.infer()``, by who has them already.
+    """
+    infos = program.infer() if infos is None else infos
+    applied = [s for s in program.statements if isinstance(s, pr.Apply)]
+    uses = Counter(i for s in applied for i in s.inputs)
+    for s in applied:
+        for position, i in enumerate(s.inputs):
+            kind = "leaf" if i < len(program.leaves) else "computed"
+            if infos[i].requires_grad is False:
+                kind = "constant"
+            position = min(position, (OPS[s.op].arity or 2) - 1)
+            yield "operands", (s.op, position, kind)
+            if uses[i] > 1:
+                yield "operands", (s.op, position, "reused")
+                if s.inputs.count(i) > 1:
+                    yield "operands", (s.op, position, "same")
+            yield "ranks", (len(infos[i].shape),)
+        if len(s.inputs) == 2 and OPS[s.op].shape is elementwise:
+            yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
+    for n in uses.values():
+        yield "uses", (min(n, MANY),)
+    yield from _reached_events([s.keyword for s in program.statements if type(s) in _EVENTS])
+
+
+def _reached_events(words: list[str]) -> Iterator[tuple[str, Cell]]:
+    for pair in itertools.pairwise(words):
+        yield "events", pair
+    backward = pr.Backward.keyword
+    for first, between, last in zip(words, words[1:], words[2:], strict=False):
+        if first == last == backward:
+            yield "events", (first, between, last)
+
+
+def _text(cell: Cell) -> str:
+    return " ".join(map(str, cell))
+
+
+def _by_operation(cells: list[Cell]) -> list[str]:
+    """``mul 0 same, 1 same`` for each operation."""
+    groups = itertools.groupby(cells, key=lambda cell: cell[0])
+    return [f"{op} {', '.join(_text(cell[1:]) for cell in cells)}" for op, cells in groups]
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(left: Shape, right: Shape) -> str:
+    """How two shapes are broadcast: a key of ``PATTERNS``."""
+    result = elementwise(left, right)[0]
+    small = [name for name, s in (("left", left), ("right", right)) if s != result]
+    if not small:
+        return "equal"
+    if len(small) == 2:
+        return "both are smaller"
+    shape = left if small == ["left"] else right
+    lacks = len(shape) < len(result)
+    stretched = any(m != n for m, n in zip(shape[::-1], result[::-1], strict=False))
+    ways = {
+        (True, False): "lacks axes",
+        (False, True): "has axes of length 1",
+        (True, True): "lacks axes and has some of length 1",
+    }
+    return f"{small[0]} {ways[lacks, stretched]}"
+
+
+def _reachable(engine: Engine, ops: Iterable[str] | None) -> dict[str, list[Cell]]:
+    """The cells that programs for an engine may reach."""
+    able = abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+    names = [name for name in OPS if name in engine.ops and (ops is None or name in set(ops))]
+    limit = 3 if engine.max_ndim is None else min(engine.max_ndim, 3)
+    roles = [r for r in ROLES if r != "constant" or able & {CONSTANTS, "detach", "no_grad"}]
+    broadcasts = any(OPS[n].arity == 2 and OPS[n].shape is elementwise for n in names)
+    words = [t.keyword for t, needs in _EVENTS.items() if not needs or needs in able]
+    backward = pr.Backward.keyword
+    return {
+        "operands": [
+            (name, position, role)
+            for name in names
+            for position in range(OPS[name].arity or 2)
+            for role in roles
+            if role != "same" or _may_be_same(name, position, limit)
+        ],
+        "uses": [(n,) for n in range(1, MANY + 1)],
+        "ranks": [(n,) for n in range(limit + 1)],
+        "broadcasting": [(p,) for p, rank in PATTERNS.items() if broadcasts and rank <= limit],
+        "events": [
+            *(pair for pair in itertools.product(words, repeat=2) if pair != _IMPOSSIBLE),
+            *((backward, word, backward) for word in words),
+        ],
+    }
+
+
+@functools.cache
+def _may_be_same(name: str, position: int, limit: int) -> bool:
+    """Whether an operand may be the same value as another one, as shapes go."""
+    arity = OPS[name].arity or 2
+    shapes = [s for s in _SHAPES if len(s) <= limit and size(s)]
+    for several in itertools.product(shapes, repeat=arity):
+        others = several[:position] + several[position + 1 :]
+        if several[position] in others and any(
+            output_shapes(name, several, attrs) is not None
+            for attrs in attribute_choices(name, several)
+        ):
+            return True
+    return False

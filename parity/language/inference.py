@@ -1,0 +1,68 @@
+"""What an operation gives on operands of given shapes, worked out once.
+
+Programs use the same shapes over and over, so a generator asks the rules of an operation
+only when it meets such operands for the first time.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from parity.language.intervals import Span, anywhere
+from parity.language.operation import ONE, Op
+from parity.language.shapes import Attrs, Shape, size
+from parity.language.table import OPS, attribute_choices, output_shapes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """An operation with attributes that fit the shapes of its operands."""
+
+    op: Op
+    attrs: Attrs
+    #: The shapes of the results.
+    outputs: tuple[Shape, ...]
+    #: Elements and dimensions of the largest result.
+    size: int
+    ndim: int
+    #: Whether the result is exact on dyadic numbers.
+    exact: bool
+    #: What the domain and the span rule of the operation take beside the operands' spans.
+    keywords: dict[str, Any]
+    span_keywords: dict[str, Any]
+
+    def span(self, spans: list[Span]) -> Span | None:
+        """Between which bounds the results lie; None for operands beyond the domain."""
+        op = self.op
+        if op.domain is not anywhere and not op.domain(*spans, **self.keywords):
+            return None
+        return op.span(*spans, **self.span_keywords)
+
+
+def find_fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
+    """The operation with the attributes of that number, counted round; None where none fit."""
+    choices = attribute_choices(name, shapes)
+    return _fit(name, shapes, number % len(choices)) if choices else None
+
+
+@functools.lru_cache(maxsize=65536)
+def _fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
+    op, attrs = OPS[name], attribute_choices(name, shapes)[number]
+    outputs = output_shapes(name, shapes, attrs)
+    if outputs is None:
+        return None
+    keywords = dict(attrs)
+    sizes = tuple(map(size, shapes))
+    ones = (ONE,) * len(shapes)
+    return Fit(
+        op,
+        attrs,
+        outputs,
+        max(map(size, outputs)),
+        max(map(len, outputs)),
+        op.exact is not None and op.exact.value(ones, sizes, keywords) is not None,
+        keywords,
+        {**keywords, "n": max(sizes[0], 1)} if op.sums else keywords,
+    )

@@ -1,0 +1,120 @@
+"""Programs from JSON data: every field is checked, nothing is executed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from parity.language import program as pr
+from parity.language.attributes import flag, integer, integers, lengths
+
+
+def read_program(data: Any) -> pr.Program:
+    """The validated program of ``Program.to_json``; ProgramError says what is wrong, and where."""
+    if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
+        raise pr.ProgramError(
+            'not a program: expected an object with "format", "leaves" and "statements"'
+        )
+    if not integer(data["format"]) or data["format"] != pr.FORMAT_VERSION:
+        raise pr.ProgramError(f"program format {data['format']!r} is not {pr.FORMAT_VERSION}")
+    for name in ("leaves", "statements"):
+        if not isinstance(data[name], list):
+            raise pr.ProgramError(f'not a program: "{name}" is not a list')
+    program = pr.Program(
+        tuple(_record(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(data["leaves"])),
+        tuple(_statement(s, f"statement {i}") for i, s in enumerate(data["statements"])),
+    )
+    program.validate()
+    return program
+
+
+def _statement(data: Any, where: str) -> Any:
+    if not isinstance(data, dict) or "do" not in data:
+        raise pr.ProgramError(f'{where}: expected an object with "do"')
+    keyword = data["do"]
+    cls = pr.STATEMENTS.get(keyword) if isinstance(keyword, str) else None
+    if cls is None:
+        raise pr.ProgramError(f"{where}: {keyword!r} is none of {', '.join(pr.STATEMENTS)}")
+    fields = {k: v for k, v in data.items() if k != "do"}
+    return _record(cls, fields, f"{where} ({keyword})")
+
+
+def _record(cls: type[Any], data: Any, where: str) -> Any:
+    """A dataclass from an object with its fields."""
+    if not isinstance(data, dict):
+        raise pr.ProgramError(f"{where}: expected an object, not {data!r}")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    unknown = [name for name in data if name not in fields]
+    if unknown:
+        raise pr.ProgramError(f"{where}: there is no field {unknown[0]!r}")
+    missing = [
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and name not in data
+    ]
+    if missing:
+        raise pr.ProgramError(f"{where}: the field {missing[0]!r} is missing")
+    return cls(**{name: _field(name, value, where) for name, value in data.items()})
+
+
+def _field(name: str, value: Any, where: str) -> Any:
+    """One field, converted and checked."""
+    convert, check, says = FIELDS[name]
+    try:
+        if name == "gradient":
+            return None if value is None else _record(pr.Constant, value, f"{where}: gradient")
+        result = convert(value)
+        if check(result):
+            return result
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        pass
+    raise pr.ProgramError(f"{where}: {name} {value!r:.60} is not {says}")
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, and numbers for the strings that stand for those that JSON lacks."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        raise TypeError("an object")
+    return float(value) if value in ("nan", "inf", "-inf") else value
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Numbers as floats: 1 and 1.0 are the same value."""
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    frozen = _frozen(value)
+    if any(isinstance(v, (bool, str)) for v in frozen):
+        raise TypeError("no numbers")
+    return tuple(map(float, frozen))
+
+
+def _attrs(value: Any) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+#: By name, how a field is converted, checked, and what it must be.
+FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
+    "shape": (_frozen, lengths, "a list of lengths"),
+    "values": (_numbers, lambda v: True, "a list of numbers"),
+    "dtype": (_same, lambda v: isinstance(v, str), "a dtype"),
+    "requires_grad": (_same, flag, "true or false"),
+    "op": (_same, lambda v: isinstance(v, str), "the name of an operation"),
+    "inputs": (_frozen, lambda v: isinstance(v, tuple), "a list of values"),
+    "attrs": (_frozen, _attrs, "a list of names with values"),
+    "no_grad": (_same, flag, "true or false"),
+    "value": (_same, integer, "the number of a value"),
+    "leaf": (_same, integer, "the number of a leaf"),
+    "leaves": (_frozen, integers, "a list of leaves"),
+    "gradient": (_same, lambda v: True, "an array or null"),
+    "retain_graph": (_same, flag, "true or false"),
+    "create_graph": (_same, flag, "true or false"),
+}

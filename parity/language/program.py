@@ -1,0 +1,339 @@
+"""What a program is: leaves and statements, in single-assignment form.
+
+Values are numbered: first the leaves, then every output in order of its
+statement; statements name values by number. A program is data: it can be
+hashed, compared, written as JSON, read back and checked, and printed as text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.language.shapes import Attrs, Shape, size
+from parity.language.table import OPS, output_shapes, result_dtype
+
+FORMAT_VERSION = 1
+
+
+class ProgramError(ValueError):
+    """A program that makes no sense; the message says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array: shape, dtype and values in C order."""
+
+    shape: Shape
+    values: tuple[float, ...]
+    dtype: str = "float64"
+
+    def array(self) -> NDArray[Any]:
+        """A new array."""
+        return np.array(self.values, self.dtype).reshape(self.shape)
+
+    def __str__(self) -> str:
+        return self._text("")
+
+    def _text(self, extra: str) -> str:
+        nested: Any = self.array().tolist()
+        text = repr(nested)
+        if size(self.shape) == 0 and self.shape != (0,):
+            text = f"zeros{self.shape}"
+        return text + ("" if self.dtype == "float64" else f", {self.dtype}") + extra
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Constant):
+    """A variable that the program starts from."""
+
+    requires_grad: bool = True
+
+    def info(self) -> Info:
+        """What is known of the leaf as a value."""
+        return info_of(self.shape, self.dtype, self.requires_grad)
+
+    def __str__(self) -> str:
+        return self._text("" if self.requires_grad else ", requires_grad=False")
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Apply an operation of ``parity.language.table.OPS``, under ``no_grad`` or not."""
+
+    keyword: ClassVar[str] = "apply"
+    op: str
+    inputs: tuple[int, ...]
+    attrs: Attrs = ()
+    no_grad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """A constant on the same values."""
+
+    keyword: ClassVar[str] = "detach"
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeGrad:
+    """The gradient of a leaf as a value to compute on: second order."""
+
+    keyword: ClassVar[str] = "grad_of"
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """Propagate from a value; without a gradient only from one element."""
+
+    keyword: ClassVar[str] = "backward"
+    value: int
+    gradient: Constant | None = None
+    retain_graph: bool = False
+    create_graph: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Make the gradients of leaves None: ``x.cleargrad()``, ``x.grad = None``."""
+
+    keyword: ClassVar[str] = "cleargrad"
+    leaves: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """Fill the gradients of leaves with zeros in place: ``x.grad.zero_()``."""
+
+    keyword: ClassVar[str] = "zero_grad"
+    leaves: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGrad:
+    """Change a leaf's gradient in place (times 2, plus 1): others must not change."""
+
+    keyword: ClassVar[str] = "change_grad"
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGradient:
+    """Change the array that was passed to the last backward: no gradient may change."""
+
+    keyword: ClassVar[str] = "change_gradient"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Drop the program's reference to a value."""
+
+    keyword: ClassVar[str] = "drop"
+    value: int
+
+
+Statement: TypeAlias = (
+    Apply | Detach | TakeGrad | Backward | Clear | Zero | ChangeGrad | ChangeGradient | Drop
+)
+STATEMENTS: dict[str, type[Any]] = {
+    cls.keyword: cls
+    for cls in (Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What is known of a value without running: ``requires_grad`` is None if it depends."""
+
+    shape: Shape
+    dtype: str
+    requires_grad: bool | None
+
+
+#: There are few of them, so equal ones are one object.
+info_of = functools.lru_cache(maxsize=4096)(Info)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Leaves and statements. ``validate`` says whether they make sense."""
+
+    leaves: tuple[Leaf, ...]
+    statements: tuple[Statement, ...]
+
+    def infer(self) -> list[Info]:
+        """Shape, dtype and ``requires_grad`` of every value.
+
+        Raises ProgramError, naming the statement, where the program makes no sense.
+        """
+        infos = [leaf.info() for leaf in self.leaves]
+        dropped: set[int] = set()
+        with_gradient = False
+        for number, statement in enumerate(self.statements):
+            try:
+                _check_references(statement, infos, len(self.leaves), dropped)
+                if isinstance(statement, Backward):
+                    with_gradient = statement.gradient is not None
+                    if statement.gradient is not None:
+                        _check_constant(statement.gradient, "gradient")
+                elif isinstance(statement, ChangeGradient):
+                    if not with_gradient:
+                        raise ProgramError("there is no gradient array to change")
+                    with_gradient = False
+                elif isinstance(statement, Drop):
+                    dropped.add(statement.value)
+                infos += outputs_of(statement, infos)
+            except ProgramError as error:
+                raise ProgramError(f"statement {number} ({statement.keyword}): {error}") from None
+        return infos
+
+    def defined(self) -> list[list[int]]:
+        """For each statement the numbers of the values that it defines."""
+        infos = [leaf.info() for leaf in self.leaves]
+        defined = []
+        for statement in self.statements:
+            first = len(infos)
+            infos += outputs_of(statement, infos)
+            defined.append(list(range(first, len(infos))))
+        return defined
+
+    def validate(self) -> None:
+        """Raise ProgramError unless the program makes sense."""
+        if not self.leaves:
+            raise ProgramError("a program needs a leaf")
+        for number, leaf in enumerate(self.leaves):
+            _check_constant(leaf, f"leaf {number}")
+        self.infer()
+
+    def text(self) -> str:
+        """The program as a person reads it, a line a leaf or statement."""
+        from parity.language.render import program_text  # needs this module
+
+        return program_text(self)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How Hypothesis shows a failing example."""
+        printer.text("\n" + self.text())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
+        return {
+            "format": FORMAT_VERSION,
+            "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in self.leaves],
+            "statements": [
+                {"do": s.keyword, **_plain(dataclasses.asdict(s))} for s in self.statements
+            ],
+        }
+
+    def dumps(self) -> str:
+        """The JSON text of ``to_json``, the same for equal programs."""
+        return json.dumps(self.to_json(), sort_keys=True, allow_nan=False)
+
+    @staticmethod
+    def from_json(data: Any) -> Program:
+        """The validated program of ``to_json``; ProgramError says what is wrong with the data."""
+        from parity.language.json_format import read_program  # needs this module
+
+        return read_program(data)
+
+
+def operands(statement: Statement) -> tuple[int, ...]:
+    """The values that a statement reads."""
+    if isinstance(statement, Apply):
+        return statement.inputs
+    if isinstance(statement, (Detach, Backward, Drop)):
+        return (statement.value,)
+    return ()
+
+
+def leaf_operands(statement: Statement) -> tuple[int, ...]:
+    """The leaves whose gradients a statement reads or changes."""
+    if isinstance(statement, (Clear, Zero)):
+        return statement.leaves
+    if isinstance(statement, (TakeGrad, ChangeGrad)):
+        return (statement.leaf,)
+    return ()
+
+
+def _check_constant(constant: Constant, where: str) -> None:
+    if constant.dtype not in ("float32", "float64"):
+        raise ProgramError(f"{where}: dtype {constant.dtype!r} is not supported")
+    if size(constant.shape) != len(constant.values):
+        raise ProgramError(f"{where}: {len(constant.values)} values for shape {constant.shape}")
+
+
+def _check_references(
+    statement: Statement, infos: list[Info], leaves: int, dropped: set[int]
+) -> None:
+    for value in operands(statement):
+        if not (isinstance(value, int) and 0 <= value < len(infos)):
+            raise ProgramError(f"there is no value {value!r} yet")
+        if value in dropped:
+            raise ProgramError(f"value {value} was dropped")
+    for leaf in leaf_operands(statement):
+        if not (isinstance(leaf, int) and 0 <= leaf < leaves):
+            raise ProgramError(f"there is no leaf {leaf!r}")
+    if isinstance(statement, Drop) and statement.value < leaves:
+        raise ProgramError("leaves are not dropped: their gradients are observed")
+
+
+def outputs_of(statement: Statement, infos: list[Info]) -> list[Info]:
+    """The values that a statement defines."""
+    if isinstance(statement, Apply):
+        return apply_infos(statement, [infos[i] for i in statement.inputs])
+    if isinstance(statement, Detach):
+        info = infos[statement.value]
+        return [info_of(info.shape, info.dtype, False)]
+    if isinstance(statement, TakeGrad):
+        info = infos[statement.leaf]
+        return [info_of(info.shape, info.dtype, None)]
+    return []
+
+
+def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
+    """What an operation gives; ProgramError where it does not apply."""
+    op = OPS.get(statement.op)
+    if op is None:
+        raise ProgramError(f"there is no operation {statement.op!r}")
+    if len(inputs) != (op.arity or len(inputs)) or not inputs:
+        raise ProgramError(f"{op.name} takes {op.arity} operands, not {len(inputs)}")
+    if tuple(sorted(op.attrs)) != tuple(name for name, _ in statement.attrs):
+        raise ProgramError(f"{op.name} takes the attributes {', '.join(op.attrs) or 'none'}")
+    shapes = tuple(info.shape for info in inputs)
+    outputs = output_shapes(op.name, shapes, statement.attrs)
+    if outputs is None:
+        raise ProgramError(f"{op.name} does not apply to shapes {shapes} {dict(statement.attrs)}")
+    dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
+    if dtype is None:
+        raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
+    requires = False if statement.no_grad else requires_gradient(inputs)
+    return [info_of(shape, dtype, requires) for shape in outputs]
+
+
+def requires_gradient(inputs: list[Info]) -> bool | None:
+    """Whether a recorded result requires a gradient: it does if an operand does."""
+    known = [info.requires_grad for info in inputs]
+    return True if True in known else (None if None in known else False)
+
+
+def _plain(value: Any) -> Any:
+    """Data as JSON has it."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

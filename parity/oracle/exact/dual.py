@@ -1,0 +1,183 @@
+"""Values with their derivatives: dual numbers, nested for second and higher order.
+
+A *jet* of level k is p + t * e, where e * e = 0: ``p`` is the value, ``t`` what
+it changes by in each of several directions. Both are jets of a lower level or
+arrays, which have level 0. Arrays hold the elements of a value in C order on
+the last axis; the directions of level k lie on axis ``-1 - k``. A tangent of
+None is zero whatever the numbers are.
+
+A rule that is written with these functions has all its derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.numbers import Array
+
+Value: TypeAlias = "Array | Jet"
+
+
+class Jet:
+    """``p`` and its change ``t`` in the directions of ``level``."""
+
+    __slots__ = ("level", "p", "t")
+
+    def __init__(self, level: int, p: Value, t: Value) -> None:
+        self.level = level
+        self.p = p
+        self.t = t
+
+
+def level_of(a: Value) -> int:
+    return a.level if isinstance(a, Jet) else 0
+
+
+def parts(a: Value, level: int) -> tuple[Value, Value | None]:
+    """Value and change of ``a`` at ``level``, which is not below its own."""
+    if isinstance(a, Jet) and a.level == level:
+        return a.p, a.t
+    return a, None
+
+
+def jet(level: int, p: Value, t: Value | None) -> Value:
+    return p if t is None else Jet(level, p, t)
+
+
+def base(a: Value) -> Array:
+    """The value without any derivative."""
+    while isinstance(a, Jet):
+        a = a.p
+    return a
+
+
+def linear(function: Callable[[Array], Array], a: Value) -> Value:
+    """A linear function: the same for the value and each change."""
+    if isinstance(a, Jet):
+        return Jet(a.level, linear(function, a.p), linear(function, a.t))
+    return function(a)
+
+
+def bent(a: Value, value: Callable[[Array], Array], weights: Array) -> Value:
+    """``value`` of ``a``, and changes times ``weights``: functions with kinks."""
+    if isinstance(a, Jet):
+        p = bent(a.p, value, weights)
+        return Jet(a.level, p, linear(lambda t: nu.weigh(weights, t), a.t))
+    return value(a)
+
+
+def weighed(weights: Array, a: Value) -> Value:
+    """``a`` times constants; where a constant is zero, the result is."""
+    return linear(lambda x: nu.weigh(weights, x), a)
+
+
+def _sum(a: Value | None, b: Value | None) -> Value | None:
+    if a is None:
+        return b
+    return a if b is None else add(a, b)
+
+
+def neg(a: Value) -> Value:
+    return linear(nu.neg, a)
+
+
+def add(a: Value, b: Value) -> Value:
+    level = max(level_of(a), level_of(b))
+    if isinstance(a, Jet) or isinstance(b, Jet):
+        (p, t), (q, u) = parts(a, level), parts(b, level)
+        return jet(level, add(p, q), _sum(t, u))
+    return nu.add(a, b)
+
+
+def sub(a: Value, b: Value) -> Value:
+    if isinstance(a, Jet) or isinstance(b, Jet):
+        return add(a, neg(b))
+    return nu.sub(a, b)
+
+
+def mul(a: Value, b: Value) -> Value:
+    """The product: ``(p + t e) (q + u e) = p q + (p u + q t) e``."""
+    return _product(a, b, nu.mul)
+
+
+def push(v: Value, t: Value) -> Value:
+    """A slope times a change; no change gives no change, however steep the slope is."""
+    return _product(v, t, nu.push)
+
+
+def _product(a: Value, b: Value, times: Callable[[Array, Array], Array]) -> Value:
+    level = max(level_of(a), level_of(b))
+    if isinstance(a, Jet) or isinstance(b, Jet):
+        (p, t), (q, u) = parts(a, level), parts(b, level)
+        first = None if u is None else push(p, u)
+        second = None if t is None else push(q, t)
+        return jet(level, _product(p, q, times), _sum(first, second))
+    return times(a, b)
+
+
+def div(a: Value, b: Value) -> Value:
+    """The quotient q of a = q b: its change is what the change of b leaves over, by b."""
+    level = max(level_of(a), level_of(b))
+    if not isinstance(a, Jet) and not isinstance(b, Jet):
+        return nu.div(a, b)
+    (p, t), (q, u) = parts(a, level), parts(b, level)
+    quotient = div(p, q)
+    change = _sum(t, None if u is None else neg(push(quotient, u)))
+    assert change is not None
+    return Jet(level, quotient, push(div(nu.array_of([1]), q), change))
+
+
+def unary(
+    function: Callable[[Array], Array], slope: Callable[[Value, Value], Value]
+) -> Callable[[Value], Value]:
+    """A function of one number with its derivative from the operand and the result."""
+
+    def apply(a: Value) -> Value:
+        if isinstance(a, Jet):
+            y = apply(a.p)
+            return Jet(a.level, y, push(slope(a.p, y), a.t))
+        return function(a)
+
+    return apply
+
+
+def gather(a: Value, index: Any) -> Value:
+    """Elements by number; -1 stands for zero."""
+    if index.size and index.min() < 0:
+        return linear(lambda x: _with_zero(x)[..., index], a)
+    return linear(lambda x: x[..., index], a)
+
+
+def _with_zero(x: Array) -> Array:
+    zero = np.zeros((*x.shape[:-1], 1), object)
+    return np.concatenate((x, zero), -1)
+
+
+def total(a: Value) -> Value:
+    """The sum over the last axis."""
+    return linear(nu.total, a)
+
+
+def joined(values: tuple[Value, ...]) -> Value:
+    """The elements of several values one after the other."""
+    level = max(map(level_of, values))
+    if level == 0:
+        return _concatenated([base(v) for v in values])
+    split = [parts(v, level) for v in values]
+    tangents = [np.zeros(base(v).shape[-1], object) if t is None else t for v, t in split]
+    return Jet(level, joined(tuple(p for p, _ in split)), joined(tuple(tangents)))
+
+
+def _concatenated(arrays: list[Array]) -> Array:
+    leading = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+    return np.concatenate([np.broadcast_to(a, (*leading, a.shape[-1])) for a in arrays], -1)
+
+
+def chosen(mask: Any, a: Value) -> Value:
+    """``a`` where the mask is true, zero elsewhere."""
+    zero = np.zeros(1, object)
+    return linear(lambda x: np.where(mask, x, zero), a)

@@ -1,0 +1,222 @@
+"""What an operation does to jets, once shapes and attributes are known.
+
+All arrays are flat, so an operation is index maps, which say where the elements
+of the operands go, and arithmetic. An index map is found by running NumPy on
+the numbers of the elements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.language.shapes import Shape
+from parity.oracle.exact import dual
+from parity.oracle.exact.dual import Value
+
+Index: TypeAlias = NDArray[np.int64]
+Run: TypeAlias = Callable[..., tuple[Value, ...]]
+#: Whether the gradient for operand ``i`` depends on variables, from which operands do and
+#: the attributes.
+Bends: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How results, and their shapes, come from operands."""
+
+    run: Run
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The plan of an operation for shapes and attributes, and whether it is linear."""
+
+    plan: Callable[..., Plan]
+    bends: Bends
+
+
+def flat(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
+    """Linear, or piecewise so with pieces that depend on no derivative."""
+    return False
+
+
+def bilinear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
+    """A product of the first two operands."""
+    return i < 2 and needs[1 - i]
+
+
+def curved(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
+    """Not linear."""
+    return True
+
+
+def numbers(shape: Shape) -> Index:
+    """The numbers of the elements of an array."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def elementwise(function: Callable[..., Value], bends: Bends = curved) -> Rule:
+    """A function of numbers, on operands that broadcast against each other."""
+
+    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+        out = np.broadcast_shapes(*shapes)
+        maps = [None if s == out else np.broadcast_to(numbers(s), out).ravel() for s in shapes]
+
+        def run(*xs: Value) -> tuple[Value, ...]:
+            spread = [x if m is None else dual.gather(x, m) for x, m in zip(xs, maps, strict=True)]
+            return (function(*spread, **attrs),)
+
+        return Plan(run, (out,))
+
+    return Rule(plan, bends)
+
+
+def moving(function: Callable[..., Any]) -> Rule:
+    """Elements go elsewhere: ``function`` of NumPy arrays; -1 in its result is a zero."""
+
+    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+        operands = []
+        first = 0
+        for shape in shapes:
+            operands.append(numbers(shape) + first)
+            first += math.prod(shape)
+        results = function(*operands, **attrs)
+        results = results if isinstance(results, (list, tuple)) else [results]
+        maps = [np.asarray(r).ravel() for r in results]
+
+        def run(*xs: Value) -> tuple[Value, ...]:
+            x = xs[0] if len(xs) == 1 else dual.joined(xs)
+            return tuple(dual.gather(x, m) for m in maps)
+
+        return Plan(run, tuple(np.shape(r) for r in results))
+
+    return Rule(plan, flat)
+
+
+def reducing(
+    function: Callable[..., Value],
+    groups: Callable[..., tuple[Index, Shape]],
+    bends: Bends = curved,
+) -> Rule:
+    """``function`` of the elements of each group, which lie on the last axis."""
+
+    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+        index, shape = groups(shapes[0], **attrs)
+        rest = {k: v for k, v in attrs.items() if k not in ("axis", "keepdims", "shape")}
+        return Plan(lambda a: (function(dual.gather(a, index), **rest),), (shape,))
+
+    return Rule(plan, bends)
+
+
+def along(function: Callable[[Value], Value]) -> Rule:
+    """``function`` of the lines along an axis, from lines to lines."""
+
+    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+        index, _ = axis_groups(shapes[0], axis=attrs["axis"], keepdims=False)
+        back = np.argsort(index.ravel())
+
+        def run(a: Value) -> tuple[Value, ...]:
+            lines = function(dual.gather(a, index))
+            return (dual.linear(lambda x: _unrolled(x)[..., back], lines),)
+
+        return Plan(run, shapes)
+
+    return Rule(plan, curved)
+
+
+def _unrolled(x: Any) -> Any:
+    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+
+
+def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tuple[Index, Shape]:
+    """The elements that a reduction over axes puts together, and the shape of its result."""
+    ndim = len(shape)
+    axes = range(ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    reduced = sorted({a % ndim for a in axes}) if ndim else []
+    kept = [i for i in range(ndim) if i not in reduced]
+    rows = math.prod(shape[i] for i in kept)
+    columns = math.prod(shape[i] for i in reduced)
+    index = numbers(shape).transpose(kept + reduced).reshape(rows, columns)
+    lengths = [1 if i in reduced else n for i, n in enumerate(shape)]
+    return index, tuple(lengths) if keepdims else tuple(shape[i] for i in kept)
+
+
+def sum_to_groups(shape: Shape, *, shape_to: Shape) -> tuple[Index, Shape]:
+    """The elements that are summed when ``shape`` shrinks to what broadcasts to it."""
+    aligned = (1,) * (len(shape) - len(shape_to)) + tuple(shape_to)
+    axes = tuple(i for i, (n, m) in enumerate(zip(shape, aligned, strict=True)) if n != m)
+    index, _ = axis_groups(shape, axis=axes, keepdims=True)
+    return index, tuple(shape_to)
+
+
+def running_groups(shape: Shape, *, axis: int) -> tuple[Index, Shape]:
+    """For each element those up to it along an axis."""
+    order = np.moveaxis(numbers(shape), axis, -1)
+    n = order.shape[-1]
+    rows = np.where(np.tri(n, dtype=bool), order[..., None, :], -1)  # (..., n, n)
+    return np.moveaxis(rows, -2, axis % len(shape)).reshape(math.prod(shape), n), shape
+
+
+def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> Rule:
+    """Sums of products of elements of two operands; a third one is added.
+
+    ``pairs`` gives the elements of either operand for each term, a row a result.
+    """
+
+    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+        left, right, out = pairs(*shapes[:2], **attrs)
+        bias = [np.broadcast_to(numbers(s), out).ravel() for s in shapes[2:]]
+
+        def run(a: Value, b: Value, *rest: Value) -> tuple[Value, ...]:
+            y = dual.total(dual.mul(dual.gather(a, left), dual.gather(b, right)))
+            for d, index in zip(rest, bias, strict=True):
+                y = dual.add(y, dual.gather(d, index))
+            return (y,)
+
+        return Plan(run, (out,))
+
+    return Rule(plan, bilinear)
+
+
+def einsum_pairs(a: Shape, b: Shape, *, subscripts: str) -> tuple[Index, Index, Shape]:
+    """The terms of an einsum of two operands."""
+    operands, _, result = subscripts.partition("->")
+    left, right = operands.split(",")
+    names = result + "".join(sorted({c for c in left + right if c not in result}))
+    lengths = dict(zip(left + right, a + b, strict=True))
+    out = tuple(lengths[c] for c in result)
+    everything = tuple(lengths[c] for c in names)
+    table = (math.prod(out), math.prod(everything[len(out) :]))
+    return (
+        _aligned(numbers(a), left, names, everything).reshape(table),
+        _aligned(numbers(b), right, names, everything).reshape(table),
+        out,
+    )
+
+
+def _aligned(index: Index, letters: str, names: str, lengths: Shape) -> Index:
+    """``index``, whose axes are called ``letters``, on axes called ``names``."""
+    distinct = "".join(c for c in names if c in letters)
+    ordered = np.einsum(f"{letters}->{distinct}", index)
+    shape = tuple(n if c in letters else 1 for c, n in zip(names, lengths, strict=True))
+    return np.broadcast_to(ordered.reshape(shape), lengths)
+
+
+def matmul_pairs(a: Shape, b: Shape) -> tuple[Index, Index, Shape]:
+    """The terms of a matrix product; axes before the last two broadcast."""
+    left = numbers(a) if len(a) > 1 else numbers(a)[None, :]
+    right = numbers(b) if len(b) > 1 else numbers(b)[:, None]
+    left = left[..., :, None, :]  # (..., i, 1, k)
+    right = np.swapaxes(right, -1, -2)[..., None, :, :]  # (..., 1, j, k)
+    left, right = np.broadcast_arrays(left, right)
+    *stack, rows, columns, terms = left.shape
+    out = (*stack, *((rows,) if len(a) > 1 else ()), *((columns,) if len(b) > 1 else ()))
+    table = (math.prod(out), terms)
+    return left.reshape(table), right.reshape(table), out

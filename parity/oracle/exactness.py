@@ -1,0 +1,194 @@
+"""Which programs leave no room for rounding: there, engines must agree in every bit.
+
+A *grid* says that values are multiples of ``2 ** -places``, at most ``steps`` of
+them away from zero. They are exact in binary floating point if ``steps`` fits the
+significand, and then so is every sum in every order. Grids go forward through the
+operations and back through the gradients; if all fit, the program is exact on every
+correct engine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.language import program as pr
+from parity.language.operation import (
+    ONE,
+    Grid,
+    grid_hull,
+    grid_of,
+    grid_product,
+    grid_sum,
+    grid_times,
+)
+from parity.language.shapes import Shape, elementwise, size, where
+from parity.language.table import OPS
+
+SIGNIFICAND = {"float32": 24, "float64": 53}
+#: Bits of a significand that gradients given to a backward leave free.
+_ROOM = 8
+#: Powers of two beyond which numbers lose bits or become infinite.
+EXPONENT = {"float32": 126, "float64": 1022}
+
+
+#: Shape rules of operations that sum the gradient of an operand that is smaller than the result.
+_BROADCASTING = (elementwise, where)
+
+
+def is_exact(program: pr.Program) -> bool:
+    """Whether every value and gradient of the program is free of rounding."""
+    for statement in program.statements:  # most programs that are not exact show it here
+        if isinstance(statement, pr.TakeGrad):
+            return False
+        if isinstance(statement, pr.Apply) and OPS[statement.op].exact is None:
+            return False
+    try:
+        _Grids(program).run()
+    except _InexactError:
+        return False
+    return True
+
+
+def is_rounded(program: pr.Program) -> bool:
+    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (semantics.md 15).
+
+    Sums of five elements and more are left out: NumPy and PyTorch add them in
+    different orders (15.8); so are sums over several axes of an array that does not lie
+    in memory in the order of its axes.
+    """
+    applied = [s for s in program.statements if isinstance(s, pr.Apply)]
+    if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
+        return False
+    infos = [leaf.info() for leaf in program.leaves]
+    reordered = any(OPS[s.op].reorders for s in applied)
+    for statement in program.statements:
+        if isinstance(statement, pr.TakeGrad):
+            return False
+        outputs = pr.outputs_of(statement, infos)
+        infos += outputs
+        if isinstance(statement, pr.Apply):
+            op = OPS[statement.op]
+            shapes = {info.shape for info in outputs} | {infos[i].shape for i in statement.inputs}
+            if op.shape in _BROADCASTING and len(shapes) > 1 and max(map(size, shapes)) > 4:
+                return False
+            if op.spreads and max(map(size, shapes)) > 4:
+                return False
+            summed = [_summed_axes(infos[i].shape, outputs[0].shape) for i in statement.inputs]
+            if reordered and max(summed) > 1:
+                return False
+    return True
+
+
+def _summed_axes(operand: Shape, result: Shape) -> int:
+    """Over how many axes a gradient of a result's shape is summed to an operand's."""
+    aligned = (1,) * (len(result) - len(operand)) + operand
+    return sum(n > 1 and m == 1 for m, n in zip(aligned, result, strict=False))
+
+
+class _InexactError(Exception):
+    pass
+
+
+class _Grids:
+    """The grids of one program's values and gradients."""
+
+    def __init__(self, program: pr.Program) -> None:
+        self.program = program
+        self.infos = [leaf.info() for leaf in program.leaves]  # of all values so far
+        narrow = any(leaf.dtype == "float32" for leaf in program.leaves)
+        self.bits = SIGNIFICAND["float32" if narrow else "float64"]
+        self.exponent = EXPONENT["float32" if narrow else "float64"]
+        self.values = [self.of(leaf) for leaf in program.leaves]
+        self.applied: list[tuple[pr.Apply, list[int]]] = []
+        self.totals: dict[int, Grid] = {}
+
+    def fits(self, grid: Grid | None) -> Grid:
+        """``grid``, if every number on it is a floating-point number."""
+        if grid is None or grid[0] > 1 << self.bits:
+            raise _InexactError
+        if not -self.exponent < -grid[1] < self.exponent - grid[0].bit_length():
+            raise _InexactError
+        return grid
+
+    def of(self, constant: pr.Constant) -> Grid:
+        """The grid of given numbers."""
+        array = constant.array()
+        if not np.isfinite(array).all():
+            raise _InexactError
+        return self.fits(grid_of(array.ravel().tolist()))
+
+    def seed(self, gradient: pr.Constant | None) -> Grid:
+        """The grid of a root's gradient; its numbers leave room for a formula's detours.
+
+        A correct gradient of ``absolute`` may be ``gy * x / abs(x)``, which is rounded where
+        ``gy`` uses all bits.
+        """
+        if gradient is None:
+            return ONE
+        for value in gradient.values:
+            numerator = abs(value.as_integer_ratio()[0]) if np.isfinite(value) else 0
+            if (numerator // max(numerator & -numerator, 1)).bit_length() > self.bits - _ROOM:
+                raise _InexactError
+        return self.of(gradient)
+
+    def run(self) -> None:
+        for statement in self.program.statements:
+            outputs = pr.outputs_of(statement, self.infos)
+            self.infos += outputs
+            if isinstance(statement, pr.Apply):
+                self.apply(statement, len(outputs))
+            elif isinstance(statement, pr.Detach):
+                self.values.append(self.values[statement.value])
+            elif isinstance(statement, pr.Backward):
+                self.backward(statement)
+            elif isinstance(statement, pr.TakeGrad):
+                raise _InexactError
+            elif isinstance(statement, pr.ChangeGrad):
+                # Without a gradient there may be zeros (``zeros-instead-of-none``).
+                total = self.totals.get(statement.leaf)
+                changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
+                self.totals[statement.leaf] = self.fits(changed)
+
+    def apply(self, statement: pr.Apply, results: int) -> None:
+        exact = OPS[statement.op].exact
+        if exact is None:
+            raise _InexactError
+        grid = self.fits(exact.value(*self.arguments(statement)))
+        numbers = list(range(len(self.values), len(self.values) + results))
+        self.values += [grid] * results
+        if not statement.no_grad:
+            self.applied.append((statement, numbers))
+
+    def arguments(
+        self, statement: pr.Apply
+    ) -> tuple[tuple[Grid, ...], tuple[int, ...], dict[str, object]]:
+        grids = tuple(self.values[i] for i in statement.inputs)
+        sizes = tuple(size(self.infos[i].shape) for i in statement.inputs)
+        return grids, sizes, dict(statement.attrs)
+
+    def backward(self, root: pr.Backward) -> None:
+        seed = self.seed(root.gradient)
+        grads: dict[int, Grid] = {root.value: seed}
+        for statement, outputs in reversed(self.applied):
+            reached = [grads[i] for i in outputs if i in grads]
+            exact = OPS[statement.op].exact
+            if not reached or exact is None:
+                continue
+            slopes = exact.slopes(*self.arguments(statement))
+            if slopes is None:
+                raise _InexactError
+            for i, slope in zip(statement.inputs, slopes, strict=True):
+                grid = grid_product(grid_hull(*reached), slope)
+                grid = grid_times(grid, self.terms(statement, i, outputs))
+                grads[i] = self.fits(grid_sum(grads[i], grid) if i in grads else grid)
+        for i in range(len(self.program.leaves)):
+            if i in grads:
+                old = self.totals.get(i)
+                self.totals[i] = self.fits(grads[i] if old is None else grid_sum(old, grads[i]))
+
+    def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
+        """How many terms a gradient of an operand may sum."""
+        same = all(self.infos[i].shape == self.infos[value].shape for i in outputs)
+        if OPS[statement.op].shape is elementwise and same:
+            return 1
+        return max(1, *(size(self.infos[i].shape) for i in outputs))

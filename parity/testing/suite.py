@@ -1,0 +1,160 @@
+"""What the modules of the suite share: the engine, the budget, and how a check fails."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+from parity import __version__
+from parity._util.quietly import quietly
+from parity.campaign.baseline import Entry, Known, load_known
+from parity.campaign.database import check_database
+from parity.campaign.hypothesis_search import run_property
+from parity.campaign.regressions import RegressionError, read_regression
+from parity.campaign.search import Reported, add_diagnosis, describe, label, write_script
+from parity.engines.base import Engine, abilities
+from parity.engines.isolation.isolated import load
+from parity.engines.quirks.table import says
+from parity.generate.decoder import PROFILES, Decoder
+from parity.oracle.check import check_program, supports
+from parity.oracle.probes import PROBES
+from parity.testing.plugin import COUNTS, KNOWN
+
+FOLDER = Path("parity-findings")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """An engine under test, its reference and the budget of a run."""
+
+    spec: str
+    engine: Engine
+    reference: Engine
+    programs: int
+    seed: int
+    known: Known = field(default_factory=Known)
+    #: Where failing programs are kept and replayed from (``parity.campaign.database``).
+    database: str | None = None
+    node: Any = None
+
+    @staticmethod
+    def of(
+        engine: str,
+        reference: str,
+        programs: int,
+        seed: int,
+        known: str | None = None,
+        isolate: bool | None = None,
+        database: str | None = None,
+    ) -> Suite:
+        """Load both engines, and the list of known findings if there is one.
+
+        ``isolate``: as in ``parity.engines.isolation.isolated.load``. EngineError or KnownError where one cannot
+        be used.
+        """
+        accepted = load_known(Path(known)) if known else Known()
+        pair = load(engine, reference, isolate)
+        if database:
+            check_database(database)
+        return Suite(engine, *pair, programs, seed, accepted, database)
+
+    def for_test(self, node: Any) -> Suite:
+        """The same for one test: counts and failures belong to it."""
+        return replace(self, node=node)
+
+    def header(self) -> list[str]:
+        """Versions, engine and budget for the session header."""
+        return [
+            f"parity {__version__}: {label(self.engine)} ({self.spec}) against "
+            f"{label(self.reference)}",
+            f"parity: {self.programs} programs, seed {self.seed}; numpy {np.__version__}, "
+            f"hypothesis {hypothesis.__version__}",
+            *(f"parity: quirk {name}: {text}" for name, text in says(self.engine.quirks).items()),
+        ]
+
+    def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
+        """Run ``share`` of the budget on programs of ``profile``; fail with what is found.
+
+        ``needs``: abilities and operations without which the test is skipped.
+        """
+        __tracebackhide__ = True
+        decoder = Decoder.of(PROFILES[profile], self.engine)
+        self.need(needs, decoder.abilities)
+        count = max(1, round(share * self.programs))
+        name = re.sub(r"\W+", "-", self.node.name).strip("-")
+        outcome = run_property(
+            decoder, self.engine, self.reference, count, self.seed, self.known, self.database
+        )
+        tally = outcome.tally
+        self.node.user_properties.append((COUNTS, astuple(tally)))
+        self._accept(outcome.known)
+        self.report(outcome.reported, name)
+
+    def need(self, names: tuple[str, ...], able: frozenset[str] | None = None) -> None:
+        """Skip the test if the engine lacks an ability, an operation or a dtype."""
+        have = abilities(self.engine) if able is None else able
+        have = have | set(self.engine.ops) | set(self.engine.dtypes)
+        missing = [name for name in names if name not in have]
+        if missing:
+            pytest.skip(f"{label(self.engine)} has no {', '.join(missing)}")
+
+    def probe(self, name: str) -> None:
+        """Run a probe of ``parity.oracle.probes``; fail with what it finds."""
+        __tracebackhide__ = True
+        probe = next(p for p in PROBES if p.name == name)
+        if not probe.applies(self.engine):
+            pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
+        finding = next(probe.run(self.engine), None)
+        if finding is not None:
+            reported = Reported(finding, None, -1, probe=probe.says)
+            entry = self.known.find(reported)
+            if entry is not None:
+                self._accept(Counter([entry]))
+                return
+            add_diagnosis(reported, self.engine, self.reference)
+            self.report([reported], name)
+
+    def regression(self, file: Path) -> None:
+        """Run the program of a file of ``parity promote``; fail with what it shows."""
+        __tracebackhide__ = True
+        try:
+            program = read_regression(file)
+        except RegressionError as error:
+            pytest.fail(str(error), pytrace=False)
+        if not supports(self.engine, program):
+            pytest.skip(f"{label(self.engine)} does not have what the program uses")
+        with quietly():
+            finding = check_program(program, self.engine, self.reference)
+            if finding is None:
+                return
+            reported = Reported(finding, program, -1)
+            add_diagnosis(reported, self.engine, self.reference)
+        self.report([reported], file.stem)
+
+    def known_occur(self) -> None:
+        """Fail with the known findings that no longer occur."""
+        __tracebackhide__ = True
+        stale = self.known.stale(self.engine, self.reference)
+        if stale:
+            pytest.fail("\n\n".join(entry.stale() for entry in stale), pytrace=False)
+
+    def _accept(self, known: Counter[Entry]) -> None:
+        """Leave what was found and is known for the summary."""
+        for entry, count in known.items():
+            self.node.user_properties.append((KNOWN, (str(entry), count)))
+
+    def report(self, reported: list[Reported], stem: str) -> None:
+        """Fail if there are findings: reduced program, values, kind, script."""
+        __tracebackhide__ = True
+        for one in reported:
+            write_script(one, self.engine, FOLDER, f"{stem}-{one.finding.kind}")
+        if reported:
+            texts = [describe(one, self.engine, self.reference) for one in reported]
+            pytest.fail("\n\n".join(texts), pytrace=False)

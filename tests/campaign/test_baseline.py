@@ -1,0 +1,279 @@
+"""Findings that are accepted for now: the list, what it covers, and what no longer occurs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity.campaign.baseline import Entry, Known, KnownError, load_known
+from parity.campaign.hypothesis_search import run_property
+from parity.campaign.search import REDUCED_A_KIND, Reported, hunt
+from parity.cli.main import main
+from parity.diagnose.defects.traversal import Overwrite
+from parity.generate.decoder import PROFILES, Decoder
+from parity.language.text_format import read_text
+from parity.oracle.compare import KINDS
+from tests.helpers.programs import DEZERO, TORCH
+
+OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
+TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
+LIST = f"""
+[[known]]
+kind = "gradient"
+program = '''
+{TWICE}
+'''
+reason = "waits for the new traversal"
+url = "https://example.org/issues/12"
+"""
+KNOWN = Entry(
+    "gradient", "waits for the new traversal", "https://example.org/issues/12", read_text(TWICE)
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("known.toml").write_text(LIST)
+
+
+def _check(engine: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    common = ("--examples", "40", "--ops", "add,mul", "--json", "result.json")
+    status = main(["check", "--engine", engine, *common, *arguments])
+    return status, json.loads(Path("result.json").read_text())
+
+
+def test_a_list_is_read() -> None:
+    assert load_known(Path("known.toml")) == Known((KNOWN,))
+
+
+def test_a_list_without_entries_accepts_nothing() -> None:
+    Path("empty.toml").write_text("")
+    assert load_known(Path("empty.toml")) == Known()
+
+
+def _finding(kind: str, text: str) -> Reported:
+    return Reported(KINDS[kind](2, "grad", 0, None, None), read_text(text), 0)
+
+
+def test_both_the_kind_and_the_program_must_be_those_of_an_entry() -> None:
+    known = Known((KNOWN,))
+    assert known.find(_finding("gradient", TWICE)) == KNOWN
+    assert known.find(_finding("accumulation", TWICE)) is None
+    assert known.find(_finding("gradient", TWICE.replace("3.0", "2.0"))) is None
+    assert known.find(_finding("gradient", TWICE.replace("add", "mul"))) is None
+
+
+def test_kinds_that_may_be_reduced_to_a_known_one_are_looked_at() -> None:
+    known = Known((KNOWN,))
+    kinds = {kind for kind in KINDS if known.may_cover(kind)}
+    assert kinds == {"gradient", "accumulation", "second-order", "exception"}
+
+
+def test_known_findings_are_counted_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    status, result = _check(OVERWRITE, "--known", "known.toml")
+    assert status == 0
+    assert result["verdict"] == "parity"
+    assert result["findings"] == []
+    (entry,) = result["known"]
+    assert entry["programs"] > 5
+    assert entry["occurs"] is True
+    assert (entry["kind"], entry["text"]) == ("gradient", TWICE)
+    out = capsys.readouterr().out
+    assert f"known, found {entry['programs']} times: {KNOWN}" in out.splitlines()
+    assert "parity: no difference found but what is known" in out.splitlines()
+    assert not Path("parity-findings").exists()
+
+
+def test_other_findings_fail_the_run_beside_known_ones() -> None:
+    Path("known.toml").write_text(LIST.replace("add(x0, x0)", "mul(x0, x0)"))
+    status, result = _check(OVERWRITE, "--known", "known.toml")
+    assert status == 1
+    assert TWICE in [f["text"] for f in result["findings"]]
+    assert result["known"][0]["occurs"] is True
+
+
+def test_known_findings_do_not_crowd_out_others_of_their_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only what is not known counts for the number of programs that are reduced."""
+    monkeypatch.setattr(
+        "parity.campaign.baseline.reduced", lambda program, finding, *_: (program, finding)
+    )
+    first = hunt(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
+    texts = [r.program.text() for r in first if r.program and r.finding.kind == "gradient"]
+    assert len(texts) == REDUCED_A_KIND
+    known = Known(tuple(Entry("gradient", "a", "https://b", read_text(t)) for t in texts))
+    result = hunt(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
+    again = [r.program.text() for r in result.reported if r.program]
+    assert not set(texts) & set(again)
+    assert sum(r.finding.kind == "gradient" for r in result.reported) == REDUCED_A_KIND
+    assert list(result.known.values()) == [1] * REDUCED_A_KIND
+    assert result.stale == ()
+
+
+def test_a_known_finding_that_is_gone_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    status, result = _check("dezero", "--known", "known.toml")
+    assert status == 1
+    assert result["verdict"] == "findings"
+    assert result["known"][0]["occurs"] is False
+    out = capsys.readouterr().out
+    assert "known finding no longer occurs: remove it" in out
+    assert KNOWN.url in out
+
+
+def test_whether_it_occurs_is_seen_by_running_it_not_by_chance() -> None:
+    rare = TWICE.replace("3.0", "[[[7.5, -9.0]]]").replace("backward(x1)", "backward(x1, gradient=")
+    Path("known.toml").write_text(LIST.replace(TWICE, rare + "[[[1.0, 2.0]]])"))
+    status, result = _check(OVERWRITE, "--known", "known.toml")
+    assert status == 1  # of the others
+    assert (result["known"][0]["programs"], result["known"][0]["occurs"]) == (0, True)
+
+
+def test_one_of_another_kind_does_not_occur() -> None:
+    assert KNOWN.occurs(Overwrite(), TORCH)
+    other = Entry("accumulation", "a", "https://b", KNOWN.program)
+    assert not other.occurs(Overwrite(), TORCH)
+    assert Known((KNOWN, other)).stale(Overwrite(), TORCH) == (other,)
+
+
+def test_probes_have_a_name_instead_of_a_program() -> None:
+    entry = LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide-use"')
+    Path("known.toml").write_text(entry)
+    (known,) = load_known(Path("known.toml")).entries
+    assert known.where == "probe wide-use"
+    assert known.occurs(Overwrite(), TORCH)
+    assert not known.occurs(DEZERO, TORCH)
+
+
+# Proposals.
+
+
+def test_proposals_go_to_a_file_of_their_own_and_need_reasons(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = Path("known.toml").read_bytes()
+    arguments = ["check", "--engine", OVERWRITE, "--examples", "30", "--propose-known", "new.toml"]
+    assert main(arguments) == 1
+    text = Path("new.toml").read_text()
+    entries = tomllib.loads(text)["known"]
+    assert f"{len(entries)} proposals written to new.toml" in capsys.readouterr().out
+    assert TWICE in [e["program"].strip() for e in entries if "program" in e]
+    assert "wide-use" in [e.get("probe") for e in entries]
+    assert Path("known.toml").read_bytes() == before
+    with pytest.raises(KnownError, match="entry 1: reason"):
+        load_known(Path("new.toml"))
+    # Completed by a person, they are all that there is.
+    completed = text.replace('reason = ""', 'reason = "a"').replace('url = ""', 'url = "https://b"')
+    Path("done.toml").write_text(completed)
+    arguments = ["check", "--engine", OVERWRITE, "--examples", "30", "--known", "done.toml"]
+    assert main(arguments) == 0
+
+
+def test_what_is_known_is_not_proposed() -> None:
+    status, _ = _check(OVERWRITE, "--known", "known.toml", "--propose-known", "new.toml")
+    assert status == 0
+    assert not Path("new.toml").exists()
+
+
+@pytest.mark.parametrize("file", ["known.toml", "nowhere/new.toml"])
+def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("known.toml").read_bytes()
+    assert main(["check", "--engine", OVERWRITE, "--propose-known", file]) == 2
+    assert Path("known.toml").read_bytes() == before
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert file in err
+
+
+# Malformed lists.
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[known", "cannot be read"),
+        ("knwon = 3", "'knwon' is not known"),
+        ("known = 3", "entries are [[known]]"),
+        (LIST.replace("reason", "why"), "entry 1: 'why' is not known"),
+        (LIST.replace('reason = "waits for the new traversal"', ""), "it has no reason"),
+        (LIST.replace('url = "https://example.org/issues/12"', ""), "it has no url"),
+        (LIST.replace("https://example.org/issues/12", ""), "url is not a text, or is empty"),
+        (LIST.replace("https://example.org/issues/12", "later"), "'later' is no URL"),
+        (LIST.replace('"gradient"', '"gradients"'), "'gradients' is no kind; there are value, "),
+        (LIST.replace('"gradient"', "3"), "kind is not a text"),
+        (LIST.replace("add(x0, x0)", "add(x0, x9)"), "there is no value x9 yet"),
+        (LIST + 'probe = "wide-use"', "a program or a probe, and not both"),
+        (LIST + LIST, "entry 2 is there twice"),
+        (LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'), "'wide' is no probe"),
+        (LIST.replace(f"program = '''\n{TWICE}\n'''", ""), "it needs a program or a probe"),
+    ],
+)
+def test_a_malformed_list_is_one_line(
+    text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("known.toml").write_text(text)
+    assert main(["check", "--engine", OVERWRITE, "--known", "known.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("parity: error: known.toml")
+    assert words in err
+
+
+def test_a_list_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--engine", OVERWRITE, "--known", "other.toml"]) == 2
+    assert "parity: error: other.toml cannot be read" in capsys.readouterr().err
+
+
+# pytest.
+
+
+def test_a_property_counts_what_is_known_and_stops_at_what_is_not() -> None:
+    decoder = Decoder.of(PROFILES["gradients"], Overwrite())
+    rare = Entry("gradient", "a", "https://b", read_text(TWICE.replace("3.0", "2.0")))
+    for entries, found in (((KNOWN,), 0), ((rare,), 1)):
+        outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, Known(entries))
+        assert len(outcome.reported) == found
+        assert outcome.known == (Counter() if found else Counter({KNOWN: outcome.known[KNOWN]}))
+        assert bool(outcome.known) is not bool(found)
+
+
+def _pytest(*arguments: str) -> tuple[int, str]:
+    Path("pytest.ini").touch()
+    tests = ["parity.suite.test_known", "parity.suite.test_gradients::test_gradients_equal"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", tests[0]]
+    command += [tests[1] + "[gradients]", "--programs", "300", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_suite_accepts_what_is_known() -> None:
+    status, text = _pytest("--engine", OVERWRITE, "--parity-known", "known.toml")
+    assert status == 0, text
+    assert "2 passed" in text
+    assert f" times: {KNOWN}" in text
+
+
+def test_the_suite_fails_where_a_known_finding_is_gone() -> None:
+    status, text = _pytest("--engine", "dezero", "--parity-known", "known.toml")
+    assert status == 1
+    assert "1 failed, 1 passed" in text
+    assert "known finding no longer occurs: remove it" in text
+
+
+def test_the_suite_refuses_a_malformed_list() -> None:
+    Path("known.toml").write_text("[[known]]")
+    status, text = _pytest("--engine", "dezero", "--parity-known", "known.toml")
+    assert status == 2
+    assert "parity: error: known.toml: entry 1: it has no kind and no reason and no url" in text

@@ -1,0 +1,330 @@
+"""The start of an adapter, and the faults of adapters that a run does not begin with."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.cli.main import CANNOT_RUN, PARITY, main
+from parity.diagnose.defects import DEFECTS
+from parity.diagnose.defects.engine import Small
+from parity.engines.base import Engine
+from parity.engines.load import EngineError, load_engine
+from parity.engines.selfcheck import faults, try_adapter
+from parity.language.table import OPS
+from tests.helpers.programs import TORCH, write_module
+
+#: An engine like micrograd without its faults: leaves alone keep gradients, graphs are freed.
+SCALARS = """
+    class Value:
+        def __init__(self, data, parents=(), slopes=()):
+            self.data, self.parents, self.slopes = data, parents, slopes
+            self.grad, self.freed = 0.0, False
+
+        def __add__(self, other):
+            return Value(self.data + other.data, (self, other), (1.0, 1.0))
+
+        def __mul__(self, other):
+            return Value(self.data * other.data, (self, other), (other.data, self.data))
+
+        def backward(self, retain_graph=False):
+            order, seen, todo = [], set(), [(self, False)]
+            while todo:
+                value, done = todo.pop()
+                if done:
+                    order.append(value)
+                elif value not in seen:
+                    seen.add(value)
+                    todo += [(value, True), *((p, False) for p in value.parents)]
+            grads = {self: 1.0}
+            for value in reversed(order):
+                if not value.parents:
+                    value.grad += grads[value]
+                elif value.freed:
+                    raise RuntimeError("the graph was freed")
+                for parent, slope in zip(value.parents, value.slopes):
+                    grads[parent] = grads.get(parent, 0.0) + slope * grads[value]
+            for value in order:
+                value.freed = not retain_graph
+"""
+#: The four lines: what stands there, and what is filled in.
+LINES = [
+    ("Tensor = ...", "from scalars_of_a_test import Value as Tensor"),
+    ("        return ...", "        return np.array(float(t.data))"),
+    ("        return ...", "        return np.array(float(t.grad))"),
+    ("        ...", "        root.backward(BACKWARD)"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def _fill_in(file: Path, backward: str, count: int = 4) -> None:
+    """Fill in the first of the four lines, and no other."""
+    lines = file.read_text().splitlines()
+    for empty, filled in LINES[:count]:
+        lines[lines.index(empty)] = filled.replace("BACKWARD", backward)
+    file.write_text("\n".join(lines) + "\n")
+
+
+# The command.
+
+
+def test_four_lines_make_an_adapter_that_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["adapter", "new.py"]) == 0
+    assert "parity check --engine new.py:Mine" in capsys.readouterr().out
+    write_module(Path(), "scalars_of_a_test.py", SCALARS)
+    _fill_in(Path("new.py"), "retain_graph=retain_graph")
+    status = main(["check", "--engine", "new.py:Mine", "--examples", "300"])
+    out = capsys.readouterr().out
+    assert status == PARITY, out
+    assert "300 programs" in out
+
+
+def test_each_operation_is_there_and_fits_the_contract() -> None:
+    main(["adapter", "new.py"])
+    lines = Path("new.py").read_text().replace('        # "', '        "')
+    names: dict[str, Any] = {}
+    exec(compile(lines, "new.py", "exec"), names)
+    ops = names["Mine"].ops
+    assert set(ops) == set(OPS)
+    for op in OPS.values():
+        bound = inspect.signature(ops[op.name]).bind(
+            *"abd"[: op.arity or 3], **dict.fromkeys(op.attrs)
+        )
+        assert not bound.arguments.keys() - {"a", "b", "d", "xs", *op.attrs}
+
+
+def test_micrograd_itself_with_four_lines_shows_its_faults(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["adapter", "mine.py"])
+    _fill_in(Path("mine.py"), "")
+    file = Path("mine.py")
+    file.write_text(file.read_text().replace("scalars_of_a_test", "micrograd.engine"))
+    assert main(["check", "--engine", "mine.py:Mine", "--examples", "60"]) == 1
+    assert "accumulation: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("filled", "words"),
+    [
+        (0, "`leaf`, `value` or `grad` of a new leaf raised TypeError: 'ellipsis' object"),
+        (1, "`value` returned an object of type ellipsis, not an ndarray"),
+        (2, "`grad` returned an object of type ellipsis, not an ndarray or None"),
+    ],
+)
+def test_the_first_line_that_is_not_filled_in_is_named(
+    filled: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["adapter", "new.py"])
+    write_module(Path(), "scalars_of_a_test.py", SCALARS)
+    _fill_in(Path("new.py"), "", filled)
+    assert main(["check", "--engine", "new.py:Mine"]) == CANNOT_RUN
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert f"adapter of 'new': {words}" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("there.py", "exists already"),
+        ("folder.py", "exists already"),
+        ("no/folder/new.py", "No such file or directory"),
+        ("new.txt", "ends with .py"),
+    ],
+)
+def test_what_is_there_is_left_as_it_is(
+    name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("there.py").write_text("mine")
+    Path("folder.py").mkdir()
+    assert main(["adapter", name]) == CANNOT_RUN
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert words in err
+    assert Path("there.py").read_text() == "mine"
+
+
+def test_a_name_with_quotes_is_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    name = """it's "new".py"""
+    assert main(["adapter", name]) == 0
+    compile(Path(name).read_text(), name, "exec")
+
+
+# Faults of adapters.
+
+
+def _without(cls: type[Engine], **changes: Any) -> Engine:
+    return type("Mine", (cls,), {"name": "mine", **changes})()
+
+
+def _with_op(**ops: Any) -> Engine:
+    engine = _without(Small)
+    functions = {name: make(engine) for name, make in ops.items()}
+    engine.ops = {**engine.ops, **functions}  # type: ignore[misc]
+    return engine
+
+
+class Filling(Small):
+    """Zeroes a copy."""
+
+    def grad(self, t: Any) -> Any:
+        return None if t.grad is None else t.grad.copy()
+
+    def zero_grad(self, t: Any) -> None:
+        self.grad(t).fill(0)
+
+
+def _uncopied(self: Any, array: Any, requires_grad: bool = True) -> Any:
+    t = Small.leaf(self, array, requires_grad)
+    t.data = array
+    return t
+
+
+BROKEN: dict[str, tuple[Any, str]] = {
+    "leaf does not copy": (
+        lambda: _without(Small, leaf=_uncopied),
+        "`leaf` does not copy the array",
+    ),
+    "value is not what was put in": (
+        lambda: _without(Small, value=lambda self, t: t.data * 2),
+        "`value` of a leaf is [",
+    ),
+    "value is the tensor": (
+        lambda: _without(Small, value=lambda self, t: t),
+        "`value` returned an object of type Tensor, not an ndarray",
+    ),
+    "value is None": (
+        lambda: _without(Small, value=lambda self, t: None),
+        "`value` returned None, not an ndarray",
+    ),
+    "grad is the tensor": (
+        lambda: _without(Small, grad=lambda self, t: t),
+        "`grad` returned an object of type Tensor, not an ndarray or None",
+    ),
+    "grad is a tensor after a backward": (
+        lambda: _without(Small, grad=lambda self, t: None if t.grad is None else t),
+        "`grad` after a backward: the adapter returned object for a grad",
+    ),
+    "leaf raises": (
+        lambda: _without(Small, leaf=lambda self, array, requires_grad=True: array.nothing),
+        "raised AttributeError",
+    ),
+    "backward takes no gradient": (
+        lambda: _without(Small, backward=lambda self, t: None),
+        "`backward` cannot be called as the contract says: too many positional arguments",
+    ),
+    "backward takes no flags": (
+        lambda: _without(Small, backward=lambda self, t, gradient=None: None),
+        "`backward` cannot be called as the contract says: got an unexpected keyword argument",
+    ),
+    "zero_grad fills a copy": (lambda: _without(Filling), "`zero_grad` has no effect"),
+    "no_grad is no context manager": (
+        lambda: _without(Small, no_grad=lambda self: None),
+        "`no_grad` returned None, not a context manager",
+    ),
+    "sub is a + b": (
+        lambda: _with_op(sub=lambda e: e.ops["add"]),
+        "`sub` of ops gives what `add` gives: is it under the wrong name?",
+    ),
+    "sub is b - a": (
+        lambda: _with_op(sub=lambda e: lambda a, b: e.rules and Small.operation(
+            e, *e.rules["sub"])(b, a)),
+        "`sub` of ops gives what `sub` with its operands exchanged gives",
+    ),
+    "mean is sum": (
+        lambda: _with_op(mean=lambda e: e.ops["sum"]),
+        "`mean` of ops gives what `sum` gives",
+    ),
+    "sum takes no keepdims": (
+        lambda: _with_op(sum=lambda e: lambda a, *, axis: a),
+        "`sum` of ops cannot be called as the contract says: got an unexpected keyword argument",
+    ),
+    "add takes one operand": (
+        lambda: _with_op(add=lambda e: lambda a: a),
+        "`add` of ops cannot be called as the contract says: too many positional arguments",
+    ),
+    "an operation gives no array": (
+        lambda: _with_op(neg=lambda e: lambda a: type("T", (), {"data": None})()),
+        "`neg` of ops: the adapter returned None for a value",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_fault_of_an_adapter_is_said_in_words(way: str) -> None:
+    make, words = BROKEN[way]
+    with pytest.raises(EngineError) as caught:
+        try_adapter(make(), TORCH)
+    message = str(caught.value)
+    assert message.startswith("adapter of 'mine': ")
+    assert words in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_defects_of_engines_are_left_to_the_run(name: str) -> None:
+    assert list(faults(DEFECTS[name](), TORCH)) == []
+
+
+@pytest.mark.parametrize("name", ["dezero", "torch", "micrograd", "mygrad", "autograd"])
+@pytest.mark.filterwarnings("ignore")
+def test_built_in_adapters_have_no_fault(name: str) -> None:
+    assert list(faults(load_engine(name), TORCH)) == []
+
+
+def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
+    """A value that no other operation gives is the engine's."""
+    engine = _without(Small)
+    right = engine.ops["exp"]
+
+    def wrong(a: Any) -> Any:
+        t = right(a)
+        t.data = t.data * np.float64(1.1)
+        return t
+
+    engine.ops = {**engine.ops, "exp": wrong}  # type: ignore[misc]
+    assert list(faults(engine, TORCH)) == []
+
+
+ADAPTER = """
+    from parity.diagnose.defects.engine import Small
+
+    class Mine(Small):
+        name = "mine"
+
+        def __init__(self):
+            super().__init__()
+            self.ops = {**self.ops, "sub": self.ops["add"]}
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "parity.cli.main", "check"],
+        ["-m", "pytest", "--pyargs", "parity", "--programs", "50"],
+    ],
+)
+def test_a_run_does_not_begin(command: list[str], tmp_path: Path) -> None:
+    write_module(tmp_path, "mine.py", ADAPTER)
+    run = subprocess.run(
+        [sys.executable, *command, "--engine", "mine.py:Mine"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == CANNOT_RUN
+    assert "adapter of 'mine': `sub` of ops gives what `add` gives" in run.stdout + run.stderr

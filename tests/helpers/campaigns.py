@@ -1,0 +1,78 @@
+"""What the tests of campaigns share: short campaigns in this process, and what they left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from parity.campaign.campaign import Campaign, Display, Outcome, Plan
+from parity.campaign.corpus import Corpus
+from parity.campaign.executors import Executor, Inline
+from parity.campaign.storage import Store, open_store
+from parity.engines.load import load_pair
+
+OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
+ZERO_REPLACES = "parity.diagnose.defects.clearing:ZeroReplaces"
+TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
+
+
+class Notes(Display):
+    """Keeps what a campaign says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.findings: list[dict[str, Any]] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def found(self, finding: dict[str, Any]) -> None:
+        self.findings.append(finding)
+
+
+def run(
+    where: str | Store,
+    programs: int = 40,
+    engine: str = OVERWRITE,
+    executor: Executor | None = None,
+    display: Display | None = None,
+    **plan: Any,
+) -> Outcome:
+    """A campaign on a corpus in shards of ten programs."""
+    store = open_store(where) if isinstance(where, str) else where
+    settings = {"seed": "0", "size": 10, "programs": programs, **plan}
+    pair = load_pair(engine, "torch")
+    corpus = Corpus(store, display.note if display else lambda text: None)
+    plan_ = Plan(engine, "torch", **settings)
+    return Campaign(plan_, corpus, executor or Inline(), pair, display).run()
+
+
+def left(folder: Path) -> dict[str, Any]:
+    """What a corpus comes to, without times."""
+    corpus = Corpus(open_store(str(folder)))
+    total = corpus.total().to_json()
+    del total["seconds"]
+    kept = sorted(corpus.kept.values())
+    return {"total": total, "findings": corpus.reported(), "kept": kept}
+
+
+def environment() -> dict[str, str]:
+    """That of a process which finds this project, and no database of a CI run."""
+    place = str(Path(__file__).resolve().parents[2])
+    known = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (place, known)))}
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """The command ``parity`` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "parity.cli.main", *arguments],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,263 @@
+"""Engines that have a dialect, built on the small correct one; some declare it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
+
+from parity.diagnose.defects.base import rules_with
+from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.tensor import Node, Tensor, raw
+from parity.diagnose.defects.vjps import RULES, Rule, do, kept
+from parity.engines.base import Engine
+
+
+class ClearsOnUse(Small):
+    name = "clears-on-use"
+    dialect = "clears-grads-on-use"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {name: self.clearing(name, f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def clearing(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, which takes the gradients of its operands away."""
+
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            for x in xs if self.recording else ():
+                if self.loses(x, result):
+                    x.grad = x.recorded = None
+            return result
+
+        return apply
+
+    def loses(self, x: Tensor, result: Any) -> bool:
+        return True
+
+
+class ClearsOnUseExceptViews(ClearsOnUse):
+    name = "clears-on-use-except-views"
+    dialect = "clears-grads-on-use-except-views"
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **RULES,
+        "broadcast_to": Rule(np.broadcast_to, RULES["broadcast_to"].vjp),
+    }
+
+    def loses(self, x: Tensor, result: Any) -> bool:
+        return not (isinstance(result, Tensor) and result.data.base is x.data)
+
+
+class ReplacesGradients(Small):
+    name = "replaces-gradients"
+    dialect = "clears-grads-on-backward"
+
+    def store(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.array(g)
+
+    def total(self, leaf: Tensor, g: Tensor) -> Tensor:
+        return g
+
+
+class KeepsGraphs(Small):
+    name = "keeps-graphs"
+    dialect = "keeps-graphs"
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        super().run(node, grads, True)
+
+
+class ClearsGraphs(Small):
+    """Tensors know the nodes that read them, as long as the results of these are there."""
+
+    name = "clears-graphs"
+    dialect = "clears-graphs"
+    grad_tensor = Engine.grad_tensor  # there is no second order
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: WeakKeyDictionary[Tensor, WeakSet[Node]] = WeakKeyDictionary()
+        self.ops = {name: self.noting(f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            node = (result[0] if isinstance(result, tuple) else result).node
+            for x in xs if node is not None else ():
+                self.readers.setdefault(x, WeakSet()).add(node)
+            return result
+
+        return apply
+
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        super().backward(t, gradient, retain_graph=True)
+        todo = [t]
+        while todo:
+            t = todo.pop()
+            self.readers.pop(t, None)
+            node, t.node = t.node, None
+            todo += node.parents if node is not None else ()
+
+    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
+        for parent in node.parents:
+            readers = self.readers.get(parent, WeakSet())
+            if node not in readers and readers:
+                gc.collect()  # nodes and their results refer to each other
+            if parent.requires_grad and not readers:
+                raise RuntimeError("another backward has cleared this part of the graph")
+        super().run(node, grads, retain)
+
+
+class NoGradVariables(Small):
+    name = "no-grad-variables"
+    dialect = "no-grad-gives-variables"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {name: self.varying(f) for name, f in self.ops.items()}  # type: ignore[misc]
+
+    def varying(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Tensor, **attrs: Any) -> Any:
+            result = function(*xs, **attrs)
+            for t in result if isinstance(result, tuple) else (result,):
+                t.requires_grad |= not self.recording
+            return result
+
+        return apply
+
+
+class QuietConstants(Small):
+    name = "quiet-constants"
+    dialect = "constants-stop-quietly"
+
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        if t.requires_grad:
+            super().backward(t, gradient, **flags)
+
+
+class KeepsIntermediates(Small):
+    name = "keeps-intermediates"
+    dialect = "keeps-intermediate-grads"
+
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        for t, g in grads.items():
+            if t.node is not None:
+                t.grad = np.array(raw(g))
+        super().finish(grads)
+
+
+class SeedsAnyShape(Small):
+    """As the base is: ones in the shape of the root. ``AsksForGradient`` is the other way."""
+
+    name = "seeds-any-shape"
+    dialect = "seeds-any-shape-with-ones"
+
+
+class AsksForGradient(Small):
+    """As PyTorch does, it implies a gradient for one element only (semantics.md 4.1)."""
+
+    name = "asks-for-gradient"
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        if gradient is None and t.size != 1:
+            raise RuntimeError("a root of several elements needs a gradient")
+        return super().seed(t, gradient)
+
+
+class Zeros(Small):
+    name = "zeros"
+    dialect = "zeros-instead-of-none"
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
+        t = super().leaf(array, requires_grad)
+        self.clear_grad(t)
+        return t
+
+    def clear_grad(self, t: Tensor) -> None:
+        t.grad = np.zeros_like(t.data) if t.requires_grad else None
+        t.recorded = None
+
+
+def _ties(op: str, kind: str, first: float, second: float) -> type[Small]:
+    """The small engine with other shares of the gradient where operands are equal."""
+
+    def vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        left, right = (raw(a), raw(b)) if op == "maximum" else (raw(b), raw(a))
+        tie = left == right
+        weights = (np.where(tie, w, 1.0) for w in (first, second))
+        keeps = (~(left < right), ~(left > right))
+        return tuple(do("select", g * w, keep=k) for w, k in zip(weights, keeps, strict=True))
+
+    quirk = f"{op}-ties-{kind}"
+    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    return type(Small)(f"{op}_{kind}", (Small,), body)
+
+
+def _first(op: str) -> type[Small]:
+    """The small engine whose ``op`` gives the whole gradient to the first that is largest."""
+
+    def vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
+        shape = kept(a.shape, axis)
+        left = np.broadcast_to(raw(y).reshape(shape), a.shape) == raw(a)
+        keep, taken = np.zeros(a.shape, bool), set()
+        for index in map(tuple, np.argwhere(left)):
+            slot = tuple(0 if n == 1 else i for i, n in zip(index, shape, strict=True))
+            keep[index] = slot not in taken
+            taken.add(slot)
+        whole = do("broadcast_to", g.reshape(shape), shape=a.shape)
+        return (do("select", whole, keep=keep),)
+
+    quirk = f"{op}-ties-first"
+    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    return type(Small)(f"{op}_first", (Small,), body)
+
+
+def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
+    """The bounds belong to what is clipped."""
+    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+    return (do("select", g, keep=(raw(a) > low) & (raw(a) < high)),)
+
+
+class ClipTies(Small):
+    name = "clip-ties"
+    dialect = "clip-ties-neither"
+    rules = rules_with(clip=_clip_vjp)
+
+
+DIALECTS: dict[str, Any] = {
+    cls.dialect: cls
+    for cls in (
+        ClearsOnUse,
+        ClearsOnUseExceptViews,
+        ReplacesGradients,
+        KeepsIntermediates,
+        SeedsAnyShape,
+        Zeros,
+        KeepsGraphs,
+        ClearsGraphs,
+        NoGradVariables,
+        QuietConstants,
+        ClipTies,
+        _first("max"),
+        _first("min"),
+        *(
+            _ties(op, kind, *weights)
+            for op in ("maximum", "minimum")
+            for kind, weights in {
+                "first": (1.0, 0.0),
+                "second": (0.0, 1.0),
+                "both": (1.0, 1.0),
+                "neither": (0.0, 0.0),
+            }.items()
+        ),
+    )
+}
+
+
+def declaring(cls: type[Small], *quirks: str) -> Any:
+    """An engine of a class that declares quirks."""
+    return type(cls.__name__, (cls,), {"quirks": frozenset(quirks)})()
