@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from parity._util.interrupts import INTERRUPTED
+from parity._util.process import INTERRUPTED
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from parity._util.threads import VARIABLES
+from parity._util.process import VARIABLES
 
 #: Where this package is: the worker runs the same one.
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,19 +15,21 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.bench.statistics import significant
 from parity.campaign.cases import Case, Reader
 from parity.campaign.guide import Guide
 from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
-from parity.campaign.search import decoders_of, rotation, stream
 from parity.campaign.shard import Task, run_shard
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.load import load_pair
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import Limits
-from parity.generate.decoder import PROFILES, Decoder, programs
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import decoders_of, rotation, stream
+from parity.generate.strategies import programs
 from parity.language.program import Program
 from parity.oracle.check import BATCH, check_programs
 

@@ -37,17 +37,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity._util.errors import UsageError
-from parity.diagnose.shrink import SIMPLER
+from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
 from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import read_text
-from parity.oracle.check import check_program, depends_on_operation, reduced
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.check import check_program
+from parity.oracle.finding import KINDS, Finding
 from parity.oracle.probes import PROBES
 
 if TYPE_CHECKING:
-    from parity.campaign.search import Reported
+    from parity.campaign.result import Reported
 
 #: Programs that are reduced only to see that their findings are known; a run that has
 #: seen so many of one kind looks at no more of that kind.

@@ -8,16 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity._util.interrupts import first_interrupt
+from parity._util.process import first_interrupt
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus, Identity
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Executor
-from parity.campaign.handover import hand_over
+from parity.campaign.hypothesis_search import hand_over
 from parity.campaign.records import FindingData, Record, defects
-from parity.campaign.search import label
 from parity.campaign.shard import Answer, Task, reachable, visible
-from parity.engines.base import Engine
+from parity.engines.base import Engine, label
 from parity.engines.quirks.table import says
 from parity.engines.runner import Limits
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from parity.campaign.search import rotation
 from parity.engines.base import Engine
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import rotation
 from parity.language.program import Program
 
 

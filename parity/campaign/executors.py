@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-from parity._util.threads import VARIABLES
+from parity._util.process import VARIABLES
 from parity.campaign.errors import CampaignError, one_line, optional
 from parity.campaign.shard import Answer, Task, run_shard
 

@@ -15,9 +15,9 @@ from collections.abc import Generator, Iterable, Iterator
 from parity.campaign.cases import Case, Reader
 from parity.campaign.mutate import Mutator
 from parity.campaign.novelty import Learnt
-from parity.campaign.search import rotation
 from parity.engines.base import Engine
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import rotation
 from parity.language.program import Program
 
 #: The share of cases that are changed copies.
@@ -87,7 +87,7 @@ class Guide:
 
 
 def _blind(names: tuple[str, ...], seed: str) -> Iterator[Case]:
-    """The cases of ``parity.campaign.search.stream``: the profiles in turn, without end."""
+    """The cases of ``parity.generate.schedule.stream``: the profiles in turn, without end."""
     sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(names)]
     for name, source in itertools.cycle(zip(names, sources, strict=True)):
         yield Case(name, source.randbytes(PROFILES[name].size))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.campaign.cases import Case, Reader
 from parity.campaign.guide import SHARE, Guide
 from parity.diagnose.defects import DEFECTS

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import ExampleDatabase
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.campaign.baseline import MOST_REDUCED, Entry, Known, Sorter
+from parity.campaign.cases import Case
 from parity.campaign.database import examples_of
-from parity.campaign.search import Reported, add_diagnosis, ahead, judged
+from parity.campaign.finish import add_diagnosis, judged
+from parity.campaign.records import FindingData
+from parity.campaign.result import Reported
+from parity.campaign.search import ahead
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
-from parity.generate.decoder import Decoder, programs
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.strategies import programs
 from parity.language import program as pr
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
-from parity.oracle.check import check_programs, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_programs
+from parity.oracle.finding import KINDS, Finding
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
 PROGRAMS_AN_EXAMPLE = 8
@@ -186,3 +193,31 @@ def _judged(
     if reported is not None:
         add_diagnosis(reported, engine, reference)
     return reported
+
+
+def hand_over(finding: FindingData, engine: Engine, where: str | None = None) -> bool:
+    """Save the bytes of a finding for the tests of its profile; whether there is a database.
+
+    ``where``: as in ``parity.campaign.database.examples_of``. Nothing runs on the engine: that the
+    program fails is known.
+    """
+    if finding["case"] is None:
+        return False
+    case = Case.from_json(finding["case"])
+    database = examples_of(engine, case.profile, where)
+    if database is None:
+        return False
+    kind = KINDS[finding["kind"]]
+
+    def fail(several: list[Program]) -> NoReturn:
+        raise kind(0, "", 0, None, None)
+
+    saving = property_of(Decoder.of(PROFILES[case.profile], engine), fail, database)
+    try:
+        # An example has several programs; the others are of zeros, the simplest there are.
+        saving.hypothesis.fuzz_one_input(
+            case.data.ljust(PROGRAMS_AN_EXAMPLE * len(case.data), b"\0")
+        )
+    except kind:
+        return True
+    return False

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from parity.campaign.cases import Case
-from parity.generate.decoder import HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, SLOT_BYTES
 from parity.language.table import OPS
 
 #: How many changes make a mutation: mostly one or two.

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity.campaign.cases import Case
-from parity.campaign.search import Reported, told_apart
+from parity.campaign.describe import told_apart
+from parity.campaign.result import Reported
 from parity.language.program import Program
 from parity.oracle.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from parity.campaign.errors import CampaignError, one_line
+from parity.campaign.records import FindingData, checked_finding, defects, names
+from parity.campaign.storage import Folder
 from parity.language.program import Program, ProgramError
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 
 #: Where they are, from the root folder of the project, unless ``parity_regressions`` says it.
 FOLDER = "parity-regressions"
@@ -54,3 +57,27 @@ def regression_files(root: Path, folder: str | None) -> list[Path]:
     if folder and not place.is_dir():
         return [place]
     return sorted(place.glob("*.json"))
+
+
+def read_finding(file: Path) -> FindingData:
+    """The finding of a file of a corpus. Raises CampaignError where it is none."""
+    try:
+        return checked_finding(json.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise CampaignError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise CampaignError(f"{file} is no finding of a campaign: {one_line(error)}") from None
+
+
+def promote(finding: FindingData, folder: Path) -> Path:
+    """Write the program of a finding into a folder that ``pytest parity/`` runs; the new file.
+
+    Raises CampaignError where it cannot be written. A finding of a probe has no program.
+    """
+    program = Program.from_json(finding["program"])
+    data = regression_json(finding["kind"], program, list(defects(finding)))
+    name = f"{finding['kind']}-{names(finding)[0][:12]}.json"
+    Folder(folder, "folder").write(
+        name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+    )
+    return folder / name

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
+from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData, finding_json, names
-from parity.campaign.search import Reported, add_diagnosis, judged
+from parity.campaign.result import Reported
 from parity.campaign.shard import script_of
-from parity.diagnose.shrink import SIMPLER
+from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
 from parity.language.program import Program
-from parity.oracle.check import check_program, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_program
+from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 
 

@@ -17,15 +17,19 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from parity._util.quietly import quietly
-from parity.campaign.search import Reported, add_diagnosis, decoders_of, run_probes, stream
+from parity._util.process import quietly
+from parity.campaign.finish import add_diagnosis
+from parity.campaign.result import Reported
+from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
+from parity.diagnose.shrink import reduced
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
+from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
-from parity.oracle.check import check_program, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_program
+from parity.oracle.finding import Finding
 
 
 @dataclass(frozen=True)

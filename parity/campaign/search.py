@@ -10,143 +10,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from parity._util.quietly import quietly
-from parity.campaign.baseline import MOST_REDUCED, Entry, Known, Sorter
-from parity.diagnose.diagnose import Diagnosis, diagnose, diagnose_probe
-from parity.diagnose.reproducer import script
+from parity._util.process import quietly
+from parity.campaign.baseline import MOST_REDUCED, Known, Sorter
+from parity.campaign.finish import add_diagnosis, judged, write_scripts
+from parity.campaign.result import Hunt, Reported
 from parity.engines.base import Engine
-from parity.engines.quirks.table import says
 from parity.engines.runner import Remote, alone
 from parity.generate.coverage import Exposure
-from parity.generate.decoder import PROFILES, Decoder, Profile, sweep
+from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
-from parity.oracle.adjudicate import ILL_CONDITIONED, REFERENCE, UNDECIDED, Verdict, adjudicate
 from parity.oracle.check import check_program, check_programs
-from parity.oracle.compare import Finding, Leak
+from parity.oracle.finding import Finding, Leak
 from parity.oracle.probes import PROBES
 
-#: Profiles take turns; the general one more often.
-ROTATION = (
-    *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
-    *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
-    *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
-)
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
 REDUCED_A_KIND = 3
 #: What is run to see that an engine keeps something between programs.
 STATE = "programs one after another in one process"
-
-
-@dataclass
-class Reported:
-    """A finding in the form in which it is reported."""
-
-    finding: Finding
-    program: Program | None
-    number: int
-    probe: str = ""
-    script: str = ""
-    #: What the third opinion says.
-    verdict: Verdict = UNDECIDED
-    diagnosis: Diagnosis | None = None
-
-    @property
-    def wrong(self) -> str | None:
-        """Which side is wrong: "engine", "reference", or None where that is undecided."""
-        return self.verdict.wrong
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of the contract (``parity check --json``)."""
-        program = self.program
-        return {
-            "kind": self.finding.kind,
-            "statements": len(program.statements) if program else 0,
-            "leaves": len(program.leaves) if program else 0,
-            "program": program.to_json() if program else {},
-            "text": program.text() if program else self.probe,
-            "engine": _plain(self.finding.engine),
-            "reference": _plain(self.finding.reference),
-            "wrong": self.wrong,
-            "error_over_bound": None if self.verdict.bits else self.finding.error_over_bound,
-            "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
-            "program_number": self.number,
-            "script": self.script,
-        }
-
-
-@dataclass
-class Hunt:
-    """The result of a run."""
-
-    engine: Engine
-    reference: Engine
-    seed: int
-    programs: int = 0
-    seconds: float = 0.0
-    failing: int = 0
-    #: Reduced differences that rounding decides: no findings.
-    ill_conditioned: int = 0
-    #: Whether it was ended before the last program.
-    interrupted: bool = False
-    reported: list[Reported] = field(default_factory=list)
-    #: Programs that differ only after others in the same process.
-    disturbed: int = 0
-    #: Findings that are accepted: how often each was found, and those that are gone.
-    known: Counter[Entry] = field(default_factory=Counter)
-    stale: tuple[Entry, ...] = ()
-    untested: tuple[str, ...] = ()
-    #: What the adapter said that the engine lacks, and how many programs ended there.
-    lacks: Counter[str] = field(default_factory=Counter)
-    exposure: Exposure | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of the contract (``parity check --json``)."""
-        exposure = {"exposure": self.exposure.to_json()} if self.exposure else {}
-        return {
-            "engine": label(self.engine),
-            "reference": label(self.reference),
-            "seed": self.seed,
-            "programs": self.programs,
-            "seconds": round(self.seconds, 3),
-            "ill_conditioned": self.ill_conditioned,
-            "interrupted": self.interrupted,
-            "verdict": "findings" if self.fails else "parity",
-            "untested": list(self.untested),
-            "quirks": sorted(self.engine.quirks),
-            "quirks_say": says(self.engine.quirks),
-            "findings": [r.to_json() for r in self.reported],
-            "known": [
-                {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
-                for entry, count in self.known.items()
-            ],
-            **exposure,
-        }
-
-    @property
-    def fails(self) -> bool:
-        """Whether there is a finding that is not known, or a known one that is gone."""
-        return bool(self.reported or self.stale)
-
-
-def rotation(engine: Engine) -> tuple[str, ...]:
-    """The profiles that take turns: that of equal bits for engines that declare them."""
-    return (*ROTATION, "bits") if engine.bitwise else ROTATION
-
-
-def decoders_of(engine: Engine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
-    """The decoders of these profiles; ``ops``: the operations to use, all by default."""
-    return [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in rotation(engine)]
-
-
-def label(engine: Engine) -> str:
-    """The engine's name and version."""
-    return f"{engine.name} {engine.version}".rstrip()
 
 
 def hunt(
@@ -298,31 +180,6 @@ class _Hunting:
             self.result.known[entry] += 1
 
 
-def judged(
-    small: tuple[Program, Finding],
-    whole: tuple[Program, Finding],
-    engine: Engine,
-    reference: Engine,
-    number: int,
-) -> Reported | None:
-    """The finding on the reduced program with what the third opinion says of it.
-
-    Where rounding decides there, that on the ``whole`` program, which may show more. None if
-    rounding decides in both, or in the whole one while the reduced one is undecided, as it may
-    have left the real numbers on the way.
-    """
-    (program, finding), verdict = small, adjudicate(*small, engine, reference)
-    if verdict.wrong in (None, ILL_CONDITIONED) and small[0] != whole[0]:
-        of_whole = adjudicate(*whole, engine, reference)
-        if of_whole.wrong == ILL_CONDITIONED:
-            return None
-        if verdict.wrong == ILL_CONDITIONED:
-            (program, finding), verdict = whole, of_whole
-    if verdict.wrong == ILL_CONDITIONED:
-        return None
-    return Reported(finding, program, number, verdict=verdict)
-
-
 def run_probes(engine: Engine) -> Iterator[Reported]:
     """The findings of the probes that apply to the engine."""
     for probe in PROBES:
@@ -332,103 +189,10 @@ def run_probes(engine: Engine) -> Iterator[Reported]:
                 yield Reported(finding, None, -1, probe=probe.says)
 
 
-def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None:
-    """Say which known defect a finding looks like, unless the reference is wrong.
-
-    The known defects come back with a result: none is like an engine that does not.
-    """
-    finding, program = reported.finding, reported.program
-    if reported.wrong == REFERENCE or finding.stopped:
-        return
-    if program is not None:
-        reported.diagnosis = diagnose(program, finding, engine, reference)
-        return
-    probe = next((p for p in PROBES if p.says == reported.probe), None)
-    if probe is None:
-        return
-    reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
-
-
 def ahead(programs: Iterable[Program], engine: Engine) -> Iterable[Program]:
     """The same programs; an engine in another process may run them while others are compared."""
     return engine.ahead(programs) if isinstance(engine, Remote) else programs
 
 
-def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
-    if ops is None:
-        return profile
-    kept = tuple(name for name in ops if profile.ops is None or name in profile.ops)
-    return replace(profile, ops=kept or ops)
-
-
-def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
-    """The profiles' programs in turn, without end."""
-    streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
-    return (next(stream) for stream in itertools.cycle(streams))
-
-
 def _simplest_first(reported: Reported) -> tuple[int, int]:
     return (len(reported.program.statements) if reported.program else 0, reported.number)
-
-
-def write_scripts(reported: Iterable[Reported], engine: Engine, folder: Path) -> None:
-    """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
-    numbers: Counter[str] = Counter()
-    for one in reported:
-        kind = one.finding.kind
-        numbers[kind] += 1
-        write_script(one, engine, folder, f"{kind}-{numbers[kind]}")
-
-
-def write_script(reported: Reported, engine: Engine, folder: Path, stem: str) -> None:
-    """Write the script of a finding, if it has a program; its path goes into ``reported``."""
-    if reported.program is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{stem}.py"
-    file.write_text(script(reported.program, reported.finding, engine, file.name))
-    reported.script = str(file)
-
-
-def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
-    """A finding as a person reads it: program, both values, kind and script."""
-    finding = reported.finding
-    program = reported.program.text() if reported.program else reported.probe
-    lines = [str(finding), *("    " + line for line in program.splitlines())]
-    shown = told_apart(finding.engine, finding.reference)
-    for who, text in zip((engine, reference), shown, strict=True):
-        lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
-    if reported.wrong == REFERENCE:  # otherwise it is what a finding says anyway
-        lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
-    if reported.verdict.note:
-        undecided = "who is wrong is undecided: " if reported.wrong is None else ""
-        lines.append(f"  {undecided}{reported.verdict.note}")
-    if finding.error_over_bound is not None and not reported.verdict.bits:
-        lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
-    if reported.diagnosis is not None:
-        lines += ["  " + line for line in reported.diagnosis.text().splitlines()]
-    if reported.script:
-        lines.append(f"  script: {reported.script}")
-    return "\n".join(lines)
-
-
-def told_apart(a: Any, b: Any) -> tuple[str, str]:
-    """Both as text, with as many digits as it takes to see a difference, then with their form."""
-    for digits in None, "unique":
-        with np.printoptions() if digits is None else np.printoptions(floatmode="unique"):
-            texts = str(a), str(b)
-        if texts[0] != texts[1]:
-            return texts
-    return _with_form(a), _with_form(b)
-
-
-def _with_form(value: Any) -> str:
-    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """Arrays as lists of numbers; what JSON lacks as text."""
-    if value is None or isinstance(value, str):
-        return value
-    flat = np.asarray(value, np.float64).ravel().tolist()
-    return [v if np.isfinite(v) else str(v) for v in flat]

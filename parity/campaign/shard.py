@@ -15,23 +15,26 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.campaign.cases import Case, Reader
+from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.guide import Guide
 from parity.campaign.novelty import Learnt
 from parity.campaign.records import FindingData, Record, finding_json, names
-from parity.campaign.search import Reported, add_diagnosis, ahead, judged, run_probes
+from parity.campaign.result import Reported
+from parity.campaign.search import ahead, run_probes
 from parity.diagnose.reproducer import script
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
-from parity.engines.execute import AdapterError
 from parity.engines.isolation.isolated import load
 from parity.engines.load import EngineError
 from parity.engines.runner import Limits, Remote, renewed
+from parity.engines.trace import AdapterError
 from parity.generate.coverage import Exposure
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
-from parity.oracle.check import check_programs, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_programs
+from parity.oracle.finding import Finding
 
 #: Exposure is counted on one program of so many: it costs a tenth of a program.
 COUNTED = 10

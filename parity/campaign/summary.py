@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from parity.campaign.campaign import Outcome
 from parity.campaign.display import clock
 from parity.campaign.records import FindingData
-from parity.campaign.search import label
+from parity.engines.base import label
 from parity.engines.quirks.table import says
 from parity.oracle.adjudicate import ILL_CONDITIONED, no_findings
 

@@ -20,14 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from parity.campaign.search import Reported, hunt, label, told_apart, write_scripts
-from parity.engines.base import Engine, abilities
+from parity.campaign.describe import told_apart
+from parity.campaign.finish import write_scripts
+from parity.campaign.result import Reported
+from parity.campaign.search import hunt
+from parity.engines.base import Engine, abilities, label
 from parity.engines.isolation.isolated import Isolated, load
 from parity.engines.load import EngineError
 from parity.engines.runner import Limits
 from parity.engines.selfcheck import try_adapter
 from parity.oracle.adjudicate import ENGINE
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity._util.interrupts import INTERRUPTED
+from parity._util.process import INTERRUPTED
 from parity.cli.options import check_file, count, write_json
 
 _OK, _WRONG = 0, 1

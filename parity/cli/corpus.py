@@ -122,7 +122,7 @@ def _minimize(options: argparse.Namespace) -> int:
 
 
 def _minimize_file(options: argparse.Namespace, file: Path) -> int:
-    from parity.campaign.promote import read_finding
+    from parity.campaign.regressions import read_finding
     from parity.campaign.storage import Folder
 
     finding = read_finding(file)
@@ -154,7 +154,7 @@ def _minimized(
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from parity.campaign.promote import promote, read_finding
+    from parity.campaign.regressions import promote, read_finding
 
     findings = {file: read_finding(file) for file in options.files}  # all, before one is written
     probes = [file for file, finding in findings.items() if finding["probe"]]

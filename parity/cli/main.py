@@ -14,9 +14,11 @@ from typing import Any, NoReturn
 
 from parity import __version__
 from parity._util.errors import UsageError
-from parity._util.interrupts import INTERRUPTED, first_interrupt
+from parity._util.process import INTERRUPTED, first_interrupt
 from parity.campaign.baseline import Known, check_proposal, load_known, propose
-from parity.campaign.search import Hunt, describe, hunt, label
+from parity.campaign.describe import describe
+from parity.campaign.result import Hunt
+from parity.campaign.search import hunt
 from parity.cli import report
 from parity.cli.bench import add_bench
 from parity.cli.corpus import add_corpus_commands
@@ -31,6 +33,7 @@ from parity.cli.options import (
     write_json,
     write_text,
 )
+from parity.engines.base import label
 from parity.engines.isolation.isolated import load
 from parity.engines.isolation.worker import limits_memory
 from parity.engines.load import BUILT_IN

@@ -21,24 +21,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.diagnose.combinations import together
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.masked import Beside
 from parity.diagnose.neighbours import Limits, variations
-from parity.diagnose.shrink import reruns_freed_graph
+from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
 from parity.diagnose.traversals import in_other_orders
 from parity.engines.base import CONSTANTS, Engine, abilities
-from parity.engines.execute import Trace, execute, owns_buffer
+from parity.engines.execute import execute, owns_buffer
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import renewed
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.engines.trace import Trace
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import sweep
 from parity.language import program as pr
-from parity.oracle.check import depends_on_operation, supports
-from parity.oracle.compare import STOPPED, Finding, compare
+from parity.oracle.check import supports
+from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
+from parity.oracle.finding import STOPPED, Finding
 from parity.oracle.probes import Probe
 from parity.oracle.tolerance import Tolerance
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from parity.diagnose.defects.base import Defect
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
 from parity.language import program as pr
-from parity.oracle.check import check_program, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_program
+from parity.oracle.finding import Finding
 
 #: A defect disagrees on at most one in so many of the probes on which the engine is wrong.
 _FEW = 5

@@ -6,8 +6,6 @@ the source of the adapter with every module of this package that it needs.
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,11 @@ import numpy as np
 from parity.engines.base import Engine
 from parity.engines.quirks.table import says
 from parity.engines.runner import Limits, Remote
-from parity.engines.sources import sources_of
+from parity.engines.sources import adapter_of
 from parity.language import program as pr
-from parity.language.render import value_names
 from parity.language.table import OPS, keywords
-from parity.oracle.compare import Finding
+from parity.language.text_format import value_names
+from parity.oracle.finding import Finding
 
 _HEAD = '''\
 """{title}
@@ -164,33 +162,6 @@ if sys.argv[1:] == ["engine"]:
 """
 #: Seconds that a script takes to start.
 _START = 20
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """Where the class of an engine is: modules with their sources, packages, folders, names."""
-
-    sources: dict[str, str]
-    packages: list[str]
-    folders: list[str]
-    module: str
-    cls: str
-
-
-def adapter_of(engine: Engine, more: tuple[str, ...] = ()) -> Adapter:
-    """What a script needs to make the engine again, and ``more`` modules."""
-    if isinstance(engine, Remote):
-        adapter = engine.adapter()
-        sources, packages, _ = sources_of(*more)
-        return replace(
-            adapter,
-            sources={**sources, **adapter.sources},
-            packages=[*dict.fromkeys([*adapter.packages, *packages])],
-        )
-    cls = type(engine)
-    scope = vars(sys.modules[cls.__module__])
-    name = next((n for n, v in scope.items() if v is cls), cls.__name__)
-    return Adapter(*sources_of(cls.__module__, *more), cls.__module__, name)
 
 
 def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:

@@ -117,3 +117,8 @@ def abilities(engine: Engine) -> frozenset[str]:
     if engine.bitwise:
         able.add(BITWISE)
     return frozenset(able)
+
+
+def label(engine: Engine) -> str:
+    """The engine's name and version."""
+    return f"{engine.name} {engine.version}".rstrip()

@@ -7,118 +7,17 @@ that were passed in: no engine may change them.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, Unsupported
 from parity.engines.runner import Remote
+from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
-
-
-class Observation(NamedTuple):
-    """One array that an engine showed; None where there is no gradient.
-
-    ``what``: "value" of value ``which``, "grad" of leaf ``which``, "held" (the
-    gradient array of leaf ``which`` that was taken before it was zeroed; None if the
-    engine only hands out copies) or
-    "gradient" (the array passed to the backward of statement ``which``).
-    """
-
-    statement: int
-    what: str
-    which: int
-    array: NDArray[Any] | None
-
-
-#: How a run ends at what an engine does not have (``parity.engines.Unsupported``).
-UNSUPPORTED = "unsupported"
-
-
-#: Where it raised in NumPy or here does not help: what called it does.
-_NOT_OF_ENGINES = (str(Path(np.__file__).parent), __file__)
-
-
-class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
-    """How a run in another process failed: ``kind`` and ``place`` as in ``Failure``."""
-
-    def __init__(self, kind: str, says: str, place: str = "") -> None:
-        super().__init__(says)
-        self.kind = kind
-        self.place = place
-
-
-@dataclass(slots=True)
-class Failure:
-    """An exception of the engine: the statement, the type and the message."""
-
-    statement: int
-    error: Exception
-
-    @property
-    def kind(self) -> str:
-        """The kind of finding that it is where the reference does not fail.
-
-        "depth", "exception", or, from another process, "crash", "time" or "memory". It is
-        UNSUPPORTED, which is no finding, where the adapter says that the engine lacks it.
-        """
-        if isinstance(self.error, Elsewhere):
-            return self.error.kind
-        if isinstance(self.error, Unsupported):
-            return UNSUPPORTED
-        return "depth" if isinstance(self.error, RecursionError) else "exception"
-
-    def place(self) -> str:
-        """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
-        if isinstance(self.error, Elsewhere):
-            return self.error.place
-        frames = [
-            (frame.f_code.co_filename, line)
-            for frame, line in traceback.walk_tb(self.error.__traceback__)
-            if not frame.f_code.co_filename.startswith(_NOT_OF_ENGINES)
-        ]
-        if self.kind != "exception" or not frames:
-            return ""
-        file, line = frames[-1]
-        return f" ({Path(file).name}:{line})"
-
-    def text(self) -> str:
-        if isinstance(self.error, Elsewhere):
-            return str(self.error)
-        message = " ".join(str(self.error).split())
-        if isinstance(self.error, Unsupported):
-            return message[:300]
-        return f"{type(self.error).__name__}: {message[:300]}"
-
-
-@dataclass(slots=True)
-class Trace:
-    """What a run showed, in order, and how it failed if it did."""
-
-    observations: list[Observation] = field(default_factory=list)
-    failure: Failure | None = None
-
-    @property
-    def lacks(self) -> str | None:
-        """What the adapter said that the engine lacks, where that ended the run."""
-        failure = self.failure
-        return failure.text() if failure and failure.kind == UNSUPPORTED else None
-
-    @property
-    def non_finite(self) -> bool:
-        """Whether any array holds inf or nan."""
-        arrays = (o.array for o in self.observations)
-        return not all(a is None or np.isfinite(a).all() for a in arrays)
-
-
-class AdapterError(Exception):
-    """An adapter returned something that the contract does not allow."""
 
 
 def execute(program: pr.Program, engine: Engine, at: Callable[[int], None] | None = None) -> Trace:

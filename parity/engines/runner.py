@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from parity.engines.base import Engine
 
 if TYPE_CHECKING:
-    from parity.diagnose.reproducer import Adapter
-    from parity.engines.execute import Trace
+    from parity.engines.sources import Adapter
+    from parity.engines.trace import Trace
     from parity.language.program import Program
-    from parity.oracle.compare import Finding
+    from parity.oracle.finding import Finding
     from parity.oracle.training import Run
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import CONSTANTS, Engine, Unsupported, abilities
-from parity.engines.execute import AdapterError, Trace, execute, owns_buffer
+from parity.engines.execute import execute, owns_buffer
 from parity.engines.load import EngineError
 from parity.engines.runner import Remote
+from parity.engines.trace import AdapterError, Trace
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes

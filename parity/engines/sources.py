@@ -6,10 +6,13 @@ import ast
 import importlib
 import sys
 import sysconfig
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from parity.engines.base import Engine
 from parity.engines.load import FILE_MODULE
+from parity.engines.runner import Remote
 
 
 def sources_of(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
@@ -81,3 +84,30 @@ def _imports(source: str, package: str) -> list[str]:
             base = ".".join(parts)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return [name for name in names if isinstance(sys.modules.get(name), ModuleType)]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Where the class of an engine is: modules with their sources, packages, folders, names."""
+
+    sources: dict[str, str]
+    packages: list[str]
+    folders: list[str]
+    module: str
+    cls: str
+
+
+def adapter_of(engine: Engine, more: tuple[str, ...] = ()) -> Adapter:
+    """What a script needs to make the engine again, and ``more`` modules."""
+    if isinstance(engine, Remote):
+        adapter = engine.adapter()
+        sources, packages, _ = sources_of(*more)
+        return replace(
+            adapter,
+            sources={**sources, **adapter.sources},
+            packages=[*dict.fromkeys([*adapter.packages, *packages])],
+        )
+    cls = type(engine)
+    scope = vars(sys.modules[cls.__module__])
+    name = next((n for n, v in scope.items() if v is cls), cls.__name__)
+    return Adapter(*sources_of(cls.__module__, *more), cls.__module__, name)

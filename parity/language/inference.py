@@ -10,8 +10,9 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+from parity.language.dyadic import ONE
 from parity.language.intervals import Span, anywhere
-from parity.language.operation import ONE, Op
+from parity.language.operation import Op
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,86 +11,8 @@ import torch
 
 from parity.language import intervals as sp
 from parity.language import shapes as sh
+from parity.language.dyadic import Exact
 from parity.language.shapes import Attrs
-
-#: A grid ``(steps, places)``: values are multiples of ``2 ** -places``, at most ``steps`` of
-#: them away from zero. None: not exact.
-Grid = tuple[int, int]
-
-
-def grid_sum(*grids: Grid) -> Grid:
-    """The grid of a sum."""
-    places = max(g[1] for g in grids)
-    return sum(g[0] << (places - g[1]) for g in grids), places
-
-
-def grid_hull(*grids: Grid) -> Grid:
-    """The grid of a choice."""
-    places = max(g[1] for g in grids)
-    return max(g[0] << (places - g[1]) for g in grids), places
-
-
-def grid_product(*grids: Grid) -> Grid:
-    """The grid of a product."""
-    return math.prod(g[0] for g in grids), sum(g[1] for g in grids)
-
-
-def grid_times(grid: Grid, terms: int) -> Grid:
-    """The grid of a sum of several values on one grid."""
-    return grid[0] * max(terms, 1), grid[1]
-
-
-def grid_of(numbers: Iterable[float]) -> Grid:
-    """The grid of given finite numbers."""
-    ratios = [float(v).as_integer_ratio() for v in numbers]
-    places = max((d.bit_length() - 1 for _, d in ratios), default=0)
-    return max((abs(n) << (places - d.bit_length() + 1) for n, d in ratios), default=0), places
-
-
-ONE: Grid = (1, 0)
-HALF: Grid = (1, 1)
-
-
-@dataclass(frozen=True)
-class Exact:
-    """When an operation is exact on dyadic numbers (small multiples of a power of two).
-
-    ``value`` bounds the result, ``slopes`` the derivative for each operand, both
-    from the operands' grids, the sizes of the operands and the attributes; None
-    where they are not exact.
-    """
-
-    value: Callable[..., Grid | None]
-    slopes: Callable[..., tuple[Grid, ...] | None]
-
-
-def _moved(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
-    return grid_hull(*grids)
-
-
-def _unit(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...]:
-    return tuple(ONE for _ in grids)
-
-
-#: Elements move or are chosen: selection, shapes, indices.
-MOVES = Exact(_moved, _unit)
-SUMS = Exact(lambda g, s, a: grid_sum(*g), _unit)
-#: A sum over elements of one operand.
-TOTALS = Exact(lambda g, s, a: grid_times(g[0], s[0]), _unit)
-PRODUCTS = Exact(lambda g, s, a: grid_product(*g), lambda g, s, a: tuple(reversed(g)))
-#: Sums of products of elements.
-MATMUL = Exact(
-    lambda g, s, a: grid_times(grid_product(*g), s[0]), lambda g, s, a: tuple(reversed(g))
-)
-#: Ties halve the gradient.
-TIES = Exact(_moved, lambda g, s, a: (HALF, HALF))
-SQUARE = Exact(lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),))
-SCALAR_SUM = Exact(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
-SCALAR_PRODUCT = Exact(
-    lambda g, s, a: grid_product(g[0], grid_of([a["c"]])), lambda g, s, a: (grid_of([a["c"]]),)
-)
 
 
 @dataclass(frozen=True)

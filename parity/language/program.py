@@ -216,7 +216,7 @@ class Program:
 
     def text(self) -> str:
         """The program as a person reads it, a line a leaf or statement."""
-        from parity.language.render import program_text  # needs this module
+        from parity.language.text_format import program_text  # needs this module
 
         return program_text(self)
 

@@ -14,11 +14,14 @@ from typing import Any
 from parity.language import intervals as sp
 from parity.language import shapes as sh
 from parity.language.attributes import wrong_attribute
-from parity.language.operation import (
-    HALF,
+from parity.language.dyadic import (
+    BOUNDED,
+    EXTREMES,
+    FLOORS,
+    LINEAR,
     MATMUL,
     MOVES,
-    ONE,
+    POWERS,
     PRODUCTS,
     SCALAR_PRODUCT,
     SCALAR_SUM,
@@ -27,13 +30,12 @@ from parity.language.operation import (
     TIES,
     TOTALS,
     Exact,
-    Grid,
-    Op,
-    grid_hull,
-    grid_product,
-    grid_sum,
-    grid_times,
+    _exact_mean,
+    _exact_mean_slope,
+    _exact_power,
+    _exact_power_slope,
 )
+from parity.language.operation import Op
 from parity.language.shapes import Attrs, Shape
 
 
@@ -45,62 +47,10 @@ def _exponents(*shapes: Shape) -> list[dict[str, Any]]:
     return [{"exponent": p} for p in (2, 3, 1, 0, -1, 0.5, 1.5, -2, 4)]
 
 
-def _exact_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid | None:
-    p = attrs["exponent"]
-    return grid_product(ONE, *grids * int(p)) if p in (0, 1, 2, 3) else None
-
-
-def _exact_power_slope(
-    grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
-    p = attrs["exponent"]
-    if p not in (0, 1, 2, 3):
-        return None
-    return (grid_times(grid_product(ONE, *grids * max(int(p) - 1, 0)), 3),)
-
-
-def _exact_mean_slope(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
-    # The count divides the size, so it is a power of two if the size is one.
-    n = sizes[0]
-    return ((1, n.bit_length() - 1),) if n and n & (n - 1) == 0 else None
-
-
-def _exact_mean(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> Grid | None:
-    slopes = _exact_mean_slope(grids, sizes, attrs)
-    return grid_product(grid_times(grids[0], sizes[0]), slopes[0]) if slopes else None
-
-
-def _exact_ties(
-    grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
-    # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
-    return (HALF,) if sizes[0] <= 2 else None
-
-
 def _clips(*shapes: Shape) -> list[dict[str, Any]]:
     bounds = ((-1.0, 2.0), (0.0, None), (None, 1.5), (0.25, 0.5))
     return [{"x_min": low, "x_max": high} for low, high in bounds]
 
-
-#: The largest or smallest of several elements.
-EXTREMES = Exact(MOVES.value, _exact_ties)
-#: The product of all elements.
-POWERS = Exact(
-    lambda g, s, a: grid_product(ONE, *g * s[0]),
-    lambda g, s, a: (grid_product(ONE, *g * max(s[0] - 1, 0)),),
-)
-#: Moved, or a bound with two binary places.
-BOUNDED = Exact(lambda g, s, a: grid_hull(g[0], (8, 2)), MOVES.slopes)
-#: At most one more than the operand.
-FLOORS = Exact(lambda g, s, a: grid_sum(g[0], ONE), MOVES.slopes)
-LINEAR = Exact(
-    lambda g, s, a: grid_sum(grid_times(grid_product(g[0], g[1]), s[0]), g[2]),
-    lambda g, s, a: (g[1], g[0], ONE),
-)
 
 _SHAPE_ATTR = ("shape",)
 _REDUCTION = ("axis", "keepdims")

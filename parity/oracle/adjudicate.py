@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import Engine
-from parity.engines.execute import Trace, execute
+from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
+from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import keywords
-from parity.oracle.compare import Finding, compare
+from parity.oracle.compare import compare
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.graph import Node
 from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.exactness import is_rounded
+from parity.oracle.finding import Finding
 from parity.oracle.tolerance import Tolerance
 
 ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from parity.diagnose.shrink import SIMPLER, reduce_program
-from parity.diagnose.shrink_passes import Freedom, with_other_operation
 from parity.engines.base import Engine
-from parity.engines.execute import Trace, execute
+from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks, without_quirks
 from parity.engines.runner import Remote
+from parity.engines.trace import Trace
 from parity.language.program import Apply, Program
-from parity.oracle.compare import Finding, compare
+from parity.oracle.compare import compare
 from parity.oracle.exact.engine import Exact
+from parity.oracle.finding import Finding
 from parity.oracle.tolerance import Tolerance
 
 #: Programs that run on one side before they run on the other.
 BATCH = 32
-#: Operations that are tried in place of one, to see whether a finding depends on it.
-_OTHERS = 8
 
 
 def check_program(
@@ -84,66 +82,6 @@ def _run(program: Program, engine: Engine) -> Trace | None:
     before = inner.edges
     trace = execute(program, engine)
     return trace if inner.edges == before else None
-
-
-def reduced(
-    program: Program,
-    finding: Finding,
-    engine: Engine,
-    reference: Engine,
-    freedom: Freedom = Freedom.ALL,
-) -> tuple[Program, Finding]:
-    """The smallest program on which the two still differ in that way, and the finding there.
-
-    ``freedom``: what the steps may do beside dropping and simplifying.
-    An engine that does not come back is not waited for as long in each step; the
-    smallest program is then given the whole time.
-    """
-
-    def check(p: Program) -> Finding | None:
-        return check_program(p, engine, reference)
-
-    if not isinstance(engine, Remote):
-        return reduce_program(program, finding, check, freedom=freedom)
-    if not finding.stopped:
-        return _reduced_alone(program, finding, engine, check, freedom)
-    with engine.haste(finding.kind == "time"):
-        small, _ = reduce_program(program, finding, check, freedom=freedom)
-    with engine.haste(False):
-        again = check(small)
-    if again is None or again.kind != finding.kind:
-        return program, finding
-    return small, again
-
-
-def depends_on_operation(
-    number: int, program: Program, finding: Finding, engine: Engine, reference: Engine
-) -> bool:
-    """Whether most operations in place of that of a statement do not show the finding."""
-    kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
-    others = (p for p in with_other_operation(program, number) if supports(engine, p))
-    tried = list(itertools.islice(others, _OTHERS))
-    findings = [check_program(p, engine, reference) for p in tried]
-    return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
-
-
-def _reduced_alone(
-    program: Program,
-    finding: Finding,
-    engine: Remote,
-    check: Callable[[Program], Finding | None],
-    freedom: Freedom,
-) -> tuple[Program, Finding]:
-    """The smallest program that differs in a process in which no other ran before.
-
-    Most engines keep nothing between programs, so that is asked only at the end.
-    """
-    small, found = reduce_program(program, finding, check, freedom=freedom)
-    with engine.alone():
-        again = check(small)
-        if again is not None and again.kind == found.kind:
-            return small, again
-        return reduce_program(program, finding, check, freedom=freedom)
 
 
 def supports(engine: Engine, program: Program) -> bool:

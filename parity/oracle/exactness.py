@@ -12,15 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from parity.language import program as pr
-from parity.language.operation import (
-    ONE,
-    Grid,
-    grid_hull,
-    grid_of,
-    grid_product,
-    grid_sum,
-    grid_times,
-)
+from parity.language.dyadic import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, grid_times
 from parity.language.shapes import Shape, elementwise, size, where
 from parity.language.table import OPS
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.runner import Remote
-from parity.oracle.compare import (
+from parity.oracle.finding import (
     Depth,
     Finding,
     Gradient,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from parity.engines.base import Engine
 from parity.engines.runner import Remote
-from parity.oracle.tolerance import SAMPLES, UNIT_ROUNDOFF, Disturbed, sampled_bound
+from parity.oracle.perturbed import UNIT_ROUNDOFF, Disturbed
+from parity.oracle.tolerance import SAMPLES, sampled_bound
 
 #: What a run needs of an engine.
 NEEDS = ("matmul", "add", "sub", "mul", "sum", "tanh", "sigmoid", "relu")

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from parity._util.threads import VARIABLES
+from parity._util.process import VARIABLES
+from parity.testing.hookspecs import Hooks
+from parity.testing.keys import COUNTS, KNOWN
 
 if TYPE_CHECKING:
     from parity.testing.suite import Suite
 
 DEFAULT_PROGRAMS = 24_000
 CANNOT_RUN = 2
-#: Where a test leaves its counts for the summary; reports carry it across processes.
-COUNTS = "parity-counts"
-KNOWN = "parity-known"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,14 +70,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-known", metavar="FILE", help="TOML list of findings that are accepted for now"
     )
-
-
-class Hooks:
-    """What a ``conftest.py`` may define."""
-
-    @pytest.hookspec(firstresult=True)
-    def pytest_parity_engine(self, config: pytest.Config) -> str | None:
-        """The engine under test where ``--engine`` names none; it wins over the ini file."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -13,19 +13,22 @@ import numpy as np
 import pytest
 
 from parity import __version__
-from parity._util.quietly import quietly
+from parity._util.process import quietly
 from parity.campaign.baseline import Entry, Known, load_known
 from parity.campaign.database import check_database
+from parity.campaign.describe import describe
+from parity.campaign.finish import add_diagnosis, write_script
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.regressions import RegressionError, read_regression
-from parity.campaign.search import Reported, add_diagnosis, describe, label, write_script
-from parity.engines.base import Engine, abilities
+from parity.campaign.result import Reported
+from parity.engines.base import Engine, abilities, label
 from parity.engines.isolation.isolated import load
 from parity.engines.quirks.table import says
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from parity.oracle.check import check_program, supports
 from parity.oracle.probes import PROBES
-from parity.testing.plugin import COUNTS, KNOWN
+from parity.testing.keys import COUNTS, KNOWN
 
 FOLDER = Path("parity-findings")
 

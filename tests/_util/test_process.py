@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from parity._util.quietly import THRESHOLDS, quietly
+from parity._util.process import THRESHOLDS, quietly
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.search import hunt
 from parity.campaign.shard import Task, run_shard
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import owns_buffer
 from parity.engines.runner import Limits
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from tests.helpers.programs import TORCH
 
 PYTHONS = (700, 10, 10)

@@ -14,12 +14,14 @@ import pytest
 
 from parity.campaign.baseline import Entry, Known, KnownError, load_known
 from parity.campaign.hypothesis_search import run_property
-from parity.campaign.search import REDUCED_A_KIND, Reported, hunt
+from parity.campaign.result import Reported
+from parity.campaign.search import REDUCED_A_KIND, hunt
 from parity.cli.main import main
 from parity.diagnose.defects.traversal import Overwrite
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from parity.language.text_format import read_text
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 from tests.helpers.programs import DEZERO, TORCH
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"

@@ -9,10 +9,11 @@ from parity.campaign.search import hunt
 from parity.diagnose.defects.base import rules_with
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.defects.traversal import Overwrite
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.language import program as pr
 from parity.language.text_format import read_text
-from parity.oracle.check import check_program, reduced
+from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, apply, leaf, program
 
 TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"

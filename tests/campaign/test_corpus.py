@@ -19,7 +19,7 @@ from parity.campaign.errors import CampaignError
 from parity.campaign.records import Record
 from parity.campaign.shard import Answer
 from parity.campaign.storage import Folder, open_store
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language.text_format import read_text
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.search import told_apart
+from parity.campaign.describe import told_apart
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.reproducer import script
 from parity.engines.isolation.isolated import Isolated

@@ -21,13 +21,13 @@ from parity.campaign.guide_benchmark import grown, time_to_find, times_to_find
 from parity.campaign.line_coverage import Lines, lines_of, places
 from parity.campaign.mutate import Mutator
 from parity.campaign.novelty import Behaviour, Learnt
-from parity.campaign.search import ROTATION
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import Small
 from parity.engines.base import Engine
 from parity.engines.runner import Remote
 from parity.generate.coverage import reached
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import ROTATION
 from parity.language import program as pr
 from tests.helpers.programs import DEZERO, apply, failing, hunted, leaf, program, write_module
 

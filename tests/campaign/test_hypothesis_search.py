@@ -17,7 +17,8 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import Small
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.probes import PROBES
 from parity.oracle.training import OPTIMIZERS, Run

@@ -13,7 +13,7 @@ import pytest
 from parity.campaign import mutate
 from parity.campaign.cases import Case, Reader
 from parity.campaign.mutate import Mutator
-from parity.generate.decoder import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
+from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
 from tests.helpers.programs import DEZERO
 
 READER = Reader(DEZERO)

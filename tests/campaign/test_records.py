@@ -11,7 +11,7 @@ import pytest
 from parity.campaign.cases import Case
 from parity.campaign.corpus import Identity
 from parity.campaign.records import Record, checked_finding, identity, names, size_of
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language.text_format import read_text
 from tests.helpers.campaigns import TWICE
 

@@ -13,8 +13,7 @@ import pytest
 
 from parity.campaign.cases import Case
 from parity.campaign.corpus import Corpus
-from parity.campaign.handover import hand_over
-from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
+from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE, hand_over
 from parity.campaign.lock import Lock
 from parity.campaign.regressions import read_regression
 from parity.campaign.replay import minimized, occurs, replay
@@ -23,9 +22,9 @@ from parity.cli.main import main
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.defects.traversal import Overwrite
 from parity.engines.load import load_pair
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language.text_format import read_text
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 from tests.helpers.campaigns import OVERWRITE, TWICE, run
 from tests.helpers.programs import TORCH
 

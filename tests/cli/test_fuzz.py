@@ -22,9 +22,10 @@ from parity.campaign.hypothesis_search import run_property
 from parity.cli.main import main
 from parity.cli.options import duration
 from parity.engines.load import load_pair
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ENGINE, Verdict
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 from tests.helpers.campaigns import OVERWRITE, TWICE, run, start
 
 FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")

@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 
 from parity import __version__
-from parity.campaign.search import ROTATION, hunt
+from parity.campaign.search import hunt
 from parity.cli.main import DEFAULT_EXAMPLES, main
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.diagnose.shrink import reduce_program
 from parity.engines.base import Engine
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import ROTATION
 from parity.language import program as pr
 from parity.language.table import OPS
-from parity.oracle.compare import KINDS
+from parity.oracle.finding import KINDS
 from tests.helpers.programs import DEZERO, check, failing, write_module
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"

@@ -8,17 +8,22 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from parity.campaign.search import Reported, add_diagnosis, describe, run_probes
+from parity.campaign.describe import describe
+from parity.campaign.finish import add_diagnosis
+from parity.campaign.result import Reported
+from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.diagnose import PROBES, Agreement, Diagnosis, Near, diagnose, diagnose_probe
 from parity.diagnose.neighbours import Limits, variations
+from parity.diagnose.shrink import reduced
 from parity.diagnose.traversals import in_other_orders
 from parity.engines.base import Engine
-from parity.engines.execute import Trace, execute
+from parity.engines.execute import execute
+from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.oracle.check import reduced, supports
+from parity.oracle.check import supports
 from parity.oracle.probes import PROBES as ENGINE_PROBES
 from tests.helpers.other_engine import FAULTS, Scalars, Tape, Unheard, made
 from tests.helpers.programs import TORCH, apply, check, constant, failing, leaf, program, sample

@@ -16,7 +16,7 @@ from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
 from parity.engines.load import load_engine
 from parity.language import program as pr
-from parity.oracle.compare import Finding
+from parity.oracle.finding import Finding
 from tests.helpers.programs import TORCH, check, write_module
 from tests.helpers.reproducer_cases import ADAPTER, BACKWARD, CASES, OPS
 

@@ -22,7 +22,7 @@ from parity.diagnose.shrink_passes import simpler
 from parity.engines.base import Engine
 from parity.language import program as pr
 from parity.language.shapes import size
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import (
     DEZERO,
     apply,

@@ -13,7 +13,7 @@ from parity.diagnose.shrink import reduce_program
 from parity.diagnose.shrink_passes import Freedom, simpler
 from parity.engines.adapters.autograd import Autograd
 from parity.language import program as pr
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import apply, check, constant, leaf, program
 
 ONES = constant([1.0, 1.0, 1.0])

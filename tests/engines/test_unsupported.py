@@ -12,8 +12,9 @@ from parity.campaign.search import hunt
 from parity.cli.main import PARITY, main
 from parity.diagnose.defects.engine import Small
 from parity.engines import Unsupported
-from parity.engines.execute import UNSUPPORTED, execute, owns_buffer
+from parity.engines.execute import execute, owns_buffer
 from parity.engines.selfcheck import faults
+from parity.engines.trace import UNSUPPORTED
 from parity.language.text_format import read_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, write_module

@@ -12,7 +12,9 @@ import pytest
 
 from parity.cli.main import main
 from parity.generate.coverage import PATTERNS, ROLES, Exposure
-from parity.generate.decoder import Decoder, Profile, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import Profile
+from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
 from tests.helpers.other_engine import Scalars, Tape

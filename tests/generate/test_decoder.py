@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.campaign.search import ROTATION
 from parity.diagnose.defects.engine import Small
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.quirks.table import with_quirks
-from parity.generate.decoder import PROFILES, Decoder, programs
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import ROTATION
+from parity.generate.strategies import programs
 from parity.language import program as pr
 from parity.language.shapes import size
 from parity.language.table import OPS

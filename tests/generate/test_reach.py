@@ -11,7 +11,9 @@ import pytest
 
 from parity.engines.base import Unsupported
 from parity.engines.execute import execute
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import attribute_choices
 from parity.oracle.probes import PROBES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.engines.execute import execute
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.oracle.exact.engine import Exact
 from tests.helpers.programs import sample
 

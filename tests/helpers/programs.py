@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from parity.campaign.search import ROTATION
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import ROTATION, sweep
 from parity.language import program as pr
 from parity.oracle.check import check_program
-from parity.oracle.compare import Finding
+from parity.oracle.finding import Finding
 
 TORCH = Torch()
 DEZERO = Dezero()

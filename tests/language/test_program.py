@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from tests.helpers.programs import apply, constant, leaf, program, sample, steady
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from parity.language.text_format import read_text
 from tests.helpers.programs import TORCH, leaf, program, sample

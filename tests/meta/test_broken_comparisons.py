@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.engines.execute import Failure, Observation, Trace, execute
+from parity.engines.execute import execute
+from parity.engines.trace import Failure, Observation, Trace
 from parity.language import program as pr
-from parity.oracle.compare import Finding, compare
+from parity.oracle.compare import compare
+from parity.oracle.finding import Finding
 from parity.oracle.tolerance import Tolerance
 from tests.helpers.programs import TORCH, apply, leaf, program
 

@@ -10,23 +10,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.search import describe, hunt, judged
+from parity.campaign.describe import describe
+from parity.campaign.finish import judged
+from parity.campaign.search import hunt
 from parity.cli.main import main
 from parity.diagnose.defects.engine import RULES, Small
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
+from parity.diagnose.shrink import reduced
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import AsIs, Torch
 from parity.engines.base import Engine
 from parity.engines.load import load_pair
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict, adjudicate
-from parity.oracle.check import check_program, reduced
-from parity.oracle.compare import KINDS, Depth, Finding
+from parity.oracle.check import check_program
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.kinks import SIDES, sides
+from parity.oracle.finding import KINDS, Depth, Finding
 from tests.helpers.programs import (
     DEZERO,
     TORCH,

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from parity.diagnose.shrink import depends_on_operation
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import execute
 from parity.language import program as pr
 from parity.language.inference import find_fit
 from parity.language.table import OPS, attribute_choices, output_shapes
-from parity.oracle.check import check_program, check_programs, depends_on_operation
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
+from parity.oracle.finding import KINDS, Finding
 from parity.oracle.tolerance import STEPS, Tolerance
 from tests.parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program
 

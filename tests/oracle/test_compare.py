@@ -12,9 +12,11 @@ import dezero
 from parity.diagnose.defects.engine import Small, Tensor
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
-from parity.engines.execute import Failure, Observation, Trace, execute
+from parity.engines.execute import execute
+from parity.engines.trace import Failure, Observation, Trace
 from parity.language import program as pr
-from parity.oracle.compare import KINDS, Finding, compare
+from parity.oracle.compare import compare
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import DEZERO, TORCH, apply, check, constant, leaf, program
 
 SUM = {"axis": None, "keepdims": False}

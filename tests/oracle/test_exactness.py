@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity.engines.execute import execute
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
 from parity.oracle.exactness import is_exact, is_rounded

@@ -14,7 +14,7 @@ import parity.oracle.probes
 from parity.campaign.search import run_probes
 from parity.diagnose.defects.engine import Small
 from parity.engines.base import Engine
-from parity.oracle.compare import Finding
+from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES, Probe
 from tests.helpers.programs import DEZERO, TORCH
 

@@ -16,7 +16,8 @@ from parity.engines.execute import execute
 from parity.language import program as pr
 from parity.language.text_format import read_text
 from parity.oracle.check import check_program
-from parity.oracle.tolerance import SAMPLES, Disturbed, Tolerance
+from parity.oracle.perturbed import Disturbed
+from parity.oracle.tolerance import SAMPLES, Tolerance
 from tests.helpers.programs import DEZERO, TORCH, failing
 
 

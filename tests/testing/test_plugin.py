@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from parity.campaign.hypothesis_search import Tally, run_property
-from parity.generate.decoder import PROFILES, Decoder
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
 from tests.helpers.programs import DEZERO, TORCH, write_module
 
 Runner = Callable[..., tuple[int, list[str], list[str]]]

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.execute import Elsewhere, Failure, Observation, Trace
+from parity.engines.trace import Elsewhere, Failure, Observation, Trace
 from parity.language import program as pr
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.finding import KINDS, Finding
 
 _LENGTHS = struct.Struct(">II")
 

@@ -14,15 +14,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from parity.diagnose.reproducer import Adapter
 from parity.engines.base import Engine
-from parity.engines.execute import Elsewhere, Failure, Trace
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
 from parity.engines.load import EngineError, load_engine, load_pair, tested_spec
 from parity.engines.runner import Limits, Remote
+from parity.engines.sources import Adapter
+from parity.engines.trace import Elsewhere, Failure, Trace
 from parity.language.program import Program
-from parity.oracle.compare import KINDS, STOPPED, Finding
+from parity.oracle.finding import KINDS, STOPPED, Finding
 from parity.oracle.training import Run
 
 #: Seconds for loading an engine; probes and training runs are as many programs.

@@ -20,14 +20,15 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from parity._util.quietly import quietly
-from parity.diagnose.reproducer import adapter_of
+from parity._util.process import quietly
 from parity.engines.base import Engine, abilities
-from parity.engines.execute import Elsewhere, Failure, Trace, execute, owns_buffer
+from parity.engines.execute import execute, owns_buffer
 from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
 from parity.engines.selfcheck import faults
-from parity.oracle.compare import KINDS
+from parity.engines.sources import adapter_of
+from parity.engines.trace import Elsewhere, Failure, Trace
+from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
 from parity.oracle.training import Run
 

@@ -14,13 +14,13 @@ from parity.campaign.search import hunt
 from parity.cli.main import DEFAULT_EXAMPLES
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import Small
+from parity.diagnose.shrink import reduced
 from parity.diagnose.shrink_passes import simpler
 from parity.engines.load import load_engine
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from parity.language.table import OPS
-from parity.oracle.check import reduced
-from parity.oracle.compare import Finding
+from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES, Probe
 from tests.helpers.programs import TORCH, apply, check, failing, leaf, program, sample
 

@@ -20,7 +20,9 @@ from parity.engines.adapters.numpy_like import numpy_like
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import execute
 from parity.engines.load import PEERS, EngineError, load_engine
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
 from parity.language.text_format import read_text

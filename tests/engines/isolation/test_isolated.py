@@ -13,19 +13,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.search import Hunt, hunt, stream
+from parity.campaign.result import Hunt
+from parity.campaign.search import hunt
 from parity.cli.main import main
 from parity.diagnose.reproducer import script
+from parity.diagnose.shrink import reduced
 from parity.engines.base import abilities
-from parity.engines.execute import Elsewhere, Failure, Trace, execute
+from parity.engines.execute import execute
 from parity.engines.isolation import codec
 from parity.engines.isolation.isolated import Isolated, load
 from parity.engines.isolation.process import Forked, Source, Spawned
 from parity.engines.isolation.worker import limits_memory
 from parity.engines.runner import Limits
-from parity.generate.decoder import PROFILES, Decoder
+from parity.engines.trace import Elsewhere, Failure, Trace
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import stream
 from parity.language import program as pr
-from parity.oracle.check import reduced
 from parity.oracle.compare import compare
 from parity.oracle.probes import PROBES
 from parity.oracle.training import Run
@@ -234,7 +238,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
             cases.append(case)
             yield case
 
-    monkeypatch.setattr("parity.campaign.search.stream", noted)
+    monkeypatch.setattr("parity.generate.schedule.stream", noted)
     engine = isolated(name)
     result = _hunt(engine)
     assert result.programs == 60

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from parity.campaign.baseline import propose
-from parity.campaign.search import STATE, Hunt, hunt
+from parity.campaign.result import Hunt
+from parity.campaign.search import STATE, hunt
+from parity.diagnose.shrink import reduced
 from parity.engines.execute import execute
 from parity.engines.isolation.isolated import Isolated
 from parity.engines.runner import Remote, alone
 from parity.language.text_format import read_text
-from parity.oracle.check import check_program, reduced
+from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
 
 ENGINES = Path(__file__).parents[2] / "helpers" / "isolated_engines.py"
@@ -67,7 +69,7 @@ def test_it_does_not_hide_what_is_wrong_alone(
     isolated: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parity.campaign.search.REDUCED_A_KIND", 1)
-    monkeypatch.setattr("parity.campaign.search.add_diagnosis", lambda *_: None)
+    monkeypatch.setattr("parity.campaign.finish.add_diagnosis", lambda *_: None)
     result = _hunted(isolated("WearsOutAndOverwrites"))
     assert {r.finding.kind for r in result.reported} >= {"leak", "gradient"}
 

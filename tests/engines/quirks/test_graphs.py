@@ -13,6 +13,7 @@ import pytest
 from parity.diagnose.defects.engine import Small
 from parity.diagnose.defects.traversal import CreationOrderIgnored, Overwrite
 from parity.diagnose.diagnose import diagnose
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.load import EngineError, load_engine
@@ -20,9 +21,9 @@ from parity.engines.quirks.table import with_quirks
 from parity.language import program as pr
 from parity.language.text_format import read_text
 from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
-from parity.oracle.check import check_program, check_programs, reduced
-from parity.oracle.compare import KINDS, Finding
+from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import TORCH, hunted, write_module
 from tests.helpers.quirk_engines import DIALECTS, declaring
 

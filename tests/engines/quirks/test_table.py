@@ -19,17 +19,20 @@ from parity.diagnose.defects.engine import Small
 from parity.diagnose.defects.traversal import InplaceAccumulation, Overwrite
 from parity.diagnose.diagnose import diagnose
 from parity.diagnose.reproducer import script
+from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.load import EngineError, load_engine
 from parity.engines.quirks.table import QUIRKS, with_quirks
-from parity.generate.decoder import PROFILES, Decoder, sweep
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import PROFILES
+from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.text_format import read_text
 from parity.oracle.adjudicate import adjudicate
-from parity.oracle.check import check_program, reduced
-from parity.oracle.compare import Finding
+from parity.oracle.check import check_program
 from parity.oracle.exact.engine import Exact
+from parity.oracle.finding import Finding
 from tests.helpers.programs import TORCH, hunted, write_module
 from tests.helpers.quirk_engines import DIALECTS, AsksForGradient, ReplacesGradients, declaring
 

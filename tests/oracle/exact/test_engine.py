@@ -16,7 +16,7 @@ import parity.oracle.exact
 from parity.engines.base import CONSTANTS, OPTIONAL, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.load import load_engine
-from parity.generate.decoder import PROFILES
+from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from parity.language.table import OPS, attribute_choices
 from parity.oracle.check import check_program

@@ -1,0 +1,195 @@
+"""Profiles: what the programs of one property look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from parity.language.shapes import Shape
+from parity.language.table import OPS
+
+#: Shapes of leaves; most broadcast against each other, in both directions.
+SHAPES: tuple[Shape, ...] = (
+    (),
+    (2,),
+    (3,),
+    (2, 3),
+    (1,),
+    (1, 3),
+    (2, 1),
+    (2, 2),
+    (3, 3),
+    (),
+    (2, 3),
+    (3,),
+    (0,),
+    (0, 3),
+    (1, 1),
+    (2, 1, 3),
+)
+
+
+LEAF_BYTES = 3
+
+
+SLOT_BYTES = 4
+
+
+HEADER_BYTES = 3
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What programs of a property look like.
+
+    ``events``: names of ``Builder`` methods and their weights; ``ops``: names of
+    operations, None for all that the engine has; ``exact``, ``narrow``: shares
+    in 8 of programs with exact arithmetic and with float32 leaves; ``mixed``: the
+    share in 8 of the latter that have float64 leaves as well; ``ending``:
+    what the builder adds at the end; ``max_size``: elements of the largest value;
+    ``wild``: whether inexact leaves have arbitrary significands; ``few``: how many
+    operations half of the programs have at most, so that many events meet on one graph;
+    ``even``: whether all operations come equally often.
+    """
+
+    name: str
+    ops: tuple[str, ...] | None = None
+    events: dict[str, int] = field(default_factory=dict)
+    exact: int = 5
+    narrow: int = 3
+    mixed: int = 4
+    shapes: tuple[Shape, ...] = SHAPES
+    slots: int = 12
+    leaves: int = 3
+    modes: bool = False
+    second_order: bool = False
+    ending: str = ""
+    max_size: int = 24
+    wild: bool = False
+    few: int = 0
+    even: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes make a program."""
+        return HEADER_BYTES + self.leaves * LEAF_BYTES + self.slots * SLOT_BYTES
+
+
+#: What events need of an engine.
+EVENT_NEEDS: dict[str, str] = {
+    "clear": "clear_grad",
+    "zero": "zero_grad",
+    "detach": "detach",
+    "take_grad": "grad_tensor",
+    "change_grad": "buffer",
+}
+
+
+_EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
+
+
+_BROADCASTING = (
+    *("add", "mul", "sub", "div", "maximum", "minimum", "matmul"),
+    *("sum", "mean", "broadcast_to", "sum_to"),
+)
+
+
+#: Operations that move elements, and two that join what they give.
+_MOVING = (
+    *("transpose", "moveaxis", "flip", "reshape", "squeeze", "expand_dims", "pad"),
+    *("get_item", "take_along_axis", "concat", "stack", "split", "broadcast_to", "add", "mul"),
+)
+
+
+#: Operations that gather elements along axes, with some that come before and after.
+_GATHERING = (
+    *("sum", "mean", "prod", "var", "norm", "max", "min", "cumsum", "sum_to", "logsumexp"),
+    *("softmax", "get_item", "take_along_axis", "matmul", "add", "mul", "square"),
+)
+
+
+#: Shapes of up to three dimensions, few of them squares.
+_DEEP: tuple[Shape, ...] = (
+    *((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2)),
+)
+
+
+#: Operations that send the gradient on as it is, or as a view of it.
+_PASSING = (
+    *("add", "sub", "add_scalar", "sub_scalar", "concat", "stack", "split", "get_item"),
+    *("reshape", "transpose", "broadcast_to", "sum_to", "sum", "squeeze", "expand_dims"),
+)
+
+
+#: Operations whose slope changes: what is lost in second order shows there.
+_CURVED = (
+    *("mul", "square", "div", "pow", "power", "matmul", "exp", "log", "sqrt", "sin", "cos"),
+    *("tanh", "sigmoid", "softplus", "gelu", "softmax", "log_softmax", "logsumexp"),
+    *("norm", "var", "prod", "add", "sum", "rdiv_scalar", "mean_squared_error"),
+)
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile("general", events={**_EVENTS, "detach": 8, "drop": 4}, modes=True, few=4),
+        Profile("gradients", events={"backward": 2, "drop": 2}),
+        Profile("accumulation", events={"backward": 40}, slots=10, few=3),
+        Profile("cleargrad", events={"backward": 26, "clear": 26}, few=3),
+        Profile("zero", events={"backward": 26, "zero": 26}, few=3),
+        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, few=3),
+        Profile(
+            "aliasing",
+            ops=_PASSING,
+            events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
+            slots=10,
+            few=3,
+            ending="change_all",
+        ),
+        Profile(
+            "user-gradient",
+            events={"backward": 30, "change_gradient": 40},
+            slots=10,
+            ending="change_gradient",
+        ),
+        Profile(
+            "broadcasting",
+            ops=_BROADCASTING,
+            events={"backward": 4},
+            exact=4,
+        ),
+        Profile("moving", ops=_MOVING, even=True, events={"backward": 4}, shapes=_DEEP, slots=10),
+        Profile(
+            "gathering", ops=_GATHERING, even=True, exact=4, events={"backward": 4}, shapes=_DEEP
+        ),
+        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
+        Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
+        Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
+        Profile(
+            "twins",
+            ops=_PASSING,
+            events={"twins": 60, "backward": 60},
+            shapes=((), (2,)),
+            slots=5,
+            ending="again",
+        ),
+        Profile("modes", events={"backward": 20, "detach": 40}, modes=True, slots=8),
+        Profile("no-grad", events={"backward": 10}, modes=True),
+        Profile("detach", events={"backward": 10, "detach": 40}),
+        Profile("second-order", second_order=True, slots=8, exact=1),
+        Profile("curvature", ops=_CURVED, even=True, second_order=True, slots=8, exact=1),
+        Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
+        Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
+        Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
+        Profile("lifetime", events={"backward": 16, "drop": 30, "clear": 4}),
+        Profile(
+            "bits",
+            ops=tuple(name for name, op in OPS.items() if op.rounded),
+            events=_EVENTS,
+            exact=0,
+            narrow=4,
+            shapes=((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
+            max_size=4,
+            wild=True,
+        ),
+    )
+}

@@ -1,0 +1,54 @@
+"""The order in which profiles take turns, and the stream of programs for a seed."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from parity.engines.base import Engine
+from parity.generate.decoder import Decoder
+from parity.generate.profiles import (
+    PROFILES,
+    Profile,
+)
+from parity.language.program import Program
+
+#: Profiles take turns; the general one more often.
+ROTATION = (
+    *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
+    *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
+    *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
+)
+
+
+def rotation(engine: Engine) -> tuple[str, ...]:
+    """The profiles that take turns: that of equal bits for engines that declare them."""
+    return (*ROTATION, "bits") if engine.bitwise else ROTATION
+
+
+def decoders_of(engine: Engine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
+    """The decoders of these profiles; ``ops``: the operations to use, all by default."""
+    return [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in rotation(engine)]
+
+
+def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
+    if ops is None:
+        return profile
+    kept = tuple(name for name in ops if profile.ops is None or name in profile.ops)
+    return replace(profile, ops=kept or ops)
+
+
+def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+    """The profiles' programs in turn, without end."""
+    streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
+    return (next(stream) for stream in itertools.cycle(streams))
+
+
+def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:
+    """Programs without end, the same for the same seed, outside Hypothesis."""
+    source = random.Random(f"{decoder.profile.name}:{seed}")
+    while True:
+        yield decoder.decode(source.randbytes(decoder.profile.size))
