@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.engines.base import Engine, label
 from parity.oracle.adjudicate import REFERENCE
 
 
-def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
+def describe(reported: Report, engine: Engine, reference: Engine) -> str:
     """A finding as a person reads it: program, both values, kind and script."""
     finding = reported.finding
     program = reported.program.text() if reported.program else reported.probe

@@ -11,7 +11,7 @@ from typing import Any
 
 from parity.campaign.cases import Case
 from parity.campaign.describe import told_apart
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.language.program import Program
 from parity.oracle.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.oracle.finding import KINDS
@@ -27,7 +27,7 @@ class Record:
 
     ``findings``: how often each was found, by name; programs that fail in a way that was
     reduced often enough are in ``failing`` only, by kind. ``exposure``: cells of
-    ``parity.generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
+    ``generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
     a shard was ended before its last program; it is then run again, whole.
     """
 
@@ -93,7 +93,7 @@ def _is_count(value: Any, whole: bool = True) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < _MOST
 
 
-def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingData:
+def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData:
     """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
 
     ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData, finding_json, names
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
@@ -40,7 +40,7 @@ class Replayed:
 
 def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replayed]:
     """Every finding, the smallest first, then every kept case; each as it is done."""
-    with quietly():
+    with fuzzing_runtime():
         for name, finding in corpus.reported():
             now = occurs(finding, engine, reference)
             yield Replayed(name, finding, now.kind if now else None)
@@ -65,7 +65,7 @@ def minimized(
 
     A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
     """
-    with quietly():
+    with fuzzing_runtime():
         now = occurs(finding, engine, reference)
         if now is None or (
             now.kind not in SIMPLER.get(finding["kind"], frozenset()) | {finding["kind"]}
@@ -75,7 +75,7 @@ def minimized(
             return finding, ""
         whole = Program.from_json(finding["program"]), now
         small = reduced(*whole, engine, reference)
-        one: Reported | None = judged(small, whole, engine, reference, finding["program_number"])
+        one: Report | None = judged(small, whole, engine, reference, finding["program_number"])
         if one is None:
             return None
         add_diagnosis(one, engine, reference)

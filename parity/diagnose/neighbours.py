@@ -27,7 +27,7 @@ _ELEMENTS = 64
 
 
 @dataclass(frozen=True)
-class Limits:
+class NeighbourLimits:
     """What variations may use: operations, the largest rank, dtypes."""
 
     ops: tuple[str, ...]
@@ -36,10 +36,10 @@ class Limits:
 
 
 #: One step away, or None where the step does not apply; to be repaired.
-Change = Callable[[pr.Program, random.Random, Limits], pr.Program | None]
+Change = Callable[[pr.Program, random.Random, NeighbourLimits], pr.Program | None]
 
 
-def variations(program: pr.Program, limits: Limits, attempts: int) -> Iterator[pr.Program]:
+def neighbours(program: pr.Program, limits: NeighbourLimits, attempts: int) -> Iterator[pr.Program]:
     """Valid programs near ``program``, at most ``attempts``, none twice."""
     source = random.Random(zlib.crc32(program.dumps().encode()))
     seen = {program}
@@ -59,7 +59,7 @@ def _is_small(program: pr.Program) -> bool:
     return len(program.statements) <= _STATEMENTS and elements <= _ELEMENTS
 
 
-def _data(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _data(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """Other values; sometimes the same in all leaves, so that there are ties."""
     pool = source.choice((EXACT_VALUES, EXACT_VALUES, EXACT_POSITIVE))
     start, step, apart = source.randrange(len(pool)), source.randint(1, 4), source.choice((0, 1, 5))
@@ -81,7 +81,7 @@ def _with_shape(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
     return replace(leaf, shape=shape, values=pool[:n])
 
 
-def _shapes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _shapes(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """Another shape for all leaves, or for one."""
     shape = source.choice([s for s in _SHAPES if len(s) <= limits.max_ndim])
     chosen = range(len(program.leaves))
@@ -91,7 +91,9 @@ def _shapes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pr
     return replace(program, leaves=tuple(leaves))
 
 
-def _kind_of_leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _kind_of_leaf(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program:
     """Another dtype for all leaves, or one leaf becomes a constant or a variable."""
     if source.random() < 0.5:
         dtype = source.choice(limits.dtypes)
@@ -112,7 +114,9 @@ def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Pr
     return replace(program, statements=(*old[:position], *statements, *old[position + 1 :]))
 
 
-def _gradient(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _gradient(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """A backward gets another gradient, or none where it needs none."""
     places = _positions(program, pr.Backward)
     if not places:
@@ -127,7 +131,9 @@ def _gradient(program: pr.Program, source: random.Random, limits: Limits) -> pr.
     return _put(program, position, replace(statement, gradient=None if without else gradient))
 
 
-def _operation(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _operation(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """Another operation on the same operands."""
     places = _positions(program, pr.Apply)
     if not places:
@@ -138,7 +144,7 @@ def _operation(program: pr.Program, source: random.Random, limits: Limits) -> pr
 
 
 def _any_apply(
-    source: random.Random, limits: Limits, values: Sequence[int], no_grad: bool = False
+    source: random.Random, limits: NeighbourLimits, values: Sequence[int], no_grad: bool = False
 ) -> pr.Apply:
     """Some operation on the first of ``values``, or on as many as it takes."""
     name = source.choice(limits.ops)
@@ -146,7 +152,9 @@ def _any_apply(
     return pr.Apply(name, (tuple(values) * arity)[:arity], no_grad=no_grad)
 
 
-def _operands(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _operands(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """Operands change places, or one of them becomes an earlier value."""
     places = _positions(program, pr.Apply)
     if not places:
@@ -165,7 +173,7 @@ def _defined_before(program: pr.Program, position: int) -> int:
     return len(program.leaves) + sum(map(len, program.defined()[:position]))
 
 
-def _use(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _use(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """A new operation on earlier values; a value is replaced by its result from there on."""
     events = _positions(program, pr.Backward)
     position = source.randint(0, events[0] if events else len(program.statements))
@@ -193,7 +201,7 @@ def _renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
     return statement
 
 
-def _leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _leaf(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """A new leaf, as an operand of an operation."""
     count = len(program.leaves)
     if count > 3:
@@ -214,7 +222,9 @@ def _leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Prog
 _EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 
 
-def _double(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _double(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """An event happens twice."""
     places = _positions(program, *_EVENTS)
     if not places:
@@ -224,13 +234,15 @@ def _double(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pr
     return _retained(_put(program, position, event, event))
 
 
-def _again(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _again(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """All events happen once more."""
     events = [program.statements[i] for i in _positions(program, *_EVENTS)]
     return _retained(replace(program, statements=(*program.statements, *events)))
 
 
-def _event(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _event(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """One event more, at the end or before another event."""
     count = len(program.leaves)
     leaves = source.choice((tuple(range(count)), (source.randrange(count),)))
@@ -244,7 +256,9 @@ def _event(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pro
     return _retained(replace(program, statements=(*old[:position], event, *old[position:])))
 
 
-def _attributes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _attributes(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """An operation gets other attributes."""
     places = [
         i for i in _positions(program, pr.Apply) if getattr(program.statements[i], "attrs", ())
@@ -258,7 +272,7 @@ def _attributes(program: pr.Program, source: random.Random, limits: Limits) -> p
     return _put(program, position, replace(statement, attrs=source.choice(choices or ((),))))
 
 
-def _mode(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _mode(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """An operation goes under ``no_grad``, or out of it."""
     places = _positions(program, pr.Apply)
     if not places:

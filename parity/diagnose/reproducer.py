@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import Engine
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Limits, Remote
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
@@ -213,7 +213,7 @@ class _Dialect:
             return
         self.lines = _ReferenceLines
         self.modules = ("parity.engines.quirks.table", "parity.engines.adapters.torch")
-        listed = "".join(f"\n    {name}: {words}" for name, words in says(quirks).items())
+        listed = "".join(f"\n    {name}: {words}" for name, words in descriptions(quirks).items())
         self.text = f"\n\nPyTorch is run in the dialect of the engine, with its quirks\n{listed}"
         self.parameter, self.argument = "reference", ", load_reference()"
         self.load = _LOAD_REFERENCE.format(quirks=sorted(quirks))

@@ -44,7 +44,7 @@ SAMPLES = 3
 MOST = 24
 
 
-def try_adapter(engine: Engine, reference: Engine) -> None:
+def check_adapter(engine: Engine, reference: Engine) -> None:
     """Raise EngineError, in one line that names the method, if the adapter is at fault.
 
     Adapters of parity's own are not tried before each run, but by its tests.

@@ -10,7 +10,7 @@ from parity.language import program as pr
 from parity.language.attributes import flag, integer, integers, lengths
 
 
-def read_program(data: Any) -> pr.Program:
+def program_from_json(data: Any) -> pr.Program:
     """The validated program of ``Program.to_json``; ProgramError says what is wrong, and where."""
     if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
         raise pr.ProgramError(

@@ -244,9 +244,9 @@ class Program:
     @staticmethod
     def from_json(data: Any) -> Program:
         """The validated program of ``to_json``; ProgramError says what is wrong with the data."""
-        from parity.language.json_format import read_program  # needs this module
+        from parity.language.json_format import program_from_json  # needs this module
 
-        return read_program(data)
+        return program_from_json(data)
 
 
 def operands(statement: Statement) -> tuple[int, ...]:

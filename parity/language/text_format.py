@@ -1,4 +1,4 @@
-"""Programs from the text in which they are shown: what ``parity.language.render`` writes, read back."""
+"""Programs as text, and programs read back from text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DTYPE = re.compile(r", (float32|float64)\b")
 _UNDER_NO_GRAD = "# under no_grad"
 
 
-def read_text(text: str) -> pr.Program:
+def program_from_text(text: str) -> pr.Program:
     """The validated program of ``Program.text``, indented or not; nothing is executed.
 
     ProgramError says which line makes no sense.

@@ -31,7 +31,7 @@ def check_program(
     it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
     programs may differ by is estimated with disturbed runs of PyTorch, whatever the
     reference is (``parity.oracle.tolerance``); exact programs may not differ at all. The
-    reference follows the quirks of the engine (``parity.engines.quirks.table``). ``lacks`` counts what the
+    reference follows the quirks of the engine (``quirks.table``). ``lacks`` counts what the
     adapter says that the engine lacks, where that ended a run (``engines.Unsupported``).
     """
     ((_, finding),) = check_programs((program,), engine, reference, lacks)

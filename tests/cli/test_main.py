@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from parity import __version__
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.cli.main import DEFAULT_EXAMPLES, main
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.diagnose.shrink import reduce_program
@@ -100,9 +100,9 @@ def test_quirks_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
         Path(),
         "quirky.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
             quirks = frozenset({"seeds-any-shape-with-ones", "keeps-intermediate-grads"})
         """,
@@ -248,10 +248,10 @@ def test_untested_lists_operations_and_abilities_once() -> None:
         Path(),
         "lacking.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
         from parity.engines import Engine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
             grad_tensor = Engine.grad_tensor
         """,
@@ -268,9 +268,9 @@ def test_nothing_that_json_lacks_is_written() -> None:
         Path(),
         "nan.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
 
             def store(self, leaf, g):
@@ -313,14 +313,14 @@ ADAPTERS = {
     "raising.py": "1 / 0",
     "ending.py": "raise SystemExit(0)",
     "unfinished.py": "from parity.engines import Engine\nclass Mine(Engine):\n    name = 'a'",
-    "nameless.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n    name = ''",
-    "without.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "nameless.py": "from defects.engine import TapeEngine\nclass Mine(TapeEngine):\n    name = ''",
+    "without.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        self.ops = {}",
-    "unknown.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "unknown.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        self.ops = {'frob': max}",
-    "unbuilt.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "unbuilt.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        raise OSError('no\\ndevice')",
-    "odd.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n    dtypes = 64",
+    "odd.py": "from defects.engine import TapeEngine\nclass Mine(TapeEngine):\n    dtypes = 64",
 }
 UNUSABLE: list[tuple[list[str], str]] = [
     *((["--engine", f"{name}:Mine"], name) for name in ADAPTERS),
@@ -386,10 +386,10 @@ def test_an_adapter_that_breaks_the_contract_is_not_run(
     way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f"""
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     {REFUSED[way]}
@@ -424,10 +424,10 @@ def test_an_engine_that_fails_ends_with_findings(
     way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f"""
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     {FAILING[way]}
@@ -468,7 +468,7 @@ def test_spaces_around_operations_do_not_matter() -> None:
 
 def test_every_operation_alone_is_in_parity() -> None:
     for op in OPS:
-        assert hunt(DEZERO, DEZERO, 14, ops=(op,)).reported == []
+        assert search(DEZERO, DEZERO, 14, ops=(op,)).reported == []
 
 
 # The seed's three defects.

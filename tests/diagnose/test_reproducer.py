@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
 from parity.engines.load import load_engine
@@ -155,10 +155,10 @@ OVERWRITES = """
     def add(self, grads, t, g):
         grads[t] = g
 """
-SMALL = "from parity.diagnose.defects.engine import Small\n\n\n"
+SMALL = "from parity.diagnose.defects.engine import TapeEngine\n\n\n"
 
 
-def _class(base: str = "Small", name: str = "Mine", method: str = OVERWRITES) -> str:
+def _class(base: str = "TapeEngine", name: str = "Mine", method: str = OVERWRITES) -> str:
     return f'class {name}({base}):\n    name = "mine"\n{method}'
 
 
@@ -203,7 +203,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     "engine by its full name": (
         {
             "adapter.py": "import parity.diagnose.defects.engine\n\n\n"
-            + _class("parity.diagnose.defects.engine.Small")
+            + _class("parity.diagnose.defects.engine.TapeEngine")
         },
         "adapter.py:Mine",
     ),
@@ -220,7 +220,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     ),
     "import under a condition": (
         {
-            "adapter.py": "try:\n    from parity.diagnose.defects.engine import Small\n"
+            "adapter.py": "try:\n    from parity.diagnose.defects.engine import TapeEngine\n"
             "except ImportError:\n    raise\n\n\n" + _class()
         },
         "adapter.py:Mine",
@@ -281,7 +281,7 @@ def defects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, in
     found = {}
     for name in ("Overwrite", "InplaceAccumulation", "CreationOrderIgnored"):
         engine = load_engine(f"parity.diagnose.defects.traversal:{name}")
-        result = hunt(engine, TORCH, 80, ops=OPS, folder=folder / name)
+        result = search(engine, TORCH, 80, ops=OPS, folder=folder / name)
         found[name] = next(one for one in result.reported if one.program)
     results = _run(*(Path(one.script) for one in found.values()))
     return {name: (one.finding.kind, *results[Path(one.script)]) for name, one in found.items()}

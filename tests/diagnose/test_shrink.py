@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.operations import UnusedOutputCrashes
 from parity.diagnose.defects.traversal import (
     CreationOrderIgnored,
@@ -85,49 +85,49 @@ def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
     assert texts == SMALLEST["overwrite"]
 
 
-class DoesNotClear(Small):
+class DoesNotClear(TapeEngine):
     name = "does-not-clear"
 
     def clear_grad(self, t):
         pass
 
 
-class Replaces(Small):
+class Replaces(TapeEngine):
     name = "replaces"
 
     def store(self, leaf, g):
         leaf.grad = g.copy()
 
 
-class Shares(Small):
+class Shares(TapeEngine):
     name = "shares"
 
     def store(self, leaf, g):
         leaf.grad = g if leaf.grad is None else leaf.grad + g
 
 
-class ZerosAnew(Small):
+class ZerosAnew(TapeEngine):
     name = "zeros-anew"
 
     def zero_grad(self, t):
         t.grad = t.grad * 0
 
 
-class Wide(Small):
+class Wide(TapeEngine):
     name = "wide"
 
     def store(self, leaf, g):
         super().store(leaf, g.astype("float64"))
 
 
-class NeverFreed(Small):
+class NeverFreed(TapeEngine):
     name = "never-freed"
 
     def run(self, node, grads, retain):
         super().run(node, grads, True)
 
 
-class NoSine(Small):
+class NoSine(TapeEngine):
     name = "no-sine"
 
     def operation(self, value, vjp):
@@ -264,7 +264,7 @@ def test_only_valid_programs_are_tried(profile: str) -> None:
         assert reduce_program(case, first, never, 400)[0] == case
 
 
-class AnyGradient(Small):
+class AnyGradient(TapeEngine):
     """Takes gradients of any shape, those that do not fit for ones."""
 
     name = "any-gradient"
@@ -274,7 +274,7 @@ class AnyGradient(Small):
         return super().seed(t, gradient if fits else None)
 
 
-class AsManyElements(Small):
+class AsManyElements(TapeEngine):
     """Takes gradients of any shape with as many elements as the root has."""
 
     name = "as-many-elements"
@@ -386,7 +386,7 @@ def test_a_number_that_is_not_finite_counts_wherever_the_reference_shows_it(valu
 def test_a_gradient_that_matters_is_kept() -> None:
     """Only a gradient other than one shows this fault."""
 
-    class IgnoresTheGradient(Small):
+    class IgnoresTheGradient(TapeEngine):
         def seed(self, t, gradient):
             return super().seed(t, gradient) * 0 + 1
 
@@ -403,7 +403,7 @@ def test_a_gradient_that_matters_is_kept() -> None:
     assert not backward.retain_graph
 
 
-class Limited(Small):
+class Limited(TapeEngine):
     """Two operations in float32, one of which raises, as does everything else."""
 
     name = "limited"
@@ -476,7 +476,7 @@ def test_no_finding_is_reduced_to_what_right_engines_refuse(seed: int) -> None:
     engine = UnusedOutputCrashes()
     for _, _, small, _ in _reduced(engine, 2, seed, frozenset({"exception"})):
         assert not reruns_freed_graph(small)
-        assert check(small, Small()) is None
+        assert check(small, TapeEngine()) is None
 
 
 def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.quirks.table import with_quirks
@@ -26,7 +26,7 @@ from parity.language.table import OPS
 from tests.helpers.programs import DEZERO, TORCH, hunted, sample, steady
 
 
-class Few(Small):
+class Few(TapeEngine):
     """Two operations."""
 
     name = "few"
@@ -40,20 +40,20 @@ class Bare(Engine):
     """The required methods alone; its gradients are copies."""
 
     name = "bare"
-    ops = Small().ops
-    value = Small.value
+    ops = TapeEngine().ops
+    value = TapeEngine.value
 
     def leaf(self, array: Any) -> Any:
-        return Small().leaf(array)
+        return TapeEngine().leaf(array)
 
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.copy()
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        Small().backward(t, gradient, **flags)
+        TapeEngine().backward(t, gradient, **flags)
 
 
-class Scalars(Small):
+class Scalars(TapeEngine):
     name = "scalars"
     max_ndim = 0
 
@@ -63,19 +63,29 @@ class Vectors(type(DEZERO)):
     max_ndim = 1
 
 
-class Wide(Small):
+class Wide(TapeEngine):
     name = "wide"
     dtypes = ("float64",)
 
 
-class Narrow(Small):
+class Narrow(TapeEngine):
     name = "narrow"
     dtypes = ("float32",)
 
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
-    for engine in (DEZERO, TORCH, Small(), Few(), Bare(), Scalars(), Vectors(), Wide(), Narrow())
+    for engine in (
+        DEZERO,
+        TORCH,
+        TapeEngine(),
+        Few(),
+        Bare(),
+        Scalars(),
+        Vectors(),
+        Wide(),
+        Narrow(),
+    )
 }
 LIKE_DEZERO = with_quirks(TORCH, DEZERO.quirks)
 #: What a statement needs of an engine.
@@ -146,7 +156,7 @@ def test_values_are_no_larger_than_the_profile_says(profile: str) -> None:
         assert max(size(info.shape) for info in case.infer()) <= PROFILES[profile].max_size
 
 
-@pytest.mark.parametrize("engine", [DEZERO, Small()], ids=lambda e: e.name)
+@pytest.mark.parametrize("engine", [DEZERO, TapeEngine()], ids=lambda e: e.name)
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"errors", "freed-graph"}))
 def test_pytorch_accepts_what_is_not_meant_as_a_mistake(profile: str, engine: Engine) -> None:
     for case in sample(profile, 100, engine):
@@ -163,7 +173,7 @@ def _unseeded(case: pr.Program) -> list[pr.Backward]:
 
 def test_roots_of_any_shape_without_a_gradient_are_for_engines_that_seed_them() -> None:
     assert sum(bool(_unseeded(case)) for case in sample("general", 400)) >= 20
-    for case in sample("general", 400, Small()):
+    for case in sample("general", 400, TapeEngine()):
         assert not _unseeded(case)
 
 
