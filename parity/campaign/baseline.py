@@ -85,7 +85,7 @@ class BaselineEntry:
     @property
     def where(self) -> str:
         """The program or the probe as a person reads it."""
-        return self.program.text() if self.program is not None else f"probe {self.probe}"
+        return str(self.program) if self.program is not None else f"probe {self.probe}"
 
     def to_json(self) -> dict[str, str]:
         """What ``parity check --json`` says of the entry."""
@@ -112,7 +112,7 @@ class Baseline:
 
     def of(self, program: Program, finding: Finding) -> BaselineEntry | None:
         """The entry of a finding whose program is reduced, or None."""
-        return self._at(finding.kind, program.text())
+        return self._at(finding.kind, str(program))
 
     def _at(self, kind: str, where: str) -> BaselineEntry | None:
         return next((e for e in self.entries if (e.kind, e.where) == (kind, where)), None)
@@ -167,7 +167,7 @@ class BaselineMatcher:
 
 def _key_of(reported: Report) -> tuple[str, str]:
     if reported.program is not None:
-        return reported.finding.kind, reported.program.text()
+        return reported.finding.kind, str(reported.program)
     return reported.finding.kind, f"probe {_probe_name(reported.probe)}"
 
 
@@ -255,5 +255,5 @@ def _proposed(reported: Report) -> str:
     if reported.program is None:
         where = f'probe = "{_probe_name(reported.probe)}"'
     else:
-        where = f"program = '''\n{reported.program.text()}\n'''"
+        where = f"program = '''\n{reported.program!s}\n'''"
     return f'[[known]]\nkind = "{reported.finding.kind}"\n{where}\nreason = ""\nurl = ""\n'

@@ -14,7 +14,7 @@ from parity.oracle.adjudicate import REFERENCE
 def describe(reported: Report, engine: Engine, reference: Engine) -> str:
     """A finding as a person reads it: program, both values, kind and script."""
     finding = reported.finding
-    program = reported.program.text() if reported.program else reported.probe
+    program = str(reported.program) if reported.program else reported.probe
     lines = [str(finding), *("    " + line for line in program.splitlines())]
     shown = told_apart(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 from parity.campaign.cases import Case
 from parity.campaign.describe import told_apart
 from parity.campaign.result import Report
-from parity.language.program import Program
+from parity.language.json_format import dumps, program_from_json
 from parity.oracle.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
@@ -121,7 +121,7 @@ def checked_finding(data: Any) -> FindingData:
             if data["probe"] not in {p.name for p in PROBES}:
                 raise ValueError(f"there is no probe {data['probe']!r}")
         else:
-            Program.from_json(data["program"])
+            program_from_json(data["program"])
         if data["case"] is not None:
             Case.from_json(data["case"])
         seen = data["first_seen"]
@@ -192,7 +192,7 @@ def case_name(case: Case) -> str:
 def _subject(finding: FindingData) -> str:
     if finding["probe"]:
         return f"probe {finding['probe']}"
-    return Program.from_json(finding["program"]).dumps()
+    return dumps(program_from_json(finding["program"]))
 
 
 def _digest(text: str) -> str:

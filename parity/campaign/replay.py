@@ -14,7 +14,7 @@ from parity.campaign.result import Report
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
-from parity.language.program import Program
+from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
@@ -55,7 +55,7 @@ def occurs(finding: FindingData, engine: Engine, reference: Engine) -> Finding |
     if finding["probe"]:
         probe = next(p for p in PROBES if p.name == finding["probe"])
         return next(probe.run(engine), None) if probe.applies(engine) else None
-    return check_program(Program.from_json(finding["program"]), engine, reference)
+    return check_program(program_from_json(finding["program"]), engine, reference)
 
 
 def minimized(
@@ -73,7 +73,7 @@ def minimized(
             return None
         if finding["probe"]:
             return finding, ""
-        whole = Program.from_json(finding["program"]), now
+        whole = program_from_json(finding["program"]), now
         small = reduced(*whole, engine, reference)
         one: Report | None = judged(small, whole, engine, reference, finding["program_number"])
         if one is None:

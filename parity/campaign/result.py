@@ -13,6 +13,7 @@ from parity.diagnose.diagnose import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.generate.coverage import Coverage
+from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.adjudicate import UNDECIDED, Verdict
 from parity.oracle.finding import Finding
@@ -43,8 +44,8 @@ class Report:
             "kind": self.finding.kind,
             "statements": len(program.statements) if program else 0,
             "leaves": len(program.leaves) if program else 0,
-            "program": program.to_json() if program else {},
-            "text": program.text() if program else self.probe,
+            "program": program_to_json(program) if program else {},
+            "text": str(program) if program else self.probe,
             "engine": _plain(self.finding.engine),
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,

@@ -31,6 +31,7 @@ from parity.engines.load import EngineError
 from parity.engines.runner import Limits, Remote, renewed
 from parity.engines.trace import AdapterError
 from parity.generate.coverage import Coverage
+from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.check import check_programs
@@ -213,7 +214,7 @@ class _Shard:
             i
             for i, f in enumerate(self.answer.findings)
             if one.program is not None
-            and (f["kind"], f["program"]) == (one.finding.kind, one.program.to_json())
+            and (f["kind"], f["program"]) == (one.finding.kind, program_to_json(one.program))
         )
         if (place := next(alike, None)) is not None:
             self.answer.findings[place]["count"] += 1

@@ -255,7 +255,7 @@ def _entry(number: int, entry: Entry, engine: Engine, reference: Engine) -> list
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:
-        lines += ["```", reported.program.text(), "```", ""]
+        lines += ["```", str(reported.program), "```", ""]
     shown = told_apart(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):
         lines.append(f"- {label(who)}: `{' '.join(text.split())}`")

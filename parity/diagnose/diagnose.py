@@ -39,6 +39,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
+from parity.language.json_format import dumps
 from parity.oracle.check import supports
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
@@ -448,7 +449,7 @@ class _Common:
         limit = 3 if self.engine.max_ndim is None else min(self.engine.max_ndim, 3)
         near = neighbours(program, NeighbourLimits(self.ops, limit, self.dtypes), _ATTEMPTS)
         yield from itertools.islice((p for p in near if self.can_run(p)), _NEAR)
-        seed = zlib.crc32(program.dumps().encode())
+        seed = zlib.crc32(dumps(program).encode())
         yield from itertools.islice(self.generated(seed), _GENERATED)
 
     def generated(self, seed: Any) -> Iterator[pr.Program]:

@@ -16,6 +16,7 @@ from typing import Any
 from parity.diagnose.shrink_passes import repaired
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
+from parity.language.json_format import dumps
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices
 
@@ -41,7 +42,7 @@ Change = Callable[[pr.Program, random.Random, NeighbourLimits], pr.Program | Non
 
 def neighbours(program: pr.Program, limits: NeighbourLimits, attempts: int) -> Iterator[pr.Program]:
     """Valid programs near ``program``, at most ``attempts``, none twice."""
-    source = random.Random(zlib.crc32(program.dumps().encode()))
+    source = random.Random(zlib.crc32(dumps(program).encode()))
     seen = {program}
     for _ in range(attempts):
         varied = program
@@ -55,7 +56,7 @@ def neighbours(program: pr.Program, limits: NeighbourLimits, attempts: int) -> I
 
 
 def _is_small(program: pr.Program) -> bool:
-    elements = max(size(info.shape) for info in program.infer())
+    elements = max(size(info.shape) for info in program.infos)
     return len(program.statements) <= _STATEMENTS and elements <= _ELEMENTS
 
 
@@ -123,7 +124,7 @@ def _gradient(
         return None
     position = source.choice(places)
     statement: Any = program.statements[position]
-    info = program.infer()[statement.value]
+    info = program.infos[statement.value]
     n, start = size(info.shape), source.randrange(len(GRADIENTS))
     values = tuple(GRADIENTS[(start + 2 * i) % len(GRADIENTS)] for i in range(n))
     gradient = pr.Constant(info.shape, values, info.dtype)
@@ -170,7 +171,7 @@ def _operands(
 
 def _defined_before(program: pr.Program, position: int) -> int:
     """How many values there are before a statement."""
-    return len(program.leaves) + sum(map(len, program.defined()[:position]))
+    return len(program.leaves) + sum(map(len, program.defined[:position]))
 
 
 def _use(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
@@ -246,7 +247,7 @@ def _event(
     """One event more, at the end or before another event."""
     count = len(program.leaves)
     leaves = source.choice((tuple(range(count)), (source.randrange(count),)))
-    backward = pr.Backward(source.randrange(len(program.infer())))
+    backward = pr.Backward(source.randrange(len(program.infos)))
     event: pr.Statement = source.choice((backward, backward, pr.Clear(leaves), pr.Zero(leaves)))
     if source.random() < 0.1:
         event = source.choice((pr.ChangeGrad(leaves[-1]), pr.ChangeGradient()))
@@ -267,7 +268,7 @@ def _attributes(
         return None
     position = source.choice(places)
     statement: Any = program.statements[position]
-    infos = program.infer()
+    infos = program.infos
     choices = attribute_choices(statement.op, tuple(infos[i].shape for i in statement.inputs))
     return _put(program, position, replace(statement, attrs=source.choice(choices or ((),))))
 

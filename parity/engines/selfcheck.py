@@ -258,7 +258,7 @@ def _events(engine: Engine) -> Iterator[str]:
     if case is None:
         return
     root = len(case.leaves)
-    shape = case.infer()[root].shape
+    shape = case.infos[root].shape
     gradient = pr.Constant(shape, _values(size(shape), 2), case.leaves[0].dtype)
     backward = pr.Program(case.leaves, (*case.statements, pr.Backward(root, gradient)))
     failure = execute(backward, engine).failure

@@ -133,9 +133,9 @@ def reached(
 ) -> Iterator[tuple[str, Cell]]:
     """Group and cell of all that a program exercises, each as often as it does.
 
-    ``infos``: those of ``program.infer()``, by who has them already.
+    ``infos``: those of ``program.infos``, by who has them already.
     """
-    infos = program.infer() if infos is None else infos
+    infos = program.infos if infos is None else infos
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     uses = Counter(i for s in applied for i in s.inputs)
     for s in applied:

@@ -90,5 +90,5 @@ def supports(engine: Engine, program: Program) -> bool:
     return (
         all(s.op in ops for s in program.statements if isinstance(s, Apply))
         and all(leaf.dtype in dtypes for leaf in program.leaves)
-        and (limit is None or all(len(info.shape) <= limit for info in program.infer()))
+        and (limit is None or all(len(info.shape) <= limit for info in program.infos))
     )

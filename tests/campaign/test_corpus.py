@@ -20,6 +20,7 @@ from parity.campaign.records import Record
 from parity.campaign.shard import Answer
 from parity.campaign.storage import Folder, open_store
 from parity.generate.profiles import PROFILES
+from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 
@@ -313,7 +314,7 @@ def two(campaign: Path) -> tuple[Corpus, str, str]:
     program = program_from_text(LARGER)
     larger = {
         **finding,
-        "program": program.to_json(),
+        "program": program_to_json(program),
         "text": LARGER,
         "statements": 3,
         "first_seen": {"shard": 0, "program": -1},
@@ -349,7 +350,7 @@ def test_findings_without_records_keep_their_own_count_and_the_smallest_is_first
 def test_a_finding_that_is_there_is_not_new_and_one_without_script_says_so(two: Any) -> None:
     corpus, name, _ = two
     finding = corpus.findings[name]
-    other = {**finding, "program": program_from_text(TWICE.replace("3", "4")).to_json()}
+    other = {**finding, "program": program_to_json(program_from_text(TWICE.replace("3", "4")))}
     assert corpus.add(Answer(Record(60, 60, 10), [finding, other], ["print()", ""])) == [other]
     assert [f["script"] for f in _reopened().values()].count("") == 1
 
@@ -384,7 +385,7 @@ def test_a_finding_that_shrinks_has_another_name_its_counts_and_a_script(two: An
     corpus, name, larger = two
     smaller = {
         **corpus.findings[larger],
-        "program": program_from_text(LARGER.replace("5", "3")).to_json(),
+        "program": program_to_json(program_from_text(LARGER.replace("5", "3"))),
     }
     new = corpus.replace(larger, smaller, "print(3)")
     assert new not in (name, larger)
@@ -407,7 +408,7 @@ def test_counts_that_are_put_together_move_as_well(two: Any) -> None:
     count = _reopened()[larger]["count"]
     smaller = {
         **corpus.findings[larger],
-        "program": program_from_text(LARGER.replace("5", "3")).to_json(),
+        "program": program_to_json(program_from_text(LARGER.replace("5", "3"))),
     }
     new = corpus.replace(larger, smaller, "")
     assert count == 15

@@ -23,6 +23,7 @@ from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.engines.load import load_pair
 from parity.generate.profiles import PROFILES
+from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS
 from tests.helpers.campaigns import OVERWRITE, TWICE, run
@@ -82,7 +83,11 @@ def _enlarged(name: str, text: str, **other: Any) -> Path:
     file = min(Path("c/findings").iterdir())
     program = program_from_text(text)
     data = json.loads(file.read_text())
-    data |= {"program": program.to_json(), "text": text, "statements": len(program.statements)}
+    data |= {
+        "program": program_to_json(program),
+        "text": text,
+        "statements": len(program.statements),
+    }
     data |= other
     new = Path("c/findings", f"{name}.json")
     new.write_text(json.dumps(data))
@@ -360,7 +365,7 @@ def test_a_promoted_finding_says_what_it_is(capsys: pytest.CaptureFixture[str]) 
     data = json.loads(file.read_text())
     assert data["kind"] == "gradient"
     assert data["behaves_like"] == ["overwrite"]
-    assert read_regression(file).text() == data["text"] == TWICE
+    assert str(read_regression(file)) == data["text"] == TWICE
 
 
 def test_what_cannot_be_promoted_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

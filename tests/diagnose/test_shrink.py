@@ -76,12 +76,12 @@ def test_twenty_programs_of_a_defect_reduce_to_one_of_the_least_size(name: str) 
     results = [small for _, _, small, _ in _reduced(DEFECTS[name](), 20)]
     assert len(results) == 20
     measured = [(len(small.statements), len(small.leaves)) for small in results]
-    assert max(measured) <= sizes[name], "\n\n".join({small.text() for small in results})
+    assert max(measured) <= sizes[name], "\n\n".join({str(small) for small in results})
 
 
 @pytest.mark.parametrize("seed", [0])
 def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
-    texts = {small.text() for _, _, small, _ in _reduced(Overwrite(), 20, seed)}
+    texts = {str(small) for _, _, small, _ in _reduced(Overwrite(), 20, seed)}
     assert texts == SMALLEST["overwrite"]
 
 
@@ -161,7 +161,7 @@ def test_every_kind_reduces_to_a_known_program(
 ) -> None:
     results = list(_reduced(cls(), 4, kinds=frozenset({kind})))
     assert {after.kind for *_, after in results} == {kind}
-    assert {small.text() for _, _, small, _ in results} == texts
+    assert {str(small) for _, _, small, _ in results} == texts
 
 
 @pytest.mark.parametrize("cls", [*DEFECTS.values(), Shares], ids=lambda cls: cls.name)
@@ -290,7 +290,7 @@ def test_a_gradient_that_must_not_fit_does_not_in_the_smallest_program() -> None
         finding = check(case, engine)
         if finding is not None and finding.kind == "no-exception":
             small, _ = reduce_program(case, finding, lambda p: check(p, engine))
-            texts.append(small.text())
+            texts.append(str(small))
     assert len(texts) > 3
     assert set(texts) == {"x0 = leaf(3.0)\nbackward(x0, gradient=[1.0, 1.0])"}
 
@@ -327,7 +327,7 @@ def test_a_gradient_that_fitted_is_made_to_fit_beside_one_that_does_not() -> Non
     case = program([leaf([3.0, 2.0]), leaf(3.0)], pr.Backward(0, fitting), pr.Backward(1, misfit))
     seen = set()
     for p in simpler(case, 1):
-        roots = [(s.gradient, p.infer()[s.value]) for s in p.statements]
+        roots = [(s.gradient, p.infos[s.value]) for s in p.statements]
         fits = tuple(g.shape == info.shape for g, info in roots if g is not None)
         seen.add((len(p.statements), fits))
     assert (2, (True, False)) in seen
@@ -490,7 +490,7 @@ def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter()
 
     def found(p: pr.Program) -> Finding | None:
         muls = [s for s in p.statements if isinstance(s, pr.Apply) and s.op == "mul"]
-        shapes = [info.shape for info in p.infer()]
+        shapes = [info.shape for info in p.infos]
         shown = any(shapes[i] == (2, 1) for s in muls for i in s.inputs)
         return KINDS["gradient"](len(p.statements) - 1, "grad", 0, None, None) if shown else None
 

@@ -115,7 +115,7 @@ def test_a_file_that_imports_itself_is_told_so(
     assert "it imports itself: own_name_engines.py needs another name" in _refused(f"{file}:Mine")
 
 
-#: Files that are no good: text after an import of Small, class name, words of the message.
+#: Files that are no good: text after an import of TapeEngine, class name, words of the message.
 BAD_FILES: dict[str, tuple[str, list[str]]] = {
     "syntax error": ("class Mine(:", ["cannot be loaded", "SyntaxError"]),
     "import error": ("import no_such_module_here", ["cannot be loaded", "no_such_module_here"]),
@@ -125,8 +125,8 @@ BAD_FILES: dict[str, tuple[str, list[str]]] = {
         "class One(TapeEngine): ...\nclass Two(TapeEngine): ...",
         ["has no class 'Mine'", "One, Two"],
     ),
-    "no class at all": ("del Small", ["has no class 'Mine'"]),
-    "not a class": ("Mine = Small()", ["not a subclass of parity.engines.Engine"]),
+    "no class at all": ("del TapeEngine", ["has no class 'Mine'"]),
+    "not a class": ("Mine = TapeEngine()", ["not a subclass of parity.engines.Engine"]),
     "not a subclass": ("class Mine: ...", ["not a subclass of parity.engines.Engine"]),
     "methods missing": (
         "class Mine(Engine):\n    name = 'a'\n    ops = {'add': max}\n    value = max\n"

@@ -87,7 +87,7 @@ class FusedSlopes(TapeEngine):
 @pytest.mark.parametrize("cls", [TapeEngine, SumsBackwards, Pairwise, OffByTwo, FusedSlopes])
 def test_legitimate_rounding_is_no_finding(cls: type[Engine]) -> None:
     found = next(failing(cls(), seed=0, limit=840), None)
-    assert found is None, f"{found[2]}\n{found[1].text()}"
+    assert found is None, f"{found[2]}\n{found[1]}"
 
 
 #: Programs within which a wrong gradient is found, where the default budget is too few: it

@@ -167,7 +167,7 @@ def test_an_engine_of_few_abilities_skips_most_and_passes_the_rest(tmp_path: Pat
             max_ndim = 0
 
             def __init__(self):
-                self.small = Small()
+                self.small = TapeEngine()
                 self.ops = {name: self.small.ops[name] for name in ("add", "mul")}
 
             def leaf(self, array):

@@ -87,7 +87,7 @@ def test_without_any_statement_the_smallest_program_does_not_show_it(name: str) 
     kind = _finding(case, name).kind
     shorter = [s for s in simpler(case, len(case.statements) - 1) if _length(s) < _length(case)]
     assert shorter or _length(case) == 1
-    found = [(other.text(), check(other, DEFECTS[name]())) for other in shorter]
+    found = [(str(other), check(other, DEFECTS[name]())) for other in shorter]
     assert [text for text, finding in found if finding is not None and finding.kind == kind] == []
 
 
@@ -95,7 +95,7 @@ def test_without_any_statement_the_smallest_program_does_not_show_it(name: str) 
 def test_the_smallest_program_does_not_reduce_to_fewer_statements(name: str) -> None:
     case = DEFECTS[name].smallest
     small, _ = reduced(case, _finding(case, name), DEFECTS[name](), TORCH)
-    assert _length(small) == _length(case), small.text()
+    assert _length(small) == _length(case), str(small)
 
 
 # Hunting.
@@ -121,7 +121,7 @@ def test_only_the_probe_shows_the_defect(name: str, monkeypatch: pytest.MonkeyPa
 def test_the_base_agrees_with_pytorch(profile: str) -> None:
     engine = TapeEngine()
     cases = sample(profile, 150, engine, seed="base")
-    assert [case.text() for case in cases if check(case, engine)] == []
+    assert [str(case) for case in cases if check(case, engine)] == []
 
 
 def test_the_probes_find_nothing_in_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def _twice(op: str, dtype: str) -> Iterator[pr.Program]:
 def test_each_operation_of_the_base_has_a_second_derivative(op: str, dtype: str) -> None:
     for case in _twice(op, dtype):
         finding = check(case, TapeEngine())
-        assert finding is None, f"{finding}\n{case.text()}\n{finding.engine} {finding.reference}"
+        assert finding is None, f"{finding}\n{case!s}\n{finding.engine} {finding.reference}"
 
 
 def test_a_recorded_backward_adds_to_what_is_there() -> None:
@@ -203,4 +203,4 @@ def test_the_base_refuses_what_pytorch_refuses() -> None:
         program([leaf([3.0])], pr.Backward(0, pr.Constant((), (1.0,)))),
         program([leaf(3.0)], square, pr.Backward(1), pr.Clear((0,)), pr.TakeGrad(0)),
     ]
-    assert [case.text() for case in cases if check(case, TapeEngine())] == []
+    assert [str(case) for case in cases if check(case, TapeEngine())] == []

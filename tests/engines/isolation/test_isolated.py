@@ -244,7 +244,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
     assert result.programs == 60
     (reported,) = result.reported
     assert reported.program is not None
-    assert reported.program.text() == NEG
+    assert str(reported.program) == NEG
     assert (reported.finding.kind, reported.finding.statement) == (kind, 0)
     assert reported.wrong == "engine"
     assert says is None or reported.finding.engine == says
@@ -290,7 +290,7 @@ def test_what_did_not_end_in_a_hurry_gets_the_whole_time(isolated: Start) -> Non
         assert finding is not None
     assert finding.engine == "no end after 0.25 s"
     small, again = reduced(case, finding, engine, TORCH)
-    assert (small.text(), again.engine) == (NEG, "no end after 1 s")
+    assert (str(small), again.engine) == (NEG, "no end after 1 s")
 
 
 def test_a_probe_that_ends_the_process_is_a_finding(isolated: Start) -> None:
