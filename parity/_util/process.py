@@ -17,7 +17,7 @@ THRESHOLDS = (5_000, 10, 100)
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
+def fuzzing_runtime() -> Iterator[None]:
     """Warnings of engines are not shown, and the cyclic collector runs rarely.
 
     What counts is what an engine computes. A collector that is switched off, or that runs more
@@ -60,7 +60,7 @@ def first_interrupt(call: Callable[[], None]) -> Iterator[None]:
 
 
 #: Environment variables that the libraries read when they are loaded.
-VARIABLES = (
+THREAD_VARIABLES = (
     *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     "VECLIB_MAXIMUM_THREADS",
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from parity._util.process import VARIABLES
+from parity._util.process import THREAD_VARIABLES
 
 #: Where this package is: the worker runs the same one.
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +122,7 @@ def _killed_after(process: Any, limit: float | None) -> Iterator[threading.Event
 
 def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
     """Variables for a process that measures: threads of the libraries, hashes, its path."""
-    found = {**os.environ, **dict.fromkeys(VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
+    found = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
     if threads == 1:
         flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         found["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()

@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.bench.statistics import significant
 from parity.campaign.cases import Case, Reader
 from parity.campaign.guide import Guide
@@ -40,7 +40,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
     The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
     """
     engine, reference = load_pair(engine_spec, "torch")
-    with quietly():
+    with fuzzing_runtime():
         for run in (_suite, _sweep):  # what is loaded or cached at first use
             run(engine, reference, count, number + 1)
         measured = {
@@ -62,7 +62,7 @@ def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
 
 
 def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    """Each profile, equally often, as ``parity.campaign.hypothesis_search`` runs it; findings are left alone."""
+    """Each profile, equally often, as ``hypothesis_search`` runs it; findings are left alone."""
     found: list[Program] = []
     whole = decoding = 0.0
     profiles = dict.fromkeys(rotation(engine))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from parity.bench import statistics
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 from parity.bench.backends.load import REFERENCE
 from parity.bench.clock import clock
 from parity.bench.workloads import Array, Shape, Workload, start
@@ -62,7 +62,7 @@ class Times:
 
 
 def row(
-    case: Case, sides: Sequence[Side], seconds: float, seed: int, threads: int = 1
+    case: Case, sides: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> dict[str, Any]:
     """The object of ``times`` in the JSON: medians and ratios with intervals."""
     times = measure(case, sides, seconds, seed, threads)
@@ -97,7 +97,7 @@ def _ratio(pairs: list[tuple[float, float]], seed: int) -> dict[str, Any]:
 
 
 def measure(
-    case: Case, sides: Sequence[Side], seconds: float, seed: int, threads: int = 1
+    case: Case, sides: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> Times:
     """Run rounds until each engine has had about ``seconds``, at least ``LEAST`` rounds.
 
@@ -122,7 +122,7 @@ def measure(
 
 def _rounds(
     case: Case,
-    sides: list[Side],
+    sides: list[Backend],
     seconds: float,
     source: random.Random,
     watch: Stopwatch,
@@ -148,7 +148,7 @@ class Stopwatch:
 
     clock: Callable[[], float]
 
-    def run(self, workload: Workload, side: Side, leaves: Sequence[Array], steps: int) -> float:
+    def run(self, workload: Workload, side: Backend, leaves: Sequence[Array], steps: int) -> float:
         """Seconds of one run; what it returned is freed within them."""
         run, now = side.run, self.clock
         begin = now()
@@ -157,8 +157,8 @@ class Stopwatch:
 
 
 def _agreeing(
-    case: Case, sides: Sequence[Side], leaves: Sequence[Array], steps: int, times: Times
-) -> list[Side]:
+    case: Case, sides: Sequence[Backend], leaves: Sequence[Array], steps: int, times: Times
+) -> list[Backend]:
     """The sides that give PyTorch's gradients; the others go to ``times.not_measured``."""
     able, expected = [], None
     # The reference first: the others are compared with it.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 from parity.bench.clock import clock
 from parity.bench.measure import Stopwatch
 from parity.bench.workloads import DEEP_CHAIN, Shape, Workload, start
@@ -41,7 +41,7 @@ def longer(workload: Workload, shape: Shape) -> int:
 
 
 def peak(
-    side: Side, workload: Workload, shape: Shape, dtype: str, steps: int, threads: int = 1
+    side: Backend, workload: Workload, shape: Shape, dtype: str, steps: int, threads: int = 1
 ) -> dict[str, Any]:
     """Peak of live memory above what the process had before, in bytes, and seconds of a run."""
     # What is loaded late is loaded here, by a graph too small to leave memory for the next one.

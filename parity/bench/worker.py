@@ -13,16 +13,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from parity.bench.backends.base import Side
-from parity.bench.backends.load import load_side
+from parity.bench.backends.base import Backend
+from parity.bench.backends.load import load_backend
 from parity.bench.clock import clock
 from parity.bench.measure import Case, Stopwatch, difference, one_line, row
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
 
 @cache
-def _side(spec: str, threads: int) -> Side:
-    return load_side(spec, threads)
+def _side(spec: str, threads: int) -> Backend:
+    return load_backend(spec, threads)
 
 
 @cache

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from parity.bench import numpy_baseline
 
 if TYPE_CHECKING:
-    from parity.bench.backends.base import Side
+    from parity.bench.backends.base import Backend
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -70,7 +70,7 @@ def start(shape: Shape, dtype: str) -> Array:
     return np.asarray(values, dtype)
 
 
-def _chain(side: Side, steps: int, x: Any) -> Any:
+def _chain(side: Backend, steps: int, x: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y * x
@@ -78,7 +78,7 @@ def _chain(side: Side, steps: int, x: Any) -> Any:
     return y
 
 
-def _fan_out(side: Side, steps: int, x: Any) -> Any:
+def _fan_out(side: Backend, steps: int, x: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y + x
@@ -106,7 +106,7 @@ def _dag_of(lines: int) -> Callable[[Any], Any]:
     return namespace["dag"]  # type: ignore[no-any-return]
 
 
-def _random_dag(side: Side, steps: int, x: Any) -> Any:
+def _random_dag(side: Backend, steps: int, x: Any) -> Any:
     lines = _LONG if steps >= _LONG else _SHORT
     dag, y = _dag_of(lines), x
     for _ in range(max(1, steps // lines)):
@@ -114,14 +114,14 @@ def _random_dag(side: Side, steps: int, x: Any) -> Any:
     return y
 
 
-def _diamond_ladder(side: Side, steps: int, a: Any, b: Any) -> Any:
+def _diamond_ladder(side: Backend, steps: int, a: Any, b: Any) -> Any:
     h = a
     for _ in range(steps):
         h = h * a + h * b
     return h
 
 
-def _broadcast(side: Side, steps: int, x: Any, row: Any, column: Any) -> Any:
+def _broadcast(side: Backend, steps: int, x: Any, row: Any, column: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y * row
@@ -129,7 +129,7 @@ def _broadcast(side: Side, steps: int, x: Any, row: Any, column: Any) -> Any:
     return y
 
 
-def _matmul(side: Side, steps: int, x: Any, w: Any) -> Any:
+def _matmul(side: Backend, steps: int, x: Any, w: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y @ w
@@ -144,7 +144,7 @@ def _mlp_arrays(dtype: Any) -> tuple[Array, ...]:
     return tuple((source.standard_normal(shape) / 16).astype(dtype) for shape in shapes)
 
 
-def _mlp(side: Side, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+def _mlp(side: Backend, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
     x = side.constant(_mlp_arrays(np.dtype(side.dtype_of(w1)))[0])
     y = side.tanh(x @ w1 + b1) @ w2 + b2
     return side.sum(y * y)

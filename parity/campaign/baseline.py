@@ -41,17 +41,17 @@ from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
 from parity.language.program import Apply, Program, ProgramError
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.probes import PROBES
 
 if TYPE_CHECKING:
-    from parity.campaign.result import Reported
+    from parity.campaign.result import Report
 
 #: Programs that are reduced only to see that their findings are known; a run that has
 #: seen so many of one kind looks at no more of that kind.
-MOST_REDUCED = 400
+MAX_REDUCED = 400
 
 _PROPOSAL = """\
 # Proposed by `parity check --propose-known`. Nothing here is accepted yet: give each entry
@@ -59,12 +59,12 @@ _PROPOSAL = """\
 """
 
 
-class KnownError(UsageError):
+class BaselineError(UsageError):
     """A list cannot be used or written; the message is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BaselineEntry:
     """One accepted finding: of a program, or of the probe named ``probe``."""
 
     kind: str
@@ -85,7 +85,7 @@ class Entry:
     @property
     def where(self) -> str:
         """The program or the probe as a person reads it."""
-        return self.program.text() if self.program is not None else f"probe {self.probe}"
+        return str(self.program) if self.program is not None else f"probe {self.probe}"
 
     def to_json(self) -> dict[str, str]:
         """What ``parity check --json`` says of the entry."""
@@ -101,20 +101,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Baseline:
     """The entries of a list; without a list there are none."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[BaselineEntry, ...] = ()
 
-    def find(self, reported: Reported) -> Entry | None:
+    def find(self, reported: Report) -> BaselineEntry | None:
         """The entry of a finding that is reduced, or None."""
         return self._at(*_key_of(reported))
 
-    def of(self, program: Program, finding: Finding) -> Entry | None:
+    def of(self, program: Program, finding: Finding) -> BaselineEntry | None:
         """The entry of a finding whose program is reduced, or None."""
-        return self._at(finding.kind, program.text())
+        return self._at(finding.kind, str(program))
 
-    def _at(self, kind: str, where: str) -> Entry | None:
+    def _at(self, kind: str, where: str) -> BaselineEntry | None:
         return next((e for e in self.entries if (e.kind, e.where) == (kind, where)), None)
 
     def may_cover(self, kind: str) -> bool:
@@ -122,21 +122,23 @@ class Known:
         kinds = SIMPLER.get(kind, frozenset()) | {kind}
         return any(e.kind in kinds for e in self.entries)
 
-    def stale(self, engine: Engine, reference: Engine) -> tuple[Entry, ...]:
+    def stale(self, engine: Engine, reference: Engine) -> tuple[BaselineEntry, ...]:
         """The entries whose findings no longer occur."""
         return tuple(e for e in self.entries if not e.occurs(engine, reference))
 
 
-class Sorter:
+class BaselineMatcher:
     """Reduces findings and tells those that are known from others."""
 
-    def __init__(self, known: Known, engine: Engine, reference: Engine) -> None:
+    def __init__(self, known: Baseline, engine: Engine, reference: Engine) -> None:
         self.known = known
         self.engine = engine
         self.reference = reference
         self._covered: dict[tuple[str, Program], bool] = {}
 
-    def sort(self, program: Program, finding: Finding) -> tuple[Program, Finding, Entry | None]:
+    def sort(
+        self, program: Program, finding: Finding
+    ) -> tuple[Program, Finding, BaselineEntry | None]:
         """The finding reduced, with the entry that accepts it, or None.
 
         What reduces to an entry is reduced again with its own operations, and no value
@@ -163,9 +165,9 @@ class Sorter:
         )
 
 
-def _key_of(reported: Reported) -> tuple[str, str]:
+def _key_of(reported: Report) -> tuple[str, str]:
     if reported.program is not None:
-        return reported.finding.kind, reported.program.text()
+        return reported.finding.kind, str(reported.program)
     return reported.finding.kind, f"probe {_probe_name(reported.probe)}"
 
 
@@ -174,30 +176,30 @@ def _probe_name(says: str) -> str:
     return next((p.name for p in PROBES if p.says == says), "")
 
 
-def load_known(file: Path) -> Known:
-    """The list in a TOML file. Raises KnownError where it is malformed."""
+def load_baseline(file: Path) -> Baseline:
+    """The list in a TOML file. Raises BaselineError where it is malformed."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise KnownError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+        raise BaselineError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
     rows = data.pop("known", [])
     if data:
-        raise KnownError(f"{file}: {next(iter(data))!r} is not known; entries are [[known]]")
+        raise BaselineError(f"{file}: {next(iter(data))!r} is not known; entries are [[known]]")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise KnownError(f"{file}: entries are [[known]] tables")
-    entries: list[Entry] = []
+        raise BaselineError(f"{file}: entries are [[known]] tables")
+    entries: list[BaselineEntry] = []
     for number, row in enumerate(rows, 1):
         try:
             entry = _entry(row)
         except ValueError as error:
-            raise KnownError(f"{file}: entry {number}: {error}") from None
+            raise BaselineError(f"{file}: entry {number}: {error}") from None
         if any((e.kind, e.where) == (entry.kind, entry.where) for e in entries):
-            raise KnownError(f"{file}: entry {number} is there twice")
+            raise BaselineError(f"{file}: entry {number} is there twice")
         entries.append(entry)
-    return Known(tuple(entries))
+    return Baseline(tuple(entries))
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def _entry(row: Mapping[str, Any]) -> BaselineEntry:
     """An entry of plain data; ValueError says what is wrong with it."""
     for key, value in row.items():
         if key not in ("kind", "program", "probe", "reason", "url"):
@@ -219,24 +221,24 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     program = None
     if "program" in row:
         try:
-            program = read_text(row["program"])
+            program = program_from_text(row["program"])
         except ProgramError as error:
             raise ValueError(f"program: {error}") from None
-    return Entry(row["kind"], row["reason"], row["url"], program, row.get("probe", ""))
+    return BaselineEntry(row["kind"], row["reason"], row["url"], program, row.get("probe", ""))
 
 
 def check_proposal(file: Path) -> None:
-    """Raise KnownError, before anything runs, where proposals cannot be written to ``file``."""
+    """Raise BaselineError, before anything runs, where proposals cannot be written to ``file``."""
     if file.exists():
-        raise KnownError(f"{file} exists already: proposals are written to a new file")
+        raise BaselineError(f"{file} exists already: proposals are written to a new file")
     if not file.resolve().parent.is_dir():
-        raise KnownError(f"{file}: there is no folder {file.parent}")
+        raise BaselineError(f"{file}: there is no folder {file.parent}")
 
 
-def propose(file: Path, findings: Iterable[Reported]) -> int:
+def propose(file: Path, findings: Iterable[Report]) -> int:
     """Write findings as entries to a new file, for people to complete; how many there are.
 
-    Nothing is written if there are none. Raises KnownError as ``check_proposal`` does.
+    Nothing is written if there are none. Raises BaselineError as ``check_proposal`` does.
     """
     entries = [_proposed(r) for r in findings if r.program is not None or _probe_name(r.probe)]
     if not entries:
@@ -245,13 +247,13 @@ def propose(file: Path, findings: Iterable[Reported]) -> int:
         with file.open("x", encoding="utf-8") as stream:
             stream.write("\n".join([_PROPOSAL, *entries]))
     except OSError as error:
-        raise KnownError(f"{file} cannot be written: {error}") from error
+        raise BaselineError(f"{file} cannot be written: {error}") from error
     return len(entries)
 
 
-def _proposed(reported: Reported) -> str:
+def _proposed(reported: Report) -> str:
     if reported.program is None:
         where = f'probe = "{_probe_name(reported.probe)}"'
     else:
-        where = f"program = '''\n{reported.program.text()}\n'''"
+        where = f"program = '''\n{reported.program!s}\n'''"
     return f'[[known]]\nkind = "{reported.finding.kind}"\n{where}\nreason = ""\nurl = ""\n'

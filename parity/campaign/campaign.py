@@ -17,7 +17,7 @@ from parity.campaign.hypothesis_search import hand_over
 from parity.campaign.records import FindingData, Record, defects
 from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Limits
 
 #: Seconds between two looks at the clock, the keyboard and the display.
@@ -88,7 +88,7 @@ class Outcome:
             "verdict": "findings" if self.findings else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
-            "quirks_say": says(self.engine.quirks),
+            "quirks_say": descriptions(self.engine.quirks),
             "failing": dict(sorted(self.total.failing.items())),
             "interrupted": self.interrupted,
             "findings": [{"name": name, **finding} for name, finding in self.findings],

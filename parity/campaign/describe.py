@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.engines.base import Engine, label
 from parity.oracle.adjudicate import REFERENCE
 
 
-def describe(reported: Reported, engine: Engine, reference: Engine) -> str:
+def describe(reported: Report, engine: Engine, reference: Engine) -> str:
     """A finding as a person reads it: program, both values, kind and script."""
     finding = reported.finding
-    program = reported.program.text() if reported.program else reported.probe
+    program = str(reported.program) if reported.program else reported.probe
     lines = [str(finding), *("    " + line for line in program.splitlines())]
     shown = told_apart(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):

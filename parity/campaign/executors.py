@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-from parity._util.process import VARIABLES
+from parity._util.process import THREAD_VARIABLES
 from parity.campaign.errors import CampaignError, one_line, optional
 from parity.campaign.shard import Answer, Task, run_shard
 
@@ -193,8 +193,8 @@ class Processes:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Workers that are started here use one thread each: there are as many as cores."""
-    before = {name: os.environ.get(name) for name in VARIABLES}
-    os.environ.update(dict.fromkeys(VARIABLES, "1"))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.diagnose.diagnose import diagnose, diagnose_probe
 from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
@@ -22,7 +22,7 @@ def judged(
     engine: Engine,
     reference: Engine,
     number: int,
-) -> Reported | None:
+) -> Report | None:
     """The finding on the reduced program with what the third opinion says of it.
 
     Where rounding decides there, that on the ``whole`` program, which may show more. None if
@@ -38,10 +38,10 @@ def judged(
             (program, finding), verdict = whole, of_whole
     if verdict.wrong == ILL_CONDITIONED:
         return None
-    return Reported(finding, program, number, verdict=verdict)
+    return Report(finding, program, number, verdict=verdict)
 
 
-def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None:
+def add_diagnosis(reported: Report, engine: Engine, reference: Engine) -> None:
     """Say which known defect a finding looks like, unless the reference is wrong.
 
     The known defects come back with a result: none is like an engine that does not.
@@ -58,7 +58,7 @@ def add_diagnosis(reported: Reported, engine: Engine, reference: Engine) -> None
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
-def write_scripts(reported: Iterable[Reported], engine: Engine, folder: Path) -> None:
+def write_scripts(reported: Iterable[Report], engine: Engine, folder: Path) -> None:
     """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
     numbers: Counter[str] = Counter()
     for one in reported:
@@ -67,7 +67,7 @@ def write_scripts(reported: Iterable[Reported], engine: Engine, folder: Path) ->
         write_script(one, engine, folder, f"{kind}-{numbers[kind]}")
 
 
-def write_script(reported: Reported, engine: Engine, folder: Path, stem: str) -> None:
+def write_script(reported: Report, engine: Engine, folder: Path, stem: str) -> None:
     """Write the script of a finding, if it has a program; its path goes into ``reported``."""
     if reported.program is None:
         return

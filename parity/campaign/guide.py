@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from parity.campaign.cases import Case, Reader
 from parity.campaign.mutate import Mutator
-from parity.campaign.novelty import Learnt
+from parity.campaign.novelty import SeenFeatures
 from parity.engines.base import Engine
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import rotation
@@ -40,7 +40,7 @@ class Guide:
         kept: Iterable[Case] = (),
         *,
         share: float = SHARE,
-        learnt: Learnt | None = None,
+        learnt: SeenFeatures | None = None,
     ) -> None:
         self.reader = reader
         self.share = share
@@ -53,7 +53,7 @@ class Guide:
         self.kept: list[Case] = []
         self.by_profile: dict[str, list[Case]] = defaultdict(list)
         self.rejected: set[Case] = set()
-        useful, self.behaviour = (learnt or Learnt(engine, reader)).of(tuple(kept))
+        useful, self.behaviour = (learnt or SeenFeatures(engine, reader)).of(tuple(kept))
         for case in useful:
             self._add(case)
 

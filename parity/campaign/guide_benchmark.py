@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Case, Reader
 from parity.campaign.guide import SHARE, Guide
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.adapters.torch import Torch
 from parity.oracle.check import check_program
 
@@ -29,7 +29,7 @@ class Found:
 
 def grown(programs: int, seed: str, share: float = SHARE) -> list[Case]:
     """The cases that a guide keeps on the clean engine, which runs none of them."""
-    engine = Small()
+    engine = TapeEngine()
     guide = Guide(engine, Reader(engine), seed, share=share)
     for case, program in guide.cases(programs):
         guide.ran(case, program)
@@ -42,7 +42,7 @@ def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, lim
     reader = Reader(engine)
     guide = Guide(engine, reader, seed, kept, share=share)
     started = time.process_time()
-    with quietly():
+    with fuzzing_runtime():
         for number, (case, program) in enumerate(guide.cases(limit), 1):
             if check_program(program, engine, reference) is not None:
                 return Found(number, time.process_time() - started)

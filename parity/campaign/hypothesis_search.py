@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import ExampleDatabase
 
-from parity._util.process import quietly
-from parity.campaign.baseline import MOST_REDUCED, Entry, Known, Sorter
+from parity._util.process import fuzzing_runtime
+from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, BaselineMatcher
 from parity.campaign.cases import Case
 from parity.campaign.database import examples_of
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.search import ahead
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
@@ -56,9 +56,9 @@ class Outcome:
     """What a property found."""
 
     tally: Tally = field(default_factory=Tally)
-    reported: list[Reported] = field(default_factory=list)
+    reported: list[Report] = field(default_factory=list)
     #: How often known findings were found.
-    known: Counter[Entry] = field(default_factory=Counter)
+    known: Counter[BaselineEntry] = field(default_factory=Counter)
 
 
 def property_of(
@@ -99,12 +99,12 @@ def run_property(
     reference: Engine,
     count: int,
     number: int,
-    known: Known | None = None,
+    known: Baseline | None = None,
     database: str | None = None,
 ) -> Outcome:
     """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
 
-    ``parity.diagnose.shrink`` makes small what is found: Hypothesis, which knows only bytes, would take
+    ``diagnose.shrink`` makes small what is found: Hypothesis, which knows only bytes, would take
     several times as long. Programs of the profile that failed in an earlier run or a campaign
     with the same engine come first, except where CI is set and no ``database`` is named
     (``parity.campaign.database``): there a run depends on the seed alone. What may be one of the
@@ -112,8 +112,8 @@ def run_property(
     run.
     """
     outcome = Outcome()
-    known = known or Known()
-    sorter = Sorter(known, engine, reference)
+    known = known or Baseline()
+    sorter = BaselineMatcher(known, engine, reference)
     stopped: list[Finding] = []
 
     def check(several: list[Program]) -> None:
@@ -130,7 +130,7 @@ def run_property(
                 stopped.append(finding)
                 return
             if known.may_cover(finding.kind):
-                if outcome.known.total() < MOST_REDUCED:
+                if outcome.known.total() < MAX_REDUCED:
                     _sort_out(outcome, finding, sorter)
                 continue
             if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
@@ -140,7 +140,7 @@ def run_property(
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)
     run = property_of(decoder, check, saved, examples, number)
-    with quietly():
+    with fuzzing_runtime():
         findings = stopped
         try:
             run()
@@ -164,7 +164,7 @@ def _findings(error: BaseException) -> Iterable[Finding]:
             yield from _findings(inner)
 
 
-def _sort_out(outcome: Outcome, finding: Finding, sorter: Sorter) -> None:
+def _sort_out(outcome: Outcome, finding: Finding, sorter: BaselineMatcher) -> None:
     """Count a finding that is known, add one that is not."""
     assert finding.program is not None
     small, found, entry = sorter.sort(finding.program, finding)
@@ -177,7 +177,7 @@ def _sort_out(outcome: Outcome, finding: Finding, sorter: Sorter) -> None:
         outcome.reported.append(reported)
 
 
-def _reported(finding: Finding, engine: Engine, reference: Engine) -> Reported | None:
+def _reported(finding: Finding, engine: Engine, reference: Engine) -> Report | None:
     assert finding.program is not None
     whole = finding.program, finding
     return _judged(reduced(*whole, engine, reference), whole, engine, reference)
@@ -188,7 +188,7 @@ def _judged(
     whole: tuple[Program, Finding],
     engine: Engine,
     reference: Engine,
-) -> Reported | None:
+) -> Report | None:
     reported = judged(small, whole, engine, reference, -1)
     if reported is not None:
         add_diagnosis(reported, engine, reference)

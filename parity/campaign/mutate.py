@@ -1,4 +1,4 @@
-"""New cases out of kept ones, by changes that know what the bytes mean (``parity.generate.decoder``).
+"""New cases out of kept ones, by changes that know what the bytes mean (``generate.decoder``).
 
 A program is a header, leaves and slots of fixed lengths, and any byte is valid at any
 place. So a change of one slot stays a small change of the program.

@@ -17,7 +17,7 @@ Reached = tuple[str, Cell]
 QUIET, EVERY = 500, 8
 
 
-class Behaviour:
+class Novelty:
     """What the programs of a run reached: cells, and lines of an engine in this process.
 
     ``every``: 1 to look at all programs, however long nothing was new.
@@ -45,7 +45,7 @@ class Behaviour:
         return new
 
 
-class Learnt:
+class SeenFeatures:
     """What kept cases do, worked out once in a process for all its guides.
 
     Lists of kept cases grow at their end, so that only the new ones are looked at. What is
@@ -61,9 +61,9 @@ class Learnt:
         self.cases: list[Case] = []
         #: Those that do what none before them in the list does.
         self.useful: list[Case] = []
-        self.known = Behaviour((), lines_of(self.engine), every=1)
+        self.known = Novelty((), lines_of(self.engine), every=1)
 
-    def of(self, cases: Sequence[Case]) -> tuple[list[Case], Behaviour]:
+    def of(self, cases: Sequence[Case]) -> tuple[list[Case], Novelty]:
         """The cases that are worth a change, and a behaviour that knows what all of them do.
 
         Runs those that it has not seen on the engine, if that is in this process.
@@ -77,4 +77,4 @@ class Learnt:
             self.useful += [case for case, adds in zip(new, adding, strict=True) if adds]
             self.cases += new
         known = self.known
-        return list(self.useful), Behaviour(known.seen, known.lines.copy())
+        return list(self.useful), Novelty(known.seen, known.lines.copy())

@@ -11,8 +11,8 @@ from typing import Any
 
 from parity.campaign.cases import Case
 from parity.campaign.describe import told_apart
-from parity.campaign.result import Reported
-from parity.language.program import Program
+from parity.campaign.result import Report
+from parity.language.json_format import dumps, program_from_json
 from parity.oracle.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
@@ -27,7 +27,7 @@ class Record:
 
     ``findings``: how often each was found, by name; programs that fail in a way that was
     reduced often enough are in ``failing`` only, by kind. ``exposure``: cells of
-    ``parity.generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
+    ``generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
     a shard was ended before its last program; it is then run again, whole.
     """
 
@@ -93,7 +93,7 @@ def _is_count(value: Any, whole: bool = True) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < _MOST
 
 
-def finding_json(reported: Reported, case: Case | None, shard: int) -> FindingData:
+def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData:
     """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
 
     ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
@@ -121,7 +121,7 @@ def checked_finding(data: Any) -> FindingData:
             if data["probe"] not in {p.name for p in PROBES}:
                 raise ValueError(f"there is no probe {data['probe']!r}")
         else:
-            Program.from_json(data["program"])
+            program_from_json(data["program"])
         if data["case"] is not None:
             Case.from_json(data["case"])
         seen = data["first_seen"]
@@ -192,7 +192,7 @@ def case_name(case: Case) -> str:
 def _subject(finding: FindingData) -> str:
     if finding["probe"]:
         return f"probe {finding['probe']}"
-    return Program.from_json(finding["program"]).dumps()
+    return dumps(program_from_json(finding["program"]))
 
 
 def _digest(text: str) -> str:

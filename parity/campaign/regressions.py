@@ -10,6 +10,7 @@ from typing import Any
 from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.records import FindingData, checked_finding, defects, names
 from parity.campaign.storage import Folder
+from parity.language.json_format import program_from_json, program_to_json
 from parity.language.program import Program, ProgramError
 from parity.oracle.finding import KINDS
 
@@ -25,9 +26,9 @@ def regression_json(kind: str, program: Program, behaves_like: list[str]) -> dic
     """What such a file holds; all but the program is for people."""
     return {
         "kind": kind,
-        "text": program.text(),
+        "text": str(program),
         "behaves_like": behaves_like,
-        "program": program.to_json(),
+        "program": program_to_json(program),
     }
 
 
@@ -39,7 +40,7 @@ def read_regression(file: Path) -> Program:
             raise RegressionError(f'{file}: it has no "program"; parity promote writes such files')
         if data.get("kind") not in KINDS:
             raise RegressionError(f"{file}: {data.get('kind')!r} is no kind of finding")
-        return Program.from_json(data["program"])
+        return program_from_json(data["program"])
     except OSError as error:
         raise RegressionError(f"{file} cannot be read: {error.strerror}") from None
     except ProgramError as error:
@@ -74,7 +75,7 @@ def promote(finding: FindingData, folder: Path) -> Path:
 
     Raises CampaignError where it cannot be written. A finding of a probe has no program.
     """
-    program = Program.from_json(finding["program"])
+    program = program_from_json(finding["program"])
     data = regression_json(finding["kind"], program, list(defects(finding)))
     name = f"{finding['kind']}-{names(finding)[0][:12]}.json"
     Folder(folder, "folder").write(

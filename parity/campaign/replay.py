@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData, finding_json, names
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
-from parity.language.program import Program
+from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
@@ -40,7 +40,7 @@ class Replayed:
 
 def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replayed]:
     """Every finding, the smallest first, then every kept case; each as it is done."""
-    with quietly():
+    with fuzzing_runtime():
         for name, finding in corpus.reported():
             now = occurs(finding, engine, reference)
             yield Replayed(name, finding, now.kind if now else None)
@@ -55,7 +55,7 @@ def occurs(finding: FindingData, engine: Engine, reference: Engine) -> Finding |
     if finding["probe"]:
         probe = next(p for p in PROBES if p.name == finding["probe"])
         return next(probe.run(engine), None) if probe.applies(engine) else None
-    return check_program(Program.from_json(finding["program"]), engine, reference)
+    return check_program(program_from_json(finding["program"]), engine, reference)
 
 
 def minimized(
@@ -65,7 +65,7 @@ def minimized(
 
     A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
     """
-    with quietly():
+    with fuzzing_runtime():
         now = occurs(finding, engine, reference)
         if now is None or (
             now.kind not in SIMPLER.get(finding["kind"], frozenset()) | {finding["kind"]}
@@ -73,9 +73,9 @@ def minimized(
             return None
         if finding["probe"]:
             return finding, ""
-        whole = Program.from_json(finding["program"]), now
+        whole = program_from_json(finding["program"]), now
         small = reduced(*whole, engine, reference)
-        one: Reported | None = judged(small, whole, engine, reference, finding["program_number"])
+        one: Report | None = judged(small, whole, engine, reference, finding["program_number"])
         if one is None:
             return None
         add_diagnosis(one, engine, reference)

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from parity.campaign.baseline import Entry
+from parity.campaign.baseline import BaselineEntry
 from parity.diagnose.diagnose import Diagnosis
 from parity.engines.base import Engine, label
-from parity.engines.quirks.table import says
-from parity.generate.coverage import Exposure
+from parity.engines.quirks.table import descriptions
+from parity.generate.coverage import Coverage
+from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.adjudicate import UNDECIDED, Verdict
 from parity.oracle.finding import Finding
 
 
 @dataclass
-class Reported:
+class Report:
     """A finding in the form in which it is reported."""
 
     finding: Finding
@@ -43,8 +44,8 @@ class Reported:
             "kind": self.finding.kind,
             "statements": len(program.statements) if program else 0,
             "leaves": len(program.leaves) if program else 0,
-            "program": program.to_json() if program else {},
-            "text": program.text() if program else self.probe,
+            "program": program_to_json(program) if program else {},
+            "text": str(program) if program else self.probe,
             "engine": _plain(self.finding.engine),
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
@@ -56,7 +57,7 @@ class Reported:
 
 
 @dataclass
-class Hunt:
+class SearchResult:
     """The result of a run."""
 
     engine: Engine
@@ -69,16 +70,16 @@ class Hunt:
     ill_conditioned: int = 0
     #: Whether it was ended before the last program.
     interrupted: bool = False
-    reported: list[Reported] = field(default_factory=list)
+    reported: list[Report] = field(default_factory=list)
     #: Programs that differ only after others in the same process.
     disturbed: int = 0
     #: Findings that are accepted: how often each was found, and those that are gone.
-    known: Counter[Entry] = field(default_factory=Counter)
-    stale: tuple[Entry, ...] = ()
+    known: Counter[BaselineEntry] = field(default_factory=Counter)
+    stale: tuple[BaselineEntry, ...] = ()
     untested: tuple[str, ...] = ()
     #: What the adapter said that the engine lacks, and how many programs ended there.
     lacks: Counter[str] = field(default_factory=Counter)
-    exposure: Exposure | None = None
+    exposure: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -94,7 +95,7 @@ class Hunt:
             "verdict": "findings" if self.fails else "parity",
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
-            "quirks_say": says(self.engine.quirks),
+            "quirks_say": descriptions(self.engine.quirks),
             "findings": [r.to_json() for r in self.reported],
             "known": [
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}

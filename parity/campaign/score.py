@@ -17,9 +17,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.campaign.finish import add_diagnosis
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
@@ -67,7 +67,7 @@ def run_trial(
     """Hunt one defect, under another name, until it is found or ``examples`` programs ran."""
     engine: Engine = type("Hidden", (defects[name],), {"name": "hidden"})()
     reference = Torch()
-    with quietly():
+    with fuzzing_runtime():
         found = _first(engine, reference, seed, examples)
         if found is None:
             return _probed(name, seed, engine, reference)
@@ -75,7 +75,7 @@ def run_trial(
         started = time.process_time()
         program, finding = reduced(program, finding, engine, reference)
         between = time.process_time()
-        reported = Reported(finding, program, number)
+        reported = Report(finding, program, number)
         add_diagnosis(reported, engine, reference)
     ended = time.process_time()
     return Trial(
@@ -114,7 +114,7 @@ def _probed(name: str, seed: int, engine: Engine, reference: Engine) -> Trial:
     )
 
 
-def _named(reported: Reported) -> tuple[str, ...]:
+def _named(reported: Report) -> tuple[str, ...]:
     matches = reported.diagnosis.matches if reported.diagnosis else ()
     return tuple(match.defect for match in matches)
 

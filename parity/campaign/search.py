@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from parity._util.process import quietly
-from parity.campaign.baseline import MOST_REDUCED, Known, Sorter
+from parity._util.process import fuzzing_runtime
+from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
 from parity.campaign.finish import add_diagnosis, judged, write_scripts
-from parity.campaign.result import Hunt, Reported
+from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
 from parity.engines.runner import Remote, alone
-from parity.generate.coverage import Exposure
+from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
 from parity.oracle.check import check_program, check_programs
@@ -31,7 +31,7 @@ REDUCED_A_KIND = 3
 STATE = "programs one after another in one process"
 
 
-def hunt(
+def search(
     engine: Engine,
     reference: Engine,
     examples: int,
@@ -39,20 +39,20 @@ def hunt(
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
     exposure: bool = False,
-    known: Known | None = None,
+    known: Baseline | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Hunt:
+) -> SearchResult:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
     ``ops``: the operations to use, all by default; ``exposure``: count what is exercised;
     ``known``: findings that are accepted. ``stopped`` is asked before each program whether to end
     with what was found so far; probes are then left out.
     """
-    hunting = _Hunting(engine, reference, seed, ops, known)
+    hunting = _Search(engine, reference, seed, ops, known)
     result = hunting.result
-    result.exposure = Exposure.of(engine, ops) if exposure else None
+    result.exposure = Coverage.of(engine, ops) if exposure else None
     started = time.perf_counter()
-    with quietly():
+    with fuzzing_runtime():
         hunting.run_programs(examples, stopped)
         if ops is None and not result.interrupted:
             hunting.run_probes()
@@ -69,7 +69,7 @@ def hunt(
     return result
 
 
-class _Hunting:
+class _Search:
     """A run on its way: the result so far, and what was seen."""
 
     def __init__(
@@ -78,10 +78,10 @@ class _Hunting:
         reference: Engine,
         seed: int,
         ops: tuple[str, ...] | None,
-        known: Known | None,
+        known: Baseline | None,
     ) -> None:
-        self.result = Hunt(engine, reference, seed)
-        self.sorter = Sorter(known or Known(), engine, reference)
+        self.result = SearchResult(engine, reference, seed)
+        self.sorter = BaselineMatcher(known or Baseline(), engine, reference)
         self.result.known = Counter(dict.fromkeys(self.sorter.known.entries, 0))
         #: Whether findings are accepted one by one.
         self.one_by_one = known is not None
@@ -121,7 +121,7 @@ class _Hunting:
                 (self.accepted if known else self.found)[alone.kind] += 1
 
     def _wanted(self, kind: str) -> bool:
-        return self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MOST_REDUCED
+        return self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MAX_REDUCED
 
     def undisturbed(self, program: Program, finding: Finding) -> Finding | None:
         """What a program shows where no other ran before it: the same, another thing or none."""
@@ -169,9 +169,9 @@ class _Hunting:
         if self.result.disturbed:
             shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
             found = Leak(0, "state", 0, shown, "no program changes the next")
-            self.add(Reported(found, None, -1, probe=STATE))
+            self.add(Report(found, None, -1, probe=STATE))
 
-    def add(self, reported: Reported) -> None:
+    def add(self, reported: Report) -> None:
         """Add a finding that has no program; one that is known is only counted."""
         entry = self.sorter.known.find(reported)
         if entry is None:
@@ -180,13 +180,13 @@ class _Hunting:
             self.result.known[entry] += 1
 
 
-def run_probes(engine: Engine) -> Iterator[Reported]:
+def run_probes(engine: Engine) -> Iterator[Report]:
     """The findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine):
             finding = next(probe.run(engine), None)
             if finding is not None:
-                yield Reported(finding, None, -1, probe=probe.says)
+                yield Report(finding, None, -1, probe=probe.says)
 
 
 def ahead(programs: Iterable[Program], engine: Engine) -> Iterable[Program]:
@@ -194,5 +194,5 @@ def ahead(programs: Iterable[Program], engine: Engine) -> Iterable[Program]:
     return engine.ahead(programs) if isinstance(engine, Remote) else programs
 
 
-def _simplest_first(reported: Reported) -> tuple[int, int]:
+def _simplest_first(reported: Report) -> tuple[int, int]:
     return (len(reported.program.statements) if reported.program else 0, reported.number)

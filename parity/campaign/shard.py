@@ -15,13 +15,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Case, Reader
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.guide import Guide
-from parity.campaign.novelty import Learnt
+from parity.campaign.novelty import SeenFeatures
 from parity.campaign.records import FindingData, Record, finding_json, names
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.search import ahead, run_probes
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
@@ -30,7 +30,8 @@ from parity.engines.isolation.isolated import load
 from parity.engines.load import EngineError
 from parity.engines.runner import Limits, Remote, renewed
 from parity.engines.trace import AdapterError
-from parity.generate.coverage import Exposure
+from parity.generate.coverage import Coverage
+from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.check import check_programs
@@ -93,7 +94,7 @@ def run_shard(task: Task, stopped: Callable[[], bool] | None = None) -> Answer:
     try:
         bench = _bench(task.engine, task.reference, task.isolate, task.limits)
         # A worker may have several threads; an engine is used by one at a time.
-        with bench.lock, quietly():
+        with bench.lock, fuzzing_runtime():
             return _Shard(task, bench, stopped or (lambda: False)).run()
     except (AdapterError, EngineError) as error:
         return Answer(Record(task.number, task.number), error=" ".join(str(error).split()))
@@ -105,7 +106,7 @@ class _Bench:
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
         self.engine, self.reference = load(engine, reference, isolate, limits)
         self.reader = Reader(self.engine)
-        self.learnt = Learnt(self.engine, self.reader)
+        self.learnt = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()
 
     def fresh(self) -> Engine:
@@ -126,7 +127,7 @@ class _Shard:
         seed = f"{task.seed}:{task.number}"
         self.source = Guide(self.engine, bench.reader, seed, task.kept, learnt=bench.learnt)
         self.answer = Answer(Record(task.number, task.number))
-        self.exposure = Exposure()
+        self.exposure = Coverage()
         self.failed: list[tuple[int, Case, Program, Finding]] = []
 
     def run(self) -> Answer:
@@ -196,7 +197,7 @@ class _Shard:
             one = judged(small, whole, *sides, number)
             if one is None:
                 record.ill_conditioned += 1
-                undecided = Reported(finding, program, number, verdict=Verdict(ILL_CONDITIONED))
+                undecided = Report(finding, program, number, verdict=Verdict(ILL_CONDITIONED))
                 data = finding_json(undecided, case, self.task.number)
                 self.answer.ill_conditioned.append(data)
             else:
@@ -208,12 +209,12 @@ class _Shard:
             if not self.answer.record.failing[one.finding.kind]:
                 self._add(one, None)
 
-    def _add(self, one: Reported, case: Case | None) -> None:
+    def _add(self, one: Report, case: Case | None) -> None:
         alike = (
             i
             for i, f in enumerate(self.answer.findings)
             if one.program is not None
-            and (f["kind"], f["program"]) == (one.finding.kind, one.program.to_json())
+            and (f["kind"], f["program"]) == (one.finding.kind, program_to_json(one.program))
         )
         if (place := next(alike, None)) is not None:
             self.answer.findings[place]["count"] += 1
@@ -224,7 +225,7 @@ class _Shard:
         self.answer.scripts.append(script_of(one, self.engine, f"{names(data)[0]}.py"))
 
 
-def script_of(one: Reported, engine: Engine, file: str) -> str:
+def script_of(one: Report, engine: Engine, file: str) -> str:
     """The script of a finding, which will have the name ``file``; "" where there can be none."""
     if one.program is None:
         return ""
@@ -234,7 +235,7 @@ def script_of(one: Reported, engine: Engine, file: str) -> str:
         return ""
 
 
-def cells(exposure: Exposure) -> Counter[str]:
+def cells(exposure: Coverage) -> Counter[str]:
     """The counts of an exposure by the group and the text of a cell."""
     return Counter(
         {
@@ -247,7 +248,7 @@ def cells(exposure: Exposure) -> Counter[str]:
 
 def reachable(engine: Engine) -> frozenset[str]:
     """The cells that programs for an engine may reach, as ``cells`` names them."""
-    several = Exposure.of(engine).reachable
+    several = Coverage.of(engine).reachable
     return frozenset(_cell(group, cell) for group, some in several.items() for cell in some)
 
 

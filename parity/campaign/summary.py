@@ -8,7 +8,7 @@ from parity.campaign.campaign import Outcome
 from parity.campaign.display import clock
 from parity.campaign.records import FindingData
 from parity.engines.base import label
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.oracle.adjudicate import ILL_CONDITIONED, no_findings
 
 #: Findings that a summary shows whole; the corpus has all.
@@ -20,7 +20,7 @@ def text(outcome: Outcome, where: str) -> str:
     lines = [_headline(outcome)]
     if outcome.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(outcome.untested)}")
-    lines += [f"quirk {name}: {text}" for name, text in says(outcome.engine.quirks).items()]
+    lines += [f"quirk {name}: {text}" for name, text in descriptions(outcome.engine.quirks).items()]
     for number, (kind, _, several) in enumerate(outcome.causes()):
         name, finding = several[0]
         if number == SHOWN:

@@ -22,13 +22,13 @@ import numpy as np
 
 from parity.campaign.describe import told_apart
 from parity.campaign.finish import write_scripts
-from parity.campaign.result import Reported
-from parity.campaign.search import hunt
+from parity.campaign.result import Report
+from parity.campaign.search import search
 from parity.engines.base import Engine, abilities, label
 from parity.engines.isolation.isolated import Isolated, load
 from parity.engines.load import EngineError
 from parity.engines.runner import Limits
-from parity.engines.selfcheck import try_adapter
+from parity.engines.selfcheck import check_adapter
 from parity.oracle.adjudicate import ENGINE
 from parity.oracle.finding import KINDS
 
@@ -40,7 +40,7 @@ SCRIPT_LIMIT = 60.0
 class Entry:
     """One finding of an engine: the smallest program, and all kinds that it was seen as."""
 
-    reported: Reported
+    reported: Report
     kinds: list[str]
     seeds: list[int]
     confirmed: bool | None = None
@@ -96,7 +96,7 @@ def survey(
     """Hunt each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with each
-    engine that is done. ``isolate`` and ``limits`` are those of ``parity.engines.isolation.isolated.load``.
+    engine that is done. ``isolate`` and ``limits`` are those of ``isolated.load``.
     A spec may end in ``@N``: so many examples for this engine. An engine that cannot be
     loaded, or whose adapter is at fault, is listed with the reason.
     """
@@ -124,13 +124,13 @@ def _surveyed(
 ) -> Surveyed:
     try:
         engine, reference = load(spec, "exact" if spec == "torch" else "torch", isolate, limits)
-        try_adapter(engine, reference)
+        check_adapter(engine, reference)
     except EngineError as error:
         return Surveyed(spec, error=str(error))
     result = Surveyed(spec, engine, reference)
     started = time.perf_counter()
     for seed in range(seeds):
-        found = hunt(engine, reference, examples, seed)
+        found = search(engine, reference, examples, seed)
         result.programs += found.programs
         result.untested = found.untested
         for reported in found.reported:
@@ -143,7 +143,7 @@ def _surveyed(
     return result
 
 
-def _add(entries: list[Entry], reported: Reported, seed: int) -> None:
+def _add(entries: list[Entry], reported: Report, seed: int) -> None:
     """Put a finding with those of the same cause, the smallest program first."""
     for entry in entries:
         if _cause(entry.reported) == _cause(reported):
@@ -155,7 +155,7 @@ def _add(entries: list[Entry], reported: Reported, seed: int) -> None:
     entries.append(Entry(reported, [reported.finding.kind], [seed]))
 
 
-def _cause(reported: Reported) -> tuple[Any, ...]:
+def _cause(reported: Report) -> tuple[Any, ...]:
     """What makes two findings one: the defect that explains both, or the same program."""
     if reported.diagnosis is not None and reported.diagnosis.matches:
         return tuple(match.defect for match in reported.diagnosis.matches)
@@ -164,7 +164,7 @@ def _cause(reported: Reported) -> tuple[Any, ...]:
     return (reported.finding.kind, reported.program, reported.probe)
 
 
-def _size(reported: Reported) -> tuple[int, int]:
+def _size(reported: Report) -> tuple[int, int]:
     program = reported.program
     return (len(program.statements), len(program.leaves)) if program else (0, 0)
 
@@ -255,7 +255,7 @@ def _entry(number: int, entry: Entry, engine: Engine, reference: Engine) -> list
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:
-        lines += ["```", reported.program.text(), "```", ""]
+        lines += ["```", str(reported.program), "```", ""]
     shown = told_apart(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):
         lines.append(f"- {label(who)}: `{' '.join(text.split())}`")

@@ -110,10 +110,10 @@ def _fuzz(options: argparse.Namespace) -> int:
 def load_engines(options: argparse.Namespace, engine: str) -> tuple[Engine, Engine]:
     """The engine and the reference that the options name, the adapter tried."""
     from parity.engines.isolation.isolated import load
-    from parity.engines.selfcheck import try_adapter
+    from parity.engines.selfcheck import check_adapter
 
     pair = load(engine, options.reference, options.isolate, limits_of(options))
-    try_adapter(*pair)
+    check_adapter(*pair)
     return pair
 
 

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from parity import __version__
 from parity._util.errors import UsageError
 from parity._util.process import INTERRUPTED, first_interrupt
-from parity.campaign.baseline import Known, check_proposal, load_known, propose
+from parity.campaign.baseline import Baseline, check_proposal, load_baseline, propose
 from parity.campaign.describe import describe
-from parity.campaign.result import Hunt
-from parity.campaign.search import hunt
+from parity.campaign.result import SearchResult
+from parity.campaign.search import search
 from parity.cli import report
 from parity.cli.bench import add_bench
 from parity.cli.corpus import add_corpus_commands
@@ -37,9 +37,9 @@ from parity.engines.base import label
 from parity.engines.isolation.isolated import load
 from parity.engines.isolation.worker import limits_memory
 from parity.engines.load import BUILT_IN
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Remote
-from parity.engines.selfcheck import try_adapter
+from parity.engines.selfcheck import check_adapter
 from parity.engines.template import write_adapter
 from parity.language.table import OPS
 from parity.oracle.adjudicate import no_findings
@@ -259,11 +259,11 @@ def _check(options: argparse.Namespace) -> int:
     ops = _chosen_ops(options.ops, set(engine.ops))
     check_file("--json", options.json)
     check_folder("--findings", options.findings)
-    known = load_known(options.known) if options.known else None
+    known = load_baseline(options.known) if options.known else None
     if options.propose_known:
         check_proposal(options.propose_known)
-        known = known or Known()
-    try_adapter(engine, reference)
+        known = known or Baseline()
+    check_adapter(engine, reference)
     stop = threading.Event()
 
     def ending() -> None:
@@ -272,7 +272,7 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         with first_interrupt(ending):
-            result = hunt(
+            result = search(
                 engine,
                 reference,
                 options.examples,
@@ -305,7 +305,7 @@ def _chosen_ops(text: str | None, of_engine: set[str]) -> tuple[str, ...] | None
     return names
 
 
-def _text(result: Hunt) -> str:
+def _text(result: SearchResult) -> str:
     """The result as a person reads it."""
     lines = [
         f"{label(result.engine)} against {label(result.reference)}: {result.programs} programs, "
@@ -315,7 +315,7 @@ def _text(result: Hunt) -> str:
         lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
     if result.lacks:
         lines.append(f"{result.lacks.total()} programs ended early, at what the adapter lacks")
-    lines += [f"quirk {name}: {text}" for name, text in says(result.engine.quirks).items()]
+    lines += [f"quirk {name}: {text}" for name, text in descriptions(result.engine.quirks).items()]
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))
     if result.ill_conditioned:

@@ -32,7 +32,9 @@ class Case(Protocol):
         """Whether ``defect`` shows the same."""
 
 
-def together(cases: Sequence[Case], defects: Mapping[str, type[Defect]]) -> list[type[Defect]]:
+def find_combination(
+    cases: Sequence[Case], defects: Mapping[str, type[Defect]]
+) -> list[type[Defect]]:
     """The combinations of fewest defects that agree on all cases; of one set only one order.
 
     The first case is the reduced program: a single fault explains it. A third fault has to be

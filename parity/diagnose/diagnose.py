@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity._util.process import quietly
-from parity.diagnose.combinations import together
+from parity._util.process import fuzzing_runtime
+from parity.diagnose.combinations import find_combination
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.defects.engine import Small
-from parity.diagnose.masked import Beside
-from parity.diagnose.neighbours import Limits, variations
+from parity.diagnose.defects.engine import TapeEngine
+from parity.diagnose.masked import MaskedDefects
+from parity.diagnose.neighbours import NeighbourLimits, neighbours
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
-from parity.diagnose.traversals import in_other_orders
+from parity.diagnose.traversals import other_traversals
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
@@ -39,6 +39,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
+from parity.language.json_format import dumps
 from parity.oracle.check import supports
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
@@ -186,9 +187,9 @@ class _Case:
         return compare(self.program, self.engine, self.reference, tolerance=self.tolerance) is None
 
     def agrees(self, defect: type[Defect]) -> bool:
-        """Whether ``defect`` shows the same, in one of its forms or orders (``parity.diagnose.traversals``)."""
+        """Whether ``defect`` shows the same, in one of its forms or orders (``traversals``)."""
         if defect.name not in self.known:
-            orders = in_other_orders(defect) if self.branches else ()  # type: ignore[arg-type]
+            orders = other_traversals(defect) if self.branches else ()  # type: ignore[arg-type]
             forms = vars(defect).get("forms", ())  # its own: several defects together have none
             self.known[defect.name] = any(map(self._agrees, (defect, *orders, *forms)))
         return self.known[defect.name]
@@ -220,7 +221,7 @@ def diagnose(
     defects: Mapping[str, type[Defect]] = DEFECTS,
 ) -> Diagnosis:
     """What ``engine`` behaves like, given a reduced program on which it is wrong."""
-    with quietly():
+    with fuzzing_runtime():
         diagnosis = _compared(program, finding, engine, reference, defects)
         if diagnosis.matches:
             return diagnosis
@@ -266,7 +267,7 @@ def _compared(
     cases = [_Case.of(p, engine, reference) for p in programs]
     cases = [case for case in cases if first.refused or not case.refused]
     chosen = _choose(first, cases, finding.kind, defects)
-    return _verdict(chosen, defects, Beside(engine, reference))
+    return _verdict(chosen, defects, MaskedDefects(engine, reference))
 
 
 def _wrong_by_itself(
@@ -312,7 +313,7 @@ def diagnose_probe(
     """
     engine = renewed(engine)  # the probe may have left the old one in a bad state
     common = _Common(engine)
-    with quietly():
+    with fuzzing_runtime():
         programs = itertools.islice(common.generated(probe.name), PROBES - 1)
         cases = [_Case.of(program, engine, reference) for program in programs]
         cases = [case for case in cases if not case.refused]
@@ -390,13 +391,15 @@ def _telling(cases: list[_Case], followed: list[type[Defect]]) -> Iterator[_Case
             return
 
 
-def _verdict(cases: list[_Case], defects: Mapping[str, type[Defect]], beside: Beside) -> Diagnosis:
+def _verdict(
+    cases: list[_Case], defects: Mapping[str, type[Defect]], beside: MaskedDefects
+) -> Diagnosis:
     """Defects that agree on all cases, alone, together or beside other faults; else the nearest."""
     failing = [case for case in cases if case.finding is not None]
     if not failing:
         return Diagnosis()
     full = [d for d in defects.values() if all(case.agrees(d) for case in cases)]
-    full = full or together(cases, defects)
+    full = full or find_combination(cases, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, cases) for d in full))
     found = beside.search(cases, defects)
@@ -424,7 +427,7 @@ class _Common:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.base = Small()
+        self.base = TapeEngine()
         self.able = _able(engine) & _able(self.base)
         self.ops = tuple(name for name in self.base.ops if name in engine.ops)
         self.dtypes = tuple(d for d in engine.dtypes if d in self.base.dtypes)
@@ -444,9 +447,9 @@ class _Common:
         if not self.ops or not self.dtypes:
             return
         limit = 3 if self.engine.max_ndim is None else min(self.engine.max_ndim, 3)
-        near = variations(program, Limits(self.ops, limit, self.dtypes), _ATTEMPTS)
+        near = neighbours(program, NeighbourLimits(self.ops, limit, self.dtypes), _ATTEMPTS)
         yield from itertools.islice((p for p in near if self.can_run(p)), _NEAR)
-        seed = zlib.crc32(program.dumps().encode())
+        seed = zlib.crc32(dumps(program).encode())
         yield from itertools.islice(self.generated(seed), _GENERATED)
 
     def generated(self, seed: Any) -> Iterator[pr.Program]:

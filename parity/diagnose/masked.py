@@ -42,7 +42,7 @@ C = TypeVar("C", bound=Case)
 
 
 @dataclass(frozen=True)
-class Beside:
+class MaskedDefects:
     """Looks for a defect in an engine that has other faults as well."""
 
     engine: Engine

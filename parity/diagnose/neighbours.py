@@ -16,6 +16,7 @@ from typing import Any
 from parity.diagnose.shrink_passes import repaired
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
+from parity.language.json_format import dumps
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices
 
@@ -27,7 +28,7 @@ _ELEMENTS = 64
 
 
 @dataclass(frozen=True)
-class Limits:
+class NeighbourLimits:
     """What variations may use: operations, the largest rank, dtypes."""
 
     ops: tuple[str, ...]
@@ -36,12 +37,12 @@ class Limits:
 
 
 #: One step away, or None where the step does not apply; to be repaired.
-Change = Callable[[pr.Program, random.Random, Limits], pr.Program | None]
+Change = Callable[[pr.Program, random.Random, NeighbourLimits], pr.Program | None]
 
 
-def variations(program: pr.Program, limits: Limits, attempts: int) -> Iterator[pr.Program]:
+def neighbours(program: pr.Program, limits: NeighbourLimits, attempts: int) -> Iterator[pr.Program]:
     """Valid programs near ``program``, at most ``attempts``, none twice."""
-    source = random.Random(zlib.crc32(program.dumps().encode()))
+    source = random.Random(zlib.crc32(dumps(program).encode()))
     seen = {program}
     for _ in range(attempts):
         varied = program
@@ -55,11 +56,11 @@ def variations(program: pr.Program, limits: Limits, attempts: int) -> Iterator[p
 
 
 def _is_small(program: pr.Program) -> bool:
-    elements = max(size(info.shape) for info in program.infer())
+    elements = max(size(info.shape) for info in program.infos)
     return len(program.statements) <= _STATEMENTS and elements <= _ELEMENTS
 
 
-def _data(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _data(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """Other values; sometimes the same in all leaves, so that there are ties."""
     pool = source.choice((EXACT_VALUES, EXACT_VALUES, EXACT_POSITIVE))
     start, step, apart = source.randrange(len(pool)), source.randint(1, 4), source.choice((0, 1, 5))
@@ -81,7 +82,7 @@ def _with_shape(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
     return replace(leaf, shape=shape, values=pool[:n])
 
 
-def _shapes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _shapes(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """Another shape for all leaves, or for one."""
     shape = source.choice([s for s in _SHAPES if len(s) <= limits.max_ndim])
     chosen = range(len(program.leaves))
@@ -91,7 +92,9 @@ def _shapes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pr
     return replace(program, leaves=tuple(leaves))
 
 
-def _kind_of_leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _kind_of_leaf(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program:
     """Another dtype for all leaves, or one leaf becomes a constant or a variable."""
     if source.random() < 0.5:
         dtype = source.choice(limits.dtypes)
@@ -112,14 +115,16 @@ def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Pr
     return replace(program, statements=(*old[:position], *statements, *old[position + 1 :]))
 
 
-def _gradient(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _gradient(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """A backward gets another gradient, or none where it needs none."""
     places = _positions(program, pr.Backward)
     if not places:
         return None
     position = source.choice(places)
     statement: Any = program.statements[position]
-    info = program.infer()[statement.value]
+    info = program.infos[statement.value]
     n, start = size(info.shape), source.randrange(len(GRADIENTS))
     values = tuple(GRADIENTS[(start + 2 * i) % len(GRADIENTS)] for i in range(n))
     gradient = pr.Constant(info.shape, values, info.dtype)
@@ -127,7 +132,9 @@ def _gradient(program: pr.Program, source: random.Random, limits: Limits) -> pr.
     return _put(program, position, replace(statement, gradient=None if without else gradient))
 
 
-def _operation(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _operation(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """Another operation on the same operands."""
     places = _positions(program, pr.Apply)
     if not places:
@@ -138,7 +145,7 @@ def _operation(program: pr.Program, source: random.Random, limits: Limits) -> pr
 
 
 def _any_apply(
-    source: random.Random, limits: Limits, values: Sequence[int], no_grad: bool = False
+    source: random.Random, limits: NeighbourLimits, values: Sequence[int], no_grad: bool = False
 ) -> pr.Apply:
     """Some operation on the first of ``values``, or on as many as it takes."""
     name = source.choice(limits.ops)
@@ -146,7 +153,9 @@ def _any_apply(
     return pr.Apply(name, (tuple(values) * arity)[:arity], no_grad=no_grad)
 
 
-def _operands(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _operands(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """Operands change places, or one of them becomes an earlier value."""
     places = _positions(program, pr.Apply)
     if not places:
@@ -162,10 +171,10 @@ def _operands(program: pr.Program, source: random.Random, limits: Limits) -> pr.
 
 def _defined_before(program: pr.Program, position: int) -> int:
     """How many values there are before a statement."""
-    return len(program.leaves) + sum(map(len, program.defined()[:position]))
+    return len(program.leaves) + sum(map(len, program.defined[:position]))
 
 
-def _use(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _use(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """A new operation on earlier values; a value is replaced by its result from there on."""
     events = _positions(program, pr.Backward)
     position = source.randint(0, events[0] if events else len(program.statements))
@@ -193,7 +202,7 @@ def _renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
     return statement
 
 
-def _leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _leaf(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """A new leaf, as an operand of an operation."""
     count = len(program.leaves)
     if count > 3:
@@ -214,7 +223,9 @@ def _leaf(program: pr.Program, source: random.Random, limits: Limits) -> pr.Prog
 _EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 
 
-def _double(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _double(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """An event happens twice."""
     places = _positions(program, *_EVENTS)
     if not places:
@@ -224,17 +235,19 @@ def _double(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pr
     return _retained(_put(program, position, event, event))
 
 
-def _again(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program:
+def _again(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
     """All events happen once more."""
     events = [program.statements[i] for i in _positions(program, *_EVENTS)]
     return _retained(replace(program, statements=(*program.statements, *events)))
 
 
-def _event(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _event(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """One event more, at the end or before another event."""
     count = len(program.leaves)
     leaves = source.choice((tuple(range(count)), (source.randrange(count),)))
-    backward = pr.Backward(source.randrange(len(program.infer())))
+    backward = pr.Backward(source.randrange(len(program.infos)))
     event: pr.Statement = source.choice((backward, backward, pr.Clear(leaves), pr.Zero(leaves)))
     if source.random() < 0.1:
         event = source.choice((pr.ChangeGrad(leaves[-1]), pr.ChangeGradient()))
@@ -244,7 +257,9 @@ def _event(program: pr.Program, source: random.Random, limits: Limits) -> pr.Pro
     return _retained(replace(program, statements=(*old[:position], event, *old[position:])))
 
 
-def _attributes(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _attributes(
+    program: pr.Program, source: random.Random, limits: NeighbourLimits
+) -> pr.Program | None:
     """An operation gets other attributes."""
     places = [
         i for i in _positions(program, pr.Apply) if getattr(program.statements[i], "attrs", ())
@@ -253,12 +268,12 @@ def _attributes(program: pr.Program, source: random.Random, limits: Limits) -> p
         return None
     position = source.choice(places)
     statement: Any = program.statements[position]
-    infos = program.infer()
+    infos = program.infos
     choices = attribute_choices(statement.op, tuple(infos[i].shape for i in statement.inputs))
     return _put(program, position, replace(statement, attrs=source.choice(choices or ((),))))
 
 
-def _mode(program: pr.Program, source: random.Random, limits: Limits) -> pr.Program | None:
+def _mode(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
     """An operation goes under ``no_grad``, or out of it."""
     places = _positions(program, pr.Apply)
     if not places:

@@ -6,17 +6,17 @@ the source of the adapter with every module of this package that it needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from parity.engines.base import Engine
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Limits, Remote
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
-from parity.language.text_format import value_names
 from parity.oracle.finding import Finding
 
 _HEAD = '''\
@@ -166,14 +166,14 @@ _START = 20
 
 def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:
     """The text of the script; ``file`` is the name it will have."""
-    names = value_names(program)
+    names = program.value_names
     dialect = _Dialect(engine.quirks)
     adapter = adapter_of(engine, dialect.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
     title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
     return _HEAD.format(
         title=_documented(title),
-        text=_documented(program.text() + dialect.text),
+        text=_documented(str(program) + dialect.text),
         file=file,
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(_EngineLines(program, names), finding),
@@ -213,7 +213,7 @@ class _Dialect:
             return
         self.lines = _ReferenceLines
         self.modules = ("parity.engines.quirks.table", "parity.engines.adapters.torch")
-        listed = "".join(f"\n    {name}: {words}" for name, words in says(quirks).items())
+        listed = "".join(f"\n    {name}: {words}" for name, words in descriptions(quirks).items())
         self.text = f"\n\nPyTorch is run in the dialect of the engine, with its quirks\n{listed}"
         self.parameter, self.argument = "reference", ", load_reference()"
         self.load = _LOAD_REFERENCE.format(quirks=sorted(quirks))
@@ -298,7 +298,7 @@ class _Lines:
     def __init__(self, program: pr.Program, names: list[str]) -> None:
         self.program = program
         self.names = names
-        self.defined = program.defined()
+        self.defined = program.defined
 
     def leaves(self) -> list[str]:
         return [
@@ -329,7 +329,7 @@ class _Lines:
         leaves = [self.names[i] for i in pr.leaf_operands(s)]
         return [line for leaf in leaves for line in self.event(s, leaf, outputs)]
 
-    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         raise NotImplementedError
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
@@ -355,7 +355,7 @@ class _Lines:
 class _EngineLines(_Lines):
     who = "engine"
 
-    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         return [f"with {self.who}.no_grad():", f"    {call}"]
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
@@ -394,7 +394,7 @@ class _ReferenceLines(_EngineLines):
 
 
 class _TorchLines(_Lines):
-    def under_no_grad(self, call: str, outputs: list[int]) -> list[str]:
+    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         # A view of a leaf would still require a gradient.
         constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
         return ["with torch.no_grad():", f"    {call}", *constants]

@@ -102,10 +102,10 @@ class _Search:
 def reruns_freed_graph(program: pr.Program) -> bool:
     """Whether a backward runs operations that an earlier one freed."""
     behind: list[frozenset[int]] = [frozenset()] * len(program.leaves)
-    infos = program.infer()
+    infos = program.infos
     recorded: frozenset[int] = frozenset()
     freed: frozenset[int] = frozenset()
-    for number, (s, defined) in enumerate(zip(program.statements, program.defined(), strict=True)):
+    for number, (s, defined) in enumerate(zip(program.statements, program.defined, strict=True)):
         if isinstance(s, pr.Backward):
             if behind[s.value] & freed:
                 return True
@@ -148,7 +148,7 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
 
 def _gradients(program: pr.Program) -> list[tuple[pr.Constant, Shape]]:
     """The gradients of backwards, each with the shape of its root, which may be another."""
-    infos = program.infer()
+    infos = program.infos
     return [
         (s.gradient, infos[s.value].shape)
         for s in program.statements
@@ -176,7 +176,7 @@ def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
 
 def _attribute_rank(program: pr.Program) -> int:
     """How far attributes are from the simplest of their operations."""
-    infos = program.infer()
+    infos = program.infos
     rank = 0
     for s in program.statements:
         if isinstance(s, pr.Apply) and s.attrs:

@@ -99,7 +99,7 @@ def _without_gradient(s: pr.Statement) -> pr.Statement:
 
 
 def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
-    infos = program.infer()
+    infos = program.infos
     return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
 
 
@@ -257,7 +257,7 @@ def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
 
 def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> Iterator[pr.Program]:
     """The program without one statement; what it defined is replaced by an earlier value."""
-    defined = program.defined()[number]
+    defined = program.defined[number]
     rest = program.statements[:number] + program.statements[number + 1 :]
     if not defined:
         yield replace(program, statements=rest)
@@ -274,11 +274,11 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
 
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """The program with a leaf of its own in place of what a statement computes."""
-    defined = program.defined()[number]
+    defined = program.defined[number]
     new = len(program.leaves)
     if len(defined) != 1 or new >= _MOST_LEAVES:
         return
-    info = program.infer()[defined[0]]
+    info = program.infos[defined[0]]
     rest = program.statements[:number] + program.statements[number + 1 :]
     numbers = [v + (new <= v < defined[0]) for v in _values(program)]
     numbers[defined[0]] = new
@@ -303,7 +303,7 @@ def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[
 
 
 def _values(program: pr.Program) -> range:
-    return range(len(program.leaves) + sum(map(len, program.defined())))
+    return range(len(program.leaves) + sum(map(len, program.defined)))
 
 
 def _removed(program: pr.Program, first: int, count: int, substitute: int) -> list[int]:
@@ -352,7 +352,7 @@ def _misfit(shape: Shape) -> _Misfit:
 
 
 def _with_misfits_marked(program: pr.Program) -> pr.Program:
-    infos = program.infer()
+    infos = program.infos
 
     def marked(s: pr.Statement) -> pr.Statement:
         if not isinstance(s, pr.Backward) or s.gradient is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.tensor import Node, Tensor
 
 
@@ -68,15 +68,15 @@ _ORDERS: tuple[Callable[[Tensor], list[Node]], ...] = (
 
 
 @functools.cache
-def in_other_orders(defect: type[Defect]) -> tuple[type[Defect], ...]:
+def other_traversals(defect: type[Defect]) -> tuple[type[Defect], ...]:
     """The defect in other orders than that of its base; none if the order is its fault."""
-    if defect.order is not Small.order:
+    if defect.order is not TapeEngine.order:
         return ()
     return tuple(_in_order(defect, order) for order in _ORDERS)
 
 
 def _in_order(defect: type[Defect], order: Callable[[Tensor], list[Node]]) -> type[Defect]:
-    def ordered(self: Small, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
+    def ordered(self: TapeEngine, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         return iter(order(root))
 
     return type(defect.__name__, (defect,), {"order": ordered})

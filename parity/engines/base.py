@@ -28,7 +28,7 @@ class Engine:
     name: ClassVar[str] = ""
     #: Its version, for reports.
     version: ClassVar[str] = ""
-    #: Operations by their names in ``parity.language.table.OPS``: tensors in, attributes as keywords.
+    #: Operations by their names in ``table.OPS``: tensors in, attributes as keywords.
     ops: ClassVar[dict[str, Any]] = {}
     #: The dtypes of leaves that the engine keeps.
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
@@ -36,7 +36,7 @@ class Engine:
     max_ndim: ClassVar[int | None] = None
     #: Whether it sums in PyTorch's order, so that results must agree in every bit.
     bitwise: ClassVar[bool] = False
-    #: Documented dialects by their names in ``parity.engines.quirks.table``; each report lists them.
+    #: Documented dialects by their names in ``quirks.table``; each report lists them.
     quirks: ClassVar[frozenset[str]] = frozenset()
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -1,4 +1,4 @@
-"""What the harness asks of an engine that runs in another process (``parity.engines.isolation.isolated``)."""
+"""What the harness asks of an engine that runs in another process (``isolation.isolated``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from parity.engines.trace import Trace
     from parity.language.program import Program
     from parity.oracle.finding import Finding
-    from parity.oracle.training import Run
+    from parity.oracle.training import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Remote(Engine):
         """The first fault of the adapter that ``parity.engines.selfcheck`` sees."""
         raise NotImplementedError
 
-    def training(self, run: Run) -> list[Any]:
+    def training(self, run: TrainingRun) -> list[Any]:
         """What ``run.trace`` gives for the engine; raises a finding where it does not end."""
         raise NotImplementedError
 

@@ -44,7 +44,7 @@ SAMPLES = 3
 MOST = 24
 
 
-def try_adapter(engine: Engine, reference: Engine) -> None:
+def check_adapter(engine: Engine, reference: Engine) -> None:
     """Raise EngineError, in one line that names the method, if the adapter is at fault.
 
     Adapters of parity's own are not tried before each run, but by its tests.
@@ -258,7 +258,7 @@ def _events(engine: Engine) -> Iterator[str]:
     if case is None:
         return
     root = len(case.leaves)
-    shape = case.infer()[root].shape
+    shape = case.infos[root].shape
     gradient = pr.Constant(shape, _values(size(shape), 2), case.leaves[0].dtype)
     backward = pr.Program(case.leaves, (*case.statements, pr.Backward(root, gradient)))
     failure = execute(backward, engine).failure

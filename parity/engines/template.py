@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parity._util.errors import UsageError
-from parity.language.operation import Op
+from parity.language.operation import Operation
 from parity.language.table import OPS
 
 _TEXT = '''\
@@ -31,7 +31,7 @@ class Mine(Engine):
 
     # What your engine can do. Attributes come as keywords. What is a comment here is not
     # tested: take the "#" away from what your engine has, and correct how it is called. Libraries
-    # with NumPy's names have most of it: {{**numpy_like(engine)}} of parity.engines.adapters.numpy_like.
+    # with NumPy's names have most of it: {{**numpy_like(engine)}} of adapters.numpy_like.
     ops = {{
         "add": lambda a, b: a + b,
         "mul": lambda a, b: a * b,
@@ -138,7 +138,7 @@ def _operations() -> str:
     return "\n".join(f'        # "{op.name}": lambda {_call(op)},' for op in rest)
 
 
-def _call(op: Op) -> str:
+def _call(op: Operation) -> str:
     """Parameters and body of a lambda for an operation."""
     operands = ("a", "b", "d")[: op.arity] if op.arity else ("*xs",)
     attrs = sorted(op.attrs)

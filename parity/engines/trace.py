@@ -36,7 +36,7 @@ UNSUPPORTED = "unsupported"
 _NOT_OF_ENGINES = (str(Path(np.__file__).parent), __file__)
 
 
-class Elsewhere(Exception):  # noqa: N818 - it tells of an exception
+class RemoteFailure(Exception):  # noqa: N818 - it tells of an exception
     """How a run in another process failed: ``kind`` and ``place`` as in ``Failure``."""
 
     def __init__(self, kind: str, says: str, place: str = "") -> None:
@@ -59,7 +59,7 @@ class Failure:
         "depth", "exception", or, from another process, "crash", "time" or "memory". It is
         UNSUPPORTED, which is no finding, where the adapter says that the engine lacks it.
         """
-        if isinstance(self.error, Elsewhere):
+        if isinstance(self.error, RemoteFailure):
             return self.error.kind
         if isinstance(self.error, Unsupported):
             return UNSUPPORTED
@@ -67,7 +67,7 @@ class Failure:
 
     def place(self) -> str:
         """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
-        if isinstance(self.error, Elsewhere):
+        if isinstance(self.error, RemoteFailure):
             return self.error.place
         frames = [
             (frame.f_code.co_filename, line)
@@ -80,7 +80,7 @@ class Failure:
         return f" ({Path(file).name}:{line})"
 
     def text(self) -> str:
-        if isinstance(self.error, Elsewhere):
+        if isinstance(self.error, RemoteFailure):
             return str(self.error)
         message = " ".join(str(self.error).split())
         if isinstance(self.error, Unsupported):

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.language import program as pr
-from parity.language.inference import find_fit
-from parity.language.intervals import LIMIT, Span
-from parity.language.operation import Op
+from parity.language.inference import infer_operation
+from parity.language.intervals import LIMIT, Interval
+from parity.language.operation import Operation
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS, result_dtype
 
@@ -49,7 +49,7 @@ GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
-_UNKNOWN: Span = (-LIMIT, LIMIT)
+_UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
 #: The bit of an operand byte that asks for three operands where there may be any number.
@@ -81,7 +81,7 @@ class Builder:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.infos: list[pr.Info] = []
-        self.spans: list[Span] = []
+        self.spans: list[Interval] = []
         self.graph: list[int] = []  # for each value the statements behind it, as bits
         self.reach: list[int] = []  # and the leaves, as bits
         self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
@@ -133,7 +133,7 @@ class Builder:
         return pr.Program(tuple(self.leaves), tuple(self.statements))
 
     def apply(
-        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool = False
+        self, op: Operation, left: int, right: int, b: int, extra: int, no_grad: bool = False
     ) -> int | None:
         """Apply an operation if some operands and attributes fit; the value it gives."""
         if op.arity == 1:
@@ -152,7 +152,7 @@ class Builder:
         return None
 
     def _combine(
-        self, op: Op, left: int, right: int, b: int, extra: int, no_grad: bool
+        self, op: Operation, left: int, right: int, b: int, extra: int, no_grad: bool
     ) -> int | None:
         """Apply an operation of several operands, in one order or the other."""
         inputs: tuple[int, ...] = (right, left) if extra % 4 == 3 else (left, right)
@@ -172,13 +172,13 @@ class Builder:
         return otherwise
 
     def _apply(
-        self, op: Op, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
+        self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
         if (self.exact and op.exact is None) or not self.dropped.isdisjoint(inputs):
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
-        fit = find_fit(op.name, shapes, extra)
+        fit = infer_operation(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if fit is None or fit.size > self.max_size or fit.ndim > self.max_ndim:
             return None
@@ -197,7 +197,7 @@ class Builder:
         self,
         statement: pr.Statement,
         infos: list[pr.Info],
-        span: Span,
+        span: Interval,
         inputs: tuple[int, ...],
         b: int,
     ) -> int:
@@ -470,7 +470,7 @@ class Builder:
                 break
         self._backward(root, extra, create_graph=False)
 
-    def _apply_unbounded(self, op: Op, inputs: tuple[int, ...]) -> int:
+    def _apply_unbounded(self, op: Operation, inputs: tuple[int, ...]) -> int:
         statement = pr.Apply(op.name, inputs)
         infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
         return self._define(statement, infos, _UNKNOWN, inputs, 0)

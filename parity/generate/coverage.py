@@ -51,7 +51,7 @@ Cell = tuple[Any, ...]
 
 
 @dataclass
-class Exposure:
+class Coverage:
     """Counts of cells by group: ``operands`` are (operation, position, role)."""
 
     programs: int = 0
@@ -64,9 +64,9 @@ class Exposure:
     reachable: dict[str, list[Cell]] = field(default_factory=dict)
 
     @staticmethod
-    def of(engine: Engine, ops: Iterable[str] | None = None) -> Exposure:
+    def of(engine: Engine, ops: Iterable[str] | None = None) -> Coverage:
         """Nothing counted yet, for an engine and the operations that a run uses."""
-        return Exposure(reachable=_reachable(engine, ops))
+        return Coverage(reachable=_reachable(engine, ops))
 
     def add(self, program: pr.Program) -> None:
         """Count what a program exercises."""
@@ -133,9 +133,9 @@ def reached(
 ) -> Iterator[tuple[str, Cell]]:
     """Group and cell of all that a program exercises, each as often as it does.
 
-    ``infos``: those of ``program.infer()``, by who has them already.
+    ``infos``: those of ``program.infos``, by who has them already.
     """
-    infos = program.infer() if infos is None else infos
+    infos = program.infos if infos is None else infos
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     uses = Counter(i for s in applied for i in s.inputs)
     for s in applied:

@@ -19,7 +19,7 @@ from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import owns_buffer
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
-from parity.language.operation import Op
+from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.shapes import Shape
 from parity.language.table import OPS
@@ -82,7 +82,7 @@ class Decoder:
         )
 
     @functools.cached_property
-    def _actions(self) -> tuple[tuple[Op | None, Event | None], ...]:
+    def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
         """What each opcode does: an operation, an event, or nothing."""
         return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
 

@@ -1,4 +1,4 @@
-"""Dyadic grids: when the arithmetic of an operation is exact, so that results must agree in every bit."""
+"""Dyadic grids: when arithmetic is exact, so that results must agree in every bit."""
 
 from __future__ import annotations
 

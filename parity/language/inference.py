@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from parity.language.dyadic import ONE
-from parity.language.intervals import Span, anywhere
-from parity.language.operation import Op
+from parity.language.intervals import Interval, anywhere
+from parity.language.operation import Operation
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class InferredOperation:
     """An operation with attributes that fit the shapes of its operands."""
 
-    op: Op
+    op: Operation
     attrs: Attrs
     #: The shapes of the results.
     outputs: tuple[Shape, ...]
@@ -34,7 +34,7 @@ class Fit:
     keywords: dict[str, Any]
     span_keywords: dict[str, Any]
 
-    def span(self, spans: list[Span]) -> Span | None:
+    def span(self, spans: list[Interval]) -> Interval | None:
         """Between which bounds the results lie; None for operands beyond the domain."""
         op = self.op
         if op.domain is not anywhere and not op.domain(*spans, **self.keywords):
@@ -42,14 +42,14 @@ class Fit:
         return op.span(*spans, **self.span_keywords)
 
 
-def find_fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
+def infer_operation(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
     """The operation with the attributes of that number, counted round; None where none fit."""
     choices = attribute_choices(name, shapes)
-    return _fit(name, shapes, number % len(choices)) if choices else None
+    return _inferred(name, shapes, number % len(choices)) if choices else None
 
 
 @functools.lru_cache(maxsize=65536)
-def _fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
+def _inferred(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
     op, attrs = OPS[name], attribute_choices(name, shapes)[number]
     outputs = output_shapes(name, shapes, attrs)
     if outputs is None:
@@ -57,7 +57,7 @@ def _fit(name: str, shapes: tuple[Shape, ...], number: int) -> Fit | None:
     keywords = dict(attrs)
     sizes = tuple(map(size, shapes))
     ones = (ONE,) * len(shapes)
-    return Fit(
+    return InferredOperation(
         op,
         attrs,
         outputs,

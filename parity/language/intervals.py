@@ -12,51 +12,51 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-Span: TypeAlias = tuple[float, float]
-SpanRule: TypeAlias = Callable[..., Span]
+Interval: TypeAlias = tuple[float, float]
+IntervalRule: TypeAlias = Callable[..., Interval]
 Domain: TypeAlias = Callable[..., bool]
 
 #: Values beyond it are not worth computing on.
 LIMIT = 2.0**40
 
 
-def hull(*spans: Span, **attrs: Any) -> Span:
+def hull(*spans: Interval, **attrs: Any) -> Interval:
     """The values of the operands, moved or chosen."""
     return min(s[0] for s in spans), max(s[1] for s in spans)
 
 
-def add(a: Span, b: Span) -> Span:
+def add(a: Interval, b: Interval) -> Interval:
     return a[0] + b[0], a[1] + b[1]
 
 
-def sub(a: Span, b: Span) -> Span:
+def sub(a: Interval, b: Interval) -> Interval:
     return a[0] - b[1], a[1] - b[0]
 
 
-def neg(a: Span) -> Span:
+def neg(a: Interval) -> Interval:
     return -a[1], -a[0]
 
 
-def mul(a: Span, b: Span) -> Span:
+def mul(a: Interval, b: Interval) -> Interval:
     ends = [p * q for p in a for q in b]
     return min(ends), max(ends)
 
 
-def div(a: Span, b: Span) -> Span:
+def div(a: Interval, b: Interval) -> Interval:
     return mul(a, (1 / b[1], 1 / b[0]))
 
 
-def square(a: Span) -> Span:
+def square(a: Interval) -> Interval:
     low, high = sorted((abs(a[0]), abs(a[1])))
     return 0.0 if a[0] <= 0 <= a[1] else low * low, high * high
 
 
-def absolute(a: Span) -> Span:
+def absolute(a: Interval) -> Interval:
     low, high = sorted((abs(a[0]), abs(a[1])))
     return 0.0 if a[0] <= 0 <= a[1] else low, high
 
 
-def power(a: Span, *, exponent: float) -> Span:
+def power(a: Interval, *, exponent: float) -> Interval:
     high = max(abs(a[0]), abs(a[1]))
     if a[0] > 0:
         ends = sorted((a[0] ** exponent, a[1] ** exponent))
@@ -64,63 +64,63 @@ def power(a: Span, *, exponent: float) -> Span:
     return (0.0 if exponent % 2 == 0 else -(high**exponent)), high**exponent
 
 
-def increasing(function: Callable[[float], float]) -> SpanRule:
+def increasing(function: Callable[[float], float]) -> IntervalRule:
     return lambda a: (function(a[0]), function(a[1]))
 
 
-def within(low: float, high: float) -> SpanRule:
+def within(low: float, high: float) -> IntervalRule:
     return lambda *spans, **attrs: (low, high)
 
 
-def total(a: Span, *, n: int) -> Span:
+def total(a: Interval, *, n: int) -> Interval:
     return min(0.0, a[0] * n), max(0.0, a[1] * n)
 
 
-def with_scalar(rule: SpanRule, *, left: bool = False) -> SpanRule:
+def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
     """A rule of two operands, one of which is the scalar ``c``."""
 
-    def scalar_rule(a: Span, *, c: float) -> Span:
+    def scalar_rule(a: Interval, *, c: float) -> Interval:
         return rule((c, c), a) if left else rule(a, (c, c))
 
     return scalar_rule
 
 
-def anywhere(*spans: Span, **attrs: Any) -> bool:
+def anywhere(*spans: Interval, **attrs: Any) -> bool:
     return True
 
 
-def positive(a: Span, **attrs: Any) -> bool:
+def positive(a: Interval, **attrs: Any) -> bool:
     return a[0] >= 2.0**-10
 
 
-def not_zero(a: Span, **attrs: Any) -> bool:
+def not_zero(a: Interval, **attrs: Any) -> bool:
     return a[0] >= 2.0**-10 or a[1] <= -(2.0**-10)
 
 
-def small(a: Span, **attrs: Any) -> bool:
+def small(a: Interval, **attrs: Any) -> bool:
     return a[0] >= -20 and a[1] <= 20
 
 
-def power_domain(a: Span, *, exponent: float) -> bool:
+def power_domain(a: Interval, *, exponent: float) -> bool:
     return exponent in (0, 1, 2, 3) or positive(a)
 
 
-def magnitude(span: Span) -> float:
+def magnitude(span: Interval) -> float:
     """The power of two that bounds the absolute value (-inf for zero)."""
     high = max(abs(span[0]), abs(span[1]))
     return math.log2(high) if high > 0 else -math.inf
 
 
-def power_of(a: Span, b: Span) -> Span:
+def power_of(a: Interval, b: Interval) -> Interval:
     ends = [x**y for x in a for y in b]
     return min(ends), max(ends)
 
 
-def within_ten(a: Span) -> bool:
+def within_ten(a: Interval) -> bool:
     return a[0] >= -10 and a[1] <= 10
 
 
-def repeated(a: Span, n: int) -> Span:
+def repeated(a: Interval, n: int) -> Interval:
     """The product of ``n`` elements."""
     high = max(abs(a[0]), abs(a[1]), 1.0) ** n
     return (0.0 if a[0] >= 0 else -high), high

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 from parity.language import program as pr
 from parity.language.attributes import flag, integer, integers, lengths
 
+#: The version of the JSON form.
+FORMAT_VERSION = 1
 
-def read_program(data: Any) -> pr.Program:
-    """The validated program of ``Program.to_json``; ProgramError says what is wrong, and where."""
+
+def program_to_json(program: pr.Program) -> dict[str, Any]:
+    """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
+    return {
+        "format": FORMAT_VERSION,
+        "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
+        "statements": [
+            {"do": s.keyword, **_plain(dataclasses.asdict(s))} for s in program.statements
+        ],
+    }
+
+
+def dumps(program: pr.Program) -> str:
+    """The JSON text of a program, the same for equal programs."""
+    return json.dumps(program_to_json(program), sort_keys=True, allow_nan=False)
+
+
+def program_from_json(data: Any) -> pr.Program:
+    """The validated program of ``program_to_json``; ProgramError says what is wrong, and where."""
     if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
         raise pr.ProgramError(
             'not a program: expected an object with "format", "leaves" and "statements"'
         )
-    if not integer(data["format"]) or data["format"] != pr.FORMAT_VERSION:
-        raise pr.ProgramError(f"program format {data['format']!r} is not {pr.FORMAT_VERSION}")
+    if not integer(data["format"]) or data["format"] != FORMAT_VERSION:
+        raise pr.ProgramError(f"program format {data['format']!r} is not {FORMAT_VERSION}")
     for name in ("leaves", "statements"):
         if not isinstance(data[name], list):
             raise pr.ProgramError(f'not a program: "{name}" is not a list')
@@ -118,3 +139,14 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "retain_graph": (_same, flag, "true or false"),
     "create_graph": (_same, flag, "true or false"),
 }
+
+
+def _plain(value: Any) -> Any:
+    """Data as JSON has it."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -16,7 +16,7 @@ from parity.language.shapes import Attrs
 
 
 @dataclass(frozen=True)
-class Op:
+class Operation:
     """One operation.
 
     ``torch``: an expression over ``a``, ``b``, ``d`` (``xs`` where ``arity`` is 0, any
@@ -44,7 +44,7 @@ class Op:
     shape: sh.ShapeRule = sh.elementwise
     choices: Callable[..., list[dict[str, Any]]] | None = None
     attrs: tuple[str, ...] = ()
-    span: sp.SpanRule = sp.hull
+    span: sp.IntervalRule = sp.hull
     domain: sp.Domain = sp.anywhere
     exact: Exact | None = None
     rounded: bool | Callable[..., bool] = False

@@ -2,15 +2,14 @@
 
 Values are numbered: first the leaves, then every output in order of its
 statement; statements name values by number. A program is data: it can be
-hashed, compared, written as JSON, read back and checked, and printed as text.
+hashed, compared and printed as text; ``json_format`` and ``text_format`` write
+it and read it back.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,8 +18,6 @@ from numpy.typing import NDArray
 
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, output_shapes, result_dtype
-
-FORMAT_VERSION = 1
 
 
 class ProgramError(ValueError):
@@ -74,6 +71,13 @@ class Apply:
     attrs: Attrs = ()
     no_grad: bool = False
 
+    def text(self, names: Sequence[str]) -> str:
+        """``add(x0, x0)``, with attributes as keywords."""
+        arguments = [names[i] for i in self.inputs]
+        arguments += [f"{k}={v!r}" for k, v in self.attrs]
+        under = "  # under no_grad" if self.no_grad else ""
+        return f"{self.op}({', '.join(arguments)}){under}"
+
 
 @dataclass(frozen=True, slots=True)
 class Detach:
@@ -82,6 +86,9 @@ class Detach:
     keyword: ClassVar[str] = "detach"
     value: int
 
+    def text(self, names: Sequence[str]) -> str:
+        return f"detach({names[self.value]})"
+
 
 @dataclass(frozen=True, slots=True)
 class TakeGrad:
@@ -89,6 +96,9 @@ class TakeGrad:
 
     keyword: ClassVar[str] = "grad_of"
     leaf: int
+
+    def text(self, names: Sequence[str]) -> str:
+        return f"grad_of({names[self.leaf]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,14 @@ class Backward:
     retain_graph: bool = False
     create_graph: bool = False
 
+    def text(self, names: Sequence[str]) -> str:
+        arguments = [names[self.value]]
+        if self.gradient is not None:
+            arguments.append(f"gradient={self.gradient}")
+        flags = {"retain_graph": self.retain_graph, "create_graph": self.create_graph}
+        arguments += [f"{name}=True" for name, on in flags.items() if on]
+        return f"backward({', '.join(arguments)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Clear:
@@ -108,6 +126,9 @@ class Clear:
 
     keyword: ClassVar[str] = "cleargrad"
     leaves: tuple[int, ...]
+
+    def text(self, names: Sequence[str]) -> str:
+        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +138,9 @@ class Zero:
     keyword: ClassVar[str] = "zero_grad"
     leaves: tuple[int, ...]
 
+    def text(self, names: Sequence[str]) -> str:
+        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeGrad:
@@ -125,12 +149,18 @@ class ChangeGrad:
     keyword: ClassVar[str] = "change_grad"
     leaf: int
 
+    def text(self, names: Sequence[str]) -> str:
+        return f"change_grad({names[self.leaf]})  # in place: * 2 + 1"
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeGradient:
     """Change the array that was passed to the last backward: no gradient may change."""
 
     keyword: ClassVar[str] = "change_gradient"
+
+    def text(self, names: Sequence[str]) -> str:
+        return "change_gradient()  # the array passed to backward: * 2 + 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +169,9 @@ class Drop:
 
     keyword: ClassVar[str] = "drop"
     value: int
+
+    def text(self, names: Sequence[str]) -> str:
+        return f"del {names[self.value]}"
 
 
 Statement: TypeAlias = (
@@ -163,17 +196,24 @@ class Info:
 info_of = functools.lru_cache(maxsize=4096)(Info)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
-    """Leaves and statements. ``validate`` says whether they make sense."""
+    """Leaves and statements; ``validate`` says whether they make sense.
+
+    A program is frozen, so what is inferred from it is inferred once.
+    """
 
     leaves: tuple[Leaf, ...]
     statements: tuple[Statement, ...]
 
-    def infer(self) -> list[Info]:
+    @functools.cached_property
+    def infos(self) -> tuple[Info, ...]:
         """Shape, dtype and ``requires_grad`` of every value.
 
-        Raises ProgramError, naming the statement, where the program makes no sense.
+        Raises
+        ------
+        ProgramError
+            Where the program makes no sense; the message names the statement.
         """
         infos = [leaf.info() for leaf in self.leaves]
         dropped: set[int] = set()
@@ -194,17 +234,18 @@ class Program:
                 infos += outputs_of(statement, infos)
             except ProgramError as error:
                 raise ProgramError(f"statement {number} ({statement.keyword}): {error}") from None
-        return infos
+        return tuple(infos)
 
-    def defined(self) -> list[list[int]]:
+    @functools.cached_property
+    def defined(self) -> tuple[tuple[int, ...], ...]:
         """For each statement the numbers of the values that it defines."""
         infos = [leaf.info() for leaf in self.leaves]
         defined = []
         for statement in self.statements:
             first = len(infos)
             infos += outputs_of(statement, infos)
-            defined.append(list(range(first, len(infos))))
-        return defined
+            defined.append(tuple(range(first, len(infos))))
+        return tuple(defined)
 
     def validate(self) -> None:
         """Raise ProgramError unless the program makes sense."""
@@ -212,41 +253,26 @@ class Program:
             raise ProgramError("a program needs a leaf")
         for number, leaf in enumerate(self.leaves):
             _check_constant(leaf, f"leaf {number}")
-        self.infer()
-
-    def text(self) -> str:
-        """The program as a person reads it, a line a leaf or statement."""
-        from parity.language.text_format import program_text  # needs this module
-
-        return program_text(self)
+        _ = self.infos
 
     def __str__(self) -> str:
-        return self.text()
+        """The program as a person reads it, one line per leaf or statement."""
+        names = self.value_names
+        lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
+        for statement, values in zip(self.statements, self.defined, strict=True):
+            left = ", ".join(names[i] for i in values)
+            text = statement.text(names)
+            lines.append(f"{left} = {text}" if left else text)
+        return "\n".join(lines)
+
+    @property
+    def value_names(self) -> list[str]:
+        """The names that values have in text: x0, x1, ..."""
+        return [f"x{i}" for i in range(len(self.infos))]
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """How Hypothesis shows a failing example."""
-        printer.text("\n" + self.text())
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
-        return {
-            "format": FORMAT_VERSION,
-            "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in self.leaves],
-            "statements": [
-                {"do": s.keyword, **_plain(dataclasses.asdict(s))} for s in self.statements
-            ],
-        }
-
-    def dumps(self) -> str:
-        """The JSON text of ``to_json``, the same for equal programs."""
-        return json.dumps(self.to_json(), sort_keys=True, allow_nan=False)
-
-    @staticmethod
-    def from_json(data: Any) -> Program:
-        """The validated program of ``to_json``; ProgramError says what is wrong with the data."""
-        from parity.language.json_format import read_program  # needs this module
-
-        return read_program(data)
+        printer.text(f"\n{self}")
 
 
 def operands(statement: Statement) -> tuple[int, ...]:
@@ -326,14 +352,3 @@ def requires_gradient(inputs: list[Info]) -> bool | None:
     """Whether a recorded result requires a gradient: it does if an operand does."""
     known = [info.requires_grad for info in inputs]
     return True if True in known else (None if None in known else False)
-
-
-def _plain(value: Any) -> Any:
-    """Data as JSON has it."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

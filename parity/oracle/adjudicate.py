@@ -153,10 +153,10 @@ def _shown(trace: Trace, number: int) -> list[tuple[Any, ...]]:
 
 def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace) -> str | None:
     """The first operation up to the finding at whose kink the runs stand on different sides."""
-    infos = program.infer()
+    infos = program.infos
     leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))
     exact = dict(leaves)
-    for numbers, seen in zip(program.defined(), judge.seen, strict=False):
+    for numbers, seen in zip(program.defined, judge.seen, strict=False):
         results = seen[len(seen) - len(numbers) :]
         exact.update((i, t.exact) for i, t in zip(numbers, results, strict=False))
     runs = [exact, *({**leaves, **_values(trace)} for trace in traces)]

@@ -31,7 +31,7 @@ def check_program(
     it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
     programs may differ by is estimated with disturbed runs of PyTorch, whatever the
     reference is (``parity.oracle.tolerance``); exact programs may not differ at all. The
-    reference follows the quirks of the engine (``parity.engines.quirks.table``). ``lacks`` counts what the
+    reference follows the quirks of the engine (``quirks.table``). ``lacks`` counts what the
     adapter says that the engine lacks, where that ended a run (``engines.Unsupported``).
     """
     ((_, finding),) = check_programs((program,), engine, reference, lacks)
@@ -90,5 +90,5 @@ def supports(engine: Engine, program: Program) -> bool:
     return (
         all(s.op in ops for s in program.statements if isinstance(s, Apply))
         and all(leaf.dtype in dtypes for leaf in program.leaves)
-        and (limit is None or all(len(info.shape) <= limit for info in program.infer()))
+        and (limit is None or all(len(info.shape) <= limit for info in program.infos))
     )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from parity.engines.adapters.torch import Torch, with_gradient
-from parity.language.operation import Op
+from parity.language.operation import Operation
 from parity.language.shapes import elementwise
 from parity.language.table import OPS
 
@@ -34,7 +34,7 @@ def _nodes(t: Any) -> list[Any]:
     return list(found)
 
 
-class Disturbed(Torch):
+class Perturbed(Torch):
     """PyTorch in float64 with random roundings of ``unit``; ``still``: of gradients alone."""
 
     name = "torch, disturbed"
@@ -108,7 +108,7 @@ class Disturbed(Torch):
         signs = np.copysign(low + (high - low) * np.abs(drawn), drawn)
         return super().leaf(np.asarray(signs), requires_grad=False)
 
-    def disturbed(self, op: Op, *xs: Any, **attrs: Any) -> Any:
+    def disturbed(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
         """An operation whose operands and results are disturbed."""
         result = op.function(*[self.disturb(x, 1 + self.folds) for x in xs], **attrs)
         # Where elements are summed, forward or back, each term is rounded once an addition.
@@ -120,7 +120,7 @@ class Disturbed(Torch):
         result = self.disturb(result, op.ulps + terms)
         return self.tilted(result, xs[0], op) if op.slope_ulps else result
 
-    def tilted(self, y: Any, x: Any, op: Op) -> Any:
+    def tilted(self, y: Any, x: Any, op: Operation) -> Any:
         """``y`` disturbed by what cancels inside: relative to the operand, in value and slopes."""
         if not self.unit:
             return y

@@ -36,7 +36,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.oracle.exactness import is_exact, is_rounded
-from parity.oracle.perturbed import UNIT_ROUNDOFF, Disturbed
+from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
 
 SAMPLES = 8
 #: How many samples disturb gradients alone, after the others.
@@ -123,19 +123,19 @@ class Tolerance:
     @cached_property
     def _base(self) -> Trace:
         """The run that nothing disturbs."""
-        return self._run(Disturbed(0.0, _folds(self.program), self._seed))
+        return self._run(Perturbed(0.0, _folds(self.program), self._seed))
 
     def _draw(self) -> None:
         """Run the samples that are wanted and not there yet."""
         for k in range(len(self._samples), self._wanted):
-            engine = Disturbed(
+            engine = Perturbed(
                 self.unit, _folds(self.program), (self._seed, k + 1), still=k >= SAMPLES
             )
             self._samples.append(self._run(engine))
             if k == 0:
                 self._count = max(1, engine.count)
 
-    def _run(self, engine: Disturbed) -> Trace:
+    def _run(self, engine: Perturbed) -> Trace:
         return execute(self.program, with_quirks(engine, self.quirks))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from parity.engines.base import Engine
 from parity.engines.runner import Remote
-from parity.oracle.perturbed import UNIT_ROUNDOFF, Disturbed
+from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
 #: What a run needs of an engine.
@@ -27,7 +27,7 @@ CLEARS = ("none", "zero", "forget")
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """A network, its data and how it is trained."""
 
     sizes: tuple[int, ...]
@@ -38,10 +38,10 @@ class Run:
     seed: int
 
     @staticmethod
-    def draw(source: random.Random) -> Run:
+    def draw(source: random.Random) -> TrainingRun:
         """A random run of up to six steps."""
         sizes = tuple(source.randint(1, 4) for _ in range(source.randint(2, 4)))
-        return Run(
+        return TrainingRun(
             sizes,
             source.choice(("tanh", "sigmoid", "relu")),
             source.choice(OPTIMIZERS),
@@ -85,8 +85,8 @@ class Run:
         if all(np.array_equal(a, b) for a, b in pairs):
             return None
         unit, folds = UNIT_ROUNDOFF["float64"], 4 * len(self.clears)
-        base = self.trace(Disturbed(0.0, folds, 0))
-        engines = [Disturbed(unit, folds, k + 1) for k in range(SAMPLES)]
+        base = self.trace(Perturbed(0.0, folds, 0))
+        engines = [Perturbed(unit, folds, k + 1) for k in range(SAMPLES)]
         samples = [self.trace(e) for e in engines]
         for place, (a, b) in enumerate(pairs):
             bound = sampled_bound(base[place], [s[place] for s in samples], engines[0].count)

@@ -10,4 +10,4 @@ from parity.testing.suite import Suite
 @pytest.mark.parametrize(("profile", "share"), [("accumulation", 0.06), ("twins", 0.03)])
 def test_gradients_accumulate(parity: Suite, profile: str, share: float) -> None:
     """Several passes, with and without retained graphs and gradients given."""
-    parity.oracle.check(profile, share=share)
+    parity.check(profile, share=share)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.bench.backends.load import CONTROL, REFERENCE, installed, load_side
+from parity.bench.backends.load import CONTROL, REFERENCE, installed, load_backend
 from parity.bench.measure import Case, difference
 from parity.bench.workloads import DTYPES, WORKLOADS
 
@@ -24,14 +24,14 @@ SIDES = (*installed(), CONTROL)
 )
 def test_workload(benchmark: Any, name: str, shape: tuple[int, ...], dtype: str, side: str) -> None:
     """Forward plus backward; the gradient must be PyTorch's first."""
-    case, measured = Case(WORKLOADS[name], shape, dtype), load_side(side)
+    case, measured = Case(WORKLOADS[name], shape, dtype), load_backend(side)
     reason = measured.cannot(case.workload, shape, dtype)
     if reason is not None:
         pytest.skip(f"{side}: {reason}")
     leaves, steps = case.leaves(), case.steps()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        sides = (measured, load_side(REFERENCE))
+        sides = (measured, load_backend(REFERENCE))
         try:
             ours, theirs = (
                 [s.array(g) for g in s.run(case.workload, leaves, steps)] for s in sides

@@ -7,4 +7,4 @@ from parity.testing.suite import Suite
 
 def test_mistakes_raise(parity: Suite) -> None:
     """A gradient of another shape, a backward from a constant, a freed graph."""
-    parity.oracle.check("errors", share=0.02)
+    parity.check("errors", share=0.02)

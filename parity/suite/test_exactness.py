@@ -7,4 +7,4 @@ from parity.testing.suite import Suite
 
 def test_every_bit_is_equal(parity: Suite) -> None:
     """Values, gradients and accumulated gradients, in PyTorch's order of summation."""
-    parity.oracle.check("bits", share=0.05, needs=("bitwise",))
+    parity.check("bits", share=0.05, needs=("bitwise",))

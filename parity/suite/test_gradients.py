@@ -10,4 +10,4 @@ from parity.testing.suite import Suite
 @pytest.mark.parametrize("profile", ["gradients", "general", "functions", "moving", "gathering"])
 def test_gradients_equal(parity: Suite, profile: str) -> None:
     """All operations, diamonds, dead branches, values used many times."""
-    parity.oracle.check(profile, share=0.06)
+    parity.check(profile, share=0.06)

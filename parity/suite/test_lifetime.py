@@ -7,7 +7,7 @@ from parity.testing.suite import Suite
 
 def test_dropped_references_do_not_matter(parity: Suite) -> None:
     """What the graph needs survives although the program dropped it."""
-    parity.oracle.check("lifetime", share=0.02)
+    parity.check("lifetime", share=0.02)
 
 
 def test_a_dropped_graph_is_gone(parity: Suite) -> None:
@@ -17,4 +17,4 @@ def test_a_dropped_graph_is_gone(parity: Suite) -> None:
 
 def test_a_freed_graph_is_noticed(parity: Suite) -> None:
     """A second backward without ``retain_graph`` raises, where PyTorch does."""
-    parity.oracle.check("freed-graph", share=0.01)
+    parity.check("freed-graph", share=0.01)

@@ -7,7 +7,7 @@ from parity.testing.suite import Suite
 
 def test_no_grad(parity: Suite) -> None:
     """Results of operations under ``no_grad`` are constants."""
-    parity.oracle.check("no-grad", share=0.03, needs=("no_grad",))
+    parity.check("no-grad", share=0.03, needs=("no_grad",))
 
 
 def test_nested_no_grad(parity: Suite) -> None:
@@ -22,4 +22,4 @@ def test_no_grad_and_exception(parity: Suite) -> None:
 
 def test_detach(parity: Suite) -> None:
     """A detached value is a constant, its origin is not."""
-    parity.oracle.check("detach", share=0.03, needs=("detach",))
+    parity.check("detach", share=0.03, needs=("detach",))

@@ -7,4 +7,4 @@ from parity.testing.suite import Suite
 
 def test_outputs_in_any_combination(parity: Suite) -> None:
     """An unused output contributes zeros, a sibling's gradient is not taken for its own."""
-    parity.oracle.check("multi-output", share=0.05, needs=("split",))
+    parity.check("multi-output", share=0.05, needs=("split",))

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from parity.oracle.training import NEEDS, OPTIMIZERS, Run
+from parity.oracle.training import NEEDS, OPTIMIZERS, TrainingRun
 from parity.testing.suite import Suite
 
 
@@ -16,7 +16,7 @@ def test_training_runs_are_equal(parity: Suite, optimizer: str) -> None:
     parity.need(("optimizer", *NEEDS))
     source = random.Random(f"{optimizer}:{parity.seed}")
     for _ in range(max(1, parity.programs // 400)):
-        run = Run.draw(source)
-        run = Run(run.sizes, run.activation, optimizer, run.lr, run.clears, run.seed)
+        run = TrainingRun.draw(source)
+        run = TrainingRun(run.sizes, run.activation, optimizer, run.lr, run.clears, run.seed)
         difference = run.difference(parity.engine, parity.reference)
         assert difference is None, difference

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from parity._util.process import VARIABLES
+from parity._util.process import THREAD_VARIABLES
 from parity.testing.hookspecs import Hooks
 from parity.testing.keys import COUNTS, KNOWN
 
@@ -85,14 +85,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _one_thread() -> None:
     """Benchmarks compare libraries on one thread, which NumPy's has to know before it is loaded."""
-    for name in VARIABLES:
+    for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
 
 
 def _suite(config: pytest.Config) -> Suite:
     """The engines and the budget that the options name; ends the run if they cannot be used."""
     from parity._util.errors import UsageError
-    from parity.engines.selfcheck import try_adapter
+    from parity.engines.selfcheck import check_adapter
     from parity.testing.suite import Suite
 
     try:
@@ -105,7 +105,7 @@ def _suite(config: pytest.Config) -> Suite:
             config.getoption("--isolate"),
             config.getoption("--parity-database"),
         )
-        try_adapter(suite.engine, suite.reference)
+        check_adapter(suite.engine, suite.reference)
     except UsageError as error:
         _cannot_run(str(error))
     return suite

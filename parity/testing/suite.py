@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 from parity import __version__
-from parity._util.process import quietly
-from parity.campaign.baseline import Entry, Known, load_known
+from parity._util.process import fuzzing_runtime
+from parity.campaign.baseline import Baseline, BaselineEntry, load_baseline
 from parity.campaign.database import check_database
 from parity.campaign.describe import describe
 from parity.campaign.finish import add_diagnosis, write_script
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.regressions import RegressionError, read_regression
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.engines.base import Engine, abilities, label
 from parity.engines.isolation.isolated import load
-from parity.engines.quirks.table import says
+from parity.engines.quirks.table import descriptions
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.check import check_program, supports
@@ -42,7 +42,7 @@ class Suite:
     reference: Engine
     programs: int
     seed: int
-    known: Known = field(default_factory=Known)
+    known: Baseline = field(default_factory=Baseline)
     #: Where failing programs are kept and replayed from (``parity.campaign.database``).
     database: str | None = None
     node: Any = None
@@ -59,10 +59,10 @@ class Suite:
     ) -> Suite:
         """Load both engines, and the list of known findings if there is one.
 
-        ``isolate``: as in ``parity.engines.isolation.isolated.load``. EngineError or KnownError where one cannot
+        ``isolate``: as in ``isolated.load``. EngineError or BaselineError where one cannot
         be used.
         """
-        accepted = load_known(Path(known)) if known else Known()
+        accepted = load_baseline(Path(known)) if known else Baseline()
         pair = load(engine, reference, isolate)
         if database:
             check_database(database)
@@ -79,7 +79,10 @@ class Suite:
             f"{label(self.reference)}",
             f"parity: {self.programs} programs, seed {self.seed}; numpy {np.__version__}, "
             f"hypothesis {hypothesis.__version__}",
-            *(f"parity: quirk {name}: {text}" for name, text in says(self.engine.quirks).items()),
+            *(
+                f"parity: quirk {name}: {text}"
+                for name, text in descriptions(self.engine.quirks).items()
+            ),
         ]
 
     def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
@@ -116,7 +119,7 @@ class Suite:
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
         finding = next(probe.run(self.engine), None)
         if finding is not None:
-            reported = Reported(finding, None, -1, probe=probe.says)
+            reported = Report(finding, None, -1, probe=probe.says)
             entry = self.known.find(reported)
             if entry is not None:
                 self._accept(Counter([entry]))
@@ -133,11 +136,11 @@ class Suite:
             pytest.fail(str(error), pytrace=False)
         if not supports(self.engine, program):
             pytest.skip(f"{label(self.engine)} does not have what the program uses")
-        with quietly():
+        with fuzzing_runtime():
             finding = check_program(program, self.engine, self.reference)
             if finding is None:
                 return
-            reported = Reported(finding, program, -1)
+            reported = Report(finding, program, -1)
             add_diagnosis(reported, self.engine, self.reference)
         self.report([reported], file.stem)
 
@@ -148,12 +151,12 @@ class Suite:
         if stale:
             pytest.fail("\n\n".join(entry.stale() for entry in stale), pytrace=False)
 
-    def _accept(self, known: Counter[Entry]) -> None:
+    def _accept(self, known: Counter[BaselineEntry]) -> None:
         """Leave what was found and is known for the summary."""
         for entry, count in known.items():
             self.node.user_properties.append((KNOWN, (str(entry), count)))
 
-    def report(self, reported: list[Reported], stem: str) -> None:
+    def report(self, reported: list[Report], stem: str) -> None:
         """Fail if there are findings: reduced program, values, kind, script."""
         __tracebackhide__ = True
         for one in reported:

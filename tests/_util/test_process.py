@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from parity._util.process import THRESHOLDS, quietly
+from parity._util.process import THRESHOLDS, fuzzing_runtime
 from parity.campaign.hypothesis_search import run_property
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.campaign.shard import Task, run_shard
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import owns_buffer
@@ -32,31 +32,31 @@ def _as_python_has_it() -> Iterator[None]:
 
 
 def test_the_collector_runs_rarely_inside_and_as_before_after() -> None:
-    with quietly():
+    with fuzzing_runtime():
         assert gc.get_threshold() == THRESHOLDS
     assert gc.get_threshold() == PYTHONS
 
 
 def test_it_is_as_before_after_an_exception() -> None:
-    with pytest.raises(ZeroDivisionError), quietly():
+    with pytest.raises(ZeroDivisionError), fuzzing_runtime():
         raise ZeroDivisionError
     assert gc.get_threshold() == PYTHONS
 
 
 def test_one_that_is_off_stays_off() -> None:
     gc.set_threshold(0, 10, 10)
-    with quietly():
+    with fuzzing_runtime():
         assert gc.get_threshold() == (0, 10, 10)
 
 
 def test_one_that_runs_more_rarely_is_left_so() -> None:
     gc.set_threshold(50_000, 5, 1000)
-    with quietly():
+    with fuzzing_runtime():
         assert gc.get_threshold() == (50_000, 10, 1000)
 
 
 def test_warnings_are_not_shown() -> None:
-    with warnings.catch_warnings(record=True) as seen, quietly():
+    with warnings.catch_warnings(record=True) as seen, fuzzing_runtime():
         warnings.warn("of an engine", stacklevel=1)
     assert seen == []
 
@@ -77,7 +77,7 @@ class Notes(Dezero):
 
 
 def _hunted() -> None:
-    hunt(Notes(), TORCH, 40)
+    search(Notes(), TORCH, 40)
 
 
 def _shard() -> None:

@@ -9,14 +9,14 @@ import pytest
 from dezero.graph import next_seq
 from parity._util.errors import UsageError
 from parity.bench import statistics
-from parity.bench.backends.base import Tape
-from parity.bench.backends.load import CONTROL, SIDES, check_names, load_side
+from parity.bench.backends.base import TapeBackend
+from parity.bench.backends.load import BACKENDS, CONTROL, check_names, load_backend
 from parity.bench.client import Worker, WorkerError, environment, once
 from parity.bench.growth import Growth
 from parity.bench.measure import DIFFERS, Case, difference, measure, row
 from parity.bench.workloads import DEEP_CHAIN, SHAPES, WORKLOADS, start
 
-ALL = (*SIDES, CONTROL)
+ALL = (*BACKENDS, CONTROL)
 
 
 def _gradients(side, workload, shape, dtype, steps):
@@ -29,7 +29,7 @@ def _gradients(side, workload, shape, dtype, steps):
 @pytest.mark.parametrize("name", [name for name in ALL if name != "torch"])
 @pytest.mark.parametrize("workload", [*WORKLOADS.values(), DEEP_CHAIN], ids=lambda w: w.name)
 def test_every_engine_computes_every_workload_or_says_why_not(workload, name):
-    side, torch = load_side(name), load_side("torch")
+    side, torch = load_backend(name), load_backend("torch")
     for shape in workload.shapes(((), (3, 3))):
         for dtype in ("float32", "float64"):
             if side.cannot(workload, shape, dtype) is None:
@@ -58,13 +58,13 @@ def test_every_engine_computes_every_workload_or_says_why_not(workload, name):
     ],
 )
 def test_what_a_side_cannot_do(name, workload, shape, dtype, reason):
-    assert load_side(name).cannot(WORKLOADS[workload], shape, dtype) == reason
+    assert load_backend(name).cannot(WORKLOADS[workload], shape, dtype) == reason
 
 
 @pytest.mark.parametrize("workload", ["chain", "mlp-step", "second-order", "broadcast"])
 def test_an_adapter_is_measured_by_its_operations(workload):
     workload = WORKLOADS[workload]
-    side, torch = load_side("parity.engines.adapters.dezero:Dezero"), load_side("torch")
+    side, torch = load_backend("parity.engines.adapters.dezero:Dezero"), load_backend("torch")
     shape = workload.shapes(((3, 3),))[0]
     ours, theirs = (_gradients(s, workload, shape, "float64", 5) for s in (side, torch))
     assert difference(ours, theirs, "float64") is None
@@ -88,7 +88,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
 def test_nodes_are_those_of_the_graph(workload):
     def made(steps):
         before = next_seq()
-        _gradients(load_side("dezero"), workload, (2, 2), "float64", steps)
+        _gradients(load_backend("dezero"), workload, (2, 2), "float64", steps)
         return next_seq() - before
 
     one, two = (made(n * workload.steps[0]) for n in (1, 2))
@@ -104,11 +104,11 @@ def test_large_arrays_have_shorter_graphs():
     assert WORKLOADS["mlp-step"].shapes() == ((64, 784),)
 
 
-class _Doubling(Tape):
+class _Doubling(TapeBackend):
     name = "wrong"
 
     def __init__(self):
-        self.right = load_side("dezero")
+        self.right = load_backend("dezero")
 
     def gradients(self, function, arrays, order):
         return [self.right.array(g) * 2 for g in self.right.gradients(function, arrays, order)]
@@ -119,14 +119,14 @@ class _Doubling(Tape):
 
 def test_what_differs_is_not_timed():
     case = Case(WORKLOADS["fan-out"], (), "float64")
-    times = measure(case, [_Doubling(), load_side("torch"), load_side("dezero")], 0.0, 0)
+    times = measure(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
     assert list(times.by_engine) == ["torch", "dezero"]
     assert times.not_measured["wrong"].startswith(DIFFERS)
 
 
 def test_a_row_has_what_the_format_says():
     case = Case(WORKLOADS["matmul"], (4, 4), "float32")
-    found = row(case, [load_side(n) for n in ("dezero", "torch", "micrograd", "numpy")], 0.0, 0)
+    found = row(case, [load_backend(n) for n in ("dezero", "torch", "micrograd", "numpy")], 0.0, 0)
     assert (found["workload"], found["shape"], found["nodes"]) == ("matmul", [4, 4], 20)
     assert set(found["engines"]) == {"dezero", "torch", "numpy"}
     assert set(found["ratios"]) == {"dezero", "numpy"}

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.baseline import Entry, Known, KnownError, load_known
+from parity.campaign.baseline import Baseline, BaselineEntry, BaselineError, load_baseline
 from parity.campaign.hypothesis_search import run_property
-from parity.campaign.result import Reported
-from parity.campaign.search import REDUCED_A_KIND, hunt
+from parity.campaign.result import Report
+from parity.campaign.search import REDUCED_A_KIND, search
 from parity.cli.main import main
 from parity.diagnose.defects.traversal import Overwrite
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS
 from tests.helpers.programs import DEZERO, TORCH
 
@@ -35,8 +35,11 @@ program = '''
 reason = "waits for the new traversal"
 url = "https://example.org/issues/12"
 """
-KNOWN = Entry(
-    "gradient", "waits for the new traversal", "https://example.org/issues/12", read_text(TWICE)
+KNOWN = BaselineEntry(
+    "gradient",
+    "waits for the new traversal",
+    "https://example.org/issues/12",
+    program_from_text(TWICE),
 )
 
 
@@ -55,20 +58,20 @@ def _check(engine: str, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_list_is_read() -> None:
-    assert load_known(Path("known.toml")) == Known((KNOWN,))
+    assert load_baseline(Path("known.toml")) == Baseline((KNOWN,))
 
 
 def test_a_list_without_entries_accepts_nothing() -> None:
     Path("empty.toml").write_text("")
-    assert load_known(Path("empty.toml")) == Known()
+    assert load_baseline(Path("empty.toml")) == Baseline()
 
 
-def _finding(kind: str, text: str) -> Reported:
-    return Reported(KINDS[kind](2, "grad", 0, None, None), read_text(text), 0)
+def _finding(kind: str, text: str) -> Report:
+    return Report(KINDS[kind](2, "grad", 0, None, None), program_from_text(text), 0)
 
 
 def test_both_the_kind_and_the_program_must_be_those_of_an_entry() -> None:
-    known = Known((KNOWN,))
+    known = Baseline((KNOWN,))
     assert known.find(_finding("gradient", TWICE)) == KNOWN
     assert known.find(_finding("accumulation", TWICE)) is None
     assert known.find(_finding("gradient", TWICE.replace("3.0", "2.0"))) is None
@@ -76,7 +79,7 @@ def test_both_the_kind_and_the_program_must_be_those_of_an_entry() -> None:
 
 
 def test_kinds_that_may_be_reduced_to_a_known_one_are_looked_at() -> None:
-    known = Known((KNOWN,))
+    known = Baseline((KNOWN,))
     kinds = {kind for kind in KINDS if known.may_cover(kind)}
     assert kinds == {"gradient", "accumulation", "second-order", "exception"}
 
@@ -111,12 +114,14 @@ def test_known_findings_do_not_crowd_out_others_of_their_kind(
     monkeypatch.setattr(
         "parity.campaign.baseline.reduced", lambda program, finding, *_: (program, finding)
     )
-    first = hunt(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
-    texts = [r.program.text() for r in first if r.program and r.finding.kind == "gradient"]
+    first = search(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
+    texts = [str(r.program) for r in first if r.program and r.finding.kind == "gradient"]
     assert len(texts) == REDUCED_A_KIND
-    known = Known(tuple(Entry("gradient", "a", "https://b", read_text(t)) for t in texts))
-    result = hunt(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
-    again = [r.program.text() for r in result.reported if r.program]
+    known = Baseline(
+        tuple(BaselineEntry("gradient", "a", "https://b", program_from_text(t)) for t in texts)
+    )
+    result = search(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
+    again = [str(r.program) for r in result.reported if r.program]
     assert not set(texts) & set(again)
     assert sum(r.finding.kind == "gradient" for r in result.reported) == REDUCED_A_KIND
     assert list(result.known.values()) == [1] * REDUCED_A_KIND
@@ -143,15 +148,15 @@ def test_whether_it_occurs_is_seen_by_running_it_not_by_chance() -> None:
 
 def test_one_of_another_kind_does_not_occur() -> None:
     assert KNOWN.occurs(Overwrite(), TORCH)
-    other = Entry("accumulation", "a", "https://b", KNOWN.program)
+    other = BaselineEntry("accumulation", "a", "https://b", KNOWN.program)
     assert not other.occurs(Overwrite(), TORCH)
-    assert Known((KNOWN, other)).stale(Overwrite(), TORCH) == (other,)
+    assert Baseline((KNOWN, other)).stale(Overwrite(), TORCH) == (other,)
 
 
 def test_probes_have_a_name_instead_of_a_program() -> None:
     entry = LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide-use"')
     Path("known.toml").write_text(entry)
-    (known,) = load_known(Path("known.toml")).entries
+    (known,) = load_baseline(Path("known.toml")).entries
     assert known.where == "probe wide-use"
     assert known.occurs(Overwrite(), TORCH)
     assert not known.occurs(DEZERO, TORCH)
@@ -172,8 +177,8 @@ def test_proposals_go_to_a_file_of_their_own_and_need_reasons(
     assert TWICE in [e["program"].strip() for e in entries if "program" in e]
     assert "wide-use" in [e.get("probe") for e in entries]
     assert Path("known.toml").read_bytes() == before
-    with pytest.raises(KnownError, match="entry 1: reason"):
-        load_known(Path("new.toml"))
+    with pytest.raises(BaselineError, match="entry 1: reason"):
+        load_baseline(Path("new.toml"))
     # Completed by a person, they are all that there is.
     completed = text.replace('reason = ""', 'reason = "a"').replace('url = ""', 'url = "https://b"')
     Path("done.toml").write_text(completed)
@@ -243,9 +248,11 @@ def test_a_list_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]
 
 def test_a_property_counts_what_is_known_and_stops_at_what_is_not() -> None:
     decoder = Decoder.of(PROFILES["gradients"], Overwrite())
-    rare = Entry("gradient", "a", "https://b", read_text(TWICE.replace("3.0", "2.0")))
+    rare = BaselineEntry(
+        "gradient", "a", "https://b", program_from_text(TWICE.replace("3.0", "2.0"))
+    )
     for entries, found in (((KNOWN,), 0), ((rare,), 1)):
-        outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, Known(entries))
+        outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, Baseline(entries))
         assert len(outcome.reported) == found
         assert outcome.known == (Counter() if found else Counter({KNOWN: outcome.known[KNOWN]}))
         assert bool(outcome.known) is not bool(found)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from parity.campaign.baseline import Entry, Known, Sorter
-from parity.campaign.search import hunt
+from parity.campaign.baseline import Baseline, BaselineEntry, BaselineMatcher
+from parity.campaign.search import search
 from parity.diagnose.defects.base import rules_with
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.language import program as pr
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, apply, leaf, program
 
@@ -20,8 +20,8 @@ TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
 EXP = "x0 = leaf(3.0)\nx1 = exp(x0)\nbackward(x1)"
 
 
-def _known(text: str) -> Known:
-    return Known((Entry("gradient", "a", "https://b", read_text(text)),))
+def _known(text: str) -> Baseline:
+    return Baseline((BaselineEntry("gradient", "a", "https://b", program_from_text(text)),))
 
 
 class OverwriteAndMul(Overwrite):
@@ -30,7 +30,7 @@ class OverwriteAndMul(Overwrite):
     rules = rules_with(mul=lambda g, y, a, b: (g * b, g * b))
 
 
-class ExpAndSin(Small):
+class ExpAndSin(TapeEngine):
     """Two wrong formulas."""
 
     rules = rules_with(exp=lambda g, y, a: (g,), sin=lambda g, y, a: (g,))
@@ -67,14 +67,14 @@ def test_another_fault_that_reduces_to_an_accepted_program_is_reported(
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     small, _ = reduced(case, finding, engine, TORCH)
-    assert small.text() == accepted
-    kept, own, entry = Sorter(_known(accepted), engine, TORCH).sort(case, finding)
+    assert str(small) == accepted
+    kept, own, entry = BaselineMatcher(_known(accepted), engine, TORCH).sort(case, finding)
     assert entry is None
     assert own.kind == "gradient"
-    assert kept.text() == smallest
+    assert str(kept) == smallest
     # Accepted as well, it is known.
-    both = Known((*_known(accepted).entries, *_known(smallest).entries))
-    assert Sorter(both, engine, TORCH).sort(case, finding)[2] is not None
+    both = Baseline((*_known(accepted).entries, *_known(smallest).entries))
+    assert BaselineMatcher(both, engine, TORCH).sort(case, finding)[2] is not None
 
 
 @pytest.mark.parametrize("op", ["mul", "sub", "div"])
@@ -83,12 +83,12 @@ def test_an_accepted_fault_is_known_whatever_operation_shows_it(op: str) -> None
     engine = Overwrite()
     finding = check_program(case, engine, TORCH)
     assert finding is not None
-    _, _, entry = Sorter(_known(TWICE), engine, TORCH).sort(case, finding)
+    _, _, entry = BaselineMatcher(_known(TWICE), engine, TORCH).sort(case, finding)
     assert entry is not None
 
 
 def test_a_hunt_reports_the_other_fault() -> None:
-    result = hunt(ExpAndSin(), TORCH, 60, ops=("exp", "sin", "add"), known=_known(EXP))
-    assert EXP.replace("exp", "sin") in [r.program.text() for r in result.reported if r.program]
+    result = search(ExpAndSin(), TORCH, 60, ops=("exp", "sin", "add"), known=_known(EXP))
+    assert EXP.replace("exp", "sin") in [str(r.program) for r in result.reported if r.program]
     assert sum(result.known.values()) > 0
     assert result.stale == ()

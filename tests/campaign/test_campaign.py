@@ -19,7 +19,7 @@ from parity.campaign.search import run_probes
 from parity.campaign.shard import Answer, Task
 from parity.campaign.storage import Folder, open_store
 from parity.campaign.summary import markdown, text
-from parity.language.program import Program
+from parity.language.json_format import program_from_json
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 
@@ -262,7 +262,7 @@ def test_what_rounding_decides_is_no_finding_and_kept_whole(
     assert 0 < len(kept) <= outcome.total.ill_conditioned
     assert {one["wrong"] for one in kept} == {ILL_CONDITIONED}
     for one in kept:
-        program = Program.from_json(one["program"])
+        program = program_from_json(one["program"])
         assert program == Reader(outcome.engine).program(Case.from_json(one["case"]))
     count = outcome.total.ill_conditioned
     assert f"{count} differences are no findings" in text(outcome, "c")

@@ -20,7 +20,8 @@ from parity.campaign.records import Record
 from parity.campaign.shard import Answer
 from parity.campaign.storage import Folder, open_store
 from parity.generate.profiles import PROFILES
-from parity.language.text_format import read_text
+from parity.language.json_format import program_to_json
+from parity.language.text_format import program_from_text
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 
 
@@ -310,10 +311,10 @@ def two(campaign: Path) -> tuple[Corpus, str, str]:
     shutil.copytree(campaign, "c")
     corpus = Corpus(Folder(Path("c")))
     ((name, finding),) = corpus.reported()
-    program = read_text(LARGER)
+    program = program_from_text(LARGER)
     larger = {
         **finding,
-        "program": program.to_json(),
+        "program": program_to_json(program),
         "text": LARGER,
         "statements": 3,
         "first_seen": {"shard": 0, "program": -1},
@@ -349,7 +350,7 @@ def test_findings_without_records_keep_their_own_count_and_the_smallest_is_first
 def test_a_finding_that_is_there_is_not_new_and_one_without_script_says_so(two: Any) -> None:
     corpus, name, _ = two
     finding = corpus.findings[name]
-    other = {**finding, "program": read_text(TWICE.replace("3", "4")).to_json()}
+    other = {**finding, "program": program_to_json(program_from_text(TWICE.replace("3", "4")))}
     assert corpus.add(Answer(Record(60, 60, 10), [finding, other], ["print()", ""])) == [other]
     assert [f["script"] for f in _reopened().values()].count("") == 1
 
@@ -382,7 +383,10 @@ def test_a_finding_that_becomes_another_is_merged_and_counted_with_it(two: Any) 
 
 def test_a_finding_that_shrinks_has_another_name_its_counts_and_a_script(two: Any) -> None:
     corpus, name, larger = two
-    smaller = {**corpus.findings[larger], "program": read_text(LARGER.replace("5", "3")).to_json()}
+    smaller = {
+        **corpus.findings[larger],
+        "program": program_to_json(program_from_text(LARGER.replace("5", "3"))),
+    }
     new = corpus.replace(larger, smaller, "print(3)")
     assert new not in (name, larger)
     corpus.add(Answer(Record(51, 51, 10), [{**smaller, "count": 2}], ["print(3)"]))
@@ -402,7 +406,10 @@ def test_counts_that_are_put_together_move_as_well(two: Any) -> None:
     for number in range(LOOSE, LOOSE + 2):
         corpus.add(Answer(Record(number, number, 10), [corpus.findings[larger]], [""]))
     count = _reopened()[larger]["count"]
-    smaller = {**corpus.findings[larger], "program": read_text(LARGER.replace("5", "3")).to_json()}
+    smaller = {
+        **corpus.findings[larger],
+        "program": program_to_json(program_from_text(LARGER.replace("5", "3"))),
+    }
     new = corpus.replace(larger, smaller, "")
     assert count == 15
     assert _reopened()[new]["count"] == corpus.together.findings[new] + 10 == 15

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from parity.campaign.describe import told_apart
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.reproducer import script
 from parity.engines.isolation.isolated import Isolated
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, write_module
 
-NEG = read_text("x0 = leaf(3.0)\nx1 = neg(x0)")
+NEG = program_from_text("x0 = leaf(3.0)\nx1 = neg(x0)")
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ def test_both_sides_look_different(a: Any, b: Any, shown: tuple[str, str]) -> No
 
 
 RAISES = """
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 
 def helper(a):
     raise ValueError("some reason")  # line 5
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     def __init__(self):
         super().__init__()
         self.ops = {**self.ops, "neg": helper}
 
-class Numpy(Small):
+class Numpy(TapeEngine):
     name = "numpy"
 
     def __init__(self):
@@ -73,7 +73,7 @@ def test_an_exception_says_where_it_was_raised(name: str, place: str, tmp_path: 
 
 
 def test_it_says_so_in_the_same_process() -> None:
-    class Raises(Small):
+    class Raises(TapeEngine):
         def leaf(self, array: Any, requires_grad: bool = True) -> Any:
             raise ValueError("some reason")
 
@@ -83,7 +83,7 @@ def test_it_says_so_in_the_same_process() -> None:
 
 
 def test_a_script_reads_the_gradients_that_the_harness_reads() -> None:
-    program = read_text("""
+    program = program_from_text("""
         x0 = leaf(3.0)
         x1 = leaf(2.0)
         x2 = mul(x0, x1)
@@ -91,7 +91,7 @@ def test_a_script_reads_the_gradients_that_the_harness_reads() -> None:
         backward(x1)
     """)
 
-    class Lazy(Small):
+    class Lazy(TapeEngine):
         """Reading a gradient changes the next one, as where gradients share what is lazy."""
 
         read = 0
@@ -103,5 +103,5 @@ def test_a_script_reads_the_gradients_that_the_harness_reads() -> None:
 
     finding = check_program(program, Lazy(), TORCH)
     assert finding is not None
-    text = script(program, finding, Small(), "x.py")
+    text = script(program, finding, TapeEngine(), "x.py")
     assert text.count("list(map(engine.grad, [x0, x1]))") == 1

@@ -20,9 +20,9 @@ from parity.campaign.guide import Guide
 from parity.campaign.guide_benchmark import grown, time_to_find, times_to_find
 from parity.campaign.line_coverage import Lines, lines_of, places
 from parity.campaign.mutate import Mutator
-from parity.campaign.novelty import Behaviour, Learnt
+from parity.campaign.novelty import Novelty, SeenFeatures
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.engines.runner import Remote
 from parity.generate.coverage import reached
@@ -150,7 +150,7 @@ def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
     twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
-    useful, behaviour = Learnt(Absent(), READER).of(twice)
+    useful, behaviour = SeenFeatures(Absent(), READER).of(twice)
     assert useful == first.kept
     changed = guide("7", twice).by_profile
     assert changed == {
@@ -163,26 +163,26 @@ def test_kept_cases_are_all_looked_at(guide: Any, monkeypatch: pytest.MonkeyPatc
     first = guide("7", share=0.0)
     given(first, 50)
     monkeypatch.setattr(behaviour_module, "QUIET", 0)
-    assert Learnt(Absent(), READER).of(first.kept)[0] == first.kept
+    assert SeenFeatures(Absent(), READER).of(first.kept)[0] == first.kept
 
 
 def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
     cases = [case for case, _ in given(guide("9", share=0.0), 60)]
-    learnt = Learnt(Absent(), READER)
+    learnt = SeenFeatures(Absent(), READER)
     read, said = [], []
     learnt.reader = Reader(DEZERO)
     program_of = learnt.reader.program
     learnt.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
     for part in (cases[:20], cases[:40], cases, cases[10:30]):
         useful, behaviour = learnt.of(part)
-        fresh_useful, fresh = Learnt(Absent(), READER).of(part)
+        fresh_useful, fresh = SeenFeatures(Absent(), READER).of(part)
         said.append((useful, behaviour.seen, fresh_useful, fresh.seen))
     assert all(one[:2] == one[2:] for one in said)
     assert read == cases + cases[10:30]
 
 
 def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
-    learnt = Learnt(Absent(), READER)
+    learnt = SeenFeatures(Absent(), READER)
     first, second = (guide("7", learnt=learnt, share=0.0) for _ in range(2))
     given(first, 50)
     given(second, 50)
@@ -192,7 +192,7 @@ def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
 def test_guides_share_what_is_learnt(guide: Any) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
-    learnt = Learnt(Absent(), READER)
+    learnt = SeenFeatures(Absent(), READER)
     guide("8", first.kept, learnt=learnt)
     assert learnt.cases == first.kept != []
 
@@ -223,14 +223,14 @@ def test_all_programs_are_looked_at_until_nothing_is_new_for_long(
             behaviour_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
         )
         if number == 1:
-            behaviour = Behaviour((), Lines())
+            behaviour = Novelty((), Lines())
         assert behaviour.is_new(one) == (number == 1)
     assert looked == [1, 2, 3, 4, 8, 16, 24]
 
 
 def test_who_knows_something_looks_at_one_in_some_until_it_is_new() -> None:
     one, other = program([X], apply("neg", 0)), program([X], apply("exp", 0))
-    behaviour = Behaviour(reached(one), Lines())
+    behaviour = Novelty(reached(one), Lines())
     assert [behaviour.is_new(other) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
     assert behaviour.quiet == 2
 
@@ -240,10 +240,10 @@ def test_who_knows_something_looks_at_one_in_some_until_it_is_new() -> None:
 BRANCHING = """
     from beside import slope
 
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
 
-    class Branching(Small):
+    class Branching(TapeEngine):
         name = "branching"
 
         def value(self, t):
@@ -287,7 +287,7 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
     branching: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines_module, "_SAMPLE", 1)
-    behaviour = Behaviour((), lines_of(branching))
+    behaviour = Novelty((), lines_of(branching))
     said = [behaviour.is_new(case) for case in (square(3.0), square(4.0), square(30.0))]
     assert set(reached(square(3.0))) == set(reached(square(30.0)))
     assert said == [True, False, True]
@@ -296,7 +296,7 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
 def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
     reader = Reader(branching)
     case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
-    learnt = Learnt(branching, reader)
+    learnt = SeenFeatures(branching, reader)
     for _ in range(2):  # what one guide sees, the next does not know
         _, behaviour = learnt.of([case])
         assert behaviour.lines.fresh(reader.program(case), True) is False
@@ -308,7 +308,7 @@ def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
     cases = [Case("general", bytes([n])) for n in range(3)]
     reader = Reader(branching)
     reader.program = dict(zip(cases, programs, strict=True)).__getitem__  # type: ignore
-    useful, behaviour = Learnt(branching, reader).of(cases)
+    useful, behaviour = SeenFeatures(branching, reader).of(cases)
     assert useful == [cases[0], cases[2]]
     assert behaviour.lines.fresh(square(31.0), True) is False
 
@@ -347,7 +347,7 @@ def test_lines_of_an_engine_in_another_process_are_not_seen() -> None:
 def test_what_is_grown_is_what_a_guide_keeps() -> None:
     grown_ = [grown(60, seed, share) for seed, share in (("1", 0.5), ("2", 0.5), ("1", 0.0))]
     assert len({tuple(kept) for kept in grown_}) == 3
-    one = Guide(Small(), Reader(Small()), "2", share=0.5)
+    one = Guide(TapeEngine(), Reader(TapeEngine()), "2", share=0.5)
     given(one, 60)
     assert grown_[1] == one.kept
 
@@ -399,7 +399,7 @@ def test_every_defect_is_hunted_with_every_seed() -> None:
     assert [len(several) for several in found.values()] == [2, 2]
 
 
-class Warns(Small):
+class Warns(TapeEngine):
     """Right, with warnings."""
 
     def value(self, t: Any) -> Any:

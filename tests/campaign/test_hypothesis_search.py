@@ -14,14 +14,14 @@ import pytest
 import parity.suite
 from parity.campaign.hypothesis_search import Outcome, run_property
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.probes import PROBES
-from parity.oracle.training import OPTIMIZERS, Run
+from parity.oracle.training import OPTIMIZERS, TrainingRun
 from tests.helpers.programs import DEZERO, TORCH, Rounds
 
 #: A defect that is to be found with the programs of each profile, by name.
@@ -70,7 +70,7 @@ def test_the_property_of_equal_bits_fails() -> None:
     assert (one.wrong, one.verdict.bits) == ("engine", True)
 
 
-class RecordsAlways(Small):
+class RecordsAlways(TapeEngine):
     """Its ``no_grad`` does nothing."""
 
     def no_grad(self) -> AbstractContextManager[None]:
@@ -129,7 +129,7 @@ class NeverZeroes(Dezero):
 @pytest.mark.parametrize("engine", [LearnsTooMuch(), NeverZeroes()], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_runs_fail(engine: Engine, optimizer: str) -> None:
-    run = Run((2, 3), "tanh", optimizer, 0.1, ("zero", "none", "zero", "zero"), 5)
+    run = TrainingRun((2, 3), "tanh", optimizer, 0.1, ("zero", "none", "zero", "zero"), 5)
     assert run.difference(DEZERO, TORCH) is None
     difference = run.difference(engine, TORCH)
     assert difference is not None

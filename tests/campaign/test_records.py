@@ -12,7 +12,8 @@ from parity.campaign.cases import Case
 from parity.campaign.corpus import Identity
 from parity.campaign.records import Record, checked_finding, identity, names, size_of
 from parity.generate.profiles import PROFILES
-from parity.language.text_format import read_text
+from parity.language.json_format import program_to_json
+from parity.language.text_format import program_from_text
 from tests.helpers.campaigns import TWICE
 
 RECORD = Record(
@@ -30,7 +31,7 @@ RECORD = Record(
 FINDING: dict[str, Any] = {
     "kind": "gradient",
     "probe": "",
-    "program": read_text(TWICE).to_json(),
+    "program": program_to_json(program_from_text(TWICE)),
     "program_number": 7,
     "case": Case("general", bytes(PROFILES["general"].size)).to_json(),
     "statements": 2,
@@ -180,7 +181,7 @@ def test_what_makes_two_findings_one() -> None:
     others = [
         damaged(FINDING, kind="value"),
         damaged(FINDING, diagnosis=[]),
-        damaged(FINDING, program=read_text(TWICE.replace("3", "4")).to_json()),
+        damaged(FINDING, program=program_to_json(program_from_text(TWICE.replace("3", "4")))),
         damaged(FINDING, probe="deep-chain"),
     ]
     assert len({identity(one) for one in (FINDING, *others)}) == 5

@@ -15,12 +15,12 @@ from parity.campaign.corpus import Identity
 from parity.campaign.display import Lines, Live, clock, headline, rows
 from parity.campaign.records import Record
 from parity.campaign.summary import SHOWN, markdown, text
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.quirks.table import QUIRKS
 from tests.helpers.programs import TORCH
 
 
-class Plain(Small):
+class Plain(TapeEngine):
     name = "mine"
     version = "2"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.campaign.survey import Surveyed, markdown, named_number, survey
 from parity.cli.main import main
 from parity.engines.runner import Limits, Remote
@@ -27,10 +27,10 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> list[Surveyed]:
         """
         import sys
 
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
 
-        class Flaky(Small):
+        class Flaky(TapeEngine):
             # Wrong where the harness runs it, right in a script in the folder named so.
             name = "flaky"
 
@@ -50,7 +50,7 @@ def test_findings_of_one_cause_are_one(surveyed: list[Surveyed]) -> None:
     assert engine is not None
     assert reference is not None
     several = [
-        r.finding.kind for seed in (0, 1) for r in hunt(engine, reference, 80, seed).reported
+        r.finding.kind for seed in (0, 1) for r in search(engine, reference, 80, seed).reported
     ]
     assert len(several) > 1
     assert entry.kinds == sorted(set(several))
@@ -127,10 +127,10 @@ def test_a_number_of_examples_for_one_engine() -> None:
 
 
 SHARES = """
-    from parity.diagnose.defects.engine import Small, Tensor
+    from parity.diagnose.defects.engine import TapeEngine, Tensor
 
 
-    class Shares(Small):
+    class Shares(TapeEngine):
         # Does not copy what it gets.
         name = "shares"
 
@@ -140,10 +140,10 @@ SHARES = """
 
 KILLS = """
     import os
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
 
-    class Kills(Small):
+    class Kills(TapeEngine):
         name = "kills"
         def __init__(self):
             super().__init__()

@@ -19,11 +19,12 @@ from parity.campaign.regressions import read_regression
 from parity.campaign.replay import minimized, occurs, replay
 from parity.campaign.storage import Folder
 from parity.cli.main import main
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.engines.load import load_pair
 from parity.generate.profiles import PROFILES
-from parity.language.text_format import read_text
+from parity.language.json_format import program_to_json
+from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS
 from tests.helpers.campaigns import OVERWRITE, TWICE, run
 from tests.helpers.programs import TORCH
@@ -80,9 +81,13 @@ def test_replay_runs_the_kept_cases(capsys: pytest.CaptureFixture[str]) -> None:
 def _enlarged(name: str, text: str, **other: Any) -> Path:
     """A finding of the corpus with another program, under another name."""
     file = min(Path("c/findings").iterdir())
-    program = read_text(text)
+    program = program_from_text(text)
     data = json.loads(file.read_text())
-    data |= {"program": program.to_json(), "text": text, "statements": len(program.statements)}
+    data |= {
+        "program": program_to_json(program),
+        "text": text,
+        "statements": len(program.statements),
+    }
     data |= other
     new = Path("c/findings", f"{name}.json")
     new.write_text(json.dumps(data))
@@ -210,7 +215,7 @@ def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.Monk
     now = occurs({"probe": "b"}, Overwrite(), TORCH)
     assert now is not None
     assert now.kind == "depth"
-    assert occurs({"probe": "b"}, Small(), TORCH) is None
+    assert occurs({"probe": "b"}, TapeEngine(), TORCH) is None
     assert [probe.runs for probe in probes] == [0, 1, 0]
 
 
@@ -360,7 +365,7 @@ def test_a_promoted_finding_says_what_it_is(capsys: pytest.CaptureFixture[str]) 
     data = json.loads(file.read_text())
     assert data["kind"] == "gradient"
     assert data["behaves_like"] == ["overwrite"]
-    assert read_regression(file).text() == data["text"] == TWICE
+    assert str(read_regression(file)) == data["text"] == TWICE
 
 
 def test_what_cannot_be_promoted_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

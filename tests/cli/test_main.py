@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from parity import __version__
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.cli.main import DEFAULT_EXAMPLES, main
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.diagnose.shrink import reduce_program
@@ -22,6 +22,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import ROTATION
 from parity.language import program as pr
+from parity.language.json_format import dumps, program_from_json, program_to_json
 from parity.language.table import OPS
 from parity.oracle.finding import KINDS
 from tests.helpers.programs import DEZERO, check, failing, write_module
@@ -56,7 +57,7 @@ def _json(*arguments: str) -> tuple[int, dict[str, Any]]:
 # Exit status and text.
 
 
-@pytest.mark.parametrize("engine", ["dezero", "torch", "parity.diagnose.defects.engine:Small"])
+@pytest.mark.parametrize("engine", ["dezero", "torch", "parity.diagnose.defects.engine:TapeEngine"])
 def test_parity_ends_with_zero(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert _check("--engine", engine, "--examples", "70") == 0
     out, err = capsys.readouterr()
@@ -100,9 +101,9 @@ def test_quirks_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
         Path(),
         "quirky.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
             quirks = frozenset({"seeds-any-shape-with-ones", "keeps-intermediate-grads"})
         """,
@@ -200,13 +201,13 @@ def test_json_has_the_keys_and_types_of_the_contract(engine: str) -> None:
         assert [k for k, kind in FINDING_KEYS.items() if not isinstance(finding[k], kind)] == []
         assert finding["kind"] in KINDS
         if finding["program"]:
-            case = pr.Program.from_json(finding["program"])
-            assert case.text() == finding["text"]
+            case = program_from_json(finding["program"])
+            assert str(case) == finding["text"]
             assert len(case.statements) == finding["statements"]
             assert len(case.leaves) == finding["leaves"]
             assert 0 <= finding["program_number"] < 28
             assert Path(finding["script"]).is_file()
-            assert json.dumps(case.to_json(), sort_keys=True) == case.dumps()
+            assert json.dumps(program_to_json(case), sort_keys=True) == dumps(case)
 
 
 def test_json_of_the_book_example() -> None:
@@ -248,10 +249,10 @@ def test_untested_lists_operations_and_abilities_once() -> None:
         Path(),
         "lacking.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
         from parity.engines import Engine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
             grad_tensor = Engine.grad_tensor
         """,
@@ -268,9 +269,9 @@ def test_nothing_that_json_lacks_is_written() -> None:
         Path(),
         "nan.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = "mine"
 
             def store(self, leaf, g):
@@ -313,14 +314,14 @@ ADAPTERS = {
     "raising.py": "1 / 0",
     "ending.py": "raise SystemExit(0)",
     "unfinished.py": "from parity.engines import Engine\nclass Mine(Engine):\n    name = 'a'",
-    "nameless.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n    name = ''",
-    "without.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "nameless.py": "from defects.engine import TapeEngine\nclass Mine(TapeEngine):\n    name = ''",
+    "without.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        self.ops = {}",
-    "unknown.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "unknown.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        self.ops = {'frob': max}",
-    "unbuilt.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n"
+    "unbuilt.py": "from parity.diagnose.defects.engine import TapeEngine\nclass Mine(TapeEngine):\n"
     "    def __init__(self):\n        raise OSError('no\\ndevice')",
-    "odd.py": "from parity.diagnose.defects.engine import Small\nclass Mine(Small):\n    dtypes = 64",
+    "odd.py": "from defects.engine import TapeEngine\nclass Mine(TapeEngine):\n    dtypes = 64",
 }
 UNUSABLE: list[tuple[list[str], str]] = [
     *((["--engine", f"{name}:Mine"], name) for name in ADAPTERS),
@@ -386,10 +387,10 @@ def test_an_adapter_that_breaks_the_contract_is_not_run(
     way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f"""
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     {REFUSED[way]}
@@ -424,10 +425,10 @@ def test_an_engine_that_fails_ends_with_findings(
     way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f"""
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     {FAILING[way]}
@@ -468,7 +469,7 @@ def test_spaces_around_operations_do_not_matter() -> None:
 
 def test_every_operation_alone_is_in_parity() -> None:
     for op in OPS:
-        assert hunt(DEZERO, DEZERO, 14, ops=(op,)).reported == []
+        assert search(DEZERO, DEZERO, 14, ops=(op,)).reported == []
 
 
 # The seed's three defects.
@@ -493,7 +494,7 @@ def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
     engine = Overwrite()
     _, case, finding = _first(engine, seed)
     small, after = reduce_program(case, finding, lambda p: check(p, engine))
-    assert small.text() == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
+    assert str(small) == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
     assert (after.kind, float(after.engine), float(after.reference)) == ("gradient", 1.0, 2.0)
 
 

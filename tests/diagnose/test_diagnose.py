@@ -10,15 +10,15 @@ import pytest
 
 from parity.campaign.describe import describe
 from parity.campaign.finish import add_diagnosis
-from parity.campaign.result import Reported
+from parity.campaign.result import Report
 from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.diagnose import PROBES, Agreement, Diagnosis, Near, diagnose, diagnose_probe
-from parity.diagnose.neighbours import Limits, variations
+from parity.diagnose.neighbours import NeighbourLimits, neighbours
 from parity.diagnose.shrink import reduced
-from parity.diagnose.traversals import in_other_orders
+from parity.diagnose.traversals import other_traversals
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.trace import Trace
@@ -207,7 +207,7 @@ class Seldom(DEFECTS["overwrite"]):  # type: ignore[misc]
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         if t.shape == (2, 2):
-            Small.add(self, grads, t, g)
+            TapeEngine.add(self, grads, t, g)
         else:
             super().add(grads, t, g)
 
@@ -272,7 +272,7 @@ def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
     ids=["newest first", "depth first", "depth first, last operand", "generations"],
 )
 def test_orders(place: int | None, order: list[int]) -> None:
-    cls = Twin if place is None else in_other_orders(Twin)[place]
+    cls = Twin if place is None else other_traversals(Twin)[place]
     engine = cls()
     x = engine.leaf(np.array(2.0))
     neg, add = engine.ops["neg"], engine.ops["add"]
@@ -281,8 +281,8 @@ def test_orders(place: int | None, order: list[int]) -> None:
 
 
 def test_a_defect_of_order_keeps_its_own() -> None:
-    assert in_other_orders(DEFECTS["creation-order-ignored"]) == ()
-    assert len(in_other_orders(DEFECTS["overwrite"])) == 3
+    assert other_traversals(DEFECTS["creation-order-ignored"]) == ()
+    assert len(other_traversals(DEFECTS["overwrite"])) == 3
 
 
 class RaisesOnReuse(Tape):
@@ -366,7 +366,7 @@ def test_a_report_shows_the_diagnosis() -> None:
     engine = FAULTS["overwrite"]()
     finding = check(SQUARE, engine)
     assert finding is not None
-    reported = Reported(finding, SQUARE, 0)
+    reported = Report(finding, SQUARE, 0)
     assert "behaves like" not in describe(reported, engine, TORCH)
     add_diagnosis(reported, engine, TORCH)
     assert "\n  behaves like `overwrite`: " in describe(reported, engine, TORCH)
@@ -442,8 +442,8 @@ def test_a_finding_of_a_probe_is_diagnosed(
 
 # Variations.
 
-LIMITS = Limits(tuple(Small().ops), 3, ("float32", "float64"))
-FLAT = Limits(("add", "mul", "neg"), 0, ("float64",))
+LIMITS = NeighbourLimits(tuple(TapeEngine().ops), 3, ("float32", "float64"))
+FLAT = NeighbourLimits(("add", "mul", "neg"), 0, ("float64",))
 CASES = {
     "add": SQUARE,
     "events": program(
@@ -460,7 +460,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_variations_are_valid_and_none_comes_twice(case: pr.Program) -> None:
-    found = list(variations(case, LIMITS, 200))
+    found = list(neighbours(case, LIMITS, 200))
     assert len(found) >= 100
     assert len(set(found)) == len(found)
     assert case not in found
@@ -469,18 +469,18 @@ def test_variations_are_valid_and_none_comes_twice(case: pr.Program) -> None:
 
 
 def test_variations_are_the_same_each_time() -> None:
-    assert list(variations(SQUARE, LIMITS, 50)) == list(variations(SQUARE, LIMITS, 50))
+    assert list(neighbours(SQUARE, LIMITS, 50)) == list(neighbours(SQUARE, LIMITS, 50))
 
 
 def test_variations_keep_to_their_limits() -> None:
     scalars = Scalars()
-    found = list(variations(SQUARE, FLAT, 200))
+    found = list(neighbours(SQUARE, FLAT, 200))
     assert len(found) >= 100
     assert all(supports(scalars, varied) for varied in found)
 
 
 def test_variations_change_everything_that_a_fault_may_depend_on() -> None:
-    found = list(variations(CASES["events"], LIMITS, 400))
+    found = list(neighbours(CASES["events"], LIMITS, 400))
     kinds = {type(s) for varied in found for s in varied.statements}
     assert kinds >= {pr.Apply, pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.Detach}
     ops = {s.op for varied in found for s in varied.statements if isinstance(s, pr.Apply)}
@@ -493,5 +493,5 @@ def test_variations_change_everything_that_a_fault_may_depend_on() -> None:
 
 def test_generated_programs_vary_without_an_error() -> None:
     for case in itertools.chain(sample("general", 20), sample("second-order", 20)):
-        for varied in variations(case, LIMITS, 10):
+        for varied in neighbours(case, LIMITS, 10):
             varied.validate()

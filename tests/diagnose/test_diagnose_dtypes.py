@@ -9,7 +9,7 @@ import pytest
 
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.diagnose import Diagnosis, diagnose
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.other_engine import Cell, Tape, made
 from tests.helpers.programs import TORCH, sample
@@ -61,7 +61,7 @@ def _engine(base: type[Tape], picks: str) -> Tape:
 
 
 def _diagnosed(engine: Tape, text: str) -> Diagnosis:
-    case = read_text(text)
+    case = program_from_text(text)
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     assert finding.kind == "dtype"
@@ -93,8 +93,8 @@ class CastsInners(Mixed):
 
 
 def test_an_engine_that_casts_is_right() -> None:
-    assert check_program(read_text(LEFT), Casts(), TORCH) is None
-    assert check_program(read_text(RIGHT), Casts(), TORCH) is None
+    assert check_program(program_from_text(LEFT), Casts(), TORCH) is None
+    assert check_program(program_from_text(RIGHT), Casts(), TORCH) is None
 
 
 def test_what_is_cast_on_the_way_is_another_fault() -> None:
@@ -127,4 +127,4 @@ class OneDtype(DEFECTS["gradient-dtype-of-result"]):  # type: ignore[misc]
 def test_among_float32_alone_the_defect_does_not_show(profile: str) -> None:
     engine = OneDtype()
     cases = sample(profile, 150, engine, seed="one dtype")
-    assert [case.text() for case in cases if check_program(case, engine, TORCH)] == []
+    assert [str(case) for case in cases if check_program(case, engine, TORCH)] == []

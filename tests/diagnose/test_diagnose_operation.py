@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from parity.diagnose.defects.base import rules_with
-from parity.diagnose.defects.engine import RULES, Small
+from parity.diagnose.defects.engine import RULES, TapeEngine
 from parity.diagnose.diagnose import Diagnosis, diagnose
 from parity.engines.adapters.autograd import Autograd
 from parity.engines.base import Engine
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
 
@@ -21,19 +21,19 @@ SIN = "x0 = leaf(3.0)\nx1 = sin(x0)\nbackward(x1)"
 MUL = "x0 = leaf(3.0)\nx1 = leaf(2.0)\nx2 = mul(x0, x1)\nbackward(x2)"
 
 
-class Sine(Small):
+class Sine(TapeEngine):
     """The sine's own formula is wrong."""
 
     rules = rules_with(sin=lambda g, y, a: (g * a * 7,))
 
 
-class Product(Small):
+class Product(TapeEngine):
     """As is that of products."""
 
     rules = rules_with(mul=lambda g, y, a, b: (g * b * 7, g * a * 3))
 
 
-class Cosine(Small):
+class Cosine(TapeEngine):
     """Three things of the cosine's own: each is wrong by itself."""
 
     def __init__(self, wrong: str) -> None:
@@ -56,7 +56,7 @@ class Cosine(Small):
         raise ValueError("no cosine")
 
 
-class GradientOfCosine(Small):
+class GradientOfCosine(TapeEngine):
     """The cosine's gradient has a form of its own."""
 
     def __init__(self, form: Callable[[Any], Any]) -> None:
@@ -68,13 +68,13 @@ class GradientOfCosine(Small):
         return self.form(fitted) if node.vjp is RULES["cos"].vjp else fitted
 
 
-class Refuses(Small):
+class Refuses(TapeEngine):
     """The backward of the sine raises."""
 
     rules = rules_with(sin=lambda g, y, a: g.refused)
 
 
-class All(Small):
+class All(TapeEngine):
     """All gradients are wrong, whatever the operation."""
 
     def fit(self, node, place, g):
@@ -82,7 +82,7 @@ class All(Small):
 
 
 def _diagnosed(engine: Engine, text: str) -> Diagnosis:
-    case = read_text(text)
+    case = program_from_text(text)
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     return diagnose(case, finding, engine, TORCH, {})
@@ -144,7 +144,7 @@ def test_it_is_said_what_of_an_operation_is_wrong(engine: Engine, text: str, say
 
 
 def test_what_every_operation_does_is_none_of_its_own() -> None:
-    class Narrow(Small):
+    class Narrow(TapeEngine):
         def value(self, t):
             return super().value(t).astype("float32")
 
@@ -161,7 +161,7 @@ def test_a_quirk_that_explains_the_finding_is_said() -> None:
 
 
 def test_a_quirk_beside_those_of_the_engine_explains() -> None:
-    class Keeps(Small):
+    class Keeps(TapeEngine):
         """Each backward replaces gradients, by its own quirk; graphs are kept, by none."""
 
         quirks = frozenset({"clears-grads-on-backward"})

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.diagnose import diagnose_probe
 from parity.engines.base import Engine
 from parity.oracle.probes import PROBES
 from tests.helpers.programs import TORCH
 
 
-class Quiet(Small):
+class Quiet(TapeEngine):
     """A backward from what was not recorded does nothing."""
 
     def backward(self, t: Any, gradient: Any = None, **flags: Any) -> None:
@@ -23,7 +23,7 @@ class Quiet(Small):
             super().backward(t, gradient, **flags)
 
 
-class Slot(Small):
+class Slot(TapeEngine):
     """Nested contexts share one place for what was before."""
 
     @contextmanager
@@ -39,7 +39,7 @@ class QuietSlot(Slot, Quiet):
     """Both: nothing is recorded any more, and nothing raises."""
 
 
-class Early(Small):
+class Early(TapeEngine):
     """The inner context ends the outer one."""
 
     @contextmanager
@@ -51,7 +51,7 @@ class Early(Small):
             self.recording = True
 
 
-class NoFinally(Small):
+class NoFinally(TapeEngine):
     """An exception leaves nothing recorded."""
 
     @contextmanager
@@ -61,7 +61,7 @@ class NoFinally(Small):
         self.recording = before
 
 
-class OnceOnly(Small):
+class OnceOnly(TapeEngine):
     """A second context in the first raises: nothing is known of what is recorded."""
 
     @contextmanager
@@ -91,7 +91,7 @@ def _named(engine: Engine) -> dict[str, list[str]]:
         (QuietSlot(), {"no-grad": ["nested-no-grad-kept"]}),
         (Early(), {"no-grad": ["nested-no-grad"]}),
         (OnceOnly(), {"no-grad": []}),
-        (Small(), {}),
+        (TapeEngine(), {}),
     ],
     ids=lambda x: type(x).__name__ if isinstance(x, Engine) else "",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect, rules_with
 from parity.diagnose.defects.tensor import raw
@@ -13,13 +13,13 @@ from parity.diagnose.diagnose import Diagnosis, diagnose
 from parity.diagnose.masked import alone
 from parity.engines.base import Engine
 from parity.engines.load import load_pair
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
 
 
 def _named(engine: Engine, ops: tuple[str, ...] | None = None) -> list[tuple[str, Diagnosis]]:
-    reported = hunt(engine, TORCH, 600, ops=ops).reported
+    reported = search(engine, TORCH, 600, ops=ops).reported
     return [(r.finding.kind, r.diagnosis) for r in reported if r.diagnosis is not None]
 
 
@@ -56,7 +56,7 @@ class WithOwnFaults(DEFECTS["overwrite"]):  # type: ignore[misc]
 
 
 def _diagnosed(engine: Engine, text: str = REUSE) -> Diagnosis:
-    case = read_text(text)
+    case = program_from_text(text)
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     return diagnose(case, finding, engine, TORCH)
@@ -111,4 +111,4 @@ def test_what_is_like_a_defect_but_not_it_is_not_named(engine: type[Defect]) -> 
     ],
 )
 def test_another_fault_of_that_kind_is_one_operations_own(text: str, other: bool) -> None:
-    assert alone(read_text(text), read_text(REUSE)) is other
+    assert alone(program_from_text(text), program_from_text(REUSE)) is other

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.operations import UnusedOutputCrashes
 from parity.diagnose.defects.traversal import (
     CreationOrderIgnored,
@@ -76,58 +76,58 @@ def test_twenty_programs_of_a_defect_reduce_to_one_of_the_least_size(name: str) 
     results = [small for _, _, small, _ in _reduced(DEFECTS[name](), 20)]
     assert len(results) == 20
     measured = [(len(small.statements), len(small.leaves)) for small in results]
-    assert max(measured) <= sizes[name], "\n\n".join({small.text() for small in results})
+    assert max(measured) <= sizes[name], "\n\n".join({str(small) for small in results})
 
 
 @pytest.mark.parametrize("seed", [0])
 def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
-    texts = {small.text() for _, _, small, _ in _reduced(Overwrite(), 20, seed)}
+    texts = {str(small) for _, _, small, _ in _reduced(Overwrite(), 20, seed)}
     assert texts == SMALLEST["overwrite"]
 
 
-class DoesNotClear(Small):
+class DoesNotClear(TapeEngine):
     name = "does-not-clear"
 
     def clear_grad(self, t):
         pass
 
 
-class Replaces(Small):
+class Replaces(TapeEngine):
     name = "replaces"
 
     def store(self, leaf, g):
         leaf.grad = g.copy()
 
 
-class Shares(Small):
+class Shares(TapeEngine):
     name = "shares"
 
     def store(self, leaf, g):
         leaf.grad = g if leaf.grad is None else leaf.grad + g
 
 
-class ZerosAnew(Small):
+class ZerosAnew(TapeEngine):
     name = "zeros-anew"
 
     def zero_grad(self, t):
         t.grad = t.grad * 0
 
 
-class Wide(Small):
+class Wide(TapeEngine):
     name = "wide"
 
     def store(self, leaf, g):
         super().store(leaf, g.astype("float64"))
 
 
-class NeverFreed(Small):
+class NeverFreed(TapeEngine):
     name = "never-freed"
 
     def run(self, node, grads, retain):
         super().run(node, grads, True)
 
 
-class NoSine(Small):
+class NoSine(TapeEngine):
     name = "no-sine"
 
     def operation(self, value, vjp):
@@ -161,7 +161,7 @@ def test_every_kind_reduces_to_a_known_program(
 ) -> None:
     results = list(_reduced(cls(), 4, kinds=frozenset({kind})))
     assert {after.kind for *_, after in results} == {kind}
-    assert {small.text() for _, _, small, _ in results} == texts
+    assert {str(small) for _, _, small, _ in results} == texts
 
 
 @pytest.mark.parametrize("cls", [*DEFECTS.values(), Shares], ids=lambda cls: cls.name)
@@ -264,7 +264,7 @@ def test_only_valid_programs_are_tried(profile: str) -> None:
         assert reduce_program(case, first, never, 400)[0] == case
 
 
-class AnyGradient(Small):
+class AnyGradient(TapeEngine):
     """Takes gradients of any shape, those that do not fit for ones."""
 
     name = "any-gradient"
@@ -274,7 +274,7 @@ class AnyGradient(Small):
         return super().seed(t, gradient if fits else None)
 
 
-class AsManyElements(Small):
+class AsManyElements(TapeEngine):
     """Takes gradients of any shape with as many elements as the root has."""
 
     name = "as-many-elements"
@@ -290,7 +290,7 @@ def test_a_gradient_that_must_not_fit_does_not_in_the_smallest_program() -> None
         finding = check(case, engine)
         if finding is not None and finding.kind == "no-exception":
             small, _ = reduce_program(case, finding, lambda p: check(p, engine))
-            texts.append(small.text())
+            texts.append(str(small))
     assert len(texts) > 3
     assert set(texts) == {"x0 = leaf(3.0)\nbackward(x0, gradient=[1.0, 1.0])"}
 
@@ -327,7 +327,7 @@ def test_a_gradient_that_fitted_is_made_to_fit_beside_one_that_does_not() -> Non
     case = program([leaf([3.0, 2.0]), leaf(3.0)], pr.Backward(0, fitting), pr.Backward(1, misfit))
     seen = set()
     for p in simpler(case, 1):
-        roots = [(s.gradient, p.infer()[s.value]) for s in p.statements]
+        roots = [(s.gradient, p.infos[s.value]) for s in p.statements]
         fits = tuple(g.shape == info.shape for g, info in roots if g is not None)
         seen.add((len(p.statements), fits))
     assert (2, (True, False)) in seen
@@ -386,7 +386,7 @@ def test_a_number_that_is_not_finite_counts_wherever_the_reference_shows_it(valu
 def test_a_gradient_that_matters_is_kept() -> None:
     """Only a gradient other than one shows this fault."""
 
-    class IgnoresTheGradient(Small):
+    class IgnoresTheGradient(TapeEngine):
         def seed(self, t, gradient):
             return super().seed(t, gradient) * 0 + 1
 
@@ -403,7 +403,7 @@ def test_a_gradient_that_matters_is_kept() -> None:
     assert not backward.retain_graph
 
 
-class Limited(Small):
+class Limited(TapeEngine):
     """Two operations in float32, one of which raises, as does everything else."""
 
     name = "limited"
@@ -476,7 +476,7 @@ def test_no_finding_is_reduced_to_what_right_engines_refuse(seed: int) -> None:
     engine = UnusedOutputCrashes()
     for _, _, small, _ in _reduced(engine, 2, seed, frozenset({"exception"})):
         assert not reruns_freed_graph(small)
-        assert check(small, Small()) is None
+        assert check(small, TapeEngine()) is None
 
 
 def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter() -> None:
@@ -490,7 +490,7 @@ def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter()
 
     def found(p: pr.Program) -> Finding | None:
         muls = [s for s in p.statements if isinstance(s, pr.Apply) and s.op == "mul"]
-        shapes = [info.shape for info in p.infer()]
+        shapes = [info.shape for info in p.infos]
         shown = any(shapes[i] == (2, 1) for s in muls for i in s.inputs)
         return KINDS["gradient"](len(p.statements) - 1, "grad", 0, None, None) if shown else None
 

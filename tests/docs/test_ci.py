@@ -26,9 +26,9 @@ SHORT = {
     "--examples 2000": "--examples 200",
 }
 RIGHT = """
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
 """
 #: Finds itself with the first programs.

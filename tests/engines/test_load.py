@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.engines import Engine
 from parity.engines.adapters.dezero import Dezero
@@ -20,9 +20,9 @@ from parity.oracle.exact.engine import Exact
 from tests.helpers.programs import TORCH, write_module
 
 MINE = """
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
 """
 
@@ -76,9 +76,9 @@ def test_a_file_imports_the_module_beside_it(
         "mine.py",
         """
         import beside_it_engines
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             name = beside_it_engines.NAME
         """,
     )
@@ -115,18 +115,18 @@ def test_a_file_that_imports_itself_is_told_so(
     assert "it imports itself: own_name_engines.py needs another name" in _refused(f"{file}:Mine")
 
 
-#: Files that are no good: text after an import of Small, class name, words of the message.
+#: Files that are no good: text after an import of TapeEngine, class name, words of the message.
 BAD_FILES: dict[str, tuple[str, list[str]]] = {
     "syntax error": ("class Mine(:", ["cannot be loaded", "SyntaxError"]),
     "import error": ("import no_such_module_here", ["cannot be loaded", "no_such_module_here"]),
     "error of many lines": ("raise ValueError('a\\\\nb\\\\nc')", ["ValueError: a b c"]),
     "ends the program": ("raise SystemExit(0)", ["cannot be loaded", "SystemExit"]),
     "no such class": (
-        "class One(Small): ...\nclass Two(Small): ...",
+        "class One(TapeEngine): ...\nclass Two(TapeEngine): ...",
         ["has no class 'Mine'", "One, Two"],
     ),
-    "no class at all": ("del Small", ["has no class 'Mine'"]),
-    "not a class": ("Mine = Small()", ["not a subclass of parity.engines.Engine"]),
+    "no class at all": ("del TapeEngine", ["has no class 'Mine'"]),
+    "not a class": ("Mine = TapeEngine()", ["not a subclass of parity.engines.Engine"]),
     "not a subclass": ("class Mine: ...", ["not a subclass of parity.engines.Engine"]),
     "methods missing": (
         "class Mine(Engine):\n    name = 'a'\n    ops = {'add': max}\n    value = max\n"
@@ -134,18 +134,18 @@ BAD_FILES: dict[str, tuple[str, list[str]]] = {
         ["does not define grad, backward"],
     ),
     "all missing": ("class Mine(Engine): ...", ["does not define leaf, value, grad, backward"]),
-    "no name": ("class Mine(Small):\n    name = ''", ["has no name", "name ="]),
-    "name is no text": ("class Mine(Small):\n    name = 3", ["has no name"]),
+    "no name": ("class Mine(TapeEngine):\n    name = ''", ["has no name", "name ="]),
+    "name is no text": ("class Mine(TapeEngine):\n    name = 3", ["has no name"]),
     "constructor raises": (
-        "class Mine(Small):\n    def __init__(self):\n        raise OSError('no\\\\ndevice')",
+        "class Mine(TapeEngine):\n    def __init__(self):\n        raise OSError('no\\\\ndevice')",
         ["cannot be created", "OSError: no device"],
     ),
     "constructor wants something": (
-        "class Mine(Small):\n    def __init__(self, device): ...",
+        "class Mine(TapeEngine):\n    def __init__(self, device): ...",
         ["cannot be created", "device"],
     ),
     "constructor ends the program": (
-        "class Mine(Small):\n    def __init__(self):\n        raise SystemExit(0)",
+        "class Mine(TapeEngine):\n    def __init__(self):\n        raise SystemExit(0)",
         ["cannot be created", "SystemExit"],
     ),
 }
@@ -184,7 +184,9 @@ def _refused(spec: str) -> str:
 def test_bad_file_is_an_error_of_one_line(tmp_path: Path, way: str) -> None:
     text, words = BAD_FILES[way]
     file = tmp_path / "bad.py"
-    head = "from parity.diagnose.defects.engine import Small\nfrom parity.engines import Engine\n"
+    head = (
+        "from parity.diagnose.defects.engine import TapeEngine\nfrom parity.engines import Engine\n"
+    )
     file.write_text(head + text.replace("\\\\n", "\\n") + "\n")
     message = _refused(f"{file}:Mine")
     assert [word for word in (str(file), *words) if word not in message] == []
@@ -218,7 +220,7 @@ def test_bad_attribute_is_an_error_of_one_line(tmp_path: Path, way: str) -> None
         ("no_such_module:Mine", ["'no_such_module' cannot be imported", "ModuleNotFoundError"]),
         ("parity.no_such:Mine", ["'parity.no_such' cannot be imported"]),
         ("..relative:Mine", ["cannot be imported"]),
-        ("parity.diagnose.defects.engine:Nothing", ["has no class 'Nothing'", "Small"]),
+        ("parity.diagnose.defects.engine:Nothing", ["has no class 'Nothing'", "TapeEngine"]),
         ("parity.diagnose.defects.engine:Tensor", ["not a subclass"]),
         ("parity.engines:Engine", ["does not define"]),
         ("tensorflow", ["not known", "dezero, exact, torch"]),
@@ -270,22 +272,22 @@ def test_an_engine_without_constants_leaves_the_parameter_out() -> None:
 
 def test_abilities_of_the_engines() -> None:
     assert abilities(TORCH) == abilities(Dezero()) == {*OPTIONAL, CONSTANTS, BITWISE}
-    assert abilities(Small()) == {*OPTIONAL, CONSTANTS} - {"optimizer"}
+    assert abilities(TapeEngine()) == {*OPTIONAL, CONSTANTS} - {"optimizer"}
 
 
-class _Copies(Small):
+class _Copies(TapeEngine):
     def grad(self, t):
         return None if t.grad is None else t.grad.copy()
 
 
-class _ReadOnly(Small):
+class _ReadOnly(TapeEngine):
     def grad(self, t):
         view = t.grad[...]
         view.flags.writeable = False
         return view
 
 
-class _Broken(Small):
+class _Broken(TapeEngine):
     def backward(self, *args, **flags):
         raise ValueError
 
@@ -293,7 +295,7 @@ class _Broken(Small):
 @pytest.mark.parametrize(
     ("engine", "owns"),
     [
-        *((Small, True), (Dezero, True), (Torch, True)),
+        *((TapeEngine, True), (Dezero, True), (Torch, True)),
         *((_Copies, False), (_ReadOnly, False), (_Broken, False)),
     ],
 )

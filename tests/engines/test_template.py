@@ -13,10 +13,10 @@ import pytest
 
 from parity.cli.main import CANNOT_RUN, PARITY, main
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine
-from parity.engines.selfcheck import faults, try_adapter
+from parity.engines.selfcheck import check_adapter, faults
 from parity.language.table import OPS
 from tests.helpers.programs import TORCH, write_module
 
@@ -171,13 +171,13 @@ def _without(cls: type[Engine], **changes: Any) -> Engine:
 
 
 def _with_op(**ops: Any) -> Engine:
-    engine = _without(Small)
+    engine = _without(TapeEngine)
     functions = {name: make(engine) for name, make in ops.items()}
     engine.ops = {**engine.ops, **functions}  # type: ignore[misc]
     return engine
 
 
-class Filling(Small):
+class Filling(TapeEngine):
     """Zeroes a copy."""
 
     def grad(self, t: Any) -> Any:
@@ -188,51 +188,51 @@ class Filling(Small):
 
 
 def _uncopied(self: Any, array: Any, requires_grad: bool = True) -> Any:
-    t = Small.leaf(self, array, requires_grad)
+    t = TapeEngine.leaf(self, array, requires_grad)
     t.data = array
     return t
 
 
 BROKEN: dict[str, tuple[Any, str]] = {
     "leaf does not copy": (
-        lambda: _without(Small, leaf=_uncopied),
+        lambda: _without(TapeEngine, leaf=_uncopied),
         "`leaf` does not copy the array",
     ),
     "value is not what was put in": (
-        lambda: _without(Small, value=lambda self, t: t.data * 2),
+        lambda: _without(TapeEngine, value=lambda self, t: t.data * 2),
         "`value` of a leaf is [",
     ),
     "value is the tensor": (
-        lambda: _without(Small, value=lambda self, t: t),
+        lambda: _without(TapeEngine, value=lambda self, t: t),
         "`value` returned an object of type Tensor, not an ndarray",
     ),
     "value is None": (
-        lambda: _without(Small, value=lambda self, t: None),
+        lambda: _without(TapeEngine, value=lambda self, t: None),
         "`value` returned None, not an ndarray",
     ),
     "grad is the tensor": (
-        lambda: _without(Small, grad=lambda self, t: t),
+        lambda: _without(TapeEngine, grad=lambda self, t: t),
         "`grad` returned an object of type Tensor, not an ndarray or None",
     ),
     "grad is a tensor after a backward": (
-        lambda: _without(Small, grad=lambda self, t: None if t.grad is None else t),
+        lambda: _without(TapeEngine, grad=lambda self, t: None if t.grad is None else t),
         "`grad` after a backward: the adapter returned object for a grad",
     ),
     "leaf raises": (
-        lambda: _without(Small, leaf=lambda self, array, requires_grad=True: array.nothing),
+        lambda: _without(TapeEngine, leaf=lambda self, array, requires_grad=True: array.nothing),
         "raised AttributeError",
     ),
     "backward takes no gradient": (
-        lambda: _without(Small, backward=lambda self, t: None),
+        lambda: _without(TapeEngine, backward=lambda self, t: None),
         "`backward` cannot be called as the contract says: too many positional arguments",
     ),
     "backward takes no flags": (
-        lambda: _without(Small, backward=lambda self, t, gradient=None: None),
+        lambda: _without(TapeEngine, backward=lambda self, t, gradient=None: None),
         "`backward` cannot be called as the contract says: got an unexpected keyword argument",
     ),
     "zero_grad fills a copy": (lambda: _without(Filling), "`zero_grad` has no effect"),
     "no_grad is no context manager": (
-        lambda: _without(Small, no_grad=lambda self: None),
+        lambda: _without(TapeEngine, no_grad=lambda self: None),
         "`no_grad` returned None, not a context manager",
     ),
     "sub is a + b": (
@@ -240,7 +240,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
         "`sub` of ops gives what `add` gives: is it under the wrong name?",
     ),
     "sub is b - a": (
-        lambda: _with_op(sub=lambda e: lambda a, b: e.rules and Small.operation(
+        lambda: _with_op(sub=lambda e: lambda a, b: e.rules and TapeEngine.operation(
             e, *e.rules["sub"])(b, a)),
         "`sub` of ops gives what `sub` with its operands exchanged gives",
     ),
@@ -267,7 +267,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 def test_a_fault_of_an_adapter_is_said_in_words(way: str) -> None:
     make, words = BROKEN[way]
     with pytest.raises(EngineError) as caught:
-        try_adapter(make(), TORCH)
+        check_adapter(make(), TORCH)
     message = str(caught.value)
     assert message.startswith("adapter of 'mine': ")
     assert words in message
@@ -287,7 +287,7 @@ def test_built_in_adapters_have_no_fault(name: str) -> None:
 
 def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
     """A value that no other operation gives is the engine's."""
-    engine = _without(Small)
+    engine = _without(TapeEngine)
     right = engine.ops["exp"]
 
     def wrong(a: Any) -> Any:
@@ -300,9 +300,9 @@ def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
 
 
 ADAPTER = """
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
 
         def __init__(self):

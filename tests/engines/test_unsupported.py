@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.cli.main import PARITY, main
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.selfcheck import faults
 from parity.engines.trace import UNSUPPORTED
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, write_module
 
 
-class Wide(Small):
+class Wide(TapeEngine):
     """Has no tensors of less than two dimensions."""
 
     name = "wide"
@@ -31,7 +31,7 @@ class Wide(Small):
         return super().leaf(array, requires_grad)
 
 
-class OneAxis(Small):
+class OneAxis(TapeEngine):
     """Sums along one axis only."""
 
     name = "one-axis"
@@ -66,7 +66,7 @@ SUMS = """
 
 
 def test_a_program_ends_without_a_finding() -> None:
-    program = read_text(SUMS.format(before=""))
+    program = program_from_text(SUMS.format(before=""))
     trace = execute(program, OneAxis())
     assert trace.failure is not None
     assert (trace.failure.kind, trace.failure.statement) == (UNSUPPORTED, 1)
@@ -77,13 +77,13 @@ def test_a_program_ends_without_a_finding() -> None:
 
 def test_what_came_before_is_compared() -> None:
     before = "backward(x1, gradient=[1.0, 2.0])"
-    finding = check_program(read_text(SUMS.format(before=before)), Overwrites(), TORCH)
+    finding = check_program(program_from_text(SUMS.format(before=before)), Overwrites(), TORCH)
     assert finding is not None
     assert finding.kind == "gradient"
 
 
 def test_it_does_not_hide_what_pytorch_refuses_before() -> None:
-    program = read_text("""
+    program = program_from_text("""
         x0 = leaf([3.0, 2.0], requires_grad=False)
         backward(x0, gradient=[1.0, 1.0])
         x1 = sum(x0, axis=None, keepdims=False)
@@ -99,7 +99,7 @@ def test_it_does_not_hide_what_pytorch_refuses_before() -> None:
 
 
 @pytest.mark.parametrize("cls", [Wide, OneAxis])
-def test_the_trial_takes_it_for_no_fault(cls: type[Small]) -> None:
+def test_the_trial_takes_it_for_no_fault(cls: type[TapeEngine]) -> None:
     assert list(faults(cls(), TORCH)) == []
 
 
@@ -114,21 +114,21 @@ def test_the_trial_looks_at_the_operands_that_remain() -> None:
 
 
 def test_a_run_lists_it() -> None:
-    result = hunt(OneAxis(), TORCH, 60)
+    result = search(OneAxis(), TORCH, 60)
     assert not result.reported
     assert result.lacks["sum along all axes"] > 0
     assert "sum along all axes" in result.untested
 
 
 def test_the_buffer_is_found_without_scalars() -> None:
-    assert owns_buffer(Wide()) == owns_buffer(Small())
+    assert owns_buffer(Wide()) == owns_buffer(TapeEngine())
 
 
 ADAPTER = """
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 
-class Mine(Small):
+class Mine(TapeEngine):
     name = "mine"
 
     def __init__(self):
@@ -156,7 +156,7 @@ def test_in_a_process_of_its_own(
     assert "programs ended early" in shown.out
 
 
-class Scalar(Small):
+class Scalar(TapeEngine):
     """Whose gradients become NumPy scalars, as the sum of two 0-d arrays is one."""
 
     name = "scalar"
@@ -169,13 +169,13 @@ class Scalar(Small):
 def test_a_gradient_that_is_a_scalar_is_not_changed_in_place() -> None:
     engine = Scalar()
     vars(engine)["_owns_buffer"] = True  # of arrays with dimensions it does
-    changed = read_text("""
+    changed = program_from_text("""
         x0 = leaf(3.0)
         backward(x0)
         change_grad(x0)
     """)
     assert check_program(changed, engine, TORCH) is None
-    zeroed = read_text("""
+    zeroed = program_from_text("""
         x0 = leaf(3.0)
         backward(x0)
         zero_grad(x0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from parity.cli.main import main
-from parity.generate.coverage import PATTERNS, ROLES, Exposure
+from parity.generate.coverage import PATTERNS, ROLES, Coverage
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import Profile
 from parity.generate.schedule import sweep
@@ -23,8 +23,8 @@ from tests.helpers.programs import DEZERO, apply, constant, hunted, leaf, progra
 X, PAIR = leaf(3.0), leaf([3.0, 2.0])
 
 
-def _of(*programs: pr.Program, engine: Any = DEZERO) -> Exposure:
-    exposure = Exposure.of(engine)
+def _of(*programs: pr.Program, engine: Any = DEZERO) -> Coverage:
+    exposure = Coverage.of(engine)
     for case in programs:
         exposure.add(case)
     return exposure
@@ -168,7 +168,7 @@ def test_cells_are_those_that_the_engine_has() -> None:
     assert few["broadcasting"] == [("equal",)]
     assert {word for cell in few["events"] for word in cell} == {"backward", "change_gradient"}
     assert ("change_gradient", "change_gradient") not in few["events"]
-    assert {op for op, *_ in Exposure.of(DEZERO, ("neg",)).reachable["operands"]} == {"neg"}
+    assert {op for op, *_ in Coverage.of(DEZERO, ("neg",)).reachable["operands"]} == {"neg"}
 
 
 def test_only_operands_that_fit_may_be_the_same_value() -> None:
@@ -190,7 +190,7 @@ def test_what_was_reached_is_not_missed() -> None:
 
 def test_generated_programs_reach_nothing_that_is_said_to_be_out_of_reach() -> None:
     for engine in (DEZERO, Tape(), Scalars()):
-        exposure = Exposure.of(engine)
+        exposure = Coverage.of(engine)
         for case, _ in zip(hunted(engine, 3), range(500), strict=False):
             exposure.add(case)
         for group, counts in exposure.groups().items():
@@ -198,7 +198,7 @@ def test_generated_programs_reach_nothing_that_is_said_to_be_out_of_reach() -> N
 
 
 def test_each_operand_of_an_operation_with_three_has_every_role() -> None:
-    exposure = Exposure.of(DEZERO, ("linear", "mul"))
+    exposure = Coverage.of(DEZERO, ("linear", "mul"))
     decoder = Decoder.of(Profile("three", ops=("linear", "mul"), events={"backward": 4}), DEZERO)
     for case in itertools.islice(sweep(decoder, 1), 1500):
         exposure.add(case)

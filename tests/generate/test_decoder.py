@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.quirks.table import with_quirks
@@ -26,7 +26,7 @@ from parity.language.table import OPS
 from tests.helpers.programs import DEZERO, TORCH, hunted, sample, steady
 
 
-class Few(Small):
+class Few(TapeEngine):
     """Two operations."""
 
     name = "few"
@@ -40,20 +40,20 @@ class Bare(Engine):
     """The required methods alone; its gradients are copies."""
 
     name = "bare"
-    ops = Small().ops
-    value = Small.value
+    ops = TapeEngine().ops
+    value = TapeEngine.value
 
     def leaf(self, array: Any) -> Any:
-        return Small().leaf(array)
+        return TapeEngine().leaf(array)
 
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.copy()
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        Small().backward(t, gradient, **flags)
+        TapeEngine().backward(t, gradient, **flags)
 
 
-class Scalars(Small):
+class Scalars(TapeEngine):
     name = "scalars"
     max_ndim = 0
 
@@ -63,19 +63,29 @@ class Vectors(type(DEZERO)):
     max_ndim = 1
 
 
-class Wide(Small):
+class Wide(TapeEngine):
     name = "wide"
     dtypes = ("float64",)
 
 
-class Narrow(Small):
+class Narrow(TapeEngine):
     name = "narrow"
     dtypes = ("float32",)
 
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
-    for engine in (DEZERO, TORCH, Small(), Few(), Bare(), Scalars(), Vectors(), Wide(), Narrow())
+    for engine in (
+        DEZERO,
+        TORCH,
+        TapeEngine(),
+        Few(),
+        Bare(),
+        Scalars(),
+        Vectors(),
+        Wide(),
+        Narrow(),
+    )
 }
 LIKE_DEZERO = with_quirks(TORCH, DEZERO.quirks)
 #: What a statement needs of an engine.
@@ -103,7 +113,7 @@ def _lacking(case: pr.Program, engine: Engine) -> list[str]:
             lacking.append("buffer")
     constants = [leaf for leaf in case.leaves if not leaf.requires_grad]
     lacking += [CONSTANTS] if constants and CONSTANTS not in able else []
-    infos = case.infer()
+    infos = case.infos
     lacking += [info.dtype for info in infos if info.dtype not in engine.dtypes]
     return lacking
 
@@ -137,33 +147,33 @@ def test_uniform_byte_strings_are_valid_programs(profile: str) -> None:
 def test_no_value_has_more_dimensions_than_the_engine_takes(engine: str, limit: int) -> None:
     for profile in PROFILES:
         for case in sample(profile, 60, ENGINES[engine]):
-            assert max(len(info.shape) for info in case.infer()) <= limit, case.text()
+            assert max(len(info.shape) for info in case.infos) <= limit, str(case)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_values_are_no_larger_than_the_profile_says(profile: str) -> None:
     for case in sample(profile, 100):
-        assert max(size(info.shape) for info in case.infer()) <= PROFILES[profile].max_size
+        assert max(size(info.shape) for info in case.infos) <= PROFILES[profile].max_size
 
 
-@pytest.mark.parametrize("engine", [DEZERO, Small()], ids=lambda e: e.name)
+@pytest.mark.parametrize("engine", [DEZERO, TapeEngine()], ids=lambda e: e.name)
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"errors", "freed-graph"}))
 def test_pytorch_accepts_what_is_not_meant_as_a_mistake(profile: str, engine: Engine) -> None:
     for case in sample(profile, 100, engine):
         failure = execute(case, with_quirks(TORCH, engine.quirks)).failure
-        assert failure is None, f"{failure.text()}\n{case.text()}"
+        assert failure is None, f"{failure.text()}\n{case!s}"
 
 
 def _unseeded(case: pr.Program) -> list[pr.Backward]:
     """The backwards from several elements, or from none, that have no gradient."""
-    infos = case.infer()
+    infos = case.infos
     backwards = [s for s in case.statements if isinstance(s, pr.Backward)]
     return [s for s in backwards if s.gradient is None and size(infos[s.value].shape) != 1]
 
 
 def test_roots_of_any_shape_without_a_gradient_are_for_engines_that_seed_them() -> None:
     assert sum(bool(_unseeded(case)) for case in sample("general", 400)) >= 20
-    for case in sample("general", 400, Small()):
+    for case in sample("general", 400, TapeEngine()):
         assert not _unseeded(case)
 
 
@@ -214,7 +224,7 @@ def test_zero_bytes_give_the_smallest_program(profile: str) -> None:
 
 def test_zero_bytes_give_a_leaf_and_a_backward() -> None:
     case = Decoder.of(PROFILES["gradients"], DEZERO).decode(bytes(PROFILES["gradients"].size))
-    assert case.text() == "x0 = leaf(3.0)\nbackward(x0)"
+    assert str(case) == "x0 = leaf(3.0)\nbackward(x0)"
 
 
 @pytest.mark.parametrize("slot", range(PROFILES["gradients"].slots))
@@ -223,7 +233,7 @@ def test_one_slot_gives_one_operation_on_the_newest_value(slot: int) -> None:
     data = bytearray(profile.size)
     data[-4 * (profile.slots - slot)] = 20
     case = Decoder.of(profile, DEZERO).decode(bytes(data))
-    assert case.text() == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
+    assert str(case) == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
 
 
 def test_the_strategy_gives_several_programs_an_example() -> None:
@@ -318,7 +328,7 @@ def _operand_features(case: pr.Program, infos: list[pr.Info]) -> Iterator[str]:
 def _ancestors(case: pr.Program) -> list[dict[int, set[int]]]:
     """For each value those behind it, with the lengths of the paths."""
     behind: list[dict[int, set[int]]] = [{i: {0}} for i in range(len(case.leaves))]
-    for s, defined in zip(case.statements, case.defined(), strict=True):
+    for s, defined in zip(case.statements, case.defined, strict=True):
         lengths: dict[int, set[int]] = {}
         for i in s.inputs if isinstance(s, pr.Apply) else ():
             for v, found in behind[i].items():
@@ -337,7 +347,7 @@ def _graph_features(case: pr.Program, infos: list[pr.Info]) -> Iterator[str]:
                     shorter = "left" if min(left[v]) < min(right[v]) else "right"
                     yield f"diamond, {shorter} branch shorter"
     read = {i for s in case.statements if not isinstance(s, pr.Drop) for i in pr.operands(s)}
-    for s, defined in zip(case.statements, case.defined(), strict=True):
+    for s, defined in zip(case.statements, case.defined, strict=True):
         if isinstance(s, pr.Apply) and not read & set(defined):
             yield "dead branch"
         if isinstance(s, pr.Apply) and s.op == "split" and len(defined) > 1:
@@ -408,7 +418,7 @@ def _features(profiles: tuple[str, ...], count: int) -> Counter[str]:
     """In how many of ``count`` programs each feature occurs."""
     total: Counter[str] = Counter()
     for case in itertools.islice(hunted(DEZERO, 0, profiles), count):
-        infos = case.infer()
+        infos = case.infos
         total.update({feature for reader in _READERS for feature in reader(case, infos)})
     return total
 

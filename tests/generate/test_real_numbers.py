@@ -16,4 +16,4 @@ def test_every_value_of_a_generated_program_is_a_number(profile: str) -> None:
     """Second derivatives may have poles; values have none."""
     for case in sample(profile, 60, Exact(), seed=3):
         values = [o for o in execute(case, Exact()).observations if o.what == "value"]
-        assert all(np.isfinite(o.array).all() for o in values if o.array is not None), case.text()
+        assert all(np.isfinite(o.array).all() for o in values if o.array is not None), str(case)

@@ -7,18 +7,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite as OverwriteDefect
 from parity.diagnose.defects.traversal import SendsAgain
 
 
-def _with_neg(name: str, act: Callable[[], Any]) -> type[Small]:
+def _with_neg(name: str, act: Callable[[], Any]) -> type[TapeEngine]:
     def start(self: Any) -> None:
-        Small.__init__(self)
+        TapeEngine.__init__(self)
         own = self.ops["neg"]
         self.ops = {**self.ops, "neg": lambda a: (act(), own(a))[1]}
 
-    return type(name, (Small,), {"name": name, "__init__": start, "__module__": __name__})
+    return type(name, (TapeEngine,), {"name": name, "__init__": start, "__module__": __name__})
 
 
 def _loop() -> None:
@@ -62,7 +62,7 @@ class Overwrite(OverwriteDefect):
     """A defect, to see that it looks the same from outside."""
 
 
-class WearsOut(Small):
+class WearsOut(TapeEngine):
     """Does nothing in ``neg`` from the fifth time on: what ran before changes a program."""
 
     name = "wears-out"
@@ -103,7 +103,7 @@ class LosesInNegAndSendsAgain(WearsOut, SendsAgain):
         self.ops = {**ops, "neg": neg}
 
 
-class ExitsInProbe(Small):
+class ExitsInProbe(TapeEngine):
     """Ends the process in a deep graph only."""
 
     name = "exits-in-probe"
@@ -114,7 +114,7 @@ class ExitsInProbe(Small):
         super().backward(t, gradient, **flags)
 
 
-class AbortsInBackward(Small):
+class AbortsInBackward(TapeEngine):
     """Ends the process in any backward."""
 
     name = "aborts-in-backward"
@@ -123,7 +123,7 @@ class AbortsInBackward(Small):
         os.abort()
 
 
-class LoopsInBackward(Small):
+class LoopsInBackward(TapeEngine):
     """No backward ends."""
 
     name = "loops-in-backward"

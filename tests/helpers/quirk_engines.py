@@ -10,13 +10,13 @@ from weakref import WeakKeyDictionary, WeakSet
 import numpy as np
 
 from parity.diagnose.defects.base import rules_with
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import RULES, Rule, do, kept
 from parity.engines.base import Engine
 
 
-class ClearsOnUse(Small):
+class ClearsOnUse(TapeEngine):
     name = "clears-on-use"
     dialect = "clears-grads-on-use"
 
@@ -52,7 +52,7 @@ class ClearsOnUseExceptViews(ClearsOnUse):
         return not (isinstance(result, Tensor) and result.data.base is x.data)
 
 
-class ReplacesGradients(Small):
+class ReplacesGradients(TapeEngine):
     name = "replaces-gradients"
     dialect = "clears-grads-on-backward"
 
@@ -63,7 +63,7 @@ class ReplacesGradients(Small):
         return g
 
 
-class KeepsGraphs(Small):
+class KeepsGraphs(TapeEngine):
     name = "keeps-graphs"
     dialect = "keeps-graphs"
 
@@ -71,7 +71,7 @@ class KeepsGraphs(Small):
         super().run(node, grads, True)
 
 
-class ClearsGraphs(Small):
+class ClearsGraphs(TapeEngine):
     """Tensors know the nodes that read them, as long as the results of these are there."""
 
     name = "clears-graphs"
@@ -112,7 +112,7 @@ class ClearsGraphs(Small):
         super().run(node, grads, retain)
 
 
-class NoGradVariables(Small):
+class NoGradVariables(TapeEngine):
     name = "no-grad-variables"
     dialect = "no-grad-gives-variables"
 
@@ -130,7 +130,7 @@ class NoGradVariables(Small):
         return apply
 
 
-class QuietConstants(Small):
+class QuietConstants(TapeEngine):
     name = "quiet-constants"
     dialect = "constants-stop-quietly"
 
@@ -139,7 +139,7 @@ class QuietConstants(Small):
             super().backward(t, gradient, **flags)
 
 
-class KeepsIntermediates(Small):
+class KeepsIntermediates(TapeEngine):
     name = "keeps-intermediates"
     dialect = "keeps-intermediate-grads"
 
@@ -150,14 +150,14 @@ class KeepsIntermediates(Small):
         super().finish(grads)
 
 
-class SeedsAnyShape(Small):
+class SeedsAnyShape(TapeEngine):
     """As the base is: ones in the shape of the root. ``AsksForGradient`` is the other way."""
 
     name = "seeds-any-shape"
     dialect = "seeds-any-shape-with-ones"
 
 
-class AsksForGradient(Small):
+class AsksForGradient(TapeEngine):
     """As PyTorch does, it implies a gradient for one element only (semantics.md 4.1)."""
 
     name = "asks-for-gradient"
@@ -168,7 +168,7 @@ class AsksForGradient(Small):
         return super().seed(t, gradient)
 
 
-class Zeros(Small):
+class Zeros(TapeEngine):
     name = "zeros"
     dialect = "zeros-instead-of-none"
 
@@ -182,7 +182,7 @@ class Zeros(Small):
         t.recorded = None
 
 
-def _ties(op: str, kind: str, first: float, second: float) -> type[Small]:
+def _ties(op: str, kind: str, first: float, second: float) -> type[TapeEngine]:
     """The small engine with other shares of the gradient where operands are equal."""
 
     def vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
@@ -194,10 +194,10 @@ def _ties(op: str, kind: str, first: float, second: float) -> type[Small]:
 
     quirk = f"{op}-ties-{kind}"
     body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
-    return type(Small)(f"{op}_{kind}", (Small,), body)
+    return type(TapeEngine)(f"{op}_{kind}", (TapeEngine,), body)
 
 
-def _first(op: str) -> type[Small]:
+def _first(op: str) -> type[TapeEngine]:
     """The small engine whose ``op`` gives the whole gradient to the first that is largest."""
 
     def vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
@@ -213,7 +213,7 @@ def _first(op: str) -> type[Small]:
 
     quirk = f"{op}-ties-first"
     body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
-    return type(Small)(f"{op}_first", (Small,), body)
+    return type(TapeEngine)(f"{op}_first", (TapeEngine,), body)
 
 
 def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
@@ -222,7 +222,7 @@ def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]
     return (do("select", g, keep=(raw(a) > low) & (raw(a) < high)),)
 
 
-class ClipTies(Small):
+class ClipTies(TapeEngine):
     name = "clip-ties"
     dialect = "clip-ties-neither"
     rules = rules_with(clip=_clip_vjp)
@@ -258,6 +258,6 @@ DIALECTS: dict[str, Any] = {
 }
 
 
-def declaring(cls: type[Small], *quirks: str) -> Any:
+def declaring(cls: type[TapeEngine], *quirks: str) -> Any:
     """An engine of a class that declares quirks."""
     return type(cls.__name__, (cls,), {"quirks": frozenset(quirks)})()

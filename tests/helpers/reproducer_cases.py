@@ -21,7 +21,7 @@ GIVEN = program([leaf([3.0, 2.0])], pr.Backward(0, constant([1.0, 2.0])))
 #: Names of cases: base class, the method that is wrong, the program, the kind.
 CASES: dict[str, tuple[str, str, pr.Program, str]] = {
     "value": (
-        "Small",
+        "TapeEngine",
         """
         def value(self, t):
             return t.data + 1
@@ -30,7 +30,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "value",
     ),
     "gradient": (
-        "Small",
+        "TapeEngine",
         """
         def add(self, grads, t, g):
             grads[t] = g
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "gradient",
     ),
     "missing-gradient": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             pass
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "missing-gradient",
     ),
     "missing-gradient-inexact": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             pass
@@ -65,7 +65,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "missing-gradient",
     ),
     "gradient-of-many-sizes": (
-        "Small",
+        "TapeEngine",
         """
         def add(self, grads, t, g):
             g = np.array(g)
@@ -82,7 +82,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "gradient",
     ),
     "spurious-gradient": (
-        "Small",
+        "TapeEngine",
         """
         def leaf(self, array, requires_grad=True):
             return super().leaf(array, True)
@@ -91,7 +91,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "spurious-gradient",
     ),
     "accumulation": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             leaf.grad = np.array(g)
@@ -100,7 +100,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "accumulation",
     ),
     "clear": (
-        "Small",
+        "TapeEngine",
         """
         def clear_grad(self, t):
             pass
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "clear",
     ),
     "clear-to-zeros": (
-        "Small",
+        "TapeEngine",
         """
         def clear_grad(self, t):
             t.grad = np.zeros_like(t.grad)
@@ -118,7 +118,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "clear",
     ),
     "zero-to-none": (
-        "Small",
+        "TapeEngine",
         """
         def zero_grad(self, t):
             t.grad = None
@@ -127,7 +127,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "zero",
     ),
     "accumulation-through-views": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             leaf.grad = np.array(g)
@@ -143,7 +143,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "accumulation",
     ),
     "zero": (
-        "Small",
+        "TapeEngine",
         """
         def zero_grad(self, t):
             pass
@@ -152,7 +152,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "zero",
     ),
     "zero-held": (
-        "Small",
+        "TapeEngine",
         """
         def zero_grad(self, t):
             t.grad = np.zeros_like(t.grad)
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "zero",
     ),
     "alias": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             leaf.grad = g if leaf.grad is None else leaf.grad + g
@@ -170,7 +170,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "alias",
     ),
     "alias-with-the-users-array": (
-        "Small",
+        "TapeEngine",
         """
         def seed(self, t, gradient):
             return super().seed(t, gradient) if gradient is None else gradient
@@ -182,7 +182,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "alias",
     ),
     "alias-users-array-changed": (
-        "Small",
+        "TapeEngine",
         """
         def seed(self, t, gradient):
             result = super().seed(t, gradient)
@@ -194,7 +194,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "alias",
     ),
     "alias-values-changed": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             super().store(leaf, g)
@@ -204,7 +204,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "alias",
     ),
     "dtype": (
-        "Small",
+        "TapeEngine",
         """
         def store(self, leaf, g):
             super().store(leaf, g.astype("float64"))
@@ -213,7 +213,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "dtype",
     ),
     "shape": (
-        "Small",
+        "TapeEngine",
         """
         def grad(self, t):
             return None if t.grad is None else np.atleast_1d(t.grad)
@@ -222,7 +222,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "shape",
     ),
     "exception": (
-        "Small",
+        "TapeEngine",
         """
         def backward(self, t, gradient=None, **flags):
             raise ValueError("not yet")
@@ -231,7 +231,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "exception",
     ),
     "depth": (
-        "Small",
+        "TapeEngine",
         """
         def backward(self, t, gradient=None, **flags):
             self.backward(t, gradient, **flags)
@@ -240,7 +240,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "depth",
     ),
     "no-exception": (
-        "Small",
+        "TapeEngine",
         """
         def run(self, node, grads, retain):
             super().run(node, grads, True)
@@ -249,7 +249,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "no-exception",
     ),
     "no-exception-shape": (
-        "Small",
+        "TapeEngine",
         """
         def seed(self, t, gradient):
             return np.ones_like(t.data)
@@ -258,7 +258,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "no-exception",
     ),
     "no-grad": (
-        "Small",
+        "TapeEngine",
         """
         def no_grad(self):
             return contextlib.nullcontext()
@@ -267,7 +267,7 @@ CASES: dict[str, tuple[str, str, pr.Program, str]] = {
         "gradient",
     ),
     "detach": (
-        "Small",
+        "TapeEngine",
         """
         def detach(self, t):
             return t
@@ -326,7 +326,7 @@ import contextlib
 import numpy as np
 
 import {switch}
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.adapters.dezero import Dezero
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from parity.generate.profiles import PROFILES
 from parity.language import program as pr
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from tests.helpers.programs import TORCH, leaf, program, sample
 
 X = "x0 = leaf(3.0)\n"
@@ -15,8 +15,8 @@ X = "x0 = leaf(3.0)\n"
 @pytest.mark.parametrize("profile", PROFILES)
 def test_text_reads_back(profile: str) -> None:
     for case in sample(profile, 60, TORCH):
-        again = read_text(case.text())
-        assert again.text() == case.text()
+        again = program_from_text(str(case))
+        assert str(again) == str(case)
         if all(one.dtype == "float64" for one in case.leaves):  # others are shown as rounded
             assert again == case
 
@@ -26,11 +26,11 @@ def test_what_has_no_values_and_what_is_no_number() -> None:
         [leaf([[], []]), leaf([float("nan"), float("-inf"), 0.5], "float32", requires_grad=False)],
         pr.Backward(0, pr.Constant((2, 0), (), "float64"), retain_graph=True),
     )
-    assert read_text(case.text()).text() == case.text()
+    assert str(program_from_text(str(case))) == str(case)
 
 
 def test_text_may_be_indented_and_have_empty_lines() -> None:
-    case = read_text("\n    x0 = leaf(3.0)\n\n    backward(x0)\n")
+    case = program_from_text("\n    x0 = leaf(3.0)\n\n    backward(x0)\n")
     assert case == program([leaf(3.0)], pr.Backward(0))
 
 
@@ -53,6 +53,6 @@ def test_text_may_be_indented_and_have_empty_lines() -> None:
 )
 def test_what_makes_no_sense_is_an_error(text: str, words: str) -> None:
     with pytest.raises(pr.ProgramError) as caught:
-        read_text(text)
+        program_from_text(text)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -12,9 +12,9 @@ import pytest
 
 from parity.campaign.describe import describe
 from parity.campaign.finish import judged
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.cli.main import main
-from parity.diagnose.defects.engine import RULES, Small
+from parity.diagnose.defects.engine import RULES, TapeEngine
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.diagnose.shrink import reduced
 from parity.engines.adapters.dezero import Dezero
@@ -69,33 +69,33 @@ def _verdict(case: pr.Program, engine: Engine, reference: Engine = TORCH) -> Ver
     return adjudicate(case, finding, engine, reference)
 
 
-class WrongValue(Small):
+class WrongValue(TapeEngine):
     def operation(self, value, vjp):
         return super().operation(lambda *xs, **attrs: value(*xs, **attrs) + 1, vjp)
 
 
-class FlatValues(Small):
+class FlatValues(TapeEngine):
     def value(self, t):
         return np.atleast_1d(t.data)
 
 
-class NarrowValues(Small):
+class NarrowValues(TapeEngine):
     def value(self, t):
         return t.data.astype(np.float32)
 
 
-class TwoValues(Small):
+class TwoValues(TapeEngine):
     def operation(self, value, vjp):
         function = super().operation(value, vjp)
         return lambda *xs, **attrs: [function(*xs, **attrs)] * 2
 
 
-class NoGradient(Small):
+class NoGradient(TapeEngine):
     def store(self, leaf, g):
         pass
 
 
-class Shares(Small):
+class Shares(TapeEngine):
     def store(self, leaf, g):
         leaf.grad = g if leaf.grad is None else leaf.grad + g
 
@@ -105,17 +105,17 @@ class SharesWithTheUser(Shares):
         return gradient
 
 
-class DoesNotClear(Small):
+class DoesNotClear(TapeEngine):
     def clear_grad(self, t):
         pass
 
 
-class Raises(Small):
+class Raises(TapeEngine):
     def backward(self, t, gradient=None, **flags):
         raise ZeroDivisionError
 
 
-class NeverRaises(Small):
+class NeverRaises(TapeEngine):
     def run(self, node, grads, retain):
         super().run(node, grads, retain)
         node.freed = False
@@ -173,7 +173,7 @@ def test_defects_are_the_engines_fault_on_generated_programs(cls: type[Engine]) 
 
 
 def test_both_wrong_is_the_engines_fault_with_a_note() -> None:
-    class Twice(Small):
+    class Twice(TapeEngine):
         def store(self, leaf, g):
             super().store(leaf, 3 * g)
 
@@ -246,7 +246,7 @@ def test_a_difference_within_rounding_decides_nothing() -> None:
 
 
 def test_a_wrong_convention_at_an_exact_tie_is_a_fault() -> None:
-    class Greedy(Small):
+    class Greedy(TapeEngine):
         def __init__(self) -> None:
             super().__init__()
             self.ops["maximum"] = self.operation(
@@ -362,7 +362,7 @@ def test_equal_bits_are_not_asked_of_the_exact_evaluation() -> None:
 
 
 def test_exact_programs_must_agree_in_every_bit() -> None:
-    class Off(Small):
+    class Off(TapeEngine):
         def store(self, leaf, g):
             super().store(leaf, g * (1 + 2.0**-52))
 
@@ -382,7 +382,7 @@ def test_bits_are_the_engines_fault_where_it_declares_them_equal() -> None:
 
 
 def test_bits_are_reported_and_no_defect_is_named_for_them() -> None:
-    found = [r for r in hunt(Rounds(), TORCH, 1000).reported if r.program]
+    found = [r for r in search(Rounds(), TORCH, 1000).reported if r.program]
     assert found
     for one in found:
         assert (one.wrong, one.verdict.bits) == ("engine", True)
@@ -425,7 +425,7 @@ def test_pytorchs_own_fault_is_found_and_reduced() -> None:
 
 
 def test_a_hunt_says_which_side_is_wrong(tmp_path: Path) -> None:
-    result = hunt(Overwrite(), TORCH, 40, 7)
+    result = search(Overwrite(), TORCH, 40, 7)
     assert result.reported
     assert {r.wrong for r in result.reported if r.program} == {"engine"}
     data = result.to_json()
@@ -511,7 +511,7 @@ def test_the_text_of_a_finding_says_if_the_reference_is_wrong() -> None:
 
 def test_the_rules_of_the_small_engine_are_right() -> None:
     """What the faults of this module build on agrees with the third opinion."""
-    engine, exact = Small(), Exact()
+    engine, exact = TapeEngine(), Exact()
     assert set(RULES) <= set(exact.ops)
     for case, _ in zip(hunted(engine, 4), range(150), strict=False):
         assert check_program(case, engine, exact) is None, str(case)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parity.cli.main import main
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.language import program as pr
 from parity.oracle.adjudicate import Verdict, adjudicate
@@ -39,10 +39,10 @@ class Late(OverwritesAndReplaces):
         super().backward(t, gradient, **flags)
 
     def add(self, grads, t, g):
-        Small.add(self, grads, t, g) if self.passes < 2 else super().add(grads, t, g)
+        TapeEngine.add(self, grads, t, g) if self.passes < 2 else super().add(grads, t, g)
 
 
-@pytest.mark.parametrize("reference", [Small(), DEZERO, TORCH], ids=lambda e: e.name)
+@pytest.mark.parametrize("reference", [TapeEngine(), DEZERO, TORCH], ids=lambda e: e.name)
 def test_a_reference_follows_the_dialect_of_the_engine(reference) -> None:
     for case, cls in ((REUSED, OverwritesAndReplaces), (AGAIN, Late)):
         finding = check_program(case, cls(), reference)

@@ -13,7 +13,7 @@ from parity.diagnose.shrink import depends_on_operation
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import execute
 from parity.language import program as pr
-from parity.language.inference import find_fit
+from parity.language.inference import infer_operation
 from parity.language.table import OPS, attribute_choices, output_shapes
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
@@ -195,7 +195,7 @@ def test_a_fit_says_what_the_rules_say(name: str) -> None:
     for shapes in itertools.product(((), (2,), (2, 2), (1, 3)), repeat=op.arity or 2):
         choices = attribute_choices(name, shapes)
         for number in range(2 * len(choices)):
-            fit = find_fit(name, shapes, number)
+            fit = infer_operation(name, shapes, number)
             attrs = choices[number % len(choices)]
             outputs = output_shapes(name, shapes, attrs)
             assert (fit is None) == (outputs is None)
@@ -205,12 +205,12 @@ def test_a_fit_says_what_the_rules_say(name: str) -> None:
                 assert fit.ndim == max(map(len, outputs))
                 assert not fit.exact or op.exact is not None
         if not choices:
-            assert find_fit(name, shapes, 0) is None
+            assert infer_operation(name, shapes, 0) is None
 
 
 def test_a_fit_knows_the_domain_and_the_number_of_summed_elements() -> None:
-    root = find_fit("sqrt", ((2,),), 0)
-    total = find_fit("sum", ((2, 3),), 0)
+    root = infer_operation("sqrt", ((2,),), 0)
+    total = infer_operation("sum", ((2, 3),), 0)
     assert root is not None
     assert total is not None
     assert root.span([(-1.0, 4.0)]) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dezero
-from parity.diagnose.defects.engine import Small, Tensor
+from parity.diagnose.defects.engine import TapeEngine, Tensor
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
 from parity.engines.execute import execute
@@ -48,57 +48,57 @@ SECOND = program(
 )
 
 
-class WrongValue(Small):
+class WrongValue(TapeEngine):
     def operation(self, value, vjp):
         return super().operation(lambda *xs, **attrs: value(*xs, **attrs) + 1, vjp)
 
 
-class WrongGradient(Small):
+class WrongGradient(TapeEngine):
     def add(self, grads, t, g):
         grads[t] = g
 
 
-class NoGradient(Small):
+class NoGradient(TapeEngine):
     def store(self, leaf, g):
         pass
 
 
-class GradientOfConstants(Small):
+class GradientOfConstants(TapeEngine):
     def leaf(self, array, requires_grad=True):
         return super().leaf(array, True)
 
 
-class Replaces(Small):
+class Replaces(TapeEngine):
     def store(self, leaf, g):
         leaf.grad = np.array(g)
 
 
-class DoesNotClear(Small):
+class DoesNotClear(TapeEngine):
     def clear_grad(self, t):
         pass
 
 
-class ClearsToZeros(Small):
+class ClearsToZeros(TapeEngine):
     def clear_grad(self, t):
         t.grad.fill(0)
 
 
-class DoesNotZero(Small):
+class DoesNotZero(TapeEngine):
     def zero_grad(self, t):
         pass
 
 
-class ZerosToNone(Small):
+class ZerosToNone(TapeEngine):
     def zero_grad(self, t):
         t.grad = None
 
 
-class ZerosAnew(Small):
+class ZerosAnew(TapeEngine):
     def zero_grad(self, t):
         t.grad = np.zeros_like(t.grad)
 
 
-class SharesGradients(Small):
+class SharesGradients(TapeEngine):
     def store(self, leaf, g):
         leaf.grad = g if leaf.grad is None else leaf.grad + g
 
@@ -108,7 +108,7 @@ class SharesTheUsersArray(SharesGradients):
         return super().seed(t, gradient) if gradient is None else gradient
 
 
-class ChangesTheUsersArray(Small):
+class ChangesTheUsersArray(TapeEngine):
     def seed(self, t, gradient):
         result = super().seed(t, gradient)
         if gradient is not None:
@@ -116,53 +116,53 @@ class ChangesTheUsersArray(Small):
         return result
 
 
-class ChangesValues(Small):
+class ChangesValues(TapeEngine):
     def store(self, leaf, g):
         super().store(leaf, g)
         leaf.data += 1
 
 
-class WideGradients(Small):
+class WideGradients(TapeEngine):
     def store(self, leaf, g):
         super().store(leaf, np.asarray(g, np.float64))
 
 
-class NarrowValues(Small):
+class NarrowValues(TapeEngine):
     def value(self, t):
         return t.data.astype(np.float32)
 
 
-class LongGradients(Small):
+class LongGradients(TapeEngine):
     def grad(self, t):
         return None if t.grad is None else np.atleast_1d(t.grad)
 
 
-class FlatValues(Small):
+class FlatValues(TapeEngine):
     def value(self, t):
         return t.data.ravel()
 
 
-class Raises(Small):
+class Raises(TapeEngine):
     def backward(self, t, gradient=None, **flags):
         raise ZeroDivisionError("of\nits own")
 
 
-class Recursive(Small):
+class Recursive(TapeEngine):
     def backward(self, t, gradient=None, **flags):
         raise RecursionError("maximum recursion depth exceeded")
 
 
-class NeverFreed(Small):
+class NeverFreed(TapeEngine):
     def run(self, node, grads, retain):
         super().run(node, grads, True)
 
 
-class AnyShape(Small):
+class AnyShape(TapeEngine):
     def seed(self, t, gradient):
         return np.ones_like(t.data)
 
 
-class RaisesElsewhere(Small):
+class RaisesElsewhere(TapeEngine):
     def order(self, root, grads):
         raise KeyError("sooner")
 
@@ -246,7 +246,7 @@ def test_right_engines_give_no_finding_on_the_same_programs(case: pr.Program) ->
     if not any(
         isinstance(s, pr.TakeGrad) or getattr(s, "op", "") == "split" for s in case.statements
     ):
-        assert check(case, Small()) is None
+        assert check(case, TapeEngine()) is None
 
 
 def test_every_kind_of_the_vocabulary_is_shown_here_or_by_a_probe() -> None:
@@ -274,7 +274,7 @@ def test_a_finding_of_an_exception_has_its_text_on_one_line() -> None:
     assert finding.reference == "no exception"
 
 
-class HandsOutCopies(Small):
+class HandsOutCopies(TapeEngine):
     def grad(self, t):
         return None if t.grad is None else t.grad.copy()
 
@@ -385,7 +385,7 @@ def test_none_that_equalled_zeros_is_no_finding_after_an_event_that_keeps_none(
 ) -> None:
     """``x.grad.zero_()`` and an in-place change leave None as it is (semantics.md 5.3)."""
 
-    class NoneForZeros(Small):
+    class NoneForZeros(TapeEngine):
         def store(self, leaf: Tensor, g: Any) -> None:
             if leaf.grad is not None or np.any(g):
                 super().store(leaf, g)

@@ -325,7 +325,7 @@ def test_values_of_exact_programs_equal_rational_arithmetic(profile: str) -> Non
                 if seen.what == "value":
                     assert seen.array is not None
                     same = _fractions(seen.array) == expected[seen.which]
-                    assert np.all(same), f"value {seen.which} of {engine.name}\n{case.text()}"
+                    assert np.all(same), f"value {seen.which} of {engine.name}\n{case!s}"
                     assert seen.array.shape == expected[seen.which].shape
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import parity.oracle.probes
 from parity.campaign.search import run_probes
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES, Probe
@@ -33,7 +33,7 @@ def _found(engine: Engine) -> dict[str, str]:
     return {name: finding.kind for name, finding in findings.items() if finding is not None}
 
 
-class RecursiveOrder(Small):
+class RecursiveOrder(TapeEngine):
     """The graph is sorted by a function that calls itself."""
 
     name = "recursive-order"
@@ -52,7 +52,7 @@ class RecursiveOrder(Small):
         return reversed(ordered)
 
 
-class RecursiveForward(Small):
+class RecursiveForward(TapeEngine):
     """Even the forward pass walks the graph by recursion, from time to time."""
 
     name = "recursive-forward"
@@ -73,7 +73,7 @@ class RecursiveForward(Small):
         return apply
 
 
-class OnePassAPath(Small):
+class OnePassAPath(TapeEngine):
     """A node runs once for each path that leads to it."""
 
     name = "one-pass-a-path"
@@ -96,7 +96,7 @@ class OnePassAPath(Small):
             super().add(grads, t, g)
 
 
-class Tape(Small):
+class Tape(TapeEngine):
     """All that was ever computed stays on a list."""
 
     name = "tape"
@@ -125,7 +125,7 @@ class TapeUntilBackward(Tape):
         self.tape.clear()
 
 
-class HeldByBackward(Small):
+class HeldByBackward(TapeEngine):
     """What a backward ran is never let go."""
 
     name = "held-by-backward"
@@ -139,7 +139,7 @@ class HeldByBackward(Small):
         super().run(node, grads, retain)
 
 
-class Cycles(Small):
+class Cycles(TapeEngine):
     """Nodes in reference cycles: garbage, but no leak."""
 
     name = "cycles"
@@ -155,7 +155,7 @@ class Cycles(Small):
         return apply
 
 
-class Saturates(Small):
+class Saturates(TapeEngine):
     """Contributions beyond 2048 are lost."""
 
     name = "saturates"
@@ -165,7 +165,7 @@ class Saturates(Small):
             super().add(grads, t, g)
 
 
-class NotNested(Small):
+class NotNested(TapeEngine):
     """The end of an inner ``no_grad`` ends the outer one."""
 
     name = "not-nested"
@@ -177,7 +177,7 @@ class NotNested(Small):
         self.recording = True
 
 
-class NotRestored(Small):
+class NotRestored(TapeEngine):
     """An exception under ``no_grad`` leaves it on."""
 
     name = "not-restored"
@@ -213,7 +213,7 @@ class Quiet(NeverAgain):
             super().backward(t, gradient, **flags)
 
 
-class Swallows(Small):
+class Swallows(TapeEngine):
     """Its ``no_grad`` ends exceptions."""
 
     name = "swallows"
@@ -224,7 +224,7 @@ class Swallows(Small):
             yield
 
 
-class NoReentry(Small):
+class NoReentry(TapeEngine):
     """Its ``no_grad`` cannot be entered twice."""
 
     name = "no-reentry"
@@ -260,7 +260,7 @@ def test_a_wrong_engine_is_found(cls: type[Engine], found: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize(
-    "engine", [Small(), DEZERO, TORCH, Cycles()], ids=lambda engine: engine.name
+    "engine", [TapeEngine(), DEZERO, TORCH, Cycles()], ids=lambda engine: engine.name
 )
 def test_a_right_engine_is_not(engine: Engine) -> None:
     assert _found(engine) == {}
@@ -289,14 +289,14 @@ def test_the_chain_is_as_deep_as_the_specification_says() -> None:
         assert line in source.splitlines()
 
 
-class Raises(Small):
+class Raises(TapeEngine):
     name = "raises"
 
     def backward(self, t, gradient=None, **flags):
         raise ZeroDivisionError("of its own")
 
 
-class RaisesForward(Small):
+class RaisesForward(TapeEngine):
     name = "raises-forward"
 
     def operation(self, value, vjp):
@@ -306,7 +306,7 @@ class RaisesForward(Small):
         return raising
 
 
-class Deep(Small):
+class Deep(TapeEngine):
     """Raises where the graph is deep."""
 
     name = "deep"
@@ -318,14 +318,14 @@ class Deep(Small):
         return iter(ordered)
 
 
-class GradientRaises(Small):
+class GradientRaises(TapeEngine):
     name = "gradient-raises"
 
     def grad(self, t):
         raise ZeroDivisionError("of its own")
 
 
-class GradientOfAnotherShape(Small):
+class GradientOfAnotherShape(TapeEngine):
     name = "gradient-of-another-shape"
 
     def grad(self, t):
@@ -344,7 +344,7 @@ def test_an_exception_of_the_engine_is_a_finding() -> None:
     assert {one.finding.kind for one in run_probes(Raises())} == {"exception"}
 
 
-class Unwatched(Small):
+class Unwatched(TapeEngine):
     """Tensors that no weak reference can watch."""
 
     name = "unwatched"
@@ -379,7 +379,7 @@ def test_an_engine_whose_tensors_cannot_be_watched_passes() -> None:
 def test_a_probe_applies_to_an_engine_with_its_operations(
     ops: tuple[str, ...], applying: set[str]
 ) -> None:
-    class Some(Small):
+    class Some(TapeEngine):
         def __init__(self) -> None:
             super().__init__()
             self.ops = {name: self.ops[name] for name in ops}
@@ -405,7 +405,7 @@ def test_the_counting_probe_leaves_the_profiler_as_it_was() -> None:
     before = sys.getprofile()
     sys.setprofile(outer)
     try:
-        list(NAMED["doublings"].run(Small()))
+        list(NAMED["doublings"].run(TapeEngine()))
         after = sys.getprofile()
     finally:
         sys.setprofile(before)

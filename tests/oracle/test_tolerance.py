@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 import dezero
-from parity.campaign.search import hunt
-from parity.diagnose.defects.engine import RULES, Small, Tensor
+from parity.campaign.search import search
+from parity.diagnose.defects.engine import RULES, TapeEngine, Tensor
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.language import program as pr
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
-from parity.oracle.perturbed import Disturbed
+from parity.oracle.perturbed import Perturbed
 from parity.oracle.tolerance import SAMPLES, Tolerance
 from tests.helpers.programs import DEZERO, TORCH, failing
 
 
-class SumsBackwards(Small):
+class SumsBackwards(TapeEngine):
     """Elements of sums and contributions in another order."""
 
     def __init__(self):
@@ -42,7 +42,7 @@ class SumsBackwards(Small):
         grads[t] = g + grads[t] if t in grads else g
 
 
-class Pairwise(Small):
+class Pairwise(TapeEngine):
     """The contributions of a pass are kept and summed with the smallest first."""
 
     def add(self, grads, t, g):
@@ -57,7 +57,7 @@ class Pairwise(Small):
         grads[t] = np.add.reduce(ordered, axis=0)
 
 
-class OffByTwo(Small):
+class OffByTwo(TapeEngine):
     """Transcendental functions two units in the last place off, up and down in turn."""
 
     def operation(self, value, vjp):
@@ -73,7 +73,7 @@ class OffByTwo(Small):
         return super().operation(off, vjp)
 
 
-class FusedSlopes(Small):
+class FusedSlopes(TapeEngine):
     """The gradient of a quotient by other formulas."""
 
     def __init__(self):
@@ -84,10 +84,10 @@ class FusedSlopes(Small):
         self.ops["tanh"] = self.operation(np.tanh, lambda g, y, a: (g * (1 - y) * (1 + y),))
 
 
-@pytest.mark.parametrize("cls", [Small, SumsBackwards, Pairwise, OffByTwo, FusedSlopes])
+@pytest.mark.parametrize("cls", [TapeEngine, SumsBackwards, Pairwise, OffByTwo, FusedSlopes])
 def test_legitimate_rounding_is_no_finding(cls: type[Engine]) -> None:
     found = next(failing(cls(), seed=0, limit=840), None)
-    assert found is None, f"{found[2]}\n{found[1].text()}"
+    assert found is None, f"{found[2]}\n{found[1]}"
 
 
 #: Programs within which a wrong gradient is found, where the default budget is too few: it
@@ -97,7 +97,7 @@ SELDOM = {"power": 4000}
 
 @pytest.mark.parametrize("op", sorted(set(RULES) - {"sign"}))  # its gradient is 0
 def test_a_gradient_off_by_a_billionth_is_found_within_the_default_budget(op: str) -> None:
-    class Off(Small):
+    class Off(TapeEngine):
         def __init__(self) -> None:
             super().__init__()
             value, vjp = RULES[op]
@@ -126,7 +126,7 @@ def test_a_gradient_of_dezero_off_by_a_billionth_is_found(op: str) -> None:
     assert next(failing(Off(), seed=0, limit=2000), None) is not None
 
 
-class WrongGradient(Small):
+class WrongGradient(TapeEngine):
     def add(self, grads, t, g):
         grads[t] = g
 
@@ -136,7 +136,7 @@ def test_hunt_runs_the_programs_counted_here(monkeypatch: pytest.MonkeyPatch) ->
     engine = WrongGradient()
     numbers = [number for number, _, _ in failing(engine, seed=5, limit=60)]
     monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
-    result = hunt(engine, TORCH, 60, seed=5)
+    result = search(engine, TORCH, 60, seed=5)
     assert result.failing == len(numbers)
     assert min(r.number for r in result.reported if r.program) == numbers[0]
 
@@ -167,7 +167,7 @@ def test_gradients_of_several_passes_that_cancel_are_rounded_each_by_itself() ->
 
 def test_disturbances_differ_in_size_so_that_two_do_not_cancel() -> None:
     """Of ones that are 1 and -1, two cancel in all samples once in 2**8 programs."""
-    drawn = Disturbed(1.0, 0, 7).signs(TORCH.leaf(np.zeros(40_000))).numpy()
+    drawn = Perturbed(1.0, 0, 7).signs(TORCH.leaf(np.zeros(40_000))).numpy()
     assert np.mean(drawn**2) == pytest.approx(1, abs=0.02)
     assert abs(np.mean(drawn)) < 0.02
     assert np.min(np.abs(drawn)) >= 0.5
@@ -178,7 +178,7 @@ def test_disturbances_differ_in_size_so_that_two_do_not_cancel() -> None:
 def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
     bounds = []
     for number in range(150):
-        case = read_text(f"""
+        case = program_from_text(f"""
             x0 = leaf([{number / 100 - 1.5}, 0.7])
             x1 = cumsum(x0, axis=0)
             x2 = softmax(x1, axis=0)
@@ -231,7 +231,7 @@ def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
     ],
 )
 def test_what_rounding_explains_is_no_finding(text: str) -> None:
-    assert check_program(read_text(text), DEZERO, TORCH) is None
+    assert check_program(program_from_text(text), DEZERO, TORCH) is None
 
 
 @pytest.mark.parametrize("select", ["max", "min", "maximum", "minimum"])
@@ -239,7 +239,7 @@ def test_each_element_of_a_tie_has_the_bound_of_its_own_gradient(select: str) ->
     """A sample that breaks the tie gives the gradient to one; that of x / x is rounding alone."""
     for size in (*range(2, 9), 400):
         values = [2.0 + number / 8 for number in range(size)]
-        case = read_text(f"""
+        case = program_from_text(f"""
             x0 = leaf({values}, float32)
             x1 = leaf(1.0, float32)
             x2 = div(x0, x0)
@@ -264,7 +264,7 @@ def test_a_second_derivative_that_cancels_has_the_bound_of_its_terms(again: str)
     """Those of x / x are 1 / x**2, twice, and their sum, and each is rounded for itself."""
     for number in range(20):
         x = 2.1 + number / 10
-        case = read_text(f"""
+        case = program_from_text(f"""
             x0 = leaf({x}, float32)
             x1 = div(x0, x0)
             x2 = {again}

@@ -85,10 +85,10 @@ def test_most_programs_reuse_values_where_the_budget_is_not_tiny() -> None:
 
 
 WRONG = """
-    from parity.diagnose.defects.engine import RULES, Small
+    from parity.diagnose.defects.engine import RULES, TapeEngine
     from parity.engines import Engine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
         version = "7"
         rules = {name: rule for name, rule in RULES.items() if name != "split"}
@@ -109,7 +109,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, list[str
         "test_mine.py",
         """
         def test_my_gradients(parity):
-            parity.oracle.check("gradients", share=0.1)
+            parity.check("gradients", share=0.1)
         """,
     )
     modules = ("multi_output", "second_order", "exactness")
@@ -158,7 +158,7 @@ def test_an_engine_of_few_abilities_skips_most_and_passes_the_rest(tmp_path: Pat
         tmp_path,
         "bare.py",
         """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
         from parity.engines import Engine
 
         class Mine(Engine):
@@ -167,7 +167,7 @@ def test_an_engine_of_few_abilities_skips_most_and_passes_the_rest(tmp_path: Pat
             max_ndim = 0
 
             def __init__(self):
-                self.small = Small()
+                self.small = TapeEngine()
                 self.ops = {name: self.small.ops[name] for name in ("add", "mul")}
 
             def leaf(self, array):
@@ -223,7 +223,7 @@ def test_processes_share_a_random_seed_that_is_named_and_count_as_one(tmp_path: 
         def test_profile(parity, profile):
             worker = os.environ.get("PYTEST_XDIST_WORKER", "one")
             pathlib.Path(f"seed-{worker}-{profile}").write_text(str(parity.seed))
-            parity.oracle.check(profile, share=0.25)
+            parity.check(profile, share=0.25)
         """,
     )
     arguments = ["--engine", "dezero", "--programs", "300", "test_mine.py", "--parity-seed"]

@@ -13,15 +13,15 @@ from parity import __file__ as package
 from tests.helpers.programs import write_module
 
 ADAPTER = """
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
 
-    class Other(Small):
+    class Other(TapeEngine):
         name = "other"
 
-    class Aborts(Small):
+    class Aborts(TapeEngine):
         name = "aborts"
 
         def backward(self, t, gradient=None, **flags):
@@ -39,7 +39,7 @@ HOOK = """
 OWN = """
     def test_my_engine(parity):
         assert parity.engine.name == "mine"
-        parity.oracle.check("gradients", share=0.1)
+        parity.check("gradients", share=0.1)
 """
 ONE = "parity.suite.test_gradients::test_gradients_equal[gradients]"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.bench.backends.base import ALL_OPS, Tape
+from parity.bench.backends.base import ALL_OPS, TapeBackend
 from parity.engines.base import Engine, abilities
 
 
@@ -32,7 +32,7 @@ class Operand:
         return Operand(self.ops["matmul"](self.t, other.t), self.ops)
 
 
-class AdapterSide(Tape):
+class AdapterSide(TapeBackend):
     """An engine by its adapter: a fraction of a microsecond an operation is the adapter's."""
 
     def __init__(self, engine: Engine, name: str) -> None:

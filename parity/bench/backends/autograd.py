@@ -10,10 +10,10 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import make_vjp
 
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 
 
-class AutogradSide(Side):
+class AutogradSide(Backend):
     """``autograd.numpy`` with ``autograd.make_vjp``."""
 
     name = "autograd"

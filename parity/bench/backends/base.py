@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 ALL_OPS = frozenset({"add", "mul", "sub", "matmul", "sum", "tanh"})
 
 
-class Side:
+class Backend:
     """A library under measurement; subclass it and add a row to ``parity/bench/backends/load.py``.
 
     Tensors must have the operators ``+ - * @``. A library that records derives from ``Tape``,
@@ -77,7 +77,7 @@ class Side:
         return f"no {', '.join(missing)}" if missing else None
 
 
-class Tape(Side):
+class TapeBackend(Backend):
     """A library that records what it computes."""
 
     def leaf(self, array: Array) -> Any:

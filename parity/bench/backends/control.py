@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 
 
-class NumpySide(Side):
+class NumpySide(Backend):
     """Workloads with gradients derived by hand (``parity/bench/numpy_baseline.py``)."""
 
     name = "numpy"

@@ -6,10 +6,10 @@ from typing import Any
 
 import dezero
 import dezero.functions as F
-from parity.bench.backends.base import Tape
+from parity.bench.backends.base import TapeBackend
 
 
-class DezeroSide(Tape):
+class DezeroSide(TapeBackend):
     """The engine of this project; of another revision where that comes first on the path."""
 
     name = "dezero"

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 
 # Before the first array: later it has no effect on the platform.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
 
 
-class JaxSide(Side):
+class JaxSide(Backend):
     """``jax.vjp`` without ``jax.jit``, on the CPU; waits until the result is there."""
 
     name = "jax"

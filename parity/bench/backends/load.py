@@ -6,11 +6,11 @@ import importlib
 import importlib.util
 
 from parity._util.errors import UsageError
-from parity.bench.backends.base import Side
+from parity.bench.backends.base import Backend
 
 _HERE = "parity.bench.backends"
 #: Engines that have a name of their own, in the order of tables.
-SIDES = {
+BACKENDS = {
     "dezero": f"{_HERE}.dezero:DezeroSide",
     "torch": f"{_HERE}.torch:TorchSide",
     "mygrad": f"{_HERE}.mygrad:MyGradSide",
@@ -22,31 +22,31 @@ REFERENCE, CONTROL = "torch", "numpy"
 _CONTROL = f"{_HERE}.control:NumpySide"
 
 
-def load_side(spec: str, threads: int = 1) -> Side:
+def load_backend(spec: str, threads: int = 1) -> Backend:
     """The side of a built-in name, of the control, or of an adapter (``file.py:Class``).
 
     EngineError where an adapter cannot be used.
     """
-    place = _CONTROL if spec == CONTROL else SIDES.get(spec)
+    place = _CONTROL if spec == CONTROL else BACKENDS.get(spec)
     if place is None:
         from parity.bench.backends.adapter import AdapterSide
         from parity.engines.load import load_engine  # imports PyTorch
 
         return AdapterSide(load_engine(spec), spec.rpartition("/")[2])
     module, _, name = place.partition(":")
-    side: Side = getattr(importlib.import_module(module), name)(threads)
+    side: Backend = getattr(importlib.import_module(module), name)(threads)
     return side
 
 
 def check_names(specs: list[str]) -> None:
     """UsageError for a name that is not known, or whose package is not installed."""
     for spec in specs:
-        if spec not in SIDES and ":" not in spec:
+        if spec not in BACKENDS and ":" not in spec:
             raise UsageError(
-                f"--engines {spec!r} is not known: use {', '.join(SIDES)}, package.module:Class "
+                f"--engines {spec!r} is not known: use {', '.join(BACKENDS)}, package.module:Class "
                 "or path/to/file.py:Class"
             )
-        if spec in SIDES and not _found(spec):
+        if spec in BACKENDS and not _found(spec):
             raise UsageError(
                 f"--engines {spec}: {spec} is not installed here: "
                 "pip install 'dezero-parity[peers]'"
@@ -55,7 +55,7 @@ def check_names(specs: list[str]) -> None:
 
 def installed() -> list[str]:
     """The engines that can be measured here, by their names."""
-    return [name for name in SIDES if _found(name)]
+    return [name for name in BACKENDS if _found(name)]
 
 
 def _found(package: str) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from micrograd.engine import Value
 
-from parity.bench.backends.base import Tape
+from parity.bench.backends.base import TapeBackend
 
 
-class MicrogradSide(Tape):
+class MicrogradSide(TapeBackend):
     """``micrograd.engine.Value``, within Python's own limit of recursion."""
 
     name = "micrograd"

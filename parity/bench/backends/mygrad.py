@@ -6,10 +6,10 @@ from typing import Any
 
 import mygrad as mg
 
-from parity.bench.backends.base import Tape
+from parity.bench.backends.base import TapeBackend
 
 
-class MyGradSide(Tape):
+class MyGradSide(TapeBackend):
     """``mygrad.Tensor`` with its own default settings; a gradient cannot be differentiated."""
 
     name = "mygrad"

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from parity.bench.backends.base import Tape
+from parity.bench.backends.base import TapeBackend
 
 
-class TorchSide(Tape):
+class TorchSide(TapeBackend):
     """PyTorch on the CPU, eager."""
 
     name = "torch"

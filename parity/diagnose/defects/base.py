@@ -6,11 +6,11 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.vjps import RULES, Rule
 
 
-class Defect(Small):
+class Defect(TapeEngine):
     """The base engine with one fault: a subclass overrides one step or one rule.
 
     A subclass in a module of this package is a defect of ``parity.diagnose.defects.DEFECTS``.

@@ -16,10 +16,10 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do
 from parity.engines.base import Engine
 
-__all__ = ["RULES", "Node", "Small", "Tensor"]
+__all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
 
-class Small(Engine):
+class TapeEngine(Engine):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
     Gradients on their way (``g``) are arrays. Under ``create_graph`` they are

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-#: Names in ``parity.language.table.OPS`` and in NumPy, of functions that take attributes by OPS's names.
+#: Names in ``table.OPS`` and in NumPy, of functions that take attributes by OPS's names.
 _SAME = {
     "add": "add",
     "mul": "multiply",

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.trace import Elsewhere, Failure, Observation, Trace
+from parity.engines.trace import Failure, Observation, RemoteFailure, Trace
 from parity.language import program as pr
 from parity.oracle.finding import KINDS, Finding
 
@@ -111,7 +111,7 @@ def read_trace(message: Message) -> Trace:
     (seen, failed), data = message
     arrays = _Arrays(data)
     observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in seen]
-    return Trace(observations, failed and Failure(failed[0], Elsewhere(*failed[1:])))
+    return Trace(observations, failed and Failure(failed[0], RemoteFailure(*failed[1:])))
 
 
 def arrays_message(arrays: list[NDArray[Any]]) -> tuple[Any, bytes]:

@@ -20,10 +20,10 @@ from parity.engines.isolation.process import End, Process, Source
 from parity.engines.load import EngineError, load_engine, load_pair, tested_spec
 from parity.engines.runner import Limits, Remote
 from parity.engines.sources import Adapter
-from parity.engines.trace import Elsewhere, Failure, Trace
+from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.program import Program
 from parity.oracle.finding import KINDS, STOPPED, Finding
-from parity.oracle.training import Run
+from parity.oracle.training import TrainingRun
 
 #: Seconds for loading an engine; probes and training runs are as many programs.
 _LOADING, _PROBE = 120.0, 12
@@ -202,7 +202,7 @@ class Isolated(Remote):
                 return
         else:
             self._waits += came.kind == "time"
-            failure = Failure(self._process.at(), Elsewhere(came.kind, came.says))
+            failure = Failure(self._process.at(), RemoteFailure(came.kind, came.says))
             sent.trace = Trace([], failure)
         self.renew()
 
@@ -219,7 +219,7 @@ class Isolated(Remote):
         return KINDS[end.kind](0, "exception", 0, end.says, "no exception")
 
     def _tries_buffer(self) -> bool:
-        """As ``parity.engines.execute.owns_buffer``, which runs a backward: it may not come back."""
+        """As ``execute.owns_buffer``, which runs a backward: it may not come back."""
         self._process.send(("owns_buffer",))
         came = self._process.receive(self.limits.seconds)
         if isinstance(came, End):
@@ -245,7 +245,7 @@ class Isolated(Remote):
             return None
         return None if came[0] is None else str(came[0])
 
-    def training(self, run: Run) -> list[Any]:
+    def training(self, run: TrainingRun) -> list[Any]:
         """The arrays of a training run; raises the finding where the engine does not end it."""
         came = self._ask("training", dataclasses.asdict(run))
         if isinstance(came, End):

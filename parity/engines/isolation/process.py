@@ -167,7 +167,7 @@ class Spawned:
 
 
 class Forked:
-    """Each process is forked by ``parity.engines.isolation.worker``, which does not load the engine."""
+    """Each process is forked by ``isolation.worker``, which does not load the engine."""
 
     def __init__(self) -> None:
         self.parent: subprocess.Popen[bytes] | None = None

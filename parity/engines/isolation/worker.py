@@ -20,17 +20,17 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from parity._util.process import quietly
+from parity._util.process import fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
 from parity.engines.selfcheck import faults
 from parity.engines.sources import adapter_of
-from parity.engines.trace import Elsewhere, Failure, Trace
+from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
-from parity.oracle.training import Run
+from parity.oracle.training import TrainingRun
 
 try:
     import resource
@@ -130,7 +130,7 @@ class Worker:
         if limits_memory():
             _, most = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        return Elsewhere("memory", f"MemoryError: {error}".removesuffix(": "))
+        return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
     def owns_buffer(self) -> tuple[Any, bytes]:
         return owns_buffer(self.engine), b""
@@ -154,7 +154,7 @@ class Worker:
     def training(self, fields: dict[str, Any]) -> tuple[Any, bytes]:
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
         try:
-            return codec.arrays_message(Run(**fields).trace(self.engine))
+            return codec.arrays_message(TrainingRun(**fields).trace(self.engine))
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}, b""
 
@@ -172,13 +172,17 @@ _ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {
 }
 
 
-def _ended(error: BaseException) -> Elsewhere:
+def _ended(error: BaseException) -> RemoteFailure:
     what = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
-    return Elsewhere("crash", f"{what}: {error}".removesuffix(": "))
+    return RemoteFailure("crash", f"{what}: {error}".removesuffix(": "))
 
 
 def _serve(requests: int, replies: int) -> None:
-    with quietly(), os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
+    with (
+        fuzzing_runtime(),
+        os.fdopen(requests, "rb") as incoming,
+        os.fdopen(replies, "wb") as outgoing,
+    ):
         Worker(incoming, outgoing).serve()
 
 

@@ -32,7 +32,7 @@ class Box:
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-class Dialect(Engine):
+class Quirk(Engine):
     """An engine that passes everything on to another one; quirks override steps of it."""
 
     #: What reports and ``Engine.quirks`` call the quirk.

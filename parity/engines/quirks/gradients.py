@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import abilities
-from parity.engines.quirks.base import Box, Dialect
+from parity.engines.quirks.base import Box, Quirk
 
 
-class ClearsGradsOnUse(Dialect):
+class ClearsGradsOnUse(Quirk):
     quirk = "clears-grads-on-use"
     says = "a variable loses its gradient when a recorded operation uses it"
     about = "use"
@@ -45,7 +45,7 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
         return name not in self.views
 
 
-class ClearsGradsOnBackward(Dialect):
+class ClearsGradsOnBackward(Quirk):
     quirk = "clears-grads-on-backward"
     says = "a backward replaces the gradients of the variables that it reaches"
 
@@ -83,7 +83,7 @@ class ClearsGradsOnBackward(Dialect):
         return Box(self.inner.leaf(array, False) if tensor is None else tensor)
 
 
-class SeedsAnyShapeWithOnes(Dialect):
+class SeedsAnyShapeWithOnes(Quirk):
     quirk = "seeds-any-shape-with-ones"
     says = "a backward without a gradient starts with ones, whatever the shape of the root"
 
@@ -94,7 +94,7 @@ class SeedsAnyShapeWithOnes(Dialect):
         super().backward(t, gradient, **flags)
 
 
-class ZerosInsteadOfNone(Dialect):
+class ZerosInsteadOfNone(Quirk):
     quirk = "zeros-instead-of-none"
     says = (
         "a variable has a gradient of zeros where PyTorch has None: at first and when it is cleared"
@@ -115,7 +115,7 @@ class ZerosInsteadOfNone(Dialect):
             self.inner.backward(t.inner, t.leaf.copy())
 
 
-class KeepsIntermediateGrads(Dialect):
+class KeepsIntermediateGrads(Quirk):
     """Programs look at the gradients of leaves only, so nothing that is expected changes.
 
     A second pass that sends what was kept once more is a fault all the same.

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from parity.engines.quirks.base import Box, Dialect
+from parity.engines.quirks.base import Box, Quirk
 
 
-class KeepsGraphs(Dialect):
+class KeepsGraphs(Quirk):
     quirk = "keeps-graphs"
     says = "a backward keeps its graph, so that a second one through it needs no retain_graph"
     about = "graphs"
@@ -39,7 +39,7 @@ class Call:
         self.number = number
 
 
-class ClearsGraphs(Dialect):
+class ClearsGraphs(Quirk):
     """Each pass runs through a graph made anew, of what is not cleared.
 
     A tensor that is cleared loses the operation that made it and those that used it. The
@@ -121,12 +121,12 @@ def _behind(root: Box) -> Iterator[Box]:
             todo += box.maker[0].operands
 
 
-def variable(dialect: Dialect, box: Box) -> Any:
+def variable(dialect: Quirk, box: Box) -> Any:
     """A new variable of the reference with the value of ``box``."""
     return dialect.inner.leaf(dialect.inner.value(box.inner))
 
 
-class NoGradGivesVariables(Dialect):
+class NoGradGivesVariables(Quirk):
     quirk = "no-grad-gives-variables"
     says = "the result of an operation under no_grad is a variable of its own, not a constant"
 
@@ -138,7 +138,7 @@ class NoGradGivesVariables(Dialect):
         return result
 
 
-class ConstantsStopQuietly(Dialect):
+class ConstantsStopQuietly(Quirk):
     quirk = "constants-stop-quietly"
     says = "a backward from a constant does nothing; in PyTorch it raises"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from parity.engines.base import Engine
-from parity.engines.quirks.base import Dialect
+from parity.engines.quirks.base import Quirk
 from parity.engines.quirks.gradients import (
     ClearsGradsOnBackward,
     ClearsGradsOnUse,
@@ -28,7 +28,7 @@ from parity.engines.quirks.graphs import (
 )
 from parity.engines.quirks.ties import SETTLED, ClipTiesNeither, first_of, of_operands
 
-_CLASSES: tuple[type[Dialect], ...] = (
+_CLASSES: tuple[type[Quirk], ...] = (
     ClearsGradsOnUse,
     ClearsGradsOnUseExceptViews,
     SeedsAnyShapeWithOnes,
@@ -45,10 +45,10 @@ _CLASSES: tuple[type[Dialect], ...] = (
     *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in SETTLED),
 )
 #: All quirks by name. Where an engine has several, the first are the outermost.
-QUIRKS: dict[str, type[Dialect]] = {cls.quirk: cls for cls in _CLASSES}
+QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
 
 
-def says(quirks: frozenset[str]) -> dict[str, str]:
+def descriptions(quirks: frozenset[str]) -> dict[str, str]:
     """What each quirk means, by name in alphabetical order."""
     return {name: QUIRKS[name].says for name in sorted(quirks)}
 
@@ -84,4 +84,4 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
 
 def without_quirks(reference: Engine) -> Engine:
     """The engine to which ``with_quirks`` added a dialect."""
-    return reference.inner if isinstance(reference, Dialect) else reference
+    return reference.inner if isinstance(reference, Quirk) else reference

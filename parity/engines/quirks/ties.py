@@ -7,14 +7,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.engines.quirks.base import Dialect
+from parity.engines.quirks.base import Quirk
 
 #: How ties are settled, from a dialect, the result and the operands to a tensor that has the
 #: value of the result and, at ties, the gradient of the quirk.
-Settle: TypeAlias = Callable[[Dialect, Any, tuple[Any, ...]], Any]
+Settle: TypeAlias = Callable[[Quirk, Any, tuple[Any, ...]], Any]
 
 
-def _both(dialect: Dialect, result: Any, ts: tuple[Any, ...]) -> Any:
+def _both(dialect: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
     """Twice the gradient: infinity doubled is itself, and all else less its own value."""
     ops, infinite = dialect.inner.ops, np.isinf(dialect.inner.value(result))
     twice = ops["mul_scalar"](result, c=2.0)
@@ -33,7 +33,7 @@ SETTLED: dict[str, tuple[str, Settle]] = {
 }
 
 
-def _choose(dialect: Dialect, condition: Any, a: Any, b: Any) -> Any:
+def _choose(dialect: Quirk, condition: Any, a: Any, b: Any) -> Any:
     """``a`` where the condition holds, ``b`` elsewhere; gradients go the same ways."""
     return dialect.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
 
@@ -43,14 +43,14 @@ def _nested(values: Any) -> Any:
     return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
-def of_operands(op: str, kind: str) -> type[Dialect]:
+def of_operands(op: str, kind: str) -> type[Quirk]:
     """The quirk of ``op`` where its operands are equal.
 
     PyTorch gives each of them half the gradient there (semantics.md 9).
     """
     words, settle = SETTLED[kind]
 
-    class Ties(Dialect):
+    class Ties(Quirk):
         quirk = f"{op}-ties-{kind}"
         says = f"where the operands of {op} are equal, {words}"
         about = op
@@ -74,7 +74,7 @@ def of_operands(op: str, kind: str) -> type[Dialect]:
     return Ties
 
 
-class ClipTiesNeither(Dialect):
+class ClipTiesNeither(Quirk):
     """PyTorch passes the whole gradient of an element on a bound (semantics.md 9)."""
 
     quirk = "clip-ties-neither"
@@ -99,13 +99,13 @@ def _rows(array: Any, axis: Any) -> Any:
     return array.transpose(*others, *axes).reshape(count, -1)
 
 
-def first_of(op: str, find: Callable[..., Any]) -> type[Dialect]:
+def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
     """The quirk of a reduction ``op`` that selects an element; ``find`` is NumPy's argmax or so.
 
     PyTorch shares the gradient evenly among equal elements (semantics.md 9).
     """
 
-    class First(Dialect):
+    class First(Quirk):
         quirk = f"{op}-ties-first"
         says = (
             f"where several elements are the {op}, the first, in the order of their indices, "

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import parity.oracle.probes
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.cli.main import DEFAULT_EXAMPLES
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.shrink import reduced
 from parity.diagnose.shrink_passes import simpler
 from parity.engines.load import load_engine
@@ -62,7 +62,7 @@ def test_each_defect_has_words_of_its_own() -> None:
 
 def test_the_defects_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        DEFECTS["mine"] = Small  # type: ignore[index]
+        DEFECTS["mine"] = TapeEngine  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", DEFECTS)
@@ -78,7 +78,7 @@ def test_a_defect_is_loaded_by_its_module_and_class(name: str) -> None:
 def test_the_smallest_program_shows_the_defect_and_only_it(name: str) -> None:
     case = DEFECTS[name].smallest
     _finding(case, name)
-    assert check(case, Small()) is None
+    assert check(case, TapeEngine()) is None
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -87,7 +87,7 @@ def test_without_any_statement_the_smallest_program_does_not_show_it(name: str) 
     kind = _finding(case, name).kind
     shorter = [s for s in simpler(case, len(case.statements) - 1) if _length(s) < _length(case)]
     assert shorter or _length(case) == 1
-    found = [(other.text(), check(other, DEFECTS[name]())) for other in shorter]
+    found = [(str(other), check(other, DEFECTS[name]())) for other in shorter]
     assert [text for text, finding in found if finding is not None and finding.kind == kind] == []
 
 
@@ -95,7 +95,7 @@ def test_without_any_statement_the_smallest_program_does_not_show_it(name: str) 
 def test_the_smallest_program_does_not_reduce_to_fewer_statements(name: str) -> None:
     case = DEFECTS[name].smallest
     small, _ = reduced(case, _finding(case, name), DEFECTS[name](), TORCH)
-    assert _length(small) == _length(case), small.text()
+    assert _length(small) == _length(case), str(small)
 
 
 # Hunting.
@@ -119,14 +119,14 @@ def test_only_the_probe_shows_the_defect(name: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_base_agrees_with_pytorch(profile: str) -> None:
-    engine = Small()
+    engine = TapeEngine()
     cases = sample(profile, 150, engine, seed="base")
-    assert [case.text() for case in cases if check(case, engine)] == []
+    assert [str(case) for case in cases if check(case, engine)] == []
 
 
 def test_the_probes_find_nothing_in_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity.oracle.probes, "DEEP", 3000)
-    assert hunt(Small(), TORCH, 60).reported == []
+    assert search(TapeEngine(), TORCH, 60).reported == []
 
 
 #: Operations of the base, each on operands that it takes, differentiated once more.
@@ -178,11 +178,11 @@ def _twice(op: str, dtype: str) -> Iterator[pr.Program]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("op", sorted(set(Small().ops) - {"sign"}))  # its gradient is 0
+@pytest.mark.parametrize("op", sorted(set(TapeEngine().ops) - {"sign"}))  # its gradient is 0
 def test_each_operation_of_the_base_has_a_second_derivative(op: str, dtype: str) -> None:
     for case in _twice(op, dtype):
-        finding = check(case, Small())
-        assert finding is None, f"{finding}\n{case.text()}\n{finding.engine} {finding.reference}"
+        finding = check(case, TapeEngine())
+        assert finding is None, f"{finding}\n{case!s}\n{finding.engine} {finding.reference}"
 
 
 def test_a_recorded_backward_adds_to_what_is_there() -> None:
@@ -190,7 +190,7 @@ def test_a_recorded_backward_adds_to_what_is_there() -> None:
     square, again = apply("square", 0), pr.Backward(1, create_graph=True)
     for before in (pr.Backward(1, retain_graph=True), again):
         case = program([leaf(3.0)], square, before, again, pr.TakeGrad(0), pr.Backward(2))
-        assert check(case, Small()) is None
+        assert check(case, TapeEngine()) is None
 
 
 def test_the_base_refuses_what_pytorch_refuses() -> None:
@@ -203,4 +203,4 @@ def test_the_base_refuses_what_pytorch_refuses() -> None:
         program([leaf([3.0])], pr.Backward(0, pr.Constant((), (1.0,)))),
         program([leaf(3.0)], square, pr.Backward(1), pr.Clear((0,)), pr.TakeGrad(0)),
     ]
-    assert [case.text() for case in cases if check(case, Small())] == []
+    assert [str(case) for case in cases if check(case, TapeEngine())] == []

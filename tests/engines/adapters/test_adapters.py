@@ -25,7 +25,7 @@ from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from tests.helpers.programs import TORCH, apply, check, constant, leaf, program
 
 peer = functools.cache(load_engine)
@@ -283,7 +283,7 @@ def test_mygrad_drops_a_gradient_that_is_used_again() -> None:
     ],
 )
 def test_what_mygrad_documents_is_a_dialect(text: str) -> None:
-    case = read_text(text)
+    case = program_from_text(text)
     assert check(case, peer("mygrad")) is None
     assert (
         check(case, type("Plain", (type(peer("mygrad")),), {"quirks": frozenset()})()) is not None
@@ -291,15 +291,17 @@ def test_what_mygrad_documents_is_a_dialect(text: str) -> None:
 
 
 def test_what_mygrad_takes_for_norms_of_matrices_is_not_tested() -> None:
-    case = read_text("x0 = leaf([[3.0]])\nx1 = norm(x0, axis=(0, 1), keepdims=False)")
+    case = program_from_text("x0 = leaf([[3.0]])\nx1 = norm(x0, axis=(0, 1), keepdims=False)")
     assert "norms over several axes" in str(execute(case, peer("mygrad")).lacks)
     for axis in ("0", "None"):
-        case = read_text(f"x0 = leaf([[3.0, 4.0]])\nx1 = norm(x0, axis={axis}, keepdims=False)")
+        case = program_from_text(
+            f"x0 = leaf([[3.0, 4.0]])\nx1 = norm(x0, axis={axis}, keepdims=False)"
+        )
         assert check(case, peer("mygrad")) is None
 
 
 def test_micrograd_keeps_its_graphs() -> None:
-    case = read_text("x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)")
+    case = program_from_text("x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)")
     assert check(case, peer("micrograd")) is None
     assert _grads(case, peer("micrograd")) == [6.0, 12.0]
     assert execute(case, TORCH).failure is not None

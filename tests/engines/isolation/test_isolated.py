@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.result import Hunt
-from parity.campaign.search import hunt
+from parity.campaign.result import SearchResult
+from parity.campaign.search import search
 from parity.cli.main import main
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
@@ -25,14 +25,14 @@ from parity.engines.isolation.isolated import Isolated, load
 from parity.engines.isolation.process import Forked, Source, Spawned
 from parity.engines.isolation.worker import limits_memory
 from parity.engines.runner import Limits
-from parity.engines.trace import Elsewhere, Failure, Trace
+from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import stream
 from parity.language import program as pr
 from parity.oracle.compare import compare
 from parity.oracle.probes import PROBES
-from parity.oracle.training import Run
+from parity.oracle.training import TrainingRun
 from tests.helpers.isolated_engines import Overwrite, Raises
 from tests.helpers.programs import (
     DEZERO,
@@ -88,8 +88,8 @@ def isolated(source: Source) -> Iterator[Start]:
         engine.close()
 
 
-def _hunt(engine: Any, examples: int = 60, folder: Path | None = None) -> Hunt:
-    return hunt(engine, TORCH, examples, 0, OPS, folder)
+def _hunt(engine: Any, examples: int = 60, folder: Path | None = None) -> SearchResult:
+    return search(engine, TORCH, examples, 0, OPS, folder)
 
 
 def _same(a: Trace, b: Trace) -> None:
@@ -132,7 +132,7 @@ def test_numbers_that_json_lacks_and_gradients_come_back() -> None:
 @pytest.mark.parametrize("kind", ["crash", "depth", "exception"])
 def test_a_trace_comes_back_with_its_failure(kind: str, tmp_path: Path) -> None:
     trace = execute(sample("general", 1)[0], DEZERO)
-    trace.failure = Failure(2, Elsewhere(kind, "words"))
+    trace.failure = Failure(2, RemoteFailure(kind, "words"))
     with (tmp_path / "file").open("w+b") as file:
         codec.write(file, *codec.trace_message(trace))
         file.seek(0)
@@ -194,7 +194,7 @@ def test_programs_that_ran_ahead_give_their_own_traces(overwrite: Isolated) -> N
 
 
 def test_the_same_seed_gives_the_same_findings(overwrite: Isolated) -> None:
-    here, there = (hunt(e, TORCH, 120, 2).to_json() for e in (Overwrite(), overwrite))
+    here, there = (search(e, TORCH, 120, 2).to_json() for e in (Overwrite(), overwrite))
     assert here["findings"]
     here.pop("seconds")
     there.pop("seconds")
@@ -218,7 +218,7 @@ def test_what_an_engine_writes_goes_nowhere(
 
 def test_training_runs_are_the_same(isolated: Start) -> None:
     engine = isolated("dezero")
-    run = Run((2, 3), "tanh", "adam", 0.1, ("none", "zero"), 5)
+    run = TrainingRun((2, 3), "tanh", "adam", 0.1, ("none", "zero"), 5)
     for a, b in zip(run.trace(engine), run.trace(DEZERO), strict=True):
         assert np.array_equal(a, b)
 
@@ -244,7 +244,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
     assert result.programs == 60
     (reported,) = result.reported
     assert reported.program is not None
-    assert reported.program.text() == NEG
+    assert str(reported.program) == NEG
     assert (reported.finding.kind, reported.finding.statement) == (kind, 0)
     assert reported.wrong == "engine"
     assert says is None or reported.finding.engine == says
@@ -290,7 +290,7 @@ def test_what_did_not_end_in_a_hurry_gets_the_whole_time(isolated: Start) -> Non
         assert finding is not None
     assert finding.engine == "no end after 0.25 s"
     small, again = reduced(case, finding, engine, TORCH)
-    assert (small.text(), again.engine) == (NEG, "no end after 1 s")
+    assert (str(small), again.engine) == (NEG, "no end after 1 s")
 
 
 def test_a_probe_that_ends_the_process_is_a_finding(isolated: Start) -> None:

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from parity.campaign.baseline import propose
-from parity.campaign.result import Hunt
-from parity.campaign.search import STATE, hunt
+from parity.campaign.result import SearchResult
+from parity.campaign.search import STATE, search
 from parity.diagnose.shrink import reduced
 from parity.engines.execute import execute
 from parity.engines.isolation.isolated import Isolated
 from parity.engines.runner import Remote, alone
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
 
 ENGINES = Path(__file__).parents[2] / "helpers" / "isolated_engines.py"
 OPS = ("neg", "add")
-NEG = read_text("x0 = leaf(3.0)\nx1 = neg(x0)")
+NEG = program_from_text("x0 = leaf(3.0)\nx1 = neg(x0)")
 #: Differs alone; where other programs ran before, a part of it does as well.
-TWICE = read_text("""
+TWICE = program_from_text("""
     x0 = leaf(3.0)
     x1 = neg(x0)
     x2 = add(x1, x1)
@@ -53,8 +53,8 @@ def _worn(engine: Any) -> Any:
     return engine
 
 
-def _hunted(engine: Remote) -> Hunt:
-    return hunt(engine, TORCH, 24, 0, OPS)
+def _hunted(engine: Remote) -> SearchResult:
+    return search(engine, TORCH, 24, 0, OPS)
 
 
 def test_what_comes_only_after_others_is_one_finding(isolated: Start) -> None:

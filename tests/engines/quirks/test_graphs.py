@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import CreationOrderIgnored, Overwrite
 from parity.diagnose.diagnose import diagnose
 from parity.diagnose.shrink import reduced
@@ -19,7 +19,7 @@ from parity.engines.execute import execute
 from parity.engines.load import EngineError, load_engine
 from parity.engines.quirks.table import with_quirks
 from parity.language import program as pr
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
@@ -94,7 +94,7 @@ CASES: dict[str, tuple[str, Any]] = {
 
 
 def _case(name: str) -> pr.Program:
-    return read_text("x0 = leaf(3.0)\n" + CASES[name][0])
+    return program_from_text("x0 = leaf(3.0)\n" + CASES[name][0])
 
 
 def _shown(case: pr.Program, engine: Engine) -> Any:
@@ -154,7 +154,7 @@ ALSO = (
 
 def test_quirks_about_graphs_go_together() -> None:
     mixed: Any = type("Mixed", tuple(DIALECTS[quirk] for quirk in TOGETHER), {})
-    cases = [*map(read_text, ALSO), *_programs(declaring(mixed, *TOGETHER), 1, 150)]
+    cases = [*map(program_from_text, ALSO), *_programs(declaring(mixed, *TOGETHER), 1, 150)]
     assert list(_findings(declaring(mixed, *TOGETHER), cases)) == []
     for left_out in TOGETHER:
         fewer = declaring(mixed, *(q for q in TOGETHER if q != left_out))
@@ -163,7 +163,7 @@ def test_quirks_about_graphs_go_together() -> None:
 
 @pytest.mark.parametrize("text", ALSO)
 def test_mygrad_agrees_there(text: str) -> None:
-    assert check_program(read_text(text), load_engine("mygrad"), TORCH) is None
+    assert check_program(program_from_text(text), load_engine("mygrad"), TORCH) is None
 
 
 def test_graphs_that_are_kept_elsewhere_are_findings() -> None:
@@ -171,11 +171,11 @@ def test_graphs_that_are_kept_elsewhere_are_findings() -> None:
 
     class EndsOnly(DIALECTS[QUIRK]):  # type: ignore[misc, name-defined]
         def run(self, *args: Any) -> None:
-            Small.run(self, *args)
+            TapeEngine.run(self, *args)
 
     class FailsOnly(DIALECTS[QUIRK]):  # type: ignore[misc, name-defined]
         def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-            Small.backward(self, t, gradient, retain_graph=True)
+            TapeEngine.backward(self, t, gradient, retain_graph=True)
             for node in self.order(t, {}):
                 for x in node.parents:
                     self.readers.pop(x, None)
@@ -195,7 +195,7 @@ def test_third_opinion_and_diagnosis_follow_the_graphs() -> None:
 
 def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:
     """What a dialect computes besides is not taken for a result of the program."""
-    case = read_text(
+    case = program_from_text(
         "x0 = leaf([1.0, 1.0])\nx1 = max(x0, axis=None, keepdims=False)\n"
         "x2 = mul_scalar(x1, c=0.1)\nx3 = div_scalar(x1, c=10)\n"  # 0.1 is not a tenth
         "x4 = maximum(x2, x3)\nbackward(x4)"
@@ -218,7 +218,7 @@ def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:
 def test_what_a_dialect_looks_at_is_not_taken_for_a_result(quirk: str, start: str) -> None:
     """The relu is of 1 on all sides, while values before it are -1."""
     n = start.count("\n")
-    case = read_text(
+    case = program_from_text(
         f"x0 = leaf(1.0)\n{start}x{n + 1} = relu(x{n})\nx{n + 2} = add(x{n + 1}, x{n + 1})\n"
         f"backward(x{n + 2})"
     )
@@ -230,9 +230,9 @@ def test_what_a_dialect_looks_at_is_not_taken_for_a_result(quirk: str, start: st
 
 def test_there_is_no_second_order_in_graphs_that_are_cleared(tmp_path: Path) -> None:
     text = """
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             quirks = frozenset({"clears-graphs"})
     """
     file = write_module(tmp_path, "mine.py", text)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.search import hunt
+from parity.campaign.search import search
 from parity.diagnose.defects.clearing import ClearDoesNothing, ZeroReplaces
-from parity.diagnose.defects.engine import Small
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import InplaceAccumulation, Overwrite
 from parity.diagnose.diagnose import diagnose
 from parity.diagnose.reproducer import script
@@ -28,7 +28,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
-from parity.language.text_format import read_text
+from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
 from parity.oracle.exact.engine import Exact
@@ -78,7 +78,7 @@ def test_without_the_quirk_the_dialect_is_a_finding(quirk: str) -> None:
 
 @pytest.mark.parametrize("quirk", [q for q in QUIRKS if q != NOT_SEEN])
 def test_a_quirk_that_the_engine_does_not_have_is_a_finding(quirk: str) -> None:
-    plain = AsksForGradient if quirk == SEEDS else Small
+    plain = AsksForGradient if quirk == SEEDS else TapeEngine
     cases = _programs(quirk, 3, 300)
     if quirk != SEEDS:
         assert _first(plain(), cases) is None
@@ -89,7 +89,7 @@ def test_a_quirk_that_the_engine_does_not_have_is_a_finding(quirk: str) -> None:
 @pytest.mark.parametrize(
     "defect", [Overwrite, ClearDoesNothing, ZeroReplaces, InplaceAccumulation], ids=lambda d: d.name
 )
-def test_another_defect_is_found_all_the_same(quirk: str, defect: type[Small]) -> None:
+def test_another_defect_is_found_all_the_same(quirk: str, defect: type[TapeEngine]) -> None:
     mixed = type("Mixed", (defect, DIALECTS[quirk]), {})
     assert _first(declaring(mixed, quirk), _programs(quirk, 3, 300)) is not None
 
@@ -148,7 +148,7 @@ GRADIENTS: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("reference", [TORCH, Exact()], ids=lambda e: e.name)
 def test_what_is_expected_follows_the_quirk(quirk: str, reference: Engine) -> None:
     text, expected = GRADIENTS[quirk]
-    case = read_text("x0 = leaf(3.0)\n" + text)
+    case = program_from_text("x0 = leaf(3.0)\n" + text)
     trace = execute(case, with_quirks(reference, frozenset({quirk})))
     assert trace.failure is None
     last = [o.array for o in trace.observations if o.what == "grad"][-1]
@@ -159,7 +159,7 @@ def test_what_is_expected_follows_the_quirk(quirk: str, reference: Engine) -> No
 @pytest.mark.parametrize("value", [3.0, 0.0, float("inf"), float("-inf")])
 @pytest.mark.parametrize("op", ["maximum", "minimum"])
 def test_ties_are_settled_as_the_name_says(op: str, value: float) -> None:
-    case = read_text(
+    case = program_from_text(
         f"x0 = leaf([{value}, 1.0])\nx1 = leaf({value})\nx2 = {op}(x0, x1)\n"
         "backward(x2, gradient=[4.0, 8.0])"
     )
@@ -199,7 +199,9 @@ def test_the_first_of_those_that_are_the_max_gets_all(
     reference: Engine, value: float, attrs: str, gradient: str, expected: Any
 ) -> None:
     data = f"[[[1.0, {value}], [{value}, {value}]], [[1.0, {value}], [{value}, {value}]]]"
-    case = read_text(f"x0 = leaf({data})\nx1 = max(x0, {attrs})\nbackward(x1, gradient={gradient})")
+    case = program_from_text(
+        f"x0 = leaf({data})\nx1 = max(x0, {attrs})\nbackward(x1, gradient={gradient})"
+    )
     observed = execute(case, with_quirks(reference, frozenset({"max-ties-first"}))).observations
     (grad,) = (o.array for o in observed if o.what == "grad")
     result = next(o.array for o in observed if o.which == 1)
@@ -214,11 +216,11 @@ def test_a_graph_that_is_kept_hides_no_other_error() -> None:
     quirk = frozenset({"keeps-graphs"})
     dialect = with_quirks(TORCH, quirk)
     for text in ("x1 = stack(x0, x0, axis=0)\nbackward(x1)", "x1 = detach(x0)\nbackward(x1)"):
-        assert execute(read_text("x0 = leaf(3.0)\n" + text), dialect).failure is not None
+        assert execute(program_from_text("x0 = leaf(3.0)\n" + text), dialect).failure is not None
 
 
 def test_a_backward_replaces_only_what_it_reaches() -> None:
-    case = read_text(
+    case = program_from_text(
         "x0 = leaf(3.0)\nx1 = leaf(2.0)\nbackward(x0)\nbackward(x1)\nzero_grad(x0)\nbackward(x1)"
     )
     assert (
@@ -231,7 +233,7 @@ def test_a_backward_replaces_only_what_it_reaches() -> None:
 
 def test_what_a_recorded_pass_left_can_be_differentiated_later() -> None:
     """The gradient of a leaf that a pass does not reach keeps its graph."""
-    case = read_text(
+    case = program_from_text(
         "x0 = leaf(3.0)\nx1 = leaf(2.0)\nx2 = pow(x0, exponent=3)\n"
         "backward(x2, retain_graph=True, create_graph=True)\nbackward(x1)\n"
         "x3 = grad_of(x0)\ncleargrad(x0)\nbackward(x3)"
@@ -243,7 +245,9 @@ def test_what_a_recorded_pass_left_can_be_differentiated_later() -> None:
 
 
 def test_under_no_grad_nothing_is_dropped() -> None:
-    case = read_text("x0 = leaf(3.0)\nbackward(x0)\nx1 = neg(x0)  # under no_grad\nbackward(x0)")
+    case = program_from_text(
+        "x0 = leaf(3.0)\nbackward(x0)\nx1 = neg(x0)  # under no_grad\nbackward(x0)"
+    )
     dialect = with_quirks(TORCH, frozenset({"clears-grads-on-use"}))
     last = [o.array for o in execute(case, dialect).observations if o.what == "grad"][-1]
     assert last is not None
@@ -275,8 +279,10 @@ def test_third_opinion_and_diagnosis_speak_the_dialect(quirk: str) -> None:
 
 
 def test_the_third_opinion_does_not_blame_the_dialect_on_either_side() -> None:
-    engine = declaring(Small, "maximum-ties-neither")  # it has not: its gradient is what differs
-    case = read_text("x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = maximum(x0, x1)\nbackward(x2)")
+    engine = declaring(
+        TapeEngine, "maximum-ties-neither"
+    )  # it has not: its gradient is what differs
+    case = program_from_text("x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = maximum(x0, x1)\nbackward(x2)")
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     assert adjudicate(case, finding, engine, TORCH).wrong == "engine"
@@ -284,9 +290,9 @@ def test_the_third_opinion_does_not_blame_the_dialect_on_either_side() -> None:
 
 MINE = """
     from parity.engines import Engine
-    from parity.diagnose.defects.engine import Small
+    from parity.diagnose.defects.engine import TapeEngine
 
-    class Mine(Small):
+    class Mine(TapeEngine):
         name = "mine"
         quirks = frozenset({"clears-grads-on-use"})
         broken = BROKEN
@@ -310,7 +316,9 @@ MINE = """
 def test_the_script_expects_what_the_report_expects(tmp_path: Path) -> None:
     file = write_module(tmp_path, "mine.py", MINE.replace("BROKEN", "True"))
     engine = load_engine(f"{file}:Mine")
-    case = read_text("x0 = leaf(3.0)\nx1 = neg(x0)\nbackward(x1)\nx2 = add(x0, x0)\nbackward(x2)")
+    case = program_from_text(
+        "x0 = leaf(3.0)\nx1 = neg(x0)\nbackward(x1)\nx2 = add(x0, x0)\nbackward(x2)"
+    )
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     text = script(case, finding, engine, "shown.py")
@@ -345,9 +353,9 @@ def test_each_quirk_has_words_and_an_engine_that_has_it() -> None:
 )
 def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: list[str]) -> None:
     text = f"""
-        from parity.diagnose.defects.engine import Small
+        from parity.diagnose.defects.engine import TapeEngine
 
-        class Mine(Small):
+        class Mine(TapeEngine):
             quirks = frozenset({{'{quirks}'}})
     """
     file = write_module(tmp_path, "mine.py", text)
@@ -361,6 +369,6 @@ def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: 
 
 def test_a_run_lists_quirks_with_their_words() -> None:
     quirk = "clears-grads-on-use"
-    result = hunt(declaring(DIALECTS[quirk], quirk), TORCH, 3, ops=("add",)).to_json()
+    result = search(declaring(DIALECTS[quirk], quirk), TORCH, 3, ops=("add",)).to_json()
     assert result["quirks"] == [quirk]
     assert result["quirks_say"] == {quirk: QUIRKS[quirk].says}

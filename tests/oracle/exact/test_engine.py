@@ -68,7 +68,7 @@ def _smooth(op: str) -> list[pr.Program]:
 def _to_second_order(case: pr.Program) -> pr.Program:
     """Backward with irregular gradients, and once more from the gradients' products with leaves."""
     leaves = len(case.leaves)
-    infos = case.infer()
+    infos = case.infos
     results = range(leaves, len(infos))
     statements = list(case.statements)
     for root in results:
@@ -120,7 +120,7 @@ def _same_dependence(op: str, shapes: Any, attrs: Any, needs: tuple[bool, ...]) 
         case = program(leaves, pr.Apply(op, tuple(range(len(shapes))), attrs))
     except pr.ProgramError:
         return
-    infos = case.infer()[len(shapes) :]
+    infos = case.infos[len(shapes) :]
     statements: list[pr.Statement] = [*case.statements]
     for i, info in enumerate(infos):
         gradient = constant(np.ones(info.shape))
