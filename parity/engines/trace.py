@@ -33,7 +33,10 @@ UNSUPPORTED = "unsupported"
 
 
 #: Where it raised in NumPy or here does not help: what called it does.
-_NOT_OF_ENGINES = (str(Path(np.__file__).parent), __file__)
+_NOT_OF_ENGINES = (
+    str(Path(np.__file__).parent),
+    *(str(Path(__file__).with_name(name)) for name in ("execute.py", "trace.py")),
+)
 
 
 class RemoteFailure(Exception):  # noqa: N818 - it tells of an exception

@@ -141,7 +141,7 @@ def _concerned(config: pytest.Config) -> bool:
     """Whether this run is about parity: an engine was named, or its suite was asked for."""
     if config.getoption("--engine"):
         return True
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     places = [Path(arg.partition("::")[0]) for arg in config.args]
     if config.getoption("pyargs") and any(re.match(r"parity\b", arg) for arg in config.args):
         return True
@@ -182,7 +182,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave benchmarks out of ordinary runs: they take minutes and assert nothing of time."""
     if config.getoption("benchmark_only", False):
         return
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     timed = [
         item
         for item in items

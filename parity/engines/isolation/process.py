@@ -210,7 +210,7 @@ class Forked:
 def _interpreter(*arguments: str, **files: Any) -> subprocess.Popen[bytes]:
     """``parity.engines.isolation.worker``, which a keyboard interrupt does not reach."""
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    place = str(Path(__file__).resolve().parents[1])
+    place = str(Path(__file__).resolve().parents[3])
     known = os.environ.get("PYTHONPATH")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (place, known)))}
     return subprocess.Popen(
