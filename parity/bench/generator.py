@@ -23,15 +23,15 @@ from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
 from parity.campaign.shard import Task, run_shard
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 from parity.engines.quirks.table import with_quirks
-from parity.engines.runner import Limits
+from parity.engines.runner import BATCH, Limits, Runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import decoders_of, rotation, stream
 from parity.generate.strategies import programs
 from parity.language.program import Program
-from parity.oracle.check import BATCH, check_programs
+from parity.oracle.check import check_programs
 
 
 def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 
     The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
     """
-    engine, reference = load_pair(engine_spec, "torch")
+    engine, reference = open_engines(engine_spec, isolate=False, check=False)
     with fuzzing_runtime():
         for run in (_suite, _sweep):  # what is loaded or cached at first use
             run(engine, reference, count, number + 1)
@@ -51,7 +51,7 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
     return [{"what": what, "engine": engine.name, **row} for what, row in measured.items()]
 
 
-def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
+def _sweep(engine: Runner, reference: Engine, count: int, number: int) -> dict[str, Any]:
     decoders = decoders_of(engine)
     begin = time.process_time()
     for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
@@ -61,7 +61,7 @@ def _sweep(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
     return _shares(found, whole, decoding, engine, reference)
 
 
-def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[str, Any]:
+def _suite(engine: Runner, reference: Engine, count: int, number: int) -> dict[str, Any]:
     """Each profile, equally often, as ``hypothesis_search`` runs it; findings are left alone."""
     found: list[Program] = []
     whole = decoding = 0.0
@@ -78,7 +78,7 @@ def _suite(engine: Engine, reference: Engine, count: int, number: int) -> dict[s
 
 
 def _campaign(
-    spec: str, engine: Engine, reference: Engine, count: int, number: int
+    spec: str, engine: Runner, reference: Engine, count: int, number: int
 ) -> dict[str, Any]:
     """A shard of a campaign that is under way: two before it learn what the engine does.
 
@@ -130,7 +130,7 @@ def _timed_list(source: Iterable[Program]) -> tuple[float, list[Program]]:
 
 
 def _shares(
-    found: list[Program], whole: float, decoding: float, engine: Engine, reference: Engine
+    found: list[Program], whole: float, decoding: float, engine: Runner, reference: Engine
 ) -> dict[str, Any]:
     """Rates and shares of ``whole``; what is neither is comparing and estimating tolerances."""
     alike = with_quirks(reference, engine.quirks)
@@ -139,7 +139,7 @@ def _shares(
         some = found[start : start + BATCH]
         begin = time.process_time()
         for program in some:
-            execute(program, engine)
+            engine.run(program)
         middle = time.process_time()
         for program in some:
             execute(program, alike)

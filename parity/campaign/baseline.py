@@ -34,20 +34,18 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from parity._util.errors import UsageError
 from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.probes import PROBES
-
-if TYPE_CHECKING:
-    from parity.campaign.result import Report
 
 #: Programs that are reduced only to see that their findings are known; a run that has
 #: seen so many of one kind looks at no more of that kind.
@@ -73,13 +71,13 @@ class BaselineEntry:
     program: Program | None = None
     probe: str = ""
 
-    def occurs(self, engine: Engine, reference: Engine) -> bool:
+    def occurs(self, engine: AnyEngine, reference: Engine) -> bool:
         """Whether the engine still shows this kind of finding on the program or probe."""
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
         else:
             probe = next(p for p in PROBES if p.name == self.probe)
-            finding = next(probe.run(engine), None) if probe.applies(engine) else None
+            finding = probe.first(engine) if probe.applies(engine) else None
         return finding is not None and finding.kind == self.kind
 
     @property
@@ -106,23 +104,20 @@ class Baseline:
 
     entries: tuple[BaselineEntry, ...] = ()
 
-    def find(self, reported: Report) -> BaselineEntry | None:
-        """The entry of a finding that is reduced, or None."""
-        return self._at(*_key_of(reported))
+    def find(self, kind: str, key: str) -> BaselineEntry | None:
+        """The entry for a kind of finding on a program (its text) or probe, or None."""
+        return next((e for e in self.entries if (e.kind, e.where) == (kind, key)), None)
 
     def of(self, program: Program, finding: Finding) -> BaselineEntry | None:
         """The entry of a finding whose program is reduced, or None."""
-        return self._at(finding.kind, str(program))
-
-    def _at(self, kind: str, where: str) -> BaselineEntry | None:
-        return next((e for e in self.entries if (e.kind, e.where) == (kind, where)), None)
+        return self.find(finding.kind, str(program))
 
     def may_cover(self, kind: str) -> bool:
         """Whether a finding of ``kind``, once it is reduced, may be known."""
         kinds = SIMPLER.get(kind, frozenset()) | {kind}
         return any(e.kind in kinds for e in self.entries)
 
-    def stale(self, engine: Engine, reference: Engine) -> tuple[BaselineEntry, ...]:
+    def stale(self, engine: AnyEngine, reference: Engine) -> tuple[BaselineEntry, ...]:
         """The entries whose findings no longer occur."""
         return tuple(e for e in self.entries if not e.occurs(engine, reference))
 
@@ -130,7 +125,7 @@ class Baseline:
 class BaselineMatcher:
     """Reduces findings and tells those that are known from others."""
 
-    def __init__(self, known: Baseline, engine: Engine, reference: Engine) -> None:
+    def __init__(self, known: Baseline, engine: AnyEngine, reference: Engine) -> None:
         self.known = known
         self.engine = engine
         self.reference = reference
@@ -163,17 +158,6 @@ class BaselineMatcher:
             for number, s in enumerate(program.statements)
             if isinstance(s, Apply)
         )
-
-
-def _key_of(reported: Report) -> tuple[str, str]:
-    if reported.program is not None:
-        return reported.finding.kind, str(reported.program)
-    return reported.finding.kind, f"probe {_probe_name(reported.probe)}"
-
-
-def _probe_name(says: str) -> str:
-    """The name of a probe; "" for what is no probe, which no list can accept."""
-    return next((p.name for p in PROBES if p.says == says), "")
 
 
 def load_baseline(file: Path) -> Baseline:
@@ -235,12 +219,14 @@ def check_proposal(file: Path) -> None:
         raise BaselineError(f"{file}: there is no folder {file.parent}")
 
 
-def propose(file: Path, findings: Iterable[Report]) -> int:
+def propose(file: Path, findings: Iterable[tuple[str, Program | None, str]]) -> int:
     """Write findings as entries to a new file, for people to complete; how many there are.
+
+    A finding is its kind, and its reduced program or the name of its probe.
 
     Nothing is written if there are none. Raises BaselineError as ``check_proposal`` does.
     """
-    entries = [_proposed(r) for r in findings if r.program is not None or _probe_name(r.probe)]
+    entries = [_proposed(*f) for f in findings if f[1] is not None or f[2]]
     if not entries:
         return 0
     try:
@@ -251,9 +237,6 @@ def propose(file: Path, findings: Iterable[Report]) -> int:
     return len(entries)
 
 
-def _proposed(reported: Report) -> str:
-    if reported.program is None:
-        where = f'probe = "{_probe_name(reported.probe)}"'
-    else:
-        where = f"program = '''\n{reported.program!s}\n'''"
-    return f'[[known]]\nkind = "{reported.finding.kind}"\n{where}\nreason = ""\nurl = ""\n'
+def _proposed(kind: str, program: Program | None, probe: str) -> str:
+    where = f'probe = "{probe}"' if program is None else f"program = '''\n{program}\n'''"
+    return f'[[known]]\nkind = "{kind}"\n{where}\nreason = ""\nurl = ""\n'

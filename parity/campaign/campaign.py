@@ -18,7 +18,7 @@ from parity.campaign.records import FindingData, Record, defects
 from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import Limits
+from parity.engines.runner import AnyEngine, Limits, Runner
 
 #: Seconds between two looks at the clock, the keyboard and the display.
 _TICK = 0.2
@@ -63,7 +63,7 @@ class Status:
 class Outcome:
     """What a campaign comes to; ``before``: programs of earlier runs on the same corpus."""
 
-    engine: Engine
+    engine: AnyEngine
     reference: Engine
     identity: Identity
     total: Record
@@ -136,7 +136,7 @@ class Campaign:
         plan: Plan,
         corpus: Corpus,
         executor: Executor,
-        pair: tuple[Engine, Engine],
+        pair: tuple[Runner, Engine],
         display: Display | None = None,
     ) -> None:
         self.plan = plan
@@ -271,7 +271,7 @@ class Campaign:
 
 
 def agreed(
-    plan: Plan, corpus: Corpus, engine: Engine, reference: Engine, note: Callable[[str], None]
+    plan: Plan, corpus: Corpus, engine: AnyEngine, reference: Engine, note: Callable[[str], None]
 ) -> Identity:
     """What the corpus is for, which is what the plan says; a new corpus is made for it.
 
@@ -301,7 +301,7 @@ def agreed(
     return found
 
 
-def untested(engine: Engine) -> tuple[str, ...]:
+def untested(engine: AnyEngine) -> tuple[str, ...]:
     """What the profiles ask for and the engine lacks."""
     several = Reader(engine).decoders.values()
     return tuple(dict.fromkeys(name for decoder in several for name in decoder.untested))

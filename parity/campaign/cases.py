@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import rotation
@@ -42,7 +42,7 @@ class Case:
 class Reader:
     """Reads cases for one engine: the decoders of all profiles that campaigns use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: AnyEngine) -> None:
         names = dict.fromkeys(rotation(engine))
         self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 from parity._util.errors import UsageError
-from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 
 FOLDER = Path(".hypothesis") / "parity"
 
@@ -18,7 +18,9 @@ class DatabaseError(UsageError):
     """A database cannot be used; the message is one line that says why and what to do."""
 
 
-def examples_of(engine: Engine, profile: str, where: str | None = None) -> ExampleDatabase | None:
+def examples_of(
+    engine: AnyEngine, profile: str, where: str | None = None
+) -> ExampleDatabase | None:
     """The failing programs of a profile on an engine.
 
     ``where``: ``redis://host:port``, else they are in the folder ``.hypothesis``, and nowhere

@@ -8,10 +8,11 @@ import numpy as np
 
 from parity.campaign.result import Report
 from parity.engines.base import Engine, label
+from parity.engines.runner import AnyEngine
 from parity.oracle.adjudicate import REFERENCE
 
 
-def describe(reported: Report, engine: Engine, reference: Engine) -> str:
+def describe(reported: Report, engine: AnyEngine, reference: Engine) -> str:
     """A finding as a person reads it: program, both values, kind and script."""
     finding = reported.finding
     program = str(reported.program) if reported.program else reported.probe

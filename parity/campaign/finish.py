@@ -10,6 +10,7 @@ from parity.campaign.result import Report
 from parity.diagnose.diagnose import diagnose, diagnose_probe
 from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
 from parity.oracle.finding import Finding
@@ -19,7 +20,7 @@ from parity.oracle.probes import PROBES
 def judged(
     small: tuple[Program, Finding],
     whole: tuple[Program, Finding],
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     number: int,
 ) -> Report | None:
@@ -41,7 +42,7 @@ def judged(
     return Report(finding, program, number, verdict=verdict)
 
 
-def add_diagnosis(reported: Report, engine: Engine, reference: Engine) -> None:
+def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> None:
     """Say which known defect a finding looks like, unless the reference is wrong.
 
     The known defects come back with a result: none is like an engine that does not.
@@ -58,7 +59,7 @@ def add_diagnosis(reported: Report, engine: Engine, reference: Engine) -> None:
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
-def write_scripts(reported: Iterable[Report], engine: Engine, folder: Path) -> None:
+def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -> None:
     """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
     numbers: Counter[str] = Counter()
     for one in reported:
@@ -67,7 +68,7 @@ def write_scripts(reported: Iterable[Report], engine: Engine, folder: Path) -> N
         write_script(one, engine, folder, f"{kind}-{numbers[kind]}")
 
 
-def write_script(reported: Report, engine: Engine, folder: Path, stem: str) -> None:
+def write_script(reported: Report, engine: AnyEngine, folder: Path, stem: str) -> None:
     """Write the script of a finding, if it has a program; its path goes into ``reported``."""
     if reported.program is None:
         return

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from parity.campaign.cases import Case, Reader
 from parity.campaign.mutate import Mutator
 from parity.campaign.novelty import SeenFeatures
-from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import rotation
 from parity.language.program import Program
@@ -34,7 +34,7 @@ class Guide:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         reader: Reader,
         seed: str,
         kept: Iterable[Case] = (),

@@ -17,9 +17,9 @@ from parity.campaign.database import examples_of
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData
 from parity.campaign.result import Report
-from parity.campaign.search import ahead
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.strategies import programs
@@ -95,7 +95,7 @@ def property_of(
 
 def run_property(
     decoder: Decoder,
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     count: int,
     number: int,
@@ -119,7 +119,7 @@ def run_property(
     def check(several: list[Program]) -> None:
         if stopped or outcome.reported:
             return
-        for program, finding in check_programs(ahead(several, engine), engine, reference):
+        for program, finding in check_programs(several, engine, reference):
             if outcome.reported:
                 return
             outcome.tally.add(program)
@@ -177,7 +177,7 @@ def _sort_out(outcome: Outcome, finding: Finding, sorter: BaselineMatcher) -> No
         outcome.reported.append(reported)
 
 
-def _reported(finding: Finding, engine: Engine, reference: Engine) -> Report | None:
+def _reported(finding: Finding, engine: AnyEngine, reference: Engine) -> Report | None:
     assert finding.program is not None
     whole = finding.program, finding
     return _judged(reduced(*whole, engine, reference), whole, engine, reference)
@@ -186,7 +186,7 @@ def _reported(finding: Finding, engine: Engine, reference: Engine) -> Report | N
 def _judged(
     small: tuple[Program, Finding],
     whole: tuple[Program, Finding],
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
 ) -> Report | None:
     reported = judged(small, whole, engine, reference, -1)
@@ -195,7 +195,7 @@ def _judged(
     return reported
 
 
-def hand_over(finding: FindingData, engine: Engine, where: str | None = None) -> bool:
+def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None) -> bool:
     """Save the bytes of a finding for the tests of its profile; whether there is a database.
 
     ``where``: as in ``parity.campaign.database.examples_of``. Nothing runs on the engine: that the

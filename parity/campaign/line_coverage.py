@@ -15,7 +15,7 @@ from typing import Any
 
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.runner import Remote
+from parity.engines.runner import AnyEngine, as_runner
 from parity.language.program import Program
 
 #: Not engines under test: the harness and what engines are built on.
@@ -83,11 +83,10 @@ class Traced(Lines):
         return line(frame, event, argument)
 
 
-def lines_of(engine: Engine) -> Lines:
+def lines_of(engine: AnyEngine) -> Lines:
     """What watches the lines of an engine here."""
-    if isinstance(engine, Remote):
-        return Lines()
-    return Traced(engine)
+    local = as_runner(engine).local_engine
+    return Lines() if local is None else Traced(local)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from parity.campaign.cases import Case, Reader
 from parity.campaign.line_coverage import Lines, lines_of
-from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.coverage import Cell, reached
 from parity.language import program as pr
 
@@ -52,7 +52,7 @@ class SeenFeatures:
     said of a list depends on it alone, not on the lists before.
     """
 
-    def __init__(self, engine: Engine, reader: Reader) -> None:
+    def __init__(self, engine: AnyEngine, reader: Reader) -> None:
         self.engine = engine
         self.reader = reader
         self._forget()

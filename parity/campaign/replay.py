@@ -14,6 +14,7 @@ from parity.campaign.result import Report
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
@@ -38,7 +39,7 @@ class Replayed:
         return f"{state}: {self.name}: {kind}{other}: {text}"
 
 
-def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replayed]:
+def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Replayed]:
     """Every finding, the smallest first, then every kept case; each as it is done."""
     with fuzzing_runtime():
         for name, finding in corpus.reported():
@@ -50,16 +51,16 @@ def replay(corpus: Corpus, engine: Engine, reference: Engine) -> Iterator[Replay
             yield Replayed(name, None, now.kind if now else None)
 
 
-def occurs(finding: FindingData, engine: Engine, reference: Engine) -> Finding | None:
+def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Finding | None:
     """What the program or the probe of a finding shows now."""
     if finding["probe"]:
         probe = next(p for p in PROBES if p.name == finding["probe"])
-        return next(probe.run(engine), None) if probe.applies(engine) else None
+        return probe.first(engine) if probe.applies(engine) else None
     return check_program(program_from_json(finding["program"]), engine, reference)
 
 
 def minimized(
-    finding: FindingData, engine: Engine, reference: Engine
+    finding: FindingData, engine: AnyEngine, reference: Engine
 ) -> tuple[FindingData, str] | None:
     """The finding reduced and diagnosed as it is done today, and its script; None if it is gone.
 

@@ -12,11 +12,13 @@ from parity.campaign.baseline import BaselineEntry
 from parity.diagnose.diagnose import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
+from parity.engines.runner import Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.adjudicate import UNDECIDED, Verdict
 from parity.oracle.finding import Finding
+from parity.oracle.probes import PROBES
 
 
 @dataclass
@@ -36,6 +38,16 @@ class Report:
     def wrong(self) -> str | None:
         """Which side is wrong: "engine", "reference", or None where that is undecided."""
         return self.verdict.wrong
+
+    @property
+    def key(self) -> str:
+        """What a baseline knows the finding by: the text of its program, or its probe."""
+        return str(self.program) if self.program is not None else f"probe {self.probe_name}"
+
+    @property
+    def probe_name(self) -> str:
+        """The name of the probe; "" for what is no probe, which no baseline can accept."""
+        return next((p.name for p in PROBES if p.says == self.probe), "")
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
@@ -60,7 +72,7 @@ class Report:
 class SearchResult:
     """The result of a run."""
 
-    engine: Engine
+    engine: Runner
     reference: Engine
     seed: int
     programs: int = 0
@@ -78,7 +90,7 @@ class SearchResult:
     stale: tuple[BaselineEntry, ...] = ()
     untested: tuple[str, ...] = ()
     #: What the adapter said that the engine lacks, and how many programs ended there.
-    lacks: Counter[str] = field(default_factory=Counter)
+    unsupported: Counter[str] = field(default_factory=Counter)
     exposure: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from parity.diagnose.defects.base import Defect
 from parity.diagnose.shrink import reduced
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
 from parity.oracle.check import check_program
@@ -65,7 +66,7 @@ def run_trial(
     name: str, seed: int, examples: int, defects: Mapping[str, type[Defect]] = DEFECTS
 ) -> Trial:
     """Hunt one defect, under another name, until it is found or ``examples`` programs ran."""
-    engine: Engine = type("Hidden", (defects[name],), {"name": "hidden"})()
+    engine: AnyEngine = type("Hidden", (defects[name],), {"name": "hidden"})()
     reference = Torch()
     with fuzzing_runtime():
         found = _first(engine, reference, seed, examples)
@@ -90,7 +91,7 @@ def run_trial(
 
 
 def _first(
-    engine: Engine, reference: Engine, seed: int, examples: int
+    engine: AnyEngine, reference: Engine, seed: int, examples: int
 ) -> tuple[int, Program, Finding] | None:
     """The number, from 1 on, program and finding of the first program that shows a difference."""
     programs = itertools.islice(stream(decoders_of(engine), seed), examples)
@@ -101,7 +102,7 @@ def _first(
     return None
 
 
-def _probed(name: str, seed: int, engine: Engine, reference: Engine) -> Trial:
+def _probed(name: str, seed: int, engine: AnyEngine, reference: Engine) -> Trial:
     """What the probes say where no program showed anything."""
     reported = next(run_probes(engine), None)
     if reported is None:

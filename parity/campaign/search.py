@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
 from parity.campaign.finish import add_diagnosis, judged, write_scripts
 from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
-from parity.engines.runner import Remote, alone
+from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
@@ -32,7 +32,7 @@ STATE = "programs one after another in one process"
 
 
 def search(
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     examples: int,
     seed: int = 0,
@@ -48,23 +48,24 @@ def search(
     ``known``: findings that are accepted. ``stopped`` is asked before each program whether to end
     with what was found so far; probes are then left out.
     """
-    hunting = _Search(engine, reference, seed, ops, known)
-    result = hunting.result
-    result.exposure = Coverage.of(engine, ops) if exposure else None
+    runner = as_runner(engine)
+    running = _Search(runner, reference, seed, ops, known)
+    result = running.result
+    result.exposure = Coverage.of(runner, ops) if exposure else None
     started = time.perf_counter()
     with fuzzing_runtime():
-        hunting.run_programs(examples, stopped)
+        running.run_programs(examples, stopped)
         if ops is None and not result.interrupted:
-            hunting.run_probes()
-        hunting.add_state()
-        result.untested += tuple(sorted(result.lacks))
-        result.stale = hunting.sorter.known.stale(engine, reference)
+            running.run_probes()
+        running.add_state()
+        result.untested += tuple(sorted(result.unsupported))
+        result.stale = running.sorter.known.stale(runner, reference)
     result.reported.sort(key=_simplest_first)
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
-        write_scripts(result.reported, engine, folder)
+        write_scripts(result.reported, runner, folder)
     for reported in result.reported:
-        with alone(engine) if result.disturbed else nullcontext():
-            add_diagnosis(reported, engine, reference)
+        with runner.fresh_process() if result.disturbed else nullcontext():
+            add_diagnosis(reported, runner, reference)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -74,7 +75,7 @@ class _Search:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Runner,
         reference: Engine,
         seed: int,
         ops: tuple[str, ...] | None,
@@ -97,7 +98,7 @@ class _Search:
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
-            ahead(programs, result.engine), result.engine, result.reference, result.lacks
+            programs, result.engine, result.reference, result.unsupported
         ):
             if stopped():
                 result.interrupted = True
@@ -126,9 +127,9 @@ class _Search:
     def undisturbed(self, program: Program, finding: Finding) -> Finding | None:
         """What a program shows where no other ran before it: the same, another thing or none."""
         result, engine = self.result, self.result.engine
-        if not isinstance(engine, Remote):
+        if not engine.isolated:
             return finding
-        with engine.alone():
+        with engine.fresh_process():
             again = check_program(program, engine, result.reference)
         result.disturbed += again is None or again.kind != finding.kind
         return again
@@ -173,25 +174,20 @@ class _Search:
 
     def add(self, reported: Report) -> None:
         """Add a finding that has no program; one that is known is only counted."""
-        entry = self.sorter.known.find(reported)
+        entry = self.sorter.known.find(reported.finding.kind, reported.key)
         if entry is None:
             self.result.reported.append(reported)
         else:
             self.result.known[entry] += 1
 
 
-def run_probes(engine: Engine) -> Iterator[Report]:
+def run_probes(engine: AnyEngine) -> Iterator[Report]:
     """The findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine):
-            finding = next(probe.run(engine), None)
+            finding = probe.first(engine)
             if finding is not None:
                 yield Report(finding, None, -1, probe=probe.says)
-
-
-def ahead(programs: Iterable[Program], engine: Engine) -> Iterable[Program]:
-    """The same programs; an engine in another process may run them while others are compared."""
-    return engine.ahead(programs) if isinstance(engine, Remote) else programs
 
 
 def _simplest_first(reported: Report) -> tuple[int, int]:

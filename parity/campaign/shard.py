@@ -22,13 +22,12 @@ from parity.campaign.guide import Guide
 from parity.campaign.novelty import SeenFeatures
 from parity.campaign.records import FindingData, Record, finding_json, names
 from parity.campaign.result import Report
-from parity.campaign.search import ahead, run_probes
+from parity.campaign.search import run_probes
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
-from parity.engines.base import Engine
-from parity.engines.isolation.isolated import load
 from parity.engines.load import EngineError
-from parity.engines.runner import Limits, Remote, renewed
+from parity.engines.open import open_engines
+from parity.engines.runner import AnyEngine, Limits, Runner
 from parity.engines.trace import AdapterError
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
@@ -104,14 +103,14 @@ class _Bench:
     """Both engines in a worker, which are loaded once."""
 
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
-        self.engine, self.reference = load(engine, reference, isolate, limits)
+        self.engine, self.reference = open_engines(engine, reference, isolate, limits, check=False)
         self.reader = Reader(self.engine)
         self.learnt = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()
 
-    def fresh(self) -> Engine:
+    def fresh(self) -> Runner:
         """The engine without what earlier programs left in it."""
-        return self.engine if isinstance(self.engine, Remote) else renewed(self.engine)
+        return self.engine if self.engine.isolated else self.engine.renewed()
 
 
 @functools.lru_cache(maxsize=2)
@@ -167,8 +166,7 @@ class _Shard:
                 waiting.append(case)
                 yield program
 
-        source = ahead(programs(), self.engine)
-        for program, finding in check_programs(source, self.engine, self.reference):
+        for program, finding in check_programs(programs(), self.engine, self.reference):
             yield waiting.popleft(), program, finding
 
     def _failed(self, record: Record, case: Case, program: Program, finding: Finding) -> None:
@@ -225,7 +223,7 @@ class _Shard:
         self.answer.scripts.append(script_of(one, self.engine, f"{names(data)[0]}.py"))
 
 
-def script_of(one: Report, engine: Engine, file: str) -> str:
+def script_of(one: Report, engine: AnyEngine, file: str) -> str:
     """The script of a finding, which will have the name ``file``; "" where there can be none."""
     if one.program is None:
         return ""
@@ -246,7 +244,7 @@ def cells(exposure: Coverage) -> Counter[str]:
     )
 
 
-def reachable(engine: Engine) -> frozenset[str]:
+def reachable(engine: AnyEngine) -> frozenset[str]:
     """The cells that programs for an engine may reach, as ``cells`` names them."""
     several = Coverage.of(engine).reachable
     return frozenset(_cell(group, cell) for group, some in several.items() for cell in some)

@@ -24,11 +24,10 @@ from parity.campaign.describe import told_apart
 from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report
 from parity.campaign.search import search
-from parity.engines.base import Engine, abilities, label
-from parity.engines.isolation.isolated import Isolated, load
+from parity.engines.base import Engine, label
 from parity.engines.load import EngineError
-from parity.engines.runner import Limits
-from parity.engines.selfcheck import check_adapter
+from parity.engines.open import open_engines
+from parity.engines.runner import AnyEngine, Limits, Runner
 from parity.oracle.adjudicate import ENGINE
 from parity.oracle.finding import KINDS
 
@@ -59,7 +58,7 @@ class Surveyed:
     """One engine: what it can do and what was found; ``error`` where it cannot run."""
 
     spec: str
-    engine: Engine | None = None
+    engine: Runner | None = None
     reference: Engine | None = None
     error: str = ""
     programs: int = 0
@@ -75,7 +74,7 @@ class Surveyed:
                 "reference": label(self.reference),
                 "programs": self.programs,
                 "seconds": round(self.seconds, 1),
-                "abilities": sorted(abilities(self.engine)),
+                "abilities": sorted(self.engine.abilities),
                 "ops": sorted(self.engine.ops),
                 "quirks": sorted(self.engine.quirks),
                 "untested": list(self.untested),
@@ -96,7 +95,7 @@ def survey(
     """Hunt each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with each
-    engine that is done. ``isolate`` and ``limits`` are those of ``isolated.load``.
+    engine that is done. ``isolate`` and ``limits`` are those of ``open_engines``.
     A spec may end in ``@N``: so many examples for this engine. An engine that cannot be
     loaded, or whose adapter is at fault, is listed with the reason.
     """
@@ -123,8 +122,8 @@ def _surveyed(
     limits: Limits | None,
 ) -> Surveyed:
     try:
-        engine, reference = load(spec, "exact" if spec == "torch" else "torch", isolate, limits)
-        check_adapter(engine, reference)
+        right = "exact" if spec == "torch" else "torch"
+        engine, reference = open_engines(spec, right, isolate, limits)
     except EngineError as error:
         return Surveyed(spec, error=str(error))
     result = Surveyed(spec, engine, reference)
@@ -137,8 +136,7 @@ def _surveyed(
             _add(result.entries, reported, seed)
     result.entries.sort(key=lambda e: (_size(e.reported), e.kinds))
     _confirm(result, scripts)
-    if isinstance(engine, Isolated):
-        engine.close()  # one engine at a time: the next one has the memory
+    engine.close()  # one engine at a time: the next one has the memory
     result.seconds = time.perf_counter() - started
     return result
 
@@ -233,7 +231,7 @@ def _section(one: Surveyed) -> list[str]:
         "",
         f"{one.programs} programs against {label(one.reference)}; {len(one.engine.ops)} operations "
         f"({', '.join(sorted(one.engine.ops))}); abilities: "
-        f"{', '.join(sorted(abilities(one.engine))) or 'none of the optional ones'}; "
+        f"{', '.join(sorted(one.engine.abilities)) or 'none of the optional ones'}; "
         f"dtypes: {', '.join(one.engine.dtypes)}.",
     ]
     if one.engine.quirks:
@@ -248,7 +246,7 @@ def _section(one: Surveyed) -> list[str]:
 _CONFIRMED = {True: "its script shows it", False: "its script does not show it", None: "no script"}
 
 
-def _entry(number: int, entry: Entry, engine: Engine, reference: Engine) -> list[str]:
+def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> list[str]:
     reported = entry.reported
     finding = reported.finding
     lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.says}", ""]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from parity.campaign.corpus import Corpus
     from parity.campaign.records import FindingData
     from parity.engines.base import Engine
+    from parity.engines.runner import Runner
 
 
 def add_corpus_commands(commands: Any) -> None:
@@ -80,7 +81,7 @@ def _opened(where: str, change: bool) -> Iterator[Corpus]:
         yield Corpus(store, _note)
 
 
-def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Engine, Engine]:
+def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Runner, Engine]:
     assert corpus.identity is not None
     return load_engines(options, options.engine or corpus.identity.spec)
 
@@ -136,7 +137,7 @@ def _minimize_file(options: argparse.Namespace, file: Path) -> int:
 
 
 def _minimized(
-    name: str, finding: FindingData, engine: Engine, reference: Engine
+    name: str, finding: FindingData, engine: Runner, reference: Engine
 ) -> tuple[FindingData, str] | None:
     """The smaller finding and its script, None if it stays as it is; says which."""
     from parity.campaign.records import identity

@@ -19,13 +19,13 @@ from parity.cli.options import (
     write_json,
     write_text,
 )
-from parity.engines.runner import Remote
 
 if TYPE_CHECKING:
     from parity.campaign.campaign import Plan
     from parity.campaign.corpus import Identity
     from parity.campaign.executors import Executor
     from parity.engines.base import Engine
+    from parity.engines.runner import Runner
 
 DEFAULT_CORPUS = "parity-corpus"
 #: Programs a shard: an engine in a process of its own is slower.
@@ -97,7 +97,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     store = open_store(options.corpus)
     with Lock(store, display.note):
         corpus = Corpus(store, display.note)
-        plan = _plan(options, corpus.identity, isinstance(pair[0], Remote))
+        plan = _plan(options, corpus.identity, pair[0].isolated)
         outcome = Campaign(plan, corpus, executor, pair, display).run()
     if not outcome.total.programs and not outcome.interrupted:
         raise CampaignError("no program was run, so nothing is known: give --time more")
@@ -107,14 +107,11 @@ def _fuzz(options: argparse.Namespace) -> int:
     return 1 if outcome.findings else 0
 
 
-def load_engines(options: argparse.Namespace, engine: str) -> tuple[Engine, Engine]:
+def load_engines(options: argparse.Namespace, engine: str) -> tuple[Runner, Engine]:
     """The engine and the reference that the options name, the adapter tried."""
-    from parity.engines.isolation.isolated import load
-    from parity.engines.selfcheck import check_adapter
+    from parity.engines.open import open_engines
 
-    pair = load(engine, options.reference, options.isolate, limits_of(options))
-    check_adapter(*pair)
-    return pair
+    return open_engines(engine, options.reference, options.isolate, limits_of(options))
 
 
 def _executor(options: argparse.Namespace) -> Executor:

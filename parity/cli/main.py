@@ -34,11 +34,10 @@ from parity.cli.options import (
     write_text,
 )
 from parity.engines.base import label
-from parity.engines.isolation.isolated import load
 from parity.engines.isolation.worker import limits_memory
 from parity.engines.load import BUILT_IN
+from parity.engines.open import open_engines
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import Remote
 from parity.engines.selfcheck import check_adapter
 from parity.engines.template import write_adapter
 from parity.language.table import OPS
@@ -253,8 +252,10 @@ def _adapter(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     limits = limits_of(options)
-    engine, reference = load(options.engine, options.reference, options.isolate, limits)
-    if isinstance(engine, Remote) and not limits_memory():
+    engine, reference = open_engines(
+        options.engine, options.reference, options.isolate, limits, check=False
+    )
+    if engine.isolated and not limits_memory():
         print("parity: memory is not limited on this system", file=sys.stderr)
     ops = _chosen_ops(options.ops, set(engine.ops))
     check_file("--json", options.json)
@@ -263,7 +264,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.propose_known:
         check_proposal(options.propose_known)
         known = known or Baseline()
-    check_adapter(engine, reference)
+    check_adapter(engine)
     stop = threading.Event()
 
     def ending() -> None:
@@ -288,7 +289,10 @@ def _check(options: argparse.Namespace) -> int:
     print(_text(result))
     write_json("--json", options.json, result.to_json())
     if options.propose_known:
-        count = propose(options.propose_known, result.reported)
+        count = propose(
+            options.propose_known,
+            ((r.finding.kind, r.program, r.probe_name) for r in result.reported),
+        )
         print(f"{count} proposals written to {options.propose_known}" if count else "no proposals")
     if result.interrupted:
         return INTERRUPTED
@@ -313,8 +317,9 @@ def _text(result: SearchResult) -> str:
     ]
     if result.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(result.untested)}")
-    if result.lacks:
-        lines.append(f"{result.lacks.total()} programs ended early, at what the adapter lacks")
+    if result.unsupported:
+        ended = result.unsupported.total()
+        lines.append(f"{ended} programs ended early, at what the adapter does not support")
     lines += [f"quirk {name}: {text}" for name, text in descriptions(result.engine.quirks).items()]
     for reported in result.reported:
         lines.append("\n" + describe(reported, result.engine, result.reference))

@@ -30,17 +30,16 @@ from parity.diagnose.masked import MaskedDefects
 from parity.diagnose.neighbours import NeighbourLimits, neighbours
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
 from parity.diagnose.traversals import other_traversals
-from parity.engines.base import CONSTANTS, Engine, abilities
-from parity.engines.execute import execute, owns_buffer
+from parity.engines.base import CONSTANTS, Engine
+from parity.engines.execute import execute
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
-from parity.engines.runner import renewed
+from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.trace import Trace
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.json_format import dumps
-from parity.oracle.check import supports
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
 from parity.oracle.finding import STOPPED, Finding
@@ -171,9 +170,10 @@ class _Case:
     known: dict[str, bool] = field(default_factory=dict)
 
     @staticmethod
-    def of(program: pr.Program, engine: Engine, reference: Engine) -> _Case:
+    def of(program: pr.Program, engine: AnyEngine, reference: Engine) -> _Case:
         quirks, bitwise = engine.quirks, engine.bitwise and reference.bitwise
-        mine, right = execute(program, engine), execute(program, with_quirks(reference, quirks))
+        mine = as_runner(engine).run(program)
+        right = execute(program, with_quirks(reference, quirks))
         finding = compare(program, mine, right, tolerance=Tolerance(program, bitwise, quirks))
         return _Case(program, mine, right, finding, Near(program, quirks=quirks))
 
@@ -216,7 +216,7 @@ def _fate(trace: Trace) -> str:
 def diagnose(
     program: pr.Program,
     finding: Finding,
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     defects: Mapping[str, type[Defect]] = DEFECTS,
 ) -> Diagnosis:
@@ -231,9 +231,9 @@ def diagnose(
         return replace(diagnosis, operation=operation, by_itself=words, quirks=quirks)
 
 
-def _explaining(program: pr.Program, engine: Engine, reference: Engine) -> tuple[str, ...]:
+def _explaining(program: pr.Program, engine: AnyEngine, reference: Engine) -> tuple[str, ...]:
     """The quirks, each beside those of the engine, with which the program shows no difference."""
-    mine = execute(program, engine)
+    mine = as_runner(engine).run(program)
 
     def explains(quirks: frozenset[str]) -> bool:
         other = execute(program, with_quirks(reference, quirks))
@@ -248,7 +248,7 @@ def _explaining(program: pr.Program, engine: Engine, reference: Engine) -> tuple
 def _compared(
     program: pr.Program,
     finding: Finding,
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     defects: Mapping[str, type[Defect]],
 ) -> Diagnosis:
@@ -271,7 +271,7 @@ def _compared(
 
 
 def _wrong_by_itself(
-    program: pr.Program, finding: Finding, engine: Engine, reference: Engine
+    program: pr.Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> str:
     """The operation that is wrong by itself, or "": nothing else is in the program.
 
@@ -301,7 +301,7 @@ def _by_itself(finding: Finding, operation: str) -> str:
 def diagnose_probe(
     probe: Probe,
     finding: Finding,
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     defects: Mapping[str, type[Defect]] = DEFECTS,
 ) -> Diagnosis:
@@ -311,7 +311,7 @@ def diagnose_probe(
     Deep chains take long, so the probe runs only on defects that are known for it
     and those that the programs show.
     """
-    engine = renewed(engine)  # the probe may have left the old one in a bad state
+    engine = as_runner(engine).renewed()  # the probe may have left the old one in a bad state
     common = _Common(engine)
     with fuzzing_runtime():
         programs = itertools.islice(common.generated(probe.name), PROBES - 1)
@@ -341,7 +341,7 @@ def _of_probe(
 
 
 def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
-    other = next(probe.run(defect()), None)
+    other = probe.first(defect())
     if other is None or other.statement != finding.statement:
         return False
     if other.statement:  # a step that is told apart says what failed, however it shows
@@ -425,16 +425,16 @@ def _agreement(defect: type[Defect], cases: list[_Case]) -> Agreement:
 class _Common:
     """What an engine and the base of the defects have in common."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: AnyEngine) -> None:
+        self.engine = as_runner(engine)
         self.base = TapeEngine()
-        self.able = _able(engine) & _able(self.base)
+        self.able = self.engine.capabilities & as_runner(self.base).capabilities
         self.ops = tuple(name for name in self.base.ops if name in engine.ops)
         self.dtypes = tuple(d for d in engine.dtypes if d in self.base.dtypes)
 
     def can_run(self, program: pr.Program) -> bool:
         """Whether both have what ``program`` asks for."""
-        return supports(self.engine, program) and not self.lacks(program)
+        return self.engine.supports(program) and not self.lacks(program)
 
     def lacks(self, program: pr.Program) -> tuple[str, ...]:
         """What ``program`` uses and not both have."""
@@ -466,10 +466,6 @@ class _Common:
 
 def _in_turn(streams: list[Iterator[pr.Program]]) -> Iterable[pr.Program]:
     return itertools.chain.from_iterable(zip(*streams, strict=False))
-
-
-def _able(engine: Engine) -> frozenset[str]:
-    return abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
 
 
 _STATEMENT_NEEDS: dict[type[Any], str] = {

@@ -18,6 +18,7 @@ from parity.diagnose.defects.base import Defect
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
+from parity.engines.runner import AnyEngine
 from parity.language import program as pr
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
@@ -45,7 +46,7 @@ C = TypeVar("C", bound=Case)
 class MaskedDefects:
     """Looks for a defect in an engine that has other faults as well."""
 
-    engine: Engine
+    engine: AnyEngine
     reference: Engine
 
     def search(

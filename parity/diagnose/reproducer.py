@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.engines.base import Engine
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import Limits, Remote
+from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
@@ -164,7 +163,7 @@ if sys.argv[1:] == ["engine"]:
 _START = 20
 
 
-def script(program: pr.Program, finding: Finding, engine: Engine, file: str) -> str:
+def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) -> str:
     """The text of the script; ``file`` is the name it will have."""
     names = program.value_names
     dialect = _Dialect(engine.quirks)
@@ -230,8 +229,8 @@ def load_reference():
 """
 
 
-def _apart(engine: Engine) -> str:
-    limits = engine.limits if isinstance(engine, Remote) else Limits()
+def _apart(engine: AnyEngine) -> str:
+    limits = as_runner(engine).limits
     return _APART.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
 
 

@@ -21,12 +21,12 @@ from parity.diagnose.shrink_passes import (
     with_other_operation,
 )
 from parity.engines.base import Engine
-from parity.engines.runner import Remote
+from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.language import program as pr
 from parity.language.program import Program
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices
-from parity.oracle.check import check_program, supports
+from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 
 #: Kinds that a finding may turn into on the way: what is wrong later is often wrong at once.
@@ -192,7 +192,7 @@ _OTHERS = 8
 def reduced(
     program: Program,
     finding: Finding,
-    engine: Engine,
+    engine: AnyEngine,
     reference: Engine,
     freedom: Freedom = Freedom.ALL,
 ) -> tuple[Program, Finding]:
@@ -206,13 +206,14 @@ def reduced(
     def check(p: Program) -> Finding | None:
         return check_program(p, engine, reference)
 
-    if not isinstance(engine, Remote):
+    runner = as_runner(engine)
+    if not runner.isolated:
         return reduce_program(program, finding, check, freedom=freedom)
     if not finding.stopped:
-        return _reduced_alone(program, finding, engine, check, freedom)
-    with engine.haste(finding.kind == "time"):
+        return _reduced_in_fresh_processes(program, finding, runner, check, freedom)
+    with runner.impatient(finding.kind == "time"):
         small, _ = reduce_program(program, finding, check, freedom=freedom)
-    with engine.haste(False):
+    with runner.impatient(False):
         again = check(small)
     if again is None or again.kind != finding.kind:
         return program, finding
@@ -220,20 +221,20 @@ def reduced(
 
 
 def depends_on_operation(
-    number: int, program: Program, finding: Finding, engine: Engine, reference: Engine
+    number: int, program: Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> bool:
     """Whether most operations in place of that of a statement do not show the finding."""
     kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
-    others = (p for p in with_other_operation(program, number) if supports(engine, p))
+    others = (p for p in with_other_operation(program, number) if as_runner(engine).supports(p))
     tried = list(itertools.islice(others, _OTHERS))
     findings = [check_program(p, engine, reference) for p in tried]
     return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
 
 
-def _reduced_alone(
+def _reduced_in_fresh_processes(
     program: Program,
     finding: Finding,
-    engine: Remote,
+    runner: Runner,
     check: Callable[[Program], Finding | None],
     freedom: Freedom,
 ) -> tuple[Program, Finding]:
@@ -242,7 +243,7 @@ def _reduced_alone(
     Most engines keep nothing between programs, so that is asked only at the end.
     """
     small, found = reduce_program(program, finding, check, freedom=freedom)
-    with engine.alone():
+    with runner.fresh_process():
         again = check(small)
         if again is not None and again.kind == found.kind:
             return small, again

@@ -2,7 +2,7 @@
 
 import inspect
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 
 class Unsupported(Exception):  # noqa: N818 - what an adapter says of its engine
@@ -38,6 +38,9 @@ class Engine:
     bitwise: ClassVar[bool] = False
     #: Documented dialects by their names in ``quirks.table``; each report lists them.
     quirks: ClassVar[frozenset[str]] = frozenset()
+
+    #: How often the exact evaluation left the real numbers; other engines have no opinion.
+    edges: int = 0
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         """A new variable on a copy of an ndarray.
@@ -107,9 +110,6 @@ CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
 
 def abilities(engine: Engine) -> frozenset[str]:
     """What an engine can do: the optional methods that it overrides, constants, equal bits."""
-    known = vars(engine).get("_able")  # of an engine in another process
-    if known is not None:
-        return frozenset(known)
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}
     if "requires_grad" in inspect.signature(cls.leaf).parameters:
@@ -119,6 +119,15 @@ def abilities(engine: Engine) -> frozenset[str]:
     return frozenset(able)
 
 
-def label(engine: Engine) -> str:
+class Named(Protocol):
+    """What has the name and version of an engine: an engine or a runner of one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+def label(engine: Named) -> str:
     """The engine's name and version."""
     return f"{engine.name} {engine.version}".rstrip()

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, Unsupported
-from parity.engines.runner import Remote
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
@@ -25,10 +24,8 @@ def execute(program: pr.Program, engine: Engine, at: Callable[[int], None] | Non
 
     ``at`` is told the number of each statement before it runs.
     """
-    if isinstance(engine, Remote):
-        return engine.run(program)
     run = _Run(program, engine)
-    number = -1
+    number, edges = -1, engine.edges
     with np.errstate(all="ignore"):
         try:
             run.start()
@@ -41,6 +38,7 @@ def execute(program: pr.Program, engine: Engine, at: Callable[[int], None] | Non
             run.finish()
         except Exception as error:
             run.trace.failure = Failure(number, error)
+    run.trace.left_reals = engine.edges != edges
     return run.trace
 
 

@@ -69,18 +69,12 @@ def load_engine(spec: str) -> Engine:
     return _checked(cls, spec)
 
 
-def load_pair(engine: str, reference: str) -> tuple[Engine, Engine]:
-    """The engine under test and its reference.
+def tested_spec(engine: str, reference: str) -> str:
+    """The name under which the engine under test is loaded beside ``reference``.
 
     PyTorch under test is PyTorch as it is. Against itself it takes the same
     precautions on both sides: then nothing but the harness is under test.
-    Raises EngineError as ``load_engine`` does.
     """
-    return load_engine(tested_spec(engine, reference)), load_engine(reference)
-
-
-def tested_spec(engine: str, reference: str) -> str:
-    """The name under which the engine under test is loaded beside ``reference``."""
     return engine if engine == reference else AS_IS.get(engine, engine)
 
 

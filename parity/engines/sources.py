@@ -6,13 +6,14 @@ import ast
 import importlib
 import sys
 import sysconfig
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from parity.engines.base import Engine
-from parity.engines.load import FILE_MODULE
-from parity.engines.runner import Remote
+from parity.engines.load import FILE_MODULE, EngineError
+from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 
 
 def sources_of(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
@@ -97,17 +98,30 @@ class Adapter:
     cls: str
 
 
-def adapter_of(engine: Engine, more: tuple[str, ...] = ()) -> Adapter:
-    """What a script needs to make the engine again, and ``more`` modules."""
-    if isinstance(engine, Remote):
-        adapter = engine.adapter()
-        sources, packages, _ = sources_of(*more)
-        return replace(
-            adapter,
-            sources={**sources, **adapter.sources},
-            packages=[*dict.fromkeys([*adapter.packages, *packages])],
-        )
+def adapter_of(engine: AnyEngine, more: tuple[str, ...] = ()) -> Adapter:
+    """What a script needs to make the engine again, and ``more`` modules.
+
+    Raises
+    ------
+    EngineError
+        If the process of the engine ended.
+    """
+    runner = as_runner(engine)
+    try:
+        adapter = Adapter(**runner.call("parity.engines.sources:adapter_data"))
+    except EngineStopped as end:
+        raise EngineError(f"the source of engine {runner.name!r} cannot be read: {end}") from None
+    sources, packages, _ = sources_of(*more)
+    return replace(
+        adapter,
+        sources={**adapter.sources, **sources},
+        packages=[*dict.fromkeys([*adapter.packages, *packages])],
+    )
+
+
+def adapter_data(engine: Engine) -> dict[str, Any]:
+    """The fields of ``Adapter`` as plain data."""
     cls = type(engine)
     scope = vars(sys.modules[cls.__module__])
     name = next((n for n, v in scope.items() if v is cls), cls.__name__)
-    return Adapter(*sources_of(cls.__module__, *more), cls.__module__, name)
+    return asdict(Adapter(*sources_of(cls.__module__), cls.__module__, name))

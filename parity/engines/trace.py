@@ -30,6 +30,8 @@ class Observation(NamedTuple):
 
 #: How a run ends at what an engine does not have (``parity.engines.Unsupported``).
 UNSUPPORTED = "unsupported"
+#: How a run ends that ends the process of the engine: kinds of findings.
+STOPPED = frozenset({"crash", "time", "memory"})
 
 
 #: Where it raised in NumPy or here does not help: what called it does.
@@ -40,12 +42,12 @@ _NOT_OF_ENGINES = (
 
 
 class RemoteFailure(Exception):  # noqa: N818 - it tells of an exception
-    """How a run in another process failed: ``kind`` and ``place`` as in ``Failure``."""
+    """How a run in another process failed: ``kind`` and ``location`` as in ``Failure``."""
 
-    def __init__(self, kind: str, says: str, place: str = "") -> None:
-        super().__init__(says)
+    def __init__(self, kind: str, description: str, location: str = "") -> None:
+        super().__init__(description)
         self.kind = kind
-        self.place = place
+        self.location = location
 
 
 @dataclass(slots=True)
@@ -68,10 +70,10 @@ class Failure:
             return UNSUPPORTED
         return "depth" if isinstance(self.error, RecursionError) else "exception"
 
-    def place(self) -> str:
+    def location(self) -> str:
         """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
         if isinstance(self.error, RemoteFailure):
-            return self.error.place
+            return self.error.location
         frames = [
             (frame.f_code.co_filename, line)
             for frame, line in traceback.walk_tb(self.error.__traceback__)
@@ -97,9 +99,11 @@ class Trace:
 
     observations: list[Observation] = field(default_factory=list)
     failure: Failure | None = None
+    #: Whether the exact evaluation met something that is no real number (a pole, nan).
+    left_reals: bool = False
 
     @property
-    def lacks(self) -> str | None:
+    def unsupported(self) -> str | None:
         """What the adapter said that the engine lacks, where that ended the run."""
         failure = self.failure
         return failure.text() if failure and failure.kind == UNSUPPORTED else None

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.engines.base import CONSTANTS, Engine, abilities
-from parity.engines.execute import owns_buffer
+from parity.engines.base import CONSTANTS
+from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
 from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS, attribute_choices, output_shapes
@@ -64,7 +64,7 @@ class Coverage:
     reachable: dict[str, list[Cell]] = field(default_factory=dict)
 
     @staticmethod
-    def of(engine: Engine, ops: Iterable[str] | None = None) -> Coverage:
+    def of(engine: AnyEngine, ops: Iterable[str] | None = None) -> Coverage:
         """Nothing counted yet, for an engine and the operations that a run uses."""
         return Coverage(reachable=_reachable(engine, ops))
 
@@ -196,9 +196,9 @@ def _pattern(left: Shape, right: Shape) -> str:
     return f"{small[0]} {ways[lacks, stretched]}"
 
 
-def _reachable(engine: Engine, ops: Iterable[str] | None) -> dict[str, list[Cell]]:
+def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[Cell]]:
     """The cells that programs for an engine may reach."""
-    able = abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+    able = as_runner(engine).capabilities
     names = [name for name in OPS if name in engine.ops and (ops is None or name in set(ops))]
     limit = 3 if engine.max_ndim is None else min(engine.max_ndim, 3)
     roles = [r for r in ROLES if r != "constant" or able & {CONSTANTS, "detach", "no_grad"}]

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from parity.engines.base import CONSTANTS, Engine, abilities
-from parity.engines.execute import owns_buffer
+from parity.engines.base import CONSTANTS
+from parity.engines.runner import AnyEngine, as_runner
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
 from parity.language.operation import Operation
@@ -46,9 +46,9 @@ class Decoder:
     untested: tuple[str, ...]
 
     @staticmethod
-    def of(profile: Profile, engine: Engine) -> Decoder:
+    def of(profile: Profile, engine: AnyEngine) -> Decoder:
         """The decoder that draws only what ``engine`` has."""
-        able = abilities(engine) | ({"buffer"} if owns_buffer(engine) else frozenset())
+        able = as_runner(engine).capabilities
         able |= {SEEDS} & set(engine.quirks)
         wanted = profile.ops or tuple(OPS)
         ops = [name for name in wanted if name in engine.ops]

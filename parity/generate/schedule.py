@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from parity.engines.base import Engine
+from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import (
     PROFILES,
@@ -24,12 +24,12 @@ ROTATION = (
 )
 
 
-def rotation(engine: Engine) -> tuple[str, ...]:
+def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them."""
     return (*ROTATION, "bits") if engine.bitwise else ROTATION
 
 
-def decoders_of(engine: Engine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
+def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
     """The decoders of these profiles; ``ops``: the operations to use, all by default."""
     return [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in rotation(engine)]
 

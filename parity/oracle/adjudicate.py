@@ -18,6 +18,7 @@ import numpy as np
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
+from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import keywords
@@ -54,7 +55,9 @@ def no_findings(count: int) -> str:
     return f"{count} differences are no findings: rounding decides there"
 
 
-def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference: Engine) -> Verdict:
+def adjudicate(
+    program: pr.Program, finding: Finding, engine: AnyEngine, reference: Engine
+) -> Verdict:
     """Say which side is wrong in a finding on a program.
 
     Both sides are compared with the exact evaluation where the finding is, with
@@ -70,7 +73,7 @@ def adjudicate(program: pr.Program, finding: Finding, engine: Engine, reference:
     exact = execute(program, with_quirks(judge, engine.quirks), judge.at)
     if judge.edges:
         return Verdict(None, "the program leaves the real numbers")
-    ours = execute(program, engine)
+    ours = as_runner(engine).run(program)
     theirs = execute(program, with_quirks(reference, engine.quirks))
     if finding.what == "exception":
         return _of_exceptions(program, finding, exact)

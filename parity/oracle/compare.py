@@ -95,7 +95,7 @@ def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
     if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
         if e.kind == UNSUPPORTED:
             return None
-        return KINDS[e.kind](e.statement, "exception", 0, e.text() + e.place(), "no exception")
+        return KINDS[e.kind](e.statement, "exception", 0, e.text() + e.location(), "no exception")
     if r is not None and (e is None or r.statement < e.statement):
         return NotRaised(r.statement, "exception", 0, "no exception", r.text())
     return None

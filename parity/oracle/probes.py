@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import Engine, Unsupported, abilities
-from parity.engines.runner import Remote
+from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.oracle.finding import (
+    KINDS,
     Depth,
     Finding,
     Gradient,
@@ -49,11 +50,6 @@ class Probe:
 
     def run(self, engine: Engine) -> Iterator[Finding]:
         """What the probe finds; exceptions of the engine are findings, but for Unsupported."""
-        if isinstance(engine, Remote):
-            found = engine.probe(self.name)
-            if found is not None:
-                yield found
-            return
         try:
             yield from self.search(engine)
         except Unsupported:
@@ -65,7 +61,20 @@ class Probe:
         except Exception as error:
             yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
 
-    def applies(self, engine: Engine) -> bool:
+    def first(self, engine: AnyEngine) -> Finding | None:
+        """The first finding, wherever the engine lives; what ends its process is one."""
+        runner = as_runner(engine)
+        try:
+            data = runner.call("parity.oracle.probes:first_finding", self.name)
+        except EngineStopped as end:
+            return KINDS[end.kind](0, "exception", 0, str(end), "no exception")
+        if data is None:
+            return None
+        runner.restart()  # the probe may have left the engine in a bad state
+        kind, *fields = data
+        return KINDS[kind](*fields)
+
+    def applies(self, engine: AnyEngine) -> bool:
         """Whether the engine has an operation that the probe can use."""
         return any(name in engine.ops for name in self.needs)
 
@@ -236,6 +245,14 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
         yield from _expect(engine, x, expected)
 
 
+def first_finding(engine: Engine, name: str) -> list[Any] | None:
+    """The first finding of a probe as plain data, for ``Probe.first``."""
+    found = next(PROBES_BY_NAME[name].run(engine), None)
+    if found is None:
+        return None
+    return [found.kind, found.statement, found.what, found.which, found.engine, found.reference]
+
+
 PROBES: tuple[Probe, ...] = (
     Probe("deep-chain", f"a chain of {DEEP:,} nodes", deep_chain, ("add", "neg")),
     Probe("wide-use", f"a value used {WIDE:,} times", wide_use, ("add",)),
@@ -244,3 +261,4 @@ PROBES: tuple[Probe, ...] = (
     Probe("no-grad", "no_grad inside no_grad", nested_no_grad, ("add",)),
     Probe("no-grad-exception", "no_grad left by an exception", no_grad_and_exception, ("add",)),
 )
+PROBES_BY_NAME = {probe.name: probe for probe in PROBES}

@@ -9,14 +9,14 @@ gradients; how far they may differ comes from disturbed runs of PyTorch, as in
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine
-from parity.engines.runner import Remote
+from parity.engines.runner import AnyEngine, as_runner
 from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
@@ -52,8 +52,6 @@ class TrainingRun:
 
     def trace(self, engine: Engine) -> list[NDArray[Any]]:
         """Parameters and gradients after each step."""
-        if isinstance(engine, Remote):
-            return engine.training(self)
         numbers = np.random.default_rng(self.seed)
         ops = engine.ops
         x = engine.leaf(numbers.standard_normal((3, self.sizes[0])), False)
@@ -78,9 +76,10 @@ class TrainingRun:
                 optimizer.zero_grad(set_to_none=clear == "none")
         return seen
 
-    def difference(self, engine: Engine, reference: Engine) -> str | None:
+    def difference(self, engine: AnyEngine, reference: Engine) -> str | None:
         """Where the runs differ by more than rounding explains, or None."""
-        ours, theirs = self.trace(engine), self.trace(reference)
+        ours = as_runner(engine).call("parity.oracle.training:trace_of", asdict(self))
+        theirs = self.trace(reference)
         pairs = list(zip(ours, theirs, strict=True))
         if all(np.array_equal(a, b) for a, b in pairs):
             return None
@@ -96,3 +95,9 @@ class TrainingRun:
                 kind = "the gradient" if what % 2 else "the value"
                 return f"step {step}: {kind} of parameter {what // 2} is {a}, PyTorch's {b}\n{self}"
         return None
+
+
+def trace_of(engine: Engine, fields: dict[str, Any]) -> list[NDArray[Any]]:
+    """``TrainingRun.trace`` for a run given as plain data."""
+    frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return TrainingRun(**frozen).trace(engine)

@@ -92,7 +92,6 @@ def _one_thread() -> None:
 def _suite(config: pytest.Config) -> Suite:
     """The engines and the budget that the options name; ends the run if they cannot be used."""
     from parity._util.errors import UsageError
-    from parity.engines.selfcheck import check_adapter
     from parity.testing.suite import Suite
 
     try:
@@ -105,7 +104,6 @@ def _suite(config: pytest.Config) -> Suite:
             config.getoption("--isolate"),
             config.getoption("--parity-database"),
         )
-        check_adapter(suite.engine, suite.reference)
     except UsageError as error:
         _cannot_run(str(error))
     return suite

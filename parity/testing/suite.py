@@ -21,12 +21,13 @@ from parity.campaign.finish import add_diagnosis, write_script
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.regressions import RegressionError, read_regression
 from parity.campaign.result import Report
-from parity.engines.base import Engine, abilities, label
-from parity.engines.isolation.isolated import load
+from parity.engines.base import Engine, label
+from parity.engines.open import open_engines
 from parity.engines.quirks.table import descriptions
+from parity.engines.runner import Runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.oracle.check import check_program, supports
+from parity.oracle.check import check_program
 from parity.oracle.probes import PROBES
 from parity.testing.keys import COUNTS, KNOWN
 
@@ -38,7 +39,7 @@ class Suite:
     """An engine under test, its reference and the budget of a run."""
 
     spec: str
-    engine: Engine
+    engine: Runner
     reference: Engine
     programs: int
     seed: int
@@ -59,11 +60,11 @@ class Suite:
     ) -> Suite:
         """Load both engines, and the list of known findings if there is one.
 
-        ``isolate``: as in ``isolated.load``. EngineError or BaselineError where one cannot
+        ``isolate``: as in ``open_engines``. EngineError or BaselineError where one cannot
         be used.
         """
         accepted = load_baseline(Path(known)) if known else Baseline()
-        pair = load(engine, reference, isolate)
+        pair = open_engines(engine, reference, isolate)
         if database:
             check_database(database)
         return Suite(engine, *pair, programs, seed, accepted, database)
@@ -105,7 +106,7 @@ class Suite:
 
     def need(self, names: tuple[str, ...], able: frozenset[str] | None = None) -> None:
         """Skip the test if the engine lacks an ability, an operation or a dtype."""
-        have = abilities(self.engine) if able is None else able
+        have = self.engine.abilities if able is None else able
         have = have | set(self.engine.ops) | set(self.engine.dtypes)
         missing = [name for name in names if name not in have]
         if missing:
@@ -117,10 +118,10 @@ class Suite:
         probe = next(p for p in PROBES if p.name == name)
         if not probe.applies(self.engine):
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
-        finding = next(probe.run(self.engine), None)
+        finding = probe.first(self.engine)
         if finding is not None:
             reported = Report(finding, None, -1, probe=probe.says)
-            entry = self.known.find(reported)
+            entry = self.known.find(finding.kind, reported.key)
             if entry is not None:
                 self._accept(Counter([entry]))
                 return
@@ -134,7 +135,7 @@ class Suite:
             program = read_regression(file)
         except RegressionError as error:
             pytest.fail(str(error), pytrace=False)
-        if not supports(self.engine, program):
+        if not self.engine.supports(program):
             pytest.skip(f"{label(self.engine)} does not have what the program uses")
         with fuzzing_runtime():
             finding = check_program(program, self.engine, self.reference)

@@ -1,7 +1,8 @@
-"""Programs, traces and findings as bytes, between the harness and the process of an engine.
+"""Codec of the messages between the harness and its worker processes.
 
-A message is a JSON head and raw bytes of arrays behind it. Nothing that is read is
-executed, and the arrays are only of numbers.
+A message is a JSON head and the raw bytes of arrays behind it. There are two kinds of
+answer: a trace, and plain data (what JSON has, and NumPy arrays). Nothing that is read is
+executed, and arrays are of numbers only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from parity.engines.trace import Failure, Observation, RemoteFailure, Trace
 from parity.language import program as pr
-from parity.oracle.finding import KINDS, Finding
 
 _LENGTHS = struct.Struct(">II")
 
@@ -102,28 +102,57 @@ def trace_message(trace: Trace) -> tuple[Any, bytes]:
     arrays = [o.array for o in trace.observations]
     seen = [(*o[:3], _form(o.array)) for o in trace.observations]
     failure = trace.failure
-    failed = failure and (failure.statement, failure.kind, failure.text(), failure.place())
-    return [seen, failed], _joined(arrays)
+    failed = failure and (failure.statement, failure.kind, failure.text(), failure.location())
+    return [seen, failed, trace.left_reals], _joined(arrays)
 
 
 def read_trace(message: Message) -> Trace:
     """The trace of ``trace_message``."""
-    (seen, failed), data = message
+    (seen, failed, left_reals), data = message
     arrays = _Arrays(data)
     observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in seen]
-    return Trace(observations, failed and Failure(failed[0], RemoteFailure(*failed[1:])))
+    failure = failed and Failure(failed[0], RemoteFailure(*failed[1:]))
+    return Trace(observations, failure, left_reals)
 
 
-def arrays_message(arrays: list[NDArray[Any]]) -> tuple[Any, bytes]:
-    """Head and bytes of a list of arrays."""
-    return list(map(_form, arrays)), _joined(arrays)
+# Plain data.
+
+#: The key of the object that stands for an array in the head.
+_ARRAY = "__array__"
 
 
-def read_arrays(message: Message) -> list[Any]:
-    """The list of ``arrays_message``."""
-    forms, data = message
-    arrays = _Arrays(data)
-    return [arrays.next(form) for form in forms]
+def pack(data: Any) -> tuple[Any, bytes]:
+    """Head and bytes of plain data: dictionaries, lists, texts, numbers, None, arrays.
+
+    Tuples become lists.
+    """
+    arrays: list[NDArray[Any]] = []
+
+    def head(value: Any) -> Any:
+        if isinstance(value, (np.ndarray, np.generic)):
+            arrays.append(np.asarray(value))
+            return {_ARRAY: _form(arrays[-1])}
+        if isinstance(value, dict):
+            return {key: head(v) for key, v in value.items()}
+        return [head(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    return head(data), _joined(arrays)
+
+
+def unpack(message: Message) -> Any:
+    """The data of ``pack``."""
+    arrays = _Arrays(message[1])
+
+    def value(head: Any) -> Any:
+        if isinstance(head, list):
+            return [value(v) for v in head]
+        if not isinstance(head, dict):
+            return head
+        if _ARRAY in head:
+            return arrays.next(head[_ARRAY])
+        return {key: value(v) for key, v in head.items()}
+
+    return value(message[0])
 
 
 def _form(array: NDArray[Any] | None) -> Any:
@@ -151,28 +180,3 @@ class _Arrays:
         array = np.frombuffer(self.data, dtype, count, self.position).reshape(shape)
         self.position += array.nbytes
         return array
-
-
-# Findings of probes.
-
-
-def finding_message(finding: Finding | None) -> tuple[Any, bytes]:
-    """Head and bytes of a finding without a program, or of none."""
-    if finding is None:
-        return None, b""
-    sides = [finding.engine, finding.reference]
-    arrays = [None if s is None or isinstance(s, str) else np.asarray(s) for s in sides]
-    texts = [s if isinstance(s, str) else None for s in sides]
-    place = (finding.kind, finding.statement, finding.what, finding.which)
-    return [place, texts, list(map(_form, arrays))], _joined(arrays)
-
-
-def read_finding(message: Message) -> Finding | None:
-    """The finding of ``finding_message``."""
-    head, data = message
-    if head is None:
-        return None
-    (kind, *place), texts, forms = head
-    arrays = _Arrays(data)
-    sides = [arrays.next(f) if t is None else t for t, f in zip(texts, forms, strict=True)]
-    return KINDS[kind](*place, *sides)

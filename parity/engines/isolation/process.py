@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from parity.engines.isolation import codec
-from parity.engines.isolation.worker import KILL, PLACE, START, STATUS
+from parity.engines.isolation.worker import KILL, POSITION, START, STATUS
 
 #: Seconds that a process which closed its channel has to end by itself.
 _GRACE = 1.0
@@ -30,7 +30,7 @@ class End:
     """How a process ended: the kind of finding, and in words."""
 
     kind: str
-    says: str
+    description: str
 
 
 class Process:
@@ -39,8 +39,8 @@ class Process:
     def __init__(self, source: Source | None = None) -> None:
         """``source``: one that is shared; it runs one process at a time, and is not closed."""
         self._folder = tempfile.TemporaryDirectory(prefix="parity-")
-        self.place = Path(self._folder.name) / "place"
-        self.place.write_bytes(PLACE.pack(-1))
+        self.position = Path(self._folder.name) / "position"
+        self.position.write_bytes(POSITION.pack(-1))
         self._own = source is None
         self._source: Source = source or (Forked() if FORKS else Spawned())
         self._requests: BinaryIO | None = None
@@ -75,7 +75,7 @@ class Process:
 
     def at(self) -> int:
         """The number of the statement that ran last."""
-        return int(PLACE.unpack(self.place.read_bytes()[: PLACE.size])[0])
+        return int(POSITION.unpack(self.position.read_bytes()[: POSITION.size])[0])
 
     def stop(self, grace: float = 0.0) -> int | None:
         """End the process; its status, None if it had not ended by itself within ``grace``."""

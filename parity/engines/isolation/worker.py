@@ -8,7 +8,7 @@ Standard input and output are the channels; what an engine prints goes nowhere.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import importlib
 import mmap
 import os
 import select
@@ -22,15 +22,11 @@ from typing import Any, BinaryIO
 
 from parity._util.process import fuzzing_runtime
 from parity.engines.base import Engine, abilities
-from parity.engines.execute import execute, owns_buffer
+from parity.engines.execute import execute
 from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
-from parity.engines.selfcheck import faults
-from parity.engines.sources import adapter_of
+from parity.engines.runner import function_named
 from parity.engines.trace import Failure, RemoteFailure, Trace
-from parity.oracle.finding import KINDS
-from parity.oracle.probes import PROBES
-from parity.oracle.training import TrainingRun
 
 try:
     import resource
@@ -38,9 +34,11 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 #: Of what runs in the child: the number of the statement, for the parent to read.
-PLACE = struct.Struct("<i")
+POSITION = struct.Struct("<i")
 #: Of the child that ended: its status as ``subprocess`` gives it.
 STATUS = struct.Struct("<i")
+#: What children need and is slow to import.
+_PRELOADED = ("torch", "parity.oracle.probes", "parity.oracle.training")
 START, KILL = b"s", b"k"
 _STATM = "/proc/self/statm"
 
@@ -75,8 +73,8 @@ class Worker:
     def load(self, start: dict[str, Any]) -> bool:
         """Load the engine and say what it is, or why it cannot be used."""
         sys.path[:] = start["path"]
-        with open(start["place"], "r+b") as file:
-            self.place = mmap.mmap(file.fileno(), PLACE.size)
+        with open(start["position"], "r+b") as file:
+            self.position = mmap.mmap(file.fileno(), POSITION.size)
         try:
             self.engine = engine = load_engine(start["spec"])
         except EngineError as error:
@@ -92,7 +90,7 @@ class Worker:
                 "max_ndim": engine.max_ndim,
                 "bitwise": engine.bitwise,
                 "quirks": sorted(engine.quirks),
-                "able": sorted(abilities(engine)),
+                "abilities": sorted(abilities(engine)),
             }
         )
         return True
@@ -108,7 +106,7 @@ class Worker:
         resource.setrlimit(resource.RLIMIT_AS, (size, most))
 
     def at(self, number: int) -> None:
-        PLACE.pack_into(self.place, 0, number)
+        POSITION.pack_into(self.position, 0, number)
 
     def run(self, program: Any) -> tuple[Any, bytes]:
         """Run a program; an exit or a lack of memory ends its trace."""
@@ -118,7 +116,7 @@ class Worker:
             trace = execute(codec.read_program(program), self.engine, self.at)
         except BaseException as error:  # sys.exit, and what derives from it
             cause = error if isinstance(error, MemoryError) else _ended(error)
-            trace.failure = Failure(PLACE.unpack_from(self.place)[0], cause)
+            trace.failure = Failure(POSITION.unpack_from(self.position)[0], cause)
         failure = trace.failure
         if failure is not None and isinstance(failure.error, MemoryError):
             trace = Trace([], Failure(failure.statement, self.exhausted(failure.error)))
@@ -132,44 +130,17 @@ class Worker:
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
-    def owns_buffer(self) -> tuple[Any, bytes]:
-        return owns_buffer(self.engine), b""
-
-    def probe(self, name: str) -> tuple[Any, bytes]:
-        probe = next(p for p in PROBES if p.name == name)
+    def call(self, function: str, *data: Any) -> tuple[Any, bytes]:
+        """Call a function of parity on the engine; its result, or how it ended."""
         try:
-            found = next(probe.run(self.engine), None)
-        except BaseException as error:
-            ended = _ended(error)
-            found = KINDS[ended.kind](0, "exception", 0, str(ended), "no exception")
-        return codec.finding_message(found)
-
-    def trial(self) -> tuple[Any, bytes]:
-        """What is wrong with the adapter; an end is for the programs to find."""
-        try:
-            return next(faults(self.engine, load_engine("torch")), None), b""
-        except BaseException:
-            return None, b""
-
-    def training(self, fields: dict[str, Any]) -> tuple[Any, bytes]:
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        try:
-            return codec.arrays_message(TrainingRun(**fields).trace(self.engine))
+            return codec.pack({"result": function_named(function)(self.engine, *data)})
         except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"}, b""
+            return {"raised": f"{type(error).__name__}: {error}"}, b""
+        except BaseException as error:  # sys.exit, and what derives from it
+            return {"stopped": str(_ended(error))}, b""
 
-    def adapter(self) -> tuple[Any, bytes]:
-        return dataclasses.asdict(adapter_of(self.engine)), b""
 
-
-_ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {
-    "run": Worker.run,
-    "owns_buffer": Worker.owns_buffer,
-    "probe": Worker.probe,
-    "training": Worker.training,
-    "trial": Worker.trial,
-    "adapter": Worker.adapter,
-}
+_ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {"run": Worker.run, "call": Worker.call}
 
 
 def _ended(error: BaseException) -> RemoteFailure:
@@ -203,6 +174,8 @@ def serve_here() -> None:
 def serve_children(channel: socket.socket) -> None:
     """Fork a worker whenever one is asked for, and say how it ended, until the channel ends."""
     _silence()
+    for module in _PRELOADED:
+        importlib.import_module(module)
     while True:
         message, files, _, _ = socket.recv_fds(channel, 1, 2)
         if not message:

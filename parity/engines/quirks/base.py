@@ -56,6 +56,10 @@ class Quirk(Engine):
         self.recording = True
         self.leaves: weakref.WeakSet[Box] = weakref.WeakSet()
 
+    @property
+    def edges(self) -> int:  # type: ignore[override]
+        return self.inner.edges
+
     def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
         """An operation on boxes."""
         result = self.compute(name, *[x.inner for x in xs], **attrs)
