@@ -255,7 +255,7 @@ def test_what_rounding_decides_is_no_finding_and_kept_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     verdict = Verdict(ILL_CONDITIONED, "for the test")
-    monkeypatch.setattr("parity.campaign.search.adjudicate", lambda *arguments: verdict)
+    monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda *arguments: verdict)
     outcome = run("c", 40)
     assert outcome.findings == []
     kept = Corpus(open_store("c")).ill_conditioned.values()

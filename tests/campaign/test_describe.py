@@ -11,7 +11,7 @@ import pytest
 from parity.campaign.describe import told_apart
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.reproducer import script
-from parity.engines.isolation.isolated import Isolated
+from parity.engines.isolation.isolated import IsolatedRunner
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH, write_module
@@ -63,7 +63,7 @@ class Numpy(TapeEngine):
 @pytest.mark.parametrize(("name", "place"), [("Mine", ":5)"), ("Numpy", ":23)")])
 def test_an_exception_says_where_it_was_raised(name: str, place: str, tmp_path: Path) -> None:
     file = write_module(tmp_path, "raising.py", RAISES)
-    engine = Isolated(f"{file}:{name}")
+    engine = IsolatedRunner(f"{file}:{name}")
     try:
         far = check_program(NEG, engine, TORCH)
     finally:
@@ -79,7 +79,7 @@ def test_it_says_so_in_the_same_process() -> None:
 
     found = check_program(NEG, Raises(), TORCH)
     assert found is not None
-    assert "some reason (test_parity_wording.py:" in found.engine
+    assert "some reason (test_describe.py:" in found.engine
 
 
 def test_a_script_reads_the_gradients_that_the_harness_reads() -> None:

@@ -24,7 +24,7 @@ from parity.campaign.novelty import Novelty, SeenFeatures
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
-from parity.engines.runner import Remote
+from parity.engines.runner import LocalRunner
 from parity.generate.coverage import reached
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import ROTATION
@@ -35,11 +35,15 @@ READER = Reader(DEZERO)
 X = leaf(3.0)
 
 
-class Absent(Remote):
-    """An engine that is in no process at all."""
+class Absent(LocalRunner):
+    """An engine that is in another process, as far as a guide can see."""
 
-    name = "absent"
-    ops = DEZERO.ops
+    def __init__(self) -> None:
+        super().__init__(DEZERO)
+
+    @property
+    def local_engine(self) -> None:  # type: ignore[override]
+        return None
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from parity.campaign.search import search
 from parity.campaign.survey import Surveyed, markdown, named_number, survey
 from parity.cli.main import main
-from parity.engines.runner import Limits, Remote
+from parity.engines.runner import Limits
 from tests.helpers.programs import write_module
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
@@ -157,7 +157,8 @@ KILLS = """
 def test_an_engine_given_by_file_is_isolated(tmp_path: Path) -> None:
     file = write_module(tmp_path, "kills.py", KILLS)
     (one,) = survey([f"{file}:Kills"], 6, 1, tmp_path)
-    assert isinstance(one.engine, Remote)
+    assert one.engine is not None
+    assert one.engine.isolated
     assert [entry.kinds for entry in one.entries] == [["crash"]]
 
 

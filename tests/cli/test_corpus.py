@@ -21,7 +21,7 @@ from parity.campaign.storage import Folder
 from parity.cli.main import main
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 from parity.generate.profiles import PROFILES
 from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
@@ -393,7 +393,7 @@ def _case(profile: str) -> dict[str, Any]:
 def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine, _ = load_pair(OVERWRITE, "torch")
+    engine, _ = open_engines(OVERWRITE, check=False)
     assert hand_over(_case("twins"), engine)
     assert [file.name for file in Path(".hypothesis/parity/overwrite").iterdir()] == ["twins"]
     given: list[bytes] = []
@@ -402,14 +402,14 @@ def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(
         class hypothesis:
             fuzz_one_input = given.append
 
-    monkeypatch.setattr("parity.campaign.handover.property_of", lambda *arguments: Property)
+    monkeypatch.setattr("parity.campaign.hypothesis_search.property_of", lambda *arguments: Property)
     assert not hand_over(_case("twins"), engine)  # the property did not fail
     size = PROFILES["twins"].size
     assert given == [b"\x07" * size + bytes((PROGRAMS_AN_EXAMPLE - 1) * size)]
 
 
 def test_nothing_is_left_of_a_probe_nor_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, _ = load_pair(OVERWRITE, "torch")
+    engine, _ = open_engines(OVERWRITE, check=False)
     assert not hand_over({"kind": "gradient", "case": None}, engine)
     monkeypatch.setenv("CI", "true")
     assert not hand_over(_case("twins"), engine)

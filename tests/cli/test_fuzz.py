@@ -21,7 +21,7 @@ from parity.campaign.executors import Inline
 from parity.campaign.hypothesis_search import run_property
 from parity.cli.main import main
 from parity.cli.options import duration
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ENGINE, Verdict
@@ -165,7 +165,7 @@ def test_ctrl_c_ends_a_process_with_the_summary() -> None:
 
 def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> Any:
     """The first program that the test of a profile runs, and what it finds."""
-    engine, reference = load_pair(OVERWRITE, "torch")
+    engine, reference = open_engines(OVERWRITE, check=False)
     seen = []
 
     def noted(programs: Any, *pair: Any) -> Any:
@@ -186,7 +186,7 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
 def test_hypothesis_replays_what_was_found_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ((_, finding),) = run("c", 10).findings
     case = finding["case"]
-    engine, _ = load_pair(OVERWRITE, "torch")
+    engine, _ = open_engines(OVERWRITE, check=False)
     decoder = Decoder.of(PROFILES[case["profile"]], engine)
     program = decoder.decode(bytes.fromhex(case["data"]))
     assert _first(case["profile"], monkeypatch) == program
@@ -204,7 +204,7 @@ def test_examples_are_shared_through_redis(monkeypatch: pytest.MonkeyPatch) -> N
     ((_, finding),) = run("c", 10, database=url).findings
     assert not Path(".hypothesis").exists()
     case = finding["case"]
-    engine, _ = load_pair(OVERWRITE, "torch")
+    engine, _ = open_engines(OVERWRITE, check=False)
     decoder = Decoder.of(PROFILES[case["profile"]], engine)
     program = decoder.decode(bytes.fromhex(case["data"]))
     assert _first(case["profile"], monkeypatch, database=url) == program

@@ -77,7 +77,7 @@ def test_an_interrupt_is_one_line(
     def pressed(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.cli.main.hunt", pressed)
+    monkeypatch.setattr("parity.cli.main.search", pressed)
     assert main(["check", "--engine", "dezero"]) == 130
     assert capsys.readouterr() == ("", "parity: interrupted\n")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
-from test_dezero_families_axes import REDUCTIONS
+from tests.dezero.test_families_axes import REDUCTIONS
 
 import dezero.functions as F
 from tests.helpers.dezero import (

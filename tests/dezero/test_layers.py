@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_dezero_training import CLEARINGS, OPTIMIZERS
+from tests.dezero.test_optimizers import CLEARINGS, OPTIMIZERS
 
 import dezero.functions as F
 import dezero.layers as L

@@ -21,9 +21,9 @@ from parity.diagnose.shrink import reduced
 from parity.diagnose.traversals import other_traversals
 from parity.engines.base import Engine
 from parity.engines.execute import execute
+from parity.engines.runner import as_runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.oracle.check import supports
 from parity.oracle.probes import PROBES as ENGINE_PROBES
 from tests.helpers.other_engine import FAULTS, Scalars, Tape, Unheard, made
 from tests.helpers.programs import TORCH, apply, check, constant, failing, leaf, program, sample
@@ -476,7 +476,7 @@ def test_variations_keep_to_their_limits() -> None:
     scalars = Scalars()
     found = list(neighbours(SQUARE, FLAT, 200))
     assert len(found) >= 100
-    assert all(supports(scalars, varied) for varied in found)
+    assert all(as_runner(scalars).supports(varied) for varied in found)
 
 
 def test_variations_change_everything_that_a_fault_may_depend_on() -> None:

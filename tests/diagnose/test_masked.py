@@ -12,7 +12,7 @@ from parity.diagnose.defects.tensor import raw
 from parity.diagnose.diagnose import Diagnosis, diagnose
 from parity.diagnose.masked import alone
 from parity.engines.base import Engine
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
@@ -28,7 +28,7 @@ def _both(one: str, other: str) -> type[Defect]:
 
 
 def test_every_finding_on_micrograd_has_a_name() -> None:
-    engine, _ = load_pair("micrograd", "torch")
+    engine, _ = open_engines("micrograd", check=False)
     named = {
         (kind, match.defect) for kind, diagnosis in _named(engine) for match in diagnosis.matches
     }

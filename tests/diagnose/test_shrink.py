@@ -430,7 +430,7 @@ def test_a_reduced_program_asks_nothing_of_the_engine_that_it_does_not_have() ->
     for _, _, small, after in results:
         assert {s.op for s in small.statements if isinstance(s, pr.Apply)} <= set(engine.ops)
         assert {leaf.dtype for leaf in small.leaves} == {"float32"}
-        assert after.engine.startswith("ValueError: not finished (test_parity_reduce.py:")
+        assert after.engine.startswith("ValueError: not finished (test_shrink.py:")
 
 
 SEEDED = pr.Backward(1, constant([1.0, 2.0]))

@@ -267,7 +267,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 def test_a_fault_of_an_adapter_is_said_in_words(way: str) -> None:
     make, words = BROKEN[way]
     with pytest.raises(EngineError) as caught:
-        check_adapter(make(), TORCH)
+        check_adapter(make())
     message = str(caught.value)
     assert message.startswith("adapter of 'mine': ")
     assert words in message

@@ -12,7 +12,7 @@ from parity.campaign.campaign import Campaign, Display, Outcome, Plan
 from parity.campaign.corpus import Corpus
 from parity.campaign.executors import Executor, Inline
 from parity.campaign.storage import Store, open_store
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
 ZERO_REPLACES = "parity.diagnose.defects.clearing:ZeroReplaces"
@@ -44,7 +44,7 @@ def run(
     """A campaign on a corpus in shards of ten programs."""
     store = open_store(where) if isinstance(where, str) else where
     settings = {"seed": "0", "size": 10, "programs": programs, **plan}
-    pair = load_pair(engine, "torch")
+    pair = open_engines(engine, check=False)
     corpus = Corpus(store, display.note if display else lambda text: None)
     plan_ = Plan(engine, "torch", **settings)
     return Campaign(plan_, corpus, executor or Inline(), pair, display).run()

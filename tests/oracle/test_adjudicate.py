@@ -20,7 +20,7 @@ from parity.diagnose.shrink import reduced
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import AsIs, Torch
 from parity.engines.base import Engine
-from parity.engines.load import load_pair
+from parity.engines.open import open_engines
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
@@ -345,11 +345,16 @@ def test_programs_that_the_exact_evaluation_refuses_before_are_undecided() -> No
 # The reference of a run.
 
 
+def _opened(spec: str, reference: str) -> list[type]:
+    runner, right = open_engines(spec, reference, check=False)
+    return [type(runner.local_engine), type(right)]
+
+
 def test_pytorch_under_test_is_pytorch_as_it_is() -> None:
-    assert [type(e) for e in load_pair("torch", "exact")] == [AsIs, Exact]
-    assert [type(e) for e in load_pair("torch", "dezero")] == [AsIs, Dezero]
-    assert [type(e) for e in load_pair("torch", "torch")] == [Torch, Torch]
-    assert [type(e) for e in load_pair("dezero", "torch")] == [Dezero, Torch]
+    assert _opened("torch", "exact") == [AsIs, Exact]
+    assert _opened("torch", "dezero") == [AsIs, Dezero]
+    assert _opened("torch", "torch") == [Torch, Torch]
+    assert _opened("dezero", "torch") == [Dezero, Torch]
     assert AsIs.name == "torch"
 
 
@@ -471,7 +476,7 @@ def test_what_is_reported_of_a_reduced_and_a_whole_program(
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
     programs = {"small": case, "whole": REUSED, None: None}
     verdicts = {case: Verdict(small), REUSED: Verdict(whole)}
-    monkeypatch.setattr("parity.campaign.search.adjudicate", lambda p, *arguments: verdicts[p])
+    monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda p, *arguments: verdicts[p])
     finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
     one = judged((case, finding), (REUSED, finding), DEZERO, TORCH, 3)
     assert (one.program if one else None) == programs[reported]
@@ -483,7 +488,7 @@ def test_a_hunt_counts_what_it_dropped(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     undecided = Verdict(ILL_CONDITIONED, "for the test")
-    monkeypatch.setattr("parity.campaign.search.adjudicate", lambda *arguments: undecided)
+    monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda *arguments: undecided)
     spec = "parity.diagnose.defects.traversal:Overwrite"
     arguments = ["check", "--engine", spec, "--examples", "30", "--seed", "7"]
     assert main([*arguments, "--json", "result.json"]) == 0

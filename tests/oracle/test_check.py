@@ -19,7 +19,7 @@ from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.tolerance import STEPS, Tolerance
-from tests.parity_helpers import DEZERO, TORCH, apply, constant, hunted, leaf, program
+from tests.helpers.programs import DEZERO, TORCH, apply, constant, hunted, leaf, program
 
 
 class Wrong(Dezero):
@@ -112,7 +112,7 @@ def test_a_finding_depends_on_an_operation_that_most_others_do_not_share(
     others = {leaf_case(n): one for n, one in enumerate(shown)}
     unsupported = program([leaf(0.5)], apply("exp", 0))
     several = itertools.chain.from_iterable((unsupported, one) for one in others)
-    monkeypatch.setattr("parity.oracle.check.with_other_operation", lambda program, number: several)
+    monkeypatch.setattr("parity.diagnose.shrink.with_other_operation", lambda program, number: several)
     monkeypatch.setattr("parity.oracle.check.check_program", lambda one, *pair: others[one])
     assert depends_on_operation(0, SCALARS, finding, Wrong(), TORCH) == depends
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from parity.diagnose.shrink import reduced
 from parity.engines.base import abilities
 from parity.engines.execute import execute
 from parity.engines.isolation import codec
-from parity.engines.isolation.isolated import Isolated, load
+from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.isolation.process import Forked, Source, Spawned
 from parity.engines.isolation.worker import limits_memory
+from parity.engines.open import open_engines
 from parity.engines.runner import Limits
+from parity.engines.sources import adapter_of
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
@@ -62,7 +65,7 @@ ENDS = {
 NEG = "x0 = leaf(3.0)\nx1 = neg(x0)"
 
 
-Start = Callable[..., Isolated]
+Start = Callable[..., IsolatedRunner]
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +79,11 @@ def source() -> Iterator[Source]:
 @pytest.fixture
 def isolated(source: Source) -> Iterator[Start]:
     """Starts an engine of ``ENGINES``; one at a time."""
-    running: list[Isolated] = []
+    running: list[IsolatedRunner] = []
 
-    def start(name: str, limits: Limits = LIMITS) -> Isolated:
+    def start(name: str, limits: Limits = LIMITS) -> IsolatedRunner:
         spec = name if name == "dezero" else f"{ENGINES}:{name}"
-        running.append(Isolated(spec, limits, source))
+        running.append(IsolatedRunner(spec, limits, source))
         return running[-1]
 
     yield start
@@ -156,44 +159,44 @@ def test_a_message_that_is_cut_off_is_none(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def overwrite(isolated: Start) -> Isolated:
+def overwrite(isolated: Start) -> IsolatedRunner:
     return isolated("Overwrite")
 
 
-def test_an_isolated_engine_says_of_itself_what_its_class_says(overwrite: Isolated) -> None:
+def test_an_isolated_engine_says_of_itself_what_its_class_says(overwrite: IsolatedRunner) -> None:
     here = Overwrite()
     for name in ("name", "version", "dtypes", "max_ndim", "bitwise", "quirks"):
         assert getattr(overwrite, name) == getattr(here, name)
     assert list(overwrite.ops) == list(here.ops)
-    assert abilities(overwrite) == abilities(here)
+    assert overwrite.abilities == abilities(here)
 
 
 def test_the_engine_is_not_imported_here(isolated: Start) -> None:
     engine = isolated("Writes")
-    module = engine.adapter().module
+    module = adapter_of(engine).module
     assert module.startswith("parity_engine_")
     assert module not in sys.modules
 
 
-def test_traces_are_the_same_as_without_isolation(overwrite: Isolated) -> None:
+def test_traces_are_the_same_as_without_isolation(overwrite: IsolatedRunner) -> None:
     here = Overwrite()
     for case in itertools.islice(hunted(here, 3), 150):
-        _same(execute(case, overwrite), execute(case, here))
+        _same(overwrite.run(case), execute(case, here))
 
 
-def test_programs_that_ran_ahead_give_their_own_traces(overwrite: Isolated) -> None:
+def test_programs_that_ran_ahead_give_their_own_traces(overwrite: IsolatedRunner) -> None:
     cases = list(itertools.islice(hunted(Overwrite(), 4), 100))
     seen = []
-    for number, case in enumerate(overwrite.ahead(cases)):
+    for number, ((case, trace),) in enumerate(overwrite.run_many(cases)):
         seen.append(case)
         if number % 7 == 3:  # others come between
-            _same(execute(cases[0], overwrite), execute(cases[0], Overwrite()))
-        if number % 5 != 4:  # and some are not asked for
-            _same(execute(case, overwrite), execute(case, Overwrite()))
+            _same(overwrite.run(cases[0]), execute(cases[0], Overwrite()))
+        assert trace is not None
+        _same(trace, execute(case, Overwrite()))
     assert seen == cases
 
 
-def test_the_same_seed_gives_the_same_findings(overwrite: Isolated) -> None:
+def test_the_same_seed_gives_the_same_findings(overwrite: IsolatedRunner) -> None:
     here, there = (search(e, TORCH, 120, 2).to_json() for e in (Overwrite(), overwrite))
     assert here["findings"]
     here.pop("seconds")
@@ -204,7 +207,7 @@ def test_the_same_seed_gives_the_same_findings(overwrite: Isolated) -> None:
 def test_an_exception_is_told_in_the_same_words(isolated: Start) -> None:
     engine = isolated("Raises")
     case = program([leaf(3.0)], apply("neg", 0))
-    _same(execute(case, engine), execute(case, Raises()))
+    _same(engine.run(case), execute(case, Raises()))
 
 
 def test_what_an_engine_writes_goes_nowhere(
@@ -219,7 +222,8 @@ def test_what_an_engine_writes_goes_nowhere(
 def test_training_runs_are_the_same(isolated: Start) -> None:
     engine = isolated("dezero")
     run = TrainingRun((2, 3), "tanh", "adam", 0.1, ("none", "zero"), 5)
-    for a, b in zip(run.trace(engine), run.trace(DEZERO), strict=True):
+    there = engine.call("parity.oracle.training:trace_of", asdict(run))
+    for a, b in zip(there, run.trace(DEZERO), strict=True):
         assert np.array_equal(a, b)
 
 
@@ -238,7 +242,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
             cases.append(case)
             yield case
 
-    monkeypatch.setattr("parity.generate.schedule.stream", noted)
+    monkeypatch.setattr("parity.campaign.search.stream", noted)
     engine = isolated(name)
     result = _hunt(engine)
     assert result.programs == 60
@@ -265,7 +269,7 @@ def test_the_number_of_the_statement_is_that_which_ended_the_process(isolated: S
 
 def test_a_crash_is_a_finding_where_the_reference_raises_as_well(isolated: Start) -> None:
     engine = isolated("Aborts")
-    crashed = execute(program([leaf(3.0)], apply("neg", 0)), engine)
+    crashed = engine.run(program([leaf(3.0)], apply("neg", 0)))
     raised = Trace([], Failure(0, ValueError("no")))
 
     finding = compare(program([leaf(3.0)], apply("neg", 0)), crashed, raised)
@@ -274,7 +278,7 @@ def test_a_crash_is_a_finding_where_the_reference_raises_as_well(isolated: Start
 
 
 def test_an_engine_that_ends_its_parent_is_a_finding_and_another_is_started() -> None:
-    engine = Isolated(f"{ENGINES}:Kills", LIMITS)
+    engine = IsolatedRunner(f"{ENGINES}:Kills", LIMITS)
     finding = check(program([leaf(3.0)], apply("neg", 0)), engine)
     assert finding is not None
     assert (finding.kind, finding.engine) == ("crash", "it closed the channel of the harness")
@@ -296,7 +300,7 @@ def test_what_did_not_end_in_a_hurry_gets_the_whole_time(isolated: Start) -> Non
 def test_a_probe_that_ends_the_process_is_a_finding(isolated: Start) -> None:
     engine = isolated("ExitsInProbe")
     deep = next(p for p in PROBES if p.name == "deep-chain")
-    found = next(deep.run(engine), None)
+    found = deep.first(engine)
     assert found is not None
     assert (found.kind, found.engine) == ("crash", "the process exited with status 4")
     assert check(program([leaf(3.0)], apply("neg", 0)), engine) is None
@@ -313,7 +317,7 @@ def test_a_backward_that_never_comes_back_is_a_finding(isolated: Start, name: st
 
 
 def test_without_fork_it_is_the_same() -> None:
-    engine = Isolated(f"{ENGINES}:Aborts", LIMITS, Spawned())
+    engine = IsolatedRunner(f"{ENGINES}:Aborts", LIMITS, Spawned())
     case = program([leaf(3.0)], apply("neg", 0))
     assert [check(case, engine).kind for _ in range(2)] == ["crash"] * 2  # type: ignore[union-attr]
     assert check(program([leaf(3.0)], apply("mul", 0, 0)), engine) is None
@@ -351,11 +355,9 @@ def test_engines_given_by_file_are_isolated_and_others_not() -> None:
         (spec, False, False),
         ("dezero", None, False),
     ):
-        tested, reference = load(engine, "torch", isolate)
-        assert isinstance(tested, Isolated) is expected
-        assert not isinstance(reference, Isolated)
-        if isinstance(tested, Isolated):
-            tested.close()
+        tested, _ = open_engines(engine, "torch", isolate)
+        assert tested.isolated is expected
+        tested.close()
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ from parity.campaign.baseline import propose
 from parity.campaign.result import SearchResult
 from parity.campaign.search import STATE, search
 from parity.diagnose.shrink import reduced
-from parity.engines.execute import execute
-from parity.engines.isolation.isolated import Isolated
-from parity.engines.runner import Remote, alone
+from parity.engines.isolation.isolated import IsolatedRunner
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.programs import TORCH
@@ -31,15 +29,15 @@ TWICE = program_from_text("""
     backward(x3)
 """)
 
-Start = Callable[[str], Isolated]
+Start = Callable[[str], IsolatedRunner]
 
 
 @pytest.fixture
 def isolated() -> Iterator[Start]:
-    running: list[Isolated] = []
+    running: list[IsolatedRunner] = []
 
-    def start(name: str) -> Isolated:
-        running.append(Isolated(f"{ENGINES}:{name}"))
+    def start(name: str) -> IsolatedRunner:
+        running.append(IsolatedRunner(f"{ENGINES}:{name}"))
         return running[-1]
 
     yield start
@@ -49,11 +47,11 @@ def isolated() -> Iterator[Start]:
 
 def _worn(engine: Any) -> Any:
     for _ in range(5):
-        execute(NEG, engine)
+        engine.run(NEG)
     return engine
 
 
-def _hunted(engine: Remote) -> SearchResult:
+def _hunted(engine: IsolatedRunner) -> SearchResult:
     return search(engine, TORCH, 24, 0, OPS)
 
 
@@ -69,19 +67,19 @@ def test_it_does_not_hide_what_is_wrong_alone(
     isolated: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parity.campaign.search.REDUCED_A_KIND", 1)
-    monkeypatch.setattr("parity.campaign.finish.add_diagnosis", lambda *_: None)
+    monkeypatch.setattr("parity.campaign.search.add_diagnosis", lambda *_: None)
     result = _hunted(isolated("WearsOutAndOverwrites"))
     assert {r.finding.kind for r in result.reported} >= {"leak", "gradient"}
 
 
 def test_the_smallest_program_differs_alone(isolated: Start) -> None:
     engine = _worn(isolated("LosesInNegAndSendsAgain"))
-    with alone(engine):
+    with engine.fresh_process():
         finding = check_program(TWICE, engine, TORCH)
     assert finding is not None
     small, found = reduced(TWICE, finding, engine, TORCH)
     assert found.kind == finding.kind == "gradient"
-    with alone(engine):
+    with engine.fresh_process():
         again = check_program(small, engine, TORCH)
     assert again is not None
     assert again.kind == "gradient"
@@ -89,12 +87,18 @@ def test_the_smallest_program_differs_alone(isolated: Start) -> None:
 
 def test_no_list_accepts_it(isolated: Start, tmp_path: Path) -> None:
     result = _hunted(isolated("WearsOut"))
-    assert propose(tmp_path / "known.toml", result.reported) == 0
+    assert (
+        propose(
+            tmp_path / "known.toml",
+            [(r.finding.kind, r.program, r.probe_name) for r in result.reported],
+        )
+        == 0
+    )
 
 
 def test_alone_is_a_new_process_each_time(isolated: Start) -> None:
     engine = _worn(isolated("WearsOut"))
     assert check_program(NEG, engine, TORCH) is not None
-    with alone(engine):
+    with engine.fresh_process():
         for _ in range(6):
             assert check_program(NEG, engine, TORCH) is None
