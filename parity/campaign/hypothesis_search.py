@@ -27,7 +27,7 @@ from parity.language import program as pr
 from parity.language.program import Program
 from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
 from parity.oracle.check import check_programs
-from parity.oracle.finding import KINDS, Finding
+from parity.oracle.finding import KINDS, Finding, Kind
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
 PROGRAMS_AN_EXAMPLE = 8
@@ -114,7 +114,7 @@ def run_property(
     outcome = Outcome()
     known = known or Baseline()
     sorter = BaselineMatcher(known, engine, reference)
-    stopped: list[Finding] = []
+    stopped: list[tuple[Program, Finding]] = []
 
     def check(several: list[Program]) -> None:
         if stopped or outcome.reported:
@@ -125,16 +125,15 @@ def run_property(
             outcome.tally.add(program)
             if finding is None:
                 continue
-            finding.program = program
             if finding.stopped:  # Hypothesis would run it several times more
-                stopped.append(finding)
+                stopped.append((program, finding))
                 return
             if known.may_cover(finding.kind):
                 if outcome.known.total() < MAX_REDUCED:
-                    _sort_out(outcome, finding, sorter)
+                    _sort_out(outcome, program, finding, sorter)
                 continue
             if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
-                raise finding
+                raise _DIFFERENCES[finding.kind](program, finding)
             outcome.tally.ill_conditioned += 1  # no finding: the run goes on
 
     examples = -(-count // PROGRAMS_AN_EXAMPLE)
@@ -145,41 +144,59 @@ def run_property(
         try:
             run()
         except BaseException as error:
-            findings = list(_findings(error))
+            findings = [(d.program, d.finding) for d in _differences(error)]
             if not findings:
                 raise
             findings += stopped
         # Findings of several kinds may come from one cause.
-        small = [_reported(f, engine, reference) for f in findings]
+        small = [_reported(p, f, engine, reference) for p, f in findings]
         outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
     return outcome
 
 
-def _findings(error: BaseException) -> Iterable[Finding]:
-    """The findings in an exception or a group of them."""
-    if isinstance(error, Finding):
+class Difference(Exception):  # noqa: N818 - it carries a finding
+    """A finding on a program as Hypothesis needs it: an exception."""
+
+    def __init__(self, program: Program, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.program = program
+        self.finding = finding
+
+
+#: A class for each kind of finding, as Hypothesis tells failures apart by type and line.
+_DIFFERENCES: dict[Kind, type[Difference]] = {
+    kind: type(f"{kind.name.title().replace('_', '')}Difference", (Difference,), {})
+    for kind in Kind
+}
+
+
+def _differences(error: BaseException) -> Iterable[Difference]:
+    """The differences in an exception or a group of them."""
+    if isinstance(error, Difference):
         yield error
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _findings(inner)
+            yield from _differences(inner)
 
 
-def _sort_out(outcome: Outcome, finding: Finding, sorter: BaselineMatcher) -> None:
+def _sort_out(
+    outcome: Outcome, program: Program, finding: Finding, sorter: BaselineMatcher
+) -> None:
     """Count a finding that is known, add one that is not."""
-    assert finding.program is not None
-    small, found, entry = sorter.sort(finding.program, finding)
+    small, found, entry = sorter.sort(program, finding)
     if entry is not None:
         outcome.known[entry] += 1
         return
-    whole = finding.program, finding
+    whole = program, finding
     reported = _judged((small, found), whole, sorter.engine, sorter.reference)
     if reported is not None:
         outcome.reported.append(reported)
 
 
-def _reported(finding: Finding, engine: AnyEngine, reference: Engine) -> Report | None:
-    assert finding.program is not None
-    whole = finding.program, finding
+def _reported(
+    program: Program, finding: Finding, engine: AnyEngine, reference: Engine
+) -> Report | None:
+    whole = program, finding
     return _judged(reduced(*whole, engine, reference), whole, engine, reference)
 
 
@@ -210,7 +227,8 @@ def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None)
     kind = KINDS[finding["kind"]]
 
     def fail(several: list[Program]) -> NoReturn:
-        raise kind(0, "", 0, None, None)
+        empty = Finding(kind, 0, "", 0, None, None)
+        raise _DIFFERENCES[kind](several[0], empty)
 
     saving = property_of(Decoder.of(PROFILES[case.profile], engine), fail, database)
     try:
@@ -218,6 +236,6 @@ def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None)
         saving.hypothesis.fuzz_one_input(
             case.data.ljust(PROGRAMS_AN_EXAMPLE * len(case.data), b"\0")
         )
-    except kind:
+    except Difference:
         return True
     return False

@@ -103,7 +103,7 @@ def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData
     probe = next((p.name for p in PROBES if p.says == reported.probe), "")
     return {
         **reported.to_json(),
-        "says": "; ".join(filter(None, (reported.finding.says, reported.verdict.note))),
+        "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": probe,
         "case": case.to_json() if case else None,

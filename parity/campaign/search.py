@@ -22,7 +22,7 @@ from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
 from parity.oracle.check import check_program, check_programs
-from parity.oracle.finding import Finding, Leak
+from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES
 
 #: Programs of one kind of finding that are reduced, to see whether they are the same one.
@@ -169,7 +169,7 @@ class _Search:
         """Add the finding that programs change those that come after them, if they do."""
         if self.result.disturbed:
             shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
-            found = Leak(0, "state", 0, shown, "no program changes the next")
+            found = Finding(Kind.LEAK, 0, "state", 0, shown, "no program changes the next")
             self.add(Report(found, None, -1, probe=STATE))
 
     def add(self, reported: Report) -> None:

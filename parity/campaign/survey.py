@@ -249,7 +249,7 @@ _CONFIRMED = {True: "its script shows it", False: "its script does not show it",
 def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> list[str]:
     reported = entry.reported
     finding = reported.finding
-    lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.says}", ""]
+    lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.kind.description}", ""]
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:

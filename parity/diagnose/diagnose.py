@@ -34,7 +34,7 @@ from parity.engines.base import CONSTANTS, Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import AnyEngine, as_runner
-from parity.engines.trace import Trace
+from parity.engines.trace import STOPPED, Trace
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
@@ -42,7 +42,7 @@ from parity.language import program as pr
 from parity.language.json_format import dumps
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
-from parity.oracle.finding import STOPPED, Finding
+from parity.oracle.finding import Finding
 from parity.oracle.probes import Probe
 from parity.oracle.tolerance import Tolerance
 

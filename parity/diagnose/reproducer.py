@@ -169,7 +169,9 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     dialect = _Dialect(engine.quirks)
     adapter = adapter_of(engine, dialect.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    title = f"{finding.kind}: {finding.says} ({engine.name} {engine.version}".rstrip() + ")"
+    title = (
+        f"{finding.kind}: {finding.kind.description} ({engine.name} {engine.version}".rstrip() + ")"
+    )
     return _HEAD.format(
         title=_documented(title),
         text=_documented(str(program) + dialect.text),

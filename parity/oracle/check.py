@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from parity.engines.base import Engine
 from parity.engines.execute import execute
@@ -59,5 +60,5 @@ def check_programs(
             tolerance = Tolerance(program, bitwise, runner.quirks)
             finding = compare(program, mine, right, tolerance=tolerance)
             if finding is not None:
-                finding.non_finite = right.non_finite
+                finding = replace(finding, non_finite=right.non_finite)
             yield program, finding

@@ -6,25 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.engines.trace import UNSUPPORTED, Observation, Trace
+from parity.engines.trace import STOPPED, UNSUPPORTED, Observation, Trace
 from parity.language import program as pr
-from parity.oracle.finding import (
-    KINDS,
-    STOPPED,
-    Accumulation,
-    Alias,
-    Clear,
-    Dtype,
-    Finding,
-    Gradient,
-    MissingGradient,
-    NotRaised,
-    SecondOrder,
-    Shape,
-    SpuriousGradient,
-    Value,
-    Zero,
-)
+from parity.oracle.finding import KINDS, Finding, Kind
 from parity.oracle.tolerance import Tolerance
 
 
@@ -87,7 +71,7 @@ def _keeps_none(program: pr.Program, e: Observation) -> bool:
 def _of_counts(engine: Trace, reference: Trace, number: int) -> Finding:
     """One of two runs showed more than the other: an operation with another number of outputs."""
     counts = [sum(o.statement == number for o in t.observations) for t in (engine, reference)]
-    return Shape(number, "value", 0, f"{counts[0]} arrays", f"{counts[1]} arrays")
+    return Finding(Kind.SHAPE, number, "value", 0, f"{counts[0]} arrays", f"{counts[1]} arrays")
 
 
 def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
@@ -95,9 +79,11 @@ def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
     if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
         if e.kind == UNSUPPORTED:
             return None
-        return KINDS[e.kind](e.statement, "exception", 0, e.text() + e.location(), "no exception")
+        return Finding(
+            KINDS[e.kind], e.statement, "exception", 0, e.text() + e.location(), "no exception"
+        )
     if r is not None and (e is None or r.statement < e.statement):
-        return NotRaised(r.statement, "exception", 0, "no exception", r.text())
+        return Finding(Kind.NO_EXCEPTION, r.statement, "exception", 0, "no exception", r.text())
     return None
 
 
@@ -113,11 +99,13 @@ def _of_form(
     statement = _statement(program, e.statement)
     details = (e.statement, e.what, e.which, a, b)
     if a is not None and b is not None:
-        return Shape(*details) if a.shape != b.shape else Dtype(*details)
+        return (
+            Finding(Kind.SHAPE, *details) if a.shape != b.shape else Finding(Kind.DTYPE, *details)
+        )
     if isinstance(statement, pr.Clear) and e.which in statement.leaves:
-        return Clear(*details)
+        return Finding(Kind.CLEAR, *details)
     if isinstance(statement, pr.Zero) and e.which in statement.leaves:
-        return Zero(*details)
+        return Finding(Kind.ZERO, *details)
     present = b if a is None else a
     assert present is not None
     if not np.any(present):
@@ -127,8 +115,8 @@ def _of_form(
         if tolerance.excess(place, error, np.zeros_like(error)) is None:
             return None
         allowed = tolerance.bound(place, present)
-    kind = MissingGradient if a is None else SpuriousGradient
-    return kind(*details, allowed=allowed)
+    kind = Kind.MISSING_GRADIENT if a is None else Kind.SPURIOUS_GRADIENT
+    return Finding(kind, *details, allowed=allowed)
 
 
 def _of_values(
@@ -151,33 +139,33 @@ def _of_values(
         allowed = tolerance.bound(place, b)
     ratio = worst if np.isfinite(worst) else None
     kind = _kind_of_value(program, e)
-    return kind(e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
+    return Finding(kind, e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
 
 
-def _kind_of_value(program: pr.Program, e: Observation) -> type[Finding]:
+def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     statement = _statement(program, e.statement)
     if e.what == "gradient":
-        return Alias
+        return Kind.ALIAS
     if e.what == "held":
-        return Zero
+        return Kind.ZERO
     if e.what == "value":
         if isinstance(statement, pr.TakeGrad):
-            return Gradient
-        return Value if statement is not None else Alias  # leaves, seen again at the end
+            return Kind.GRADIENT
+        return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves, seen again at the end
     kind = _KIND_OF_GRAD.get(type(statement))
     return _of_backward(program, e.statement) if kind is None else kind
 
 
-def _of_backward(program: pr.Program, number: int) -> type[Finding]:
+def _of_backward(program: pr.Program, number: int) -> Kind:
     before = program.statements[:number]
     if any(isinstance(s, pr.TakeGrad) for s in before):
-        return SecondOrder
-    return Accumulation if any(isinstance(s, pr.Backward) for s in before) else Gradient
+        return Kind.SECOND_ORDER
+    return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
 
 
-_KIND_OF_GRAD: dict[type[Any], type[Finding]] = {
-    pr.Clear: Clear,
-    pr.Zero: Zero,
-    pr.ChangeGrad: Alias,
-    pr.ChangeGradient: Alias,
+_KIND_OF_GRAD: dict[type[Any], Kind] = {
+    pr.Clear: Kind.CLEAR,
+    pr.Zero: Kind.ZERO,
+    pr.ChangeGrad: Kind.ALIAS,
+    pr.ChangeGradient: Kind.ALIAS,
 }

@@ -2,35 +2,80 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from parity.language import program as pr
+from parity.engines.trace import STOPPED
 
 
-@dataclass(eq=False)
-class Finding(Exception):  # noqa: N818 - the contract's word
-    """A difference between an engine and the reference; one subclass a kind.
+class Kind(enum.StrEnum):
+    """What differs. Equal to its name as text, which JSON and reports use."""
 
-    ``engine``, ``reference``: the arrays that differ (None: no gradient), or a
-    text where an exception is concerned. ``error_over_bound``: the difference as
-    a multiple of what is allowed, None where that is no number. ``statement``: its number in
-    the program; that of the step where a probe of ``parity.oracle.probes`` tells its steps apart.
+    description: str
+
+    def __new__(cls, name: str, description: str) -> Kind:
+        kind = str.__new__(cls, name)
+        kind._value_ = name
+        kind.description = description
+        return kind
+
+    VALUE = "value", "a forward value differs"
+    GRADIENT = "gradient", "a gradient differs"
+    MISSING_GRADIENT = "missing-gradient", "there is no gradient where PyTorch has one"
+    SPURIOUS_GRADIENT = "spurious-gradient", "there is a gradient where PyTorch has none"
+    ACCUMULATION = "accumulation", "a gradient is wrong only from the second backward on"
+    CLEAR = "clear", "cleargrad does not make the gradient None"
+    ZERO = "zero", "zero_ does not fill the gradient with zeros in place"
+    ALIAS = "alias", "arrays share memory: changing one changes another"
+    DTYPE = "dtype", "a dtype differs"
+    SHAPE = "shape", "a shape differs"
+    SECOND_ORDER = "second-order", "a gradient of a gradient differs"
+    EXCEPTION = "exception", "the engine raised, PyTorch did not"
+    NO_EXCEPTION = "no-exception", "PyTorch raised, the engine did not"
+    DEPTH = "depth", "a deep graph exhausts the stack"
+    TIME = "time", "the work grows faster than the graph, or does not end"
+    LEAK = "leak", "a graph that was dropped stays in memory"
+    CRASH = "crash", "the engine ends the process that it runs in"
+    MEMORY = "memory", "a small program takes more memory than it may"
+
+
+#: The kinds by name.
+KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A difference between an engine and the reference.
+
+    Attributes
+    ----------
+    kind
+        What differs.
+    statement
+        The number of the statement in the program, or of the step of a probe that tells its
+        steps apart.
+    what, which
+        The observation: "grad" of leaf ``which`` (``parity.engines.trace.Observation``),
+        or "exception".
+    engine, reference
+        The arrays that differ (None: no gradient), or a text where an exception is concerned.
+    error_over_bound
+        The difference as a multiple of what is allowed; None where that is no number.
+    allowed
+        The largest difference that is allowed, by element; None if size is not the question.
+    non_finite
+        Whether the reference shows inf or nan anywhere in the program.
     """
 
-    kind: ClassVar[str] = ""
-    says: ClassVar[str] = ""
+    kind: Kind
     statement: int
     what: str
     which: int
     engine: Any
     reference: Any
     error_over_bound: float | None = None
-    #: By element, the largest difference that is allowed; None where it is no question of size.
     allowed: Any = None
-    #: The program that shows it, where it is raised out of a property.
-    program: pr.Program | None = None
-    #: Whether the reference shows inf or nan anywhere in the program.
     non_finite: bool = False
 
     @property
@@ -39,73 +84,9 @@ class Finding(Exception):  # noqa: N818 - the contract's word
         return self.what == "exception" and self.kind in STOPPED
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.says}"
+        return f"{self.kind}: {self.kind.description}"
 
 
-#: Kinds of findings on an engine that did not come back.
-STOPPED = frozenset({"crash", "time", "memory"})
-
-
-KINDS: dict[str, type[Finding]] = {}
-
-
-def _kind(name: str, says: str) -> type[Finding]:
-    """A class of its own for each kind, so that Hypothesis tells failures apart."""
-    title = "".join(part.capitalize() for part in name.split("-")) + "Finding"
-    cls = type(title, (Finding,), {"kind": name, "says": says, "__module__": __name__})
-    KINDS[name] = cls
-    return cls
-
-
-Value = _kind("value", "a forward value differs")
-
-
-Gradient = _kind("gradient", "a gradient differs")
-
-
-MissingGradient = _kind("missing-gradient", "there is no gradient where PyTorch has one")
-
-
-SpuriousGradient = _kind("spurious-gradient", "there is a gradient where PyTorch has none")
-
-
-Accumulation = _kind("accumulation", "a gradient is wrong only from the second backward on")
-
-
-Clear = _kind("clear", "cleargrad does not make the gradient None")
-
-
-Zero = _kind("zero", "zero_ does not fill the gradient with zeros in place")
-
-
-Alias = _kind("alias", "arrays share memory: changing one changes another")
-
-
-Dtype = _kind("dtype", "a dtype differs")
-
-
-Shape = _kind("shape", "a shape differs")
-
-
-SecondOrder = _kind("second-order", "a gradient of a gradient differs")
-
-
-Raised = _kind("exception", "the engine raised, PyTorch did not")
-
-
-NotRaised = _kind("no-exception", "PyTorch raised, the engine did not")
-
-
-Depth = _kind("depth", "a deep graph exhausts the stack")
-
-
-Time = _kind("time", "the work grows faster than the graph, or does not end")
-
-
-Leak = _kind("leak", "a graph that was dropped stays in memory")
-
-
-Crash = _kind("crash", "the engine ends the process that it runs in")
-
-
-Memory = _kind("memory", "a small program takes more memory than it may")
+def engine_stopped(kind: str, description: str) -> Finding:
+    """The finding that the process of an engine ended outside of a program."""
+    return Finding(KINDS[kind], 0, "exception", 0, description, "no exception")

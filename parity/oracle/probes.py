@@ -19,19 +19,7 @@ import numpy as np
 
 from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
-from parity.oracle.finding import (
-    KINDS,
-    Depth,
-    Finding,
-    Gradient,
-    Leak,
-    Memory,
-    MissingGradient,
-    NotRaised,
-    Raised,
-    Shape,
-    Time,
-)
+from parity.oracle.finding import KINDS, Finding, Kind, engine_stopped
 
 #: Nodes of the deep chain, and uses of the shared value.
 DEEP = 100_000
@@ -55,11 +43,18 @@ class Probe:
         except Unsupported:
             return
         except RecursionError as error:
-            yield Depth(0, "exception", 0, f"RecursionError: {error}", "no exception")
+            yield Finding(Kind.DEPTH, 0, "exception", 0, f"RecursionError: {error}", "no exception")
         except MemoryError:
-            yield Memory(0, "exception", 0, "MemoryError", "no exception")
+            yield Finding(Kind.MEMORY, 0, "exception", 0, "MemoryError", "no exception")
         except Exception as error:
-            yield Raised(0, "exception", 0, f"{type(error).__name__}: {error}", "no exception")
+            yield Finding(
+                Kind.EXCEPTION,
+                0,
+                "exception",
+                0,
+                f"{type(error).__name__}: {error}",
+                "no exception",
+            )
 
     def first(self, engine: AnyEngine) -> Finding | None:
         """The first finding, wherever the engine lives; what ends its process is one."""
@@ -67,12 +62,12 @@ class Probe:
         try:
             data = runner.call("parity.oracle.probes:first_finding", self.name)
         except EngineStopped as end:
-            return KINDS[end.kind](0, "exception", 0, str(end), "no exception")
+            return engine_stopped(end.kind, str(end))
         if data is None:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
         kind, *fields = data
-        return KINDS[kind](*fields)
+        return Finding(KINDS[kind], *fields)
 
     def applies(self, engine: AnyEngine) -> bool:
         """Whether the engine has an operation that the probe can use."""
@@ -90,10 +85,10 @@ def _scalar(engine: Engine) -> Any:
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
     gradient = engine.grad(x)
     if gradient is None or np.shape(gradient) != np.shape(engine.value(x)):
-        kind = MissingGradient if gradient is None else Shape
-        yield kind(0, "grad", 0, gradient, np.array(expected))
+        kind = Kind.MISSING_GRADIENT if gradient is None else Kind.SHAPE
+        yield Finding(kind, 0, "grad", 0, gradient, np.array(expected))
     elif np.any(gradient != expected):
-        yield Gradient(0, "grad", 0, gradient, np.array(expected))
+        yield Finding(Kind.GRADIENT, 0, "grad", 0, gradient, np.array(expected))
 
 
 def deep_chain(engine: Engine) -> Iterator[Finding]:
@@ -106,7 +101,14 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
                 y = engine.ops["add"](y, x) if "add" in engine.ops else engine.ops["neg"](y)
             engine.backward(y)
         except RecursionError as error:
-            yield Depth(0, "exception", 0, f"RecursionError at depth {depth}: {error}", "no error")
+            yield Finding(
+                Kind.DEPTH,
+                0,
+                "exception",
+                0,
+                f"RecursionError at depth {depth}: {error}",
+                "no error",
+            )
             return
         if "add" in engine.ops:
             yield from _expect(engine, x, depth + 1.0)
@@ -133,7 +135,9 @@ def doublings(engine: Engine) -> Iterator[Finding]:
     """
     few, many = _calls(engine, 6), _calls(engine, 12)
     if many > 8 * (few + 8):
-        yield Time(0, "calls", 0, f"{few} calls for 6 doublings, {many} for 12", "twice as many")
+        yield Finding(
+            Kind.TIME, 0, "calls", 0, f"{few} calls for 6 doublings, {many} for 12", "twice as many"
+        )
         return
     x = _scalar(engine)
     y = x
@@ -180,7 +184,9 @@ def dropped_graph(engine: Engine) -> Iterator[Finding]:
         gc.collect()
         if alive() is not None:
             when = "after" if backward else "without"
-            yield Leak(0, "leak", 0, f"an intermediate lives on {when} a backward", "it is gone")
+            yield Finding(
+                Kind.LEAK, 0, "leak", 0, f"an intermediate lives on {when} a backward", "it is gone"
+            )
             return
 
 
@@ -207,7 +213,9 @@ def no_grad_and_exception(engine: Engine) -> Iterator[Finding]:
         x = _scalar(engine)
         yield from _recorded(engine, "after the exception", x, x, 2.0)
     else:
-        yield NotRaised(0, "exception", 0, "the exception inside is lost", "it passes")
+        yield Finding(
+            Kind.NO_EXCEPTION, 0, "exception", 0, "the exception inside is lost", "it passes"
+        )
 
 
 class _Inside(Exception):  # noqa: N818 - no error
@@ -236,11 +244,11 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
         engine.backward(y)
     except Exception as error:
         shown = f"{when}: {type(error).__name__}: {error}"
-        yield Raised(1, "exception", 0, shown, "no exception")
+        yield Finding(Kind.EXCEPTION, 1, "exception", 0, shown, "no exception")
         return
     gradient = engine.grad(x)
     if gradient is None or not np.any(gradient):
-        yield MissingGradient(1, "grad", 0, gradient, np.array(expected))
+        yield Finding(Kind.MISSING_GRADIENT, 1, "grad", 0, gradient, np.array(expected))
     else:
         yield from _expect(engine, x, expected)
 

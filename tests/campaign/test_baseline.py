@@ -21,7 +21,7 @@ from parity.diagnose.defects.traversal import Overwrite
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.language.text_format import program_from_text
-from parity.oracle.finding import KINDS
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import DEZERO, TORCH
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
@@ -67,7 +67,7 @@ def test_a_list_without_entries_accepts_nothing() -> None:
 
 
 def _finding(kind: str, text: str) -> tuple[str, str]:
-    report = Report(KINDS[kind](2, "grad", 0, None, None), program_from_text(text), 0)
+    report = Report(Finding(KINDS[kind], 2, "grad", 0, None, None), program_from_text(text), 0)
     return report.finding.kind, report.key
 
 

@@ -25,7 +25,7 @@ from parity.engines.open import open_engines
 from parity.generate.profiles import PROFILES
 from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
-from parity.oracle.finding import KINDS
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.campaigns import OVERWRITE, TWICE, run
 from tests.helpers.programs import TORCH
 
@@ -206,7 +206,7 @@ class Probe:
 
     def run(self, engine: Any) -> Any:
         self.runs += 1
-        yield KINDS["depth"](0, "", 0, None, None)
+        yield Finding(KINDS["depth"], 0, "", 0, None, None)
 
 
 def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +402,9 @@ def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(
         class hypothesis:
             fuzz_one_input = given.append
 
-    monkeypatch.setattr("parity.campaign.hypothesis_search.property_of", lambda *arguments: Property)
+    monkeypatch.setattr(
+        "parity.campaign.hypothesis_search.property_of", lambda *arguments: Property
+    )
     assert not hand_over(_case("twins"), engine)  # the property did not fail
     size = PROFILES["twins"].size
     assert given == [b"\x07" * size + bytes((PROGRAMS_AN_EXAMPLE - 1) * size)]

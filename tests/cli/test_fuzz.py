@@ -25,7 +25,7 @@ from parity.engines.open import open_engines
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ENGINE, Verdict
-from parity.oracle.finding import KINDS
+from parity.oracle.finding import KINDS, Finding
 from tests.helpers.campaigns import OVERWRITE, TWICE, run, start
 
 FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")
@@ -171,7 +171,10 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
     def noted(programs: Any, *pair: Any) -> Any:
         for program in programs:
             seen.append(program)
-            yield program, None if len(seen) > 1 else KINDS["gradient"](0, "", 0, None, None)
+            yield (
+                program,
+                None if len(seen) > 1 else Finding(KINDS["gradient"], 0, "", 0, None, None),
+            )
 
     with monkeypatch.context() as patch:
         patch.setattr("parity.campaign.hypothesis_search.check_programs", noted)

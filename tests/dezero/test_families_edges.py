@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
-from tests.dezero.test_families_axes import REDUCTIONS
 
 import dezero.functions as F
+from tests.dezero.test_families_axes import REDUCTIONS
 from tests.helpers.dezero import (
     FLOATS,
     assert_close,

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from tests.dezero.test_optimizers import CLEARINGS, OPTIMIZERS
 
 import dezero.functions as F
 import dezero.layers as L
 from dezero import Layer, Model, Parameter, Variable, optimizers
 from dezero.models import MLP
+from tests.dezero.test_optimizers import CLEARINGS, OPTIMIZERS
 from tests.helpers.dezero import assert_bits, assert_close, leaf, tensor, values
 
 

@@ -189,10 +189,10 @@ def test_a_kind_turns_only_into_a_simpler_one() -> None:
     case = next(case for case in hunted(DEZERO, 0) if len(case.statements) > 6)
     answers = {"gradient": "value", "value": "gradient", "accumulation": "second-order"}
     for kind, other in answers.items():
-        first = KINDS[kind](len(case.statements) - 1, "grad", 0, None, None)
+        first = Finding(KINDS[kind], len(case.statements) - 1, "grad", 0, None, None)
 
         def check_other(p: pr.Program, other: str = other) -> Finding:
-            return KINDS[other](len(p.statements) - 1, "grad", 0, None, None)
+            return Finding(KINDS[other], len(p.statements) - 1, "grad", 0, None, None)
 
         assert reduce_program(case, first, check_other) == (case, first)
 
@@ -204,9 +204,9 @@ def test_a_kind_that_may_turn_into_a_simpler_one_does(kind: str) -> None:
 
     def check_simple(p: pr.Program) -> Finding | None:
         name = min(SIMPLER[kind]) if len(p.statements) < 3 else kind
-        return KINDS[name](len(p.statements) - 1, "grad", 0, None, None)
+        return Finding(KINDS[name], len(p.statements) - 1, "grad", 0, None, None)
 
-    first = KINDS[kind](2, "grad", 0, None, None)
+    first = Finding(KINDS[kind], 2, "grad", 0, None, None)
     small, after = reduce_program(case, first, check_simple)
     assert len(small.statements) < 3
     assert after.kind in SIMPLER[kind]
@@ -220,9 +220,11 @@ def test_statements_after_the_finding_go_first() -> None:
 
     def record(p: pr.Program) -> Finding | None:
         tried.append(p)
-        return KINDS["gradient"](1, "grad", 0, None, None) if len(p.statements) == 2 else None
+        return (
+            Finding(KINDS["gradient"], 1, "grad", 0, None, None) if len(p.statements) == 2 else None
+        )
 
-    reduce_program(case, KINDS["gradient"](1, "grad", 0, None, None), record)
+    reduce_program(case, Finding(KINDS["gradient"], 1, "grad", 0, None, None), record)
     assert tried[0] == program([leaf(3.0)], *case.statements[:2])
 
 
@@ -235,7 +237,7 @@ def test_the_budget_bounds_the_runs(budget: int) -> None:
         runs.append(p)
         return None
 
-    first = KINDS["gradient"](len(case.statements) - 1, "grad", 0, None, None)
+    first = Finding(KINDS["gradient"], len(case.statements) - 1, "grad", 0, None, None)
     assert reduce_program(case, first, never, budget) == (case, first)
     assert len(runs) == budget
     assert len(set(runs)) == len(runs)
@@ -248,7 +250,7 @@ def test_reduction_ends_where_everything_fails(number: int) -> None:
 
     def always(p: pr.Program) -> Finding:
         p.validate()
-        return KINDS["gradient"](max(len(p.statements) - 1, 0), "grad", 0, None, None)
+        return Finding(KINDS["gradient"], max(len(p.statements) - 1, 0), "grad", 0, None, None)
 
     small, _ = reduce_program(case, always(case), always)
     assert small == pr.Program((pr.Leaf((), (3.0,)),), ())
@@ -260,7 +262,7 @@ def test_only_valid_programs_are_tried(profile: str) -> None:
         p.validate()
 
     for case in sample(profile, 6):
-        first = KINDS["gradient"](len(case.statements) - 1, "grad", 0, None, None)
+        first = Finding(KINDS["gradient"], len(case.statements) - 1, "grad", 0, None, None)
         assert reduce_program(case, first, never, 400)[0] == case
 
 
@@ -492,7 +494,11 @@ def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter()
         muls = [s for s in p.statements if isinstance(s, pr.Apply) and s.op == "mul"]
         shapes = [info.shape for info in p.infos]
         shown = any(shapes[i] == (2, 1) for s in muls for i in s.inputs)
-        return KINDS["gradient"](len(p.statements) - 1, "grad", 0, None, None) if shown else None
+        return (
+            Finding(KINDS["gradient"], len(p.statements) - 1, "grad", 0, None, None)
+            if shown
+            else None
+        )
 
     first = found(case)
     assert first is not None

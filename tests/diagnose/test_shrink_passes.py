@@ -58,7 +58,7 @@ def _where(shown: Callable[[pr.Program], bool]) -> Check:
     """A check that finds what ``shown`` says."""
 
     def run(p: pr.Program) -> Finding | None:
-        found = KINDS["gradient"](len(p.statements) - 1, "grad", 0, None, None)
+        found = Finding(KINDS["gradient"], len(p.statements) - 1, "grad", 0, None, None)
         return found if shown(p) else None
 
     return run

@@ -31,7 +31,7 @@ from parity.oracle.check import check_program
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.kinks import SIDES, sides
-from parity.oracle.finding import KINDS, Depth, Finding
+from parity.oracle.finding import KINDS, Finding, Kind
 from tests.helpers.programs import (
     DEZERO,
     TORCH,
@@ -205,7 +205,7 @@ def _difference(case: pr.Program, engine: Engine) -> Finding:
     """A difference whatever the bound: samples may miss a kink."""
     ours, theirs = (np.array(_gradient(case, e)) for e in (engine, TORCH))
     assert ours != theirs
-    return KINDS["gradient"](3, "grad", 0, ours, theirs)
+    return Finding(KINDS["gradient"], 3, "grad", 0, ours, theirs)
 
 
 def _gradient(case: pr.Program, engine: Engine) -> float:
@@ -234,13 +234,13 @@ def test_a_tie_that_both_sides_break_alike_but_not_exactly_decides_nothing() -> 
 
     case = _at_a_kink(3.0)
     assert _gradient(case, DEZERO) == _gradient(case, TORCH)
-    finding = KINDS["gradient"](3, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 3, "grad", 0, np.array(1.0), np.array(0.0))
     assert adjudicate(case, finding, Whole(), TORCH).wrong == ILL_CONDITIONED
 
 
 def test_a_difference_within_rounding_decides_nothing() -> None:
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
-    finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
     verdict = adjudicate(case, finding, DEZERO, TORCH)
     assert verdict == Verdict(ILL_CONDITIONED, "both are as near as rounding allows")
 
@@ -309,7 +309,7 @@ def test_smooth_operations_have_no_sides() -> None:
 
 def test_programs_that_leave_the_real_numbers_are_undecided() -> None:
     case = program([leaf(0.0)], apply("log", 0), apply("mul", 0, 0), pr.Backward(2))
-    finding = KINDS["gradient"](2, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 2, "grad", 0, np.array(1.0), np.array(0.0))
     verdict = adjudicate(case, finding, DEZERO, TORCH)
     assert verdict == Verdict(None, "the program leaves the real numbers")
 
@@ -323,22 +323,22 @@ def test_a_graph_of_gradients_run_again_is_undecided() -> None:
         apply("mul", 2, 0),
         pr.Backward(3),
     )
-    finding = KINDS["exception"](4, "exception", 0, "RuntimeError", "no exception")
+    finding = Finding(KINDS["exception"], 4, "exception", 0, "RuntimeError", "no exception")
     assert adjudicate(case, finding, DEZERO, TORCH).wrong is None
 
 
 def test_a_recursion_error_is_the_engines_fault() -> None:
-    finding = Depth(1, "exception", 0, "RecursionError", "no exception")
+    finding = Finding(Kind.DEPTH, 1, "exception", 0, "RecursionError", "no exception")
     assert adjudicate(REUSED, finding, Raises(), TORCH) == Verdict("engine")
 
 
 def test_programs_that_the_exact_evaluation_refuses_before_are_undecided() -> None:
     case = dataclasses.replace(FREED, statements=(*FREED.statements, pr.Backward(0)))
-    finding = KINDS["gradient"](3, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 3, "grad", 0, np.array(1.0), np.array(0.0))
     verdict = adjudicate(case, finding, NeverRaises(), NeverRaises())
     assert verdict.wrong is None
     assert "raises" in verdict.note
-    raised = KINDS["exception"](3, "exception", 0, "an error", "no exception")
+    raised = Finding(KINDS["exception"], 3, "exception", 0, "an error", "no exception")
     assert adjudicate(case, raised, NeverRaises(), NeverRaises()).wrong is None
 
 
@@ -440,7 +440,7 @@ def test_a_hunt_says_which_side_is_wrong(tmp_path: Path) -> None:
 
 def test_a_finding_that_rounding_decides_is_none() -> None:
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
-    finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
     assert judged((case, finding), (case, finding), DEZERO, TORCH, 3) is None
     finding = check_program(REUSED, Overwrite(), TORCH)
     assert finding is not None
@@ -451,7 +451,7 @@ def test_a_finding_that_rounding_decides_is_none() -> None:
 
 def test_a_fault_is_not_lost_because_rounding_decides_where_it_was_reduced() -> None:
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
-    nothing = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    nothing = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
     finding = check_program(REUSED, Overwrite(), TORCH)
     assert finding is not None
     reported = judged((case, nothing), (REUSED, finding), Overwrite(), TORCH, 3)
@@ -477,7 +477,7 @@ def test_what_is_reported_of_a_reduced_and_a_whole_program(
     programs = {"small": case, "whole": REUSED, None: None}
     verdicts = {case: Verdict(small), REUSED: Verdict(whole)}
     monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda p, *arguments: verdicts[p])
-    finding = KINDS["gradient"](1, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
     one = judged((case, finding), (REUSED, finding), DEZERO, TORCH, 3)
     assert (one.program if one else None) == programs[reported]
     assert one is None or one.wrong == verdicts[one.program].wrong

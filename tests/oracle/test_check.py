@@ -83,9 +83,9 @@ def test_what_one_program_of_a_batch_shows_or_lacks_is_not_that_of_another() -> 
 
 # Whether a finding is an operation's own.
 
-GRADIENT = KINDS["gradient"](0, "", 0, None, None)
-ACCUMULATION = KINDS["accumulation"](0, "", 0, None, None)
-OTHER_KIND = KINDS["dtype"](0, "", 0, None, None)
+GRADIENT = Finding(KINDS["gradient"], 0, "", 0, None, None)
+ACCUMULATION = Finding(KINDS["accumulation"], 0, "", 0, None, None)
+OTHER_KIND = Finding(KINDS["dtype"], 0, "", 0, None, None)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,9 @@ def test_a_finding_depends_on_an_operation_that_most_others_do_not_share(
     others = {leaf_case(n): one for n, one in enumerate(shown)}
     unsupported = program([leaf(0.5)], apply("exp", 0))
     several = itertools.chain.from_iterable((unsupported, one) for one in others)
-    monkeypatch.setattr("parity.diagnose.shrink.with_other_operation", lambda program, number: several)
+    monkeypatch.setattr(
+        "parity.diagnose.shrink.with_other_operation", lambda program, number: several
+    )
     monkeypatch.setattr("parity.oracle.check.check_program", lambda one, *pair: others[one])
     assert depends_on_operation(0, SCALARS, finding, Wrong(), TORCH) == depends
 

@@ -235,7 +235,7 @@ def test_an_engine_wrong_in_one_way_gives_the_right_kind(
     finding = check(case, cls())
     assert finding is not None
     assert (finding.kind, finding.statement, finding.what) == (kind, statement, what)
-    assert type(finding) is KINDS[kind]
+    assert finding.kind is KINDS[kind]
     assert str(finding) == f"{kind}: {finding.says}"
 
 

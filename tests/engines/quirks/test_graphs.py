@@ -201,7 +201,7 @@ def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:
         "x4 = maximum(x2, x3)\nbackward(x4)"
     )
     engine = declaring(DIALECTS["max-ties-first"], "max-ties-first")
-    finding = KINDS["gradient"](4, "grad", 0, np.array(1.0), np.array(0.0))
+    finding = Finding(KINDS["gradient"], 4, "grad", 0, np.array(1.0), np.array(0.0))
     verdict = adjudicate(case, finding, engine, TORCH)
     assert verdict.wrong == ILL_CONDITIONED
     assert "maximum" in verdict.note
