@@ -23,9 +23,10 @@ from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
 from parity.campaign.shard import Task, run_shard
 from parity.engines.base import Engine
 from parity.engines.execute import execute
+from parity.engines.limits import Limits
 from parity.engines.open import open_engines
 from parity.engines.quirks.table import with_quirks
-from parity.engines.runner import BATCH, Limits, Runner
+from parity.engines.runner import BATCH, Runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import decoders_of, rotation, stream

@@ -17,8 +17,9 @@ from parity.campaign.hypothesis_search import hand_over
 from parity.campaign.records import FindingData, Record, defects
 from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
+from parity.engines.limits import Limits
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import AnyEngine, Limits, Runner
+from parity.engines.runner import AnyEngine, Runner
 
 #: Seconds between two looks at the clock, the keyboard and the display.
 _TICK = 0.2

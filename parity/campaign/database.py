@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from pathlib import Path
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 from parity._util.errors import UsageError
+from parity.campaign.paths import EXAMPLES
 from parity.engines.runner import AnyEngine
-
-FOLDER = Path(".hypothesis") / "parity"
 
 
 class DatabaseError(UsageError):
@@ -30,7 +28,7 @@ def examples_of(
         return _redis(where, f"parity:{engine.name}:{profile}:".encode())
     if os.environ.get("CI"):
         return None
-    return DirectoryBasedExampleDatabase(FOLDER / engine.name / profile)
+    return DirectoryBasedExampleDatabase(EXAMPLES / engine.name / profile)
 
 
 def check_database(where: str) -> None:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from parity.campaign.errors import CampaignError, one_line
+from parity.campaign.paths import REGRESSIONS
 from parity.campaign.records import FindingData, checked_finding, defects, names
 from parity.campaign.storage import Folder
 from parity.language.json_format import program_from_json, program_to_json
 from parity.language.program import Program, ProgramError
 from parity.oracle.finding import KINDS
-
-#: Where they are, from the root folder of the project, unless ``parity_regressions`` says it.
-FOLDER = "parity-regressions"
 
 
 class RegressionError(Exception):
@@ -54,7 +52,7 @@ def regression_files(root: Path, folder: str | None) -> list[Path]:
 
     A folder that is set and not there is among them, so that its test says so.
     """
-    place = root / (folder or FOLDER)
+    place = root / (folder or REGRESSIONS)
     if folder and not place.is_dir():
         return [place]
     return sorted(place.glob("*.json"))

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from parity.campaign.baseline import BaselineEntry
+from parity.campaign.describe import told_apart
 from parity.diagnose.diagnose import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import Runner
+from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
-from parity.oracle.adjudicate import UNDECIDED, Verdict
+from parity.oracle.adjudicate import REFERENCE, UNDECIDED, Verdict, no_findings
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 
@@ -49,6 +50,27 @@ class Report:
         """The name of the probe; "" for what is no probe, which no baseline can accept."""
         return next((p.name for p in PROBES if p.says == self.probe), "")
 
+    def text(self, engine: AnyEngine, reference: Engine) -> str:
+        """The finding as a person reads it: program, both values, kind and script."""
+        finding = self.finding
+        program = str(self.program) if self.program else self.probe
+        lines = [str(finding), *("    " + line for line in program.splitlines())]
+        shown = told_apart(finding.engine, finding.reference)
+        for who, text in zip((engine, reference), shown, strict=True):
+            lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
+        if self.wrong == REFERENCE:  # otherwise it is what a finding says anyway
+            lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
+        if self.verdict.note:
+            undecided = "who is wrong is undecided: " if self.wrong is None else ""
+            lines.append(f"  {undecided}{self.verdict.note}")
+        if finding.error_over_bound is not None and not self.verdict.bits:
+            lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+        if self.diagnosis is not None:
+            lines += ["  " + line for line in self.diagnosis.text().splitlines()]
+        if self.script:
+            lines.append(f"  script: {self.script}")
+        return "\n".join(lines)
+
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""
         program = self.program
@@ -70,7 +92,15 @@ class Report:
 
 @dataclass
 class SearchResult:
-    """The result of a run."""
+    """The result of ``parity.check``; its text is the report that ``parity check`` prints.
+
+    Attributes
+    ----------
+    findings
+        The reports of what differs, the smallest program first.
+    programs, failing
+        How many programs ran, and how many of them differ.
+    """
 
     engine: Runner
     reference: Engine
@@ -82,7 +112,7 @@ class SearchResult:
     ill_conditioned: int = 0
     #: Whether it was ended before the last program.
     interrupted: bool = False
-    reported: list[Report] = field(default_factory=list)
+    findings: list[Report] = field(default_factory=list)
     #: Programs that differ only after others in the same process.
     disturbed: int = 0
     #: Findings that are accepted: how often each was found, and those that are gone.
@@ -104,11 +134,11 @@ class SearchResult:
             "seconds": round(self.seconds, 3),
             "ill_conditioned": self.ill_conditioned,
             "interrupted": self.interrupted,
-            "verdict": "findings" if self.fails else "parity",
+            "verdict": self.verdict,
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
-            "findings": [r.to_json() for r in self.reported],
+            "findings": [r.to_json() for r in self.findings],
             "known": [
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
                 for entry, count in self.known.items()
@@ -117,9 +147,52 @@ class SearchResult:
         }
 
     @property
+    def ok(self) -> bool:
+        """Whether the run came to its end without a finding that is not in the baseline."""
+        return not self.fails and not self.interrupted
+
+    @property
+    def verdict(self) -> str:
+        """ "parity" or "findings"."""
+        return "findings" if self.fails else "parity"
+
+    def __str__(self) -> str:
+        """The result as a person reads it."""
+        lines = [
+            f"{label(self.engine)} against {label(self.reference)}: {self.programs} programs, "
+            f"seed {self.seed}, {self.seconds:.1f} s"
+        ]
+        if self.untested:
+            lines.append(f"not tested, since the engine lacks it: {', '.join(self.untested)}")
+        if self.unsupported:
+            ended = self.unsupported.total()
+            lines.append(f"{ended} programs ended early, at what the adapter does not support")
+        lines += [
+            f"quirk {name}: {text}" for name, text in descriptions(self.engine.quirks).items()
+        ]
+        for report in self.findings:
+            lines.append("\n" + report.text(self.engine, self.reference))
+        if self.ill_conditioned:
+            lines.append("\n" + no_findings(self.ill_conditioned))
+        lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
+        lines += ["\n" + entry.stale() for entry in self.stale]
+        if self.interrupted:
+            lines.append("\ninterrupted: what was found so far")
+        if self.fails:
+            count = f"{self.failing} of {self.programs} programs differ"
+            found = len(self.findings)
+            lines.append(f"\n{found} finding{'s' if found != 1 else ''}; {count}")
+        else:
+            known = " but what is known" if any(self.known.values()) else ""
+            lines.append(f"parity: no difference found{known}")
+        if self.exposure is not None:
+            lines.append("\n" + self.exposure.text())
+        return "\n".join(lines)
+
+    @property
     def fails(self) -> bool:
         """Whether there is a finding that is not known, or a known one that is gone."""
-        return bool(self.reported or self.stale)
+        return bool(self.findings or self.stale)
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,11 @@ from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
 from parity.campaign.finish import add_diagnosis, judged, write_scripts
 from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
+from parity.engines.limits import Limits
+from parity.engines.load import load_engine
+from parity.engines.open import open_engines
 from parity.engines.runner import AnyEngine, Runner, as_runner
+from parity.engines.selfcheck import check_adapter
 from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
@@ -38,20 +42,20 @@ def search(
     seed: int = 0,
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
-    exposure: bool = False,
+    coverage: bool = False,
     known: Baseline | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> SearchResult:
     """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
 
-    ``ops``: the operations to use, all by default; ``exposure``: count what is exercised;
+    ``ops``: the operations to use, all by default; ``coverage``: count what is exercised;
     ``known``: findings that are accepted. ``stopped`` is asked before each program whether to end
     with what was found so far; probes are then left out.
     """
     runner = as_runner(engine)
     running = _Search(runner, reference, seed, ops, known)
     result = running.result
-    result.exposure = Coverage.of(runner, ops) if exposure else None
+    result.exposure = Coverage.of(runner, ops) if coverage else None
     started = time.perf_counter()
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
@@ -60,13 +64,82 @@ def search(
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
         result.stale = running.sorter.known.stale(runner, reference)
-    result.reported.sort(key=_simplest_first)
+    result.findings.sort(key=_simplest_first)
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
-        write_scripts(result.reported, runner, folder)
-    for reported in result.reported:
+        write_scripts(result.findings, runner, folder)
+    for reported in result.findings:
         with runner.fresh_process() if result.disturbed else nullcontext():
             add_diagnosis(reported, runner, reference)
     result.seconds = time.perf_counter() - started
+    return result
+
+
+def check(
+    engine: str | AnyEngine | type[Engine],
+    reference: str | Engine = "torch",
+    *,
+    examples: int = 2000,
+    seed: int = 0,
+    ops: tuple[str, ...] | None = None,
+    isolate: bool | None = None,
+    limits: Limits | None = None,
+    findings: Path | None = None,
+    coverage: bool = False,
+    baseline: Baseline | None = None,
+) -> SearchResult:
+    """Check an engine against a reference on random programs: ``parity.check``.
+
+    Parameters
+    ----------
+    engine
+        An engine (or its class, made without arguments), or its name on the command line:
+        a built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
+    reference
+        What is right: PyTorch, or another engine.
+    examples
+        How many programs are run.
+    seed
+        The same seed gives the same programs and the same findings.
+    ops
+        The operations to use; all that the engine has by default.
+    isolate, limits
+        Whether an engine given by name runs in a process of its own (by default if it is given
+        by file), and what it may use there.
+    findings
+        A folder in which a script is written for each finding; none by default.
+    coverage
+        Whether to count what the programs exercise.
+    baseline
+        Findings that are accepted for now (``parity.campaign.baseline.load_baseline``).
+
+    Returns
+    -------
+    SearchResult
+        With ``ok``, ``verdict``, ``findings`` and ``to_json()``; its text is the report that
+        ``parity check`` prints.
+
+    Raises
+    ------
+    EngineError
+        If the engine or its adapter cannot be used.
+
+    Examples
+    --------
+    >>> import parity
+    >>> parity.check("dezero", examples=200).verdict
+    'parity'
+    """
+    right = load_engine(reference) if isinstance(reference, str) else reference
+    if isinstance(engine, str):
+        runner, _ = open_engines(
+            engine, reference if isinstance(reference, str) else "torch", isolate, limits
+        )
+    else:
+        runner = as_runner(engine() if isinstance(engine, type) else engine)
+        check_adapter(runner)
+    result = search(runner, right, examples, seed, ops, findings, coverage, baseline)
+    if isinstance(engine, str):
+        runner.close()
     return result
 
 
@@ -152,7 +225,7 @@ class _Search:
         if reported is None:
             result.ill_conditioned += 1
         else:
-            result.reported.append(reported)
+            result.findings.append(reported)
         return False
 
     def run_probes(self) -> None:
@@ -176,7 +249,7 @@ class _Search:
         """Add a finding that has no program; one that is known is only counted."""
         entry = self.sorter.known.find(reported.finding.kind, reported.key)
         if entry is None:
-            self.result.reported.append(reported)
+            self.result.findings.append(reported)
         else:
             self.result.known[entry] += 1
 

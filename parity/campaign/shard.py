@@ -25,9 +25,10 @@ from parity.campaign.result import Report
 from parity.campaign.search import run_probes
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
+from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
-from parity.engines.runner import AnyEngine, Limits, Runner
+from parity.engines.runner import AnyEngine, Runner
 from parity.engines.trace import AdapterError
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json

@@ -25,9 +25,10 @@ from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report
 from parity.campaign.search import search
 from parity.engines.base import Engine, label
+from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
-from parity.engines.runner import AnyEngine, Limits, Runner
+from parity.engines.runner import AnyEngine, Runner
 from parity.oracle.adjudicate import ENGINE
 from parity.oracle.finding import KINDS
 
@@ -132,7 +133,7 @@ def _surveyed(
         found = search(engine, reference, examples, seed)
         result.programs += found.programs
         result.untested = found.untested
-        for reported in found.reported:
+        for reported in found.findings:
             _add(result.entries, reported, seed)
     result.entries.sort(key=lambda e: (_size(e.reported), e.kinds))
     _confirm(result, scripts)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.campaign.errors import CampaignError
-from parity.campaign.regressions import FOLDER
+from parity.campaign.paths import REGRESSIONS
 from parity.cli.fuzz import load_engines
 from parity.cli.options import add_isolation
 
@@ -57,7 +57,7 @@ def add_corpus_commands(commands: Any) -> None:
         "-o",
         "--output",
         type=Path,
-        default=Path(FOLDER),
+        default=REGRESSIONS,
         metavar="DIR",
         help="the folder of the project's parity_regressions, default: %(default)s",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.campaign.errors import CampaignError
+from parity.campaign.paths import CORPUS
 from parity.cli.options import (
     add_engines,
     add_isolation,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from parity.engines.base import Engine
     from parity.engines.runner import Runner
 
-DEFAULT_CORPUS = "parity-corpus"
 #: Programs a shard: an engine in a process of its own is slower.
 SHARD, ISOLATED_SHARD = 1000, 250
 
@@ -56,7 +56,7 @@ def add_fuzz(commands: Any) -> None:
     )
     fuzz.add_argument(
         "--corpus",
-        default=DEFAULT_CORPUS,
+        default=str(CORPUS),
         metavar="DIR-or-URL",
         help="where everything is recorded, a folder or a URL of fsspec; default: %(default)s",
     )

@@ -8,13 +8,15 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity.engines.load import BUILT_IN
-from parity.engines.runner import Limits
+from parity.engines.builtin import BUILT_IN
+from parity.engines.limits import Limits
 
+DEFAULT_EXAMPLES = 2000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -122,3 +124,13 @@ def write_json(option: str, file: Path | None, data: Any) -> None:
     """Write JSON in the same way; nan and infinity are no JSON and raise ValueError."""
     if file is not None:
         write_text(option, file, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def listed(option: str, text: str, known: Collection[str], what: str) -> tuple[str, ...]:
+    """The names of a list with commas, all of them ``known``."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        wrong = f"{unknown[0]!r} is not {what}" if unknown else f"names no {what.split()[1]}"
+        raise UsageError(f"{option} {wrong}; there are {', '.join(known)}")
+    return names

@@ -6,15 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from parity.bench.report.compare import compare
-from parity.bench.report.extra import require
-from parity.bench.report.markdown import markdown
-from parity.bench.report.results import ReportError, load
-
 DEFAULT_FOLDER = Path("parity-report")
 
 
-def add_parser(commands: Any) -> None:
+def add_report(commands: Any) -> None:
     """Add ``report`` to the commands."""
     report = commands.add_parser(
         "report",
@@ -39,6 +34,11 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the files and name them; ReportError says why that cannot be."""
+    from parity.bench.report.compare import compare
+    from parity.bench.report.extra import require
+    from parity.bench.report.markdown import markdown
+    from parity.bench.report.results import load
+
     require()
     from parity.bench.report.charts import overview  # with the libraries of the extra
     from parity.bench.report.page import page
@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
+    from parity.bench.report.results import ReportError
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

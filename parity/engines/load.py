@@ -12,28 +12,10 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity.engines.base import REQUIRED, Engine, abilities
+from parity.engines.builtin import AS_IS, BUILT_IN, PEERS
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.table import OPS
 
-#: Engines that have a name of their own.
-BUILT_IN = {
-    "dezero": "parity.engines.adapters.dezero:Dezero",
-    "exact": "parity.oracle.exact.engine:Exact",
-    "torch": "parity.engines.adapters.torch:Torch",
-    "micrograd": "parity.engines.adapters.micrograd:Micrograd",
-    "mygrad": "parity.engines.adapters.mygrad:MyGrad",
-    "autograd": "parity.engines.adapters.autograd:Autograd",
-    "jax": "parity.engines.adapters.jax:Jax",
-}
-#: Those of other projects: the packages that each needs, all in the extra ``peers``.
-PEERS = {
-    "micrograd": ("micrograd",),
-    "mygrad": ("mygrad",),
-    "autograd": ("autograd", "scipy"),
-    "jax": ("jax", "jaxlib"),
-}
-#: Under test against something else, these are taken without a reference's precautions.
-AS_IS = {"torch": "parity.engines.adapters.torch:AsIs"}
 #: The start of the names of modules that were loaded from a file.
 FILE_MODULE = "parity_engine_"
 

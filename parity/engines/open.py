@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from parity.engines.base import Engine
 from parity.engines.isolation.isolated import IsolatedRunner
+from parity.engines.limits import Limits
 from parity.engines.load import load_engine, tested_spec
-from parity.engines.runner import Limits, LocalRunner, Runner
+from parity.engines.runner import LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
 
 

@@ -13,32 +13,16 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute, owns_buffer
+from parity.engines.limits import Limits
 from parity.engines.trace import Trace
 from parity.language.program import Apply, Program
 
 #: Programs that run on one side before they run on the other.
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an engine in a process of its own may use for one program.
-
-    Attributes
-    ----------
-    seconds
-        Wall-clock time.
-    megabytes
-        Memory beyond what the process has after the engine was loaded.
-    """
-
-    seconds: float = 10.0
-    megabytes: int = 2048
 
 
 class EngineStopped(Exception):  # noqa: N818 - it tells how a call ended

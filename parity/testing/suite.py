@@ -16,9 +16,9 @@ from parity import __version__
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import Baseline, BaselineEntry, load_baseline
 from parity.campaign.database import check_database
-from parity.campaign.describe import describe
 from parity.campaign.finish import add_diagnosis, write_script
 from parity.campaign.hypothesis_search import run_property
+from parity.campaign.paths import FINDINGS
 from parity.campaign.regressions import RegressionError, read_regression
 from parity.campaign.result import Report
 from parity.engines.base import Engine, label
@@ -30,8 +30,6 @@ from parity.generate.profiles import PROFILES
 from parity.oracle.check import check_program
 from parity.oracle.probes import PROBES
 from parity.testing.keys import COUNTS, KNOWN
-
-FOLDER = Path("parity-findings")
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ class Suite:
         """Fail if there are findings: reduced program, values, kind, script."""
         __tracebackhide__ = True
         for one in reported:
-            write_script(one, self.engine, FOLDER, f"{stem}-{one.finding.kind}")
+            write_script(one, self.engine, FINDINGS, f"{stem}-{one.finding.kind}")
         if reported:
-            texts = [describe(one, self.engine, self.reference) for one in reported]
+            texts = [one.text(self.engine, self.reference) for one in reported]
             pytest.fail("\n\n".join(texts), pytrace=False)

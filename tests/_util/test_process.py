@@ -15,7 +15,7 @@ from parity.campaign.search import search
 from parity.campaign.shard import Task, run_shard
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import owns_buffer
-from parity.engines.runner import Limits
+from parity.engines.limits import Limits
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from tests.helpers.programs import TORCH

@@ -115,16 +115,16 @@ def test_known_findings_do_not_crowd_out_others_of_their_kind(
     monkeypatch.setattr(
         "parity.campaign.baseline.reduced", lambda program, finding, *_: (program, finding)
     )
-    first = search(Overwrite(), TORCH, 40, ops=("add", "mul")).reported
+    first = search(Overwrite(), TORCH, 40, ops=("add", "mul")).findings
     texts = [str(r.program) for r in first if r.program and r.finding.kind == "gradient"]
     assert len(texts) == REDUCED_A_KIND
     known = Baseline(
         tuple(BaselineEntry("gradient", "a", "https://b", program_from_text(t)) for t in texts)
     )
     result = search(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
-    again = [str(r.program) for r in result.reported if r.program]
+    again = [str(r.program) for r in result.findings if r.program]
     assert not set(texts) & set(again)
-    assert sum(r.finding.kind == "gradient" for r in result.reported) == REDUCED_A_KIND
+    assert sum(r.finding.kind == "gradient" for r in result.findings) == REDUCED_A_KIND
     assert list(result.known.values()) == [1] * REDUCED_A_KIND
     assert result.stale == ()
 

@@ -89,6 +89,6 @@ def test_an_accepted_fault_is_known_whatever_operation_shows_it(op: str) -> None
 
 def test_a_hunt_reports_the_other_fault() -> None:
     result = search(ExpAndSin(), TORCH, 60, ops=("exp", "sin", "add"), known=_known(EXP))
-    assert EXP.replace("exp", "sin") in [str(r.program) for r in result.reported if r.program]
+    assert EXP.replace("exp", "sin") in [str(r.program) for r in result.findings if r.program]
     assert sum(result.known.values()) > 0
     assert result.stale == ()

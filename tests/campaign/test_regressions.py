@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parity.campaign.regressions import FOLDER, RegressionError, read_regression, regression_files
+from parity.campaign.paths import REGRESSIONS
+from parity.campaign.regressions import RegressionError, read_regression, regression_files
 from parity.cli.main import main
 from tests.helpers.campaigns import OVERWRITE, environment, run
 
@@ -37,7 +38,7 @@ def _promoted(*arguments: str) -> None:
 def test_a_promoted_finding_is_a_test() -> None:
     Path("pytest.ini").touch()
     _promoted()
-    (file,) = Path(FOLDER).iterdir()
+    (file,) = REGRESSIONS.iterdir()
     status, out = _pytest("--engine", OVERWRITE, "-v")
     assert status == 1
     assert f"test_regression[{file.stem}] FAILED" in out

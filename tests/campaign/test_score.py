@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from parity.campaign.score import Score, Trial, markdown, run_trial, score
-from parity.cli.main import DEFAULT_EXAMPLES, main
+from parity.cli.main import main
+from parity.cli.options import DEFAULT_EXAMPLES
 from parity.cli.progress import Progress
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect

@@ -12,7 +12,7 @@ import pytest
 from parity.campaign.search import search
 from parity.campaign.survey import Surveyed, markdown, named_number, survey
 from parity.cli.main import main
-from parity.engines.runner import Limits
+from parity.engines.limits import Limits
 from tests.helpers.programs import write_module
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
@@ -50,7 +50,7 @@ def test_findings_of_one_cause_are_one(surveyed: list[Surveyed]) -> None:
     assert engine is not None
     assert reference is not None
     several = [
-        r.finding.kind for seed in (0, 1) for r in search(engine, reference, 80, seed).reported
+        r.finding.kind for seed in (0, 1) for r in search(engine, reference, 80, seed).findings
     ]
     assert len(several) > 1
     assert entry.kinds == sorted(set(several))

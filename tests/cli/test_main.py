@@ -14,7 +14,8 @@ import pytest
 
 from parity import __version__
 from parity.campaign.search import search
-from parity.cli.main import DEFAULT_EXAMPLES, main
+from parity.cli.main import main
+from parity.cli.options import DEFAULT_EXAMPLES
 from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
 from parity.diagnose.shrink import reduce_program
 from parity.engines.base import Engine
@@ -469,7 +470,7 @@ def test_spaces_around_operations_do_not_matter() -> None:
 
 def test_every_operation_alone_is_in_parity() -> None:
     for op in OPS:
-        assert search(DEZERO, DEZERO, 14, ops=(op,)).reported == []
+        assert search(DEZERO, DEZERO, 14, ops=(op,)).findings == []
 
 
 # The seed's three defects.

@@ -34,7 +34,7 @@ def test_it_is_said_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("parity.cli.main.search", None)
+    monkeypatch.setattr("parity.campaign.search.search", None)
     monkeypatch.setattr("parity.campaign.survey.survey", None)
     (tmp_path / "file").touch()
     assert main([*command, str(tmp_path / "file")]) == 2

@@ -77,7 +77,7 @@ def test_an_interrupt_is_one_line(
     def pressed(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.cli.main.search", pressed)
+    monkeypatch.setattr("parity.campaign.search.search", pressed)
     assert main(["check", "--engine", "dezero"]) == 130
     assert capsys.readouterr() == ("", "parity: interrupted\n")
 

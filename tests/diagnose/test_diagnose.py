@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from parity.campaign.describe import describe
 from parity.campaign.finish import add_diagnosis
 from parity.campaign.result import Report
 from parity.campaign.search import run_probes
@@ -367,9 +366,9 @@ def test_a_report_shows_the_diagnosis() -> None:
     finding = check(SQUARE, engine)
     assert finding is not None
     reported = Report(finding, SQUARE, 0)
-    assert "behaves like" not in describe(reported, engine, TORCH)
+    assert "behaves like" not in reported.text(engine, TORCH)
     add_diagnosis(reported, engine, TORCH)
-    assert "\n  behaves like `overwrite`: " in describe(reported, engine, TORCH)
+    assert "\n  behaves like `overwrite`: " in reported.text(engine, TORCH)
     assert reported.to_json()["diagnosis"][0]["defect"] == "overwrite"
 
 

@@ -19,7 +19,7 @@ from tests.helpers.programs import TORCH
 
 
 def _named(engine: Engine, ops: tuple[str, ...] | None = None) -> list[tuple[str, Diagnosis]]:
-    reported = search(engine, TORCH, 600, ops=ops).reported
+    reported = search(engine, TORCH, 600, ops=ops).findings
     return [(r.finding.kind, r.diagnosis) for r in reported if r.diagnosis is not None]
 
 

@@ -285,7 +285,7 @@ def defects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, in
     for name in ("Overwrite", "InplaceAccumulation", "CreationOrderIgnored"):
         engine = load_engine(f"parity.diagnose.defects.traversal:{name}")
         result = search(engine, TORCH, 80, ops=OPS, folder=folder / name)
-        found[name] = next(one for one in result.reported if one.program)
+        found[name] = next(one for one in result.findings if one.program)
     results = _run(*(Path(one.script) for one in found.values()))
     return {name: (one.finding.kind, *results[Path(one.script)]) for name, one in found.items()}
 

@@ -14,8 +14,9 @@ from parity.engines import Engine
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL, abilities
+from parity.engines.builtin import BUILT_IN, PEERS
 from parity.engines.execute import owns_buffer
-from parity.engines.load import BUILT_IN, PEERS, EngineError, load_engine
+from parity.engines.load import EngineError, load_engine
 from parity.oracle.exact.engine import Exact
 from tests.helpers.programs import TORCH, write_module
 

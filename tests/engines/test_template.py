@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.cli.main import CANNOT_RUN, PARITY, main
+from parity.cli.main import main
+from parity.cli.status import CANNOT_RUN, PARITY
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine

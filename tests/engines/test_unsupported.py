@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from parity.campaign.search import search
-from parity.cli.main import PARITY, main
+from parity.cli.main import main
+from parity.cli.status import PARITY
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 from parity.engines.execute import execute, owns_buffer
@@ -115,7 +116,7 @@ def test_the_trial_looks_at_the_operands_that_remain() -> None:
 
 def test_a_run_lists_it() -> None:
     result = search(OneAxis(), TORCH, 60)
-    assert not result.reported
+    assert not result.findings
     assert result.unsupported["sum along all axes"] > 0
     assert "sum along all axes" in result.untested
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.describe import describe
 from parity.campaign.finish import judged
 from parity.campaign.search import search
 from parity.cli.main import main
@@ -387,13 +386,13 @@ def test_bits_are_the_engines_fault_where_it_declares_them_equal() -> None:
 
 
 def test_bits_are_reported_and_no_defect_is_named_for_them() -> None:
-    found = [r for r in search(Rounds(), TORCH, 1000).reported if r.program]
+    found = [r for r in search(Rounds(), TORCH, 1000).findings if r.program]
     assert found
     for one in found:
         assert (one.wrong, one.verdict.bits) == ("engine", True)
         assert one.to_json()["error_over_bound"] is None
         assert one.to_json()["diagnosis"] == []
-        said = describe(one, Rounds(), TORCH)
+        said = one.text(Rounds(), TORCH)
         assert "rounding explains it, but the engine declares equal bits" in said
         assert "times what rounding explains" not in said
 
@@ -431,8 +430,8 @@ def test_pytorchs_own_fault_is_found_and_reduced() -> None:
 
 def test_a_hunt_says_which_side_is_wrong(tmp_path: Path) -> None:
     result = search(Overwrite(), TORCH, 40, 7)
-    assert result.reported
-    assert {r.wrong for r in result.reported if r.program} == {"engine"}
+    assert result.findings
+    assert {r.wrong for r in result.findings if r.program} == {"engine"}
     data = result.to_json()
     assert {f["wrong"] for f in data["findings"] if f["statements"]} == {"engine"}
     assert data["ill_conditioned"] == 0
@@ -506,7 +505,7 @@ def test_the_text_of_a_finding_says_if_the_reference_is_wrong() -> None:
         assert finding is not None
         reported = judged((SHARED, finding), (SHARED, finding), engine, reference, 0)
         assert reported is not None
-        lines = describe(reported, engine, reference).splitlines()
+        lines = reported.text(engine, reference).splitlines()
         wrong[reported.wrong] = [line for line in lines if "exact evaluation" in line]
     assert wrong == {
         "reference": ["  by an exact evaluation it is torch that is wrong"],

@@ -138,7 +138,7 @@ def test_hunt_runs_the_programs_counted_here(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
     result = search(engine, TORCH, 60, seed=5)
     assert result.failing == len(numbers)
-    assert min(r.number for r in result.reported if r.program) == numbers[0]
+    assert min(r.number for r in result.findings if r.program) == numbers[0]
 
 
 def test_reference_and_dezero_agree_on_a_fixed_sweep() -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
+from parity.engines.limits import Limits
 from parity.engines.load import EngineError
-from parity.engines.runner import BATCH, EngineStopped, Limits, Runner
+from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.program import Program
 

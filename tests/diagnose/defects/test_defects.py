@@ -11,7 +11,7 @@ import pytest
 
 import parity.oracle.probes
 from parity.campaign.search import search
-from parity.cli.main import DEFAULT_EXAMPLES
+from parity.cli.options import DEFAULT_EXAMPLES
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.shrink import reduced
@@ -126,7 +126,7 @@ def test_the_base_agrees_with_pytorch(profile: str) -> None:
 
 def test_the_probes_find_nothing_in_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity.oracle.probes, "DEEP", 3000)
-    assert search(TapeEngine(), TORCH, 60).reported == []
+    assert search(TapeEngine(), TORCH, 60).findings == []
 
 
 #: Operations of the base, each on operands that it takes, differentiated once more.

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from parity.campaign.search import run_probes
-from parity.cli.main import CANNOT_RUN, main
+from parity.cli.main import main
+from parity.cli.status import CANNOT_RUN
 from parity.engines.adapters.numpy_like import numpy_like
 from parity.engines.base import CONSTANTS, Engine, abilities
+from parity.engines.builtin import PEERS
 from parity.engines.execute import execute
-from parity.engines.load import PEERS, EngineError, load_engine
+from parity.engines.load import EngineError, load_engine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep

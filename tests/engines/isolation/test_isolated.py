@@ -25,8 +25,8 @@ from parity.engines.isolation import codec
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.isolation.process import Forked, Source, Spawned
 from parity.engines.isolation.worker import limits_memory
+from parity.engines.limits import Limits
 from parity.engines.open import open_engines
-from parity.engines.runner import Limits
 from parity.engines.sources import adapter_of
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.generate.decoder import Decoder
@@ -215,7 +215,7 @@ def test_what_an_engine_writes_goes_nowhere(
 ) -> None:
     engine = isolated("Writes")
     result = _hunt(engine)
-    assert not result.reported
+    assert not result.findings
     assert capfd.readouterr() == ("", "")
 
 
@@ -246,7 +246,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
     engine = isolated(name)
     result = _hunt(engine)
     assert result.programs == 60
-    (reported,) = result.reported
+    (reported,) = result.findings
     assert reported.program is not None
     assert str(reported.program) == NEG
     assert (reported.finding.kind, reported.finding.statement) == (kind, 0)
@@ -407,7 +407,7 @@ def test_the_command_reports_and_goes_on(
 def test_memory_that_cannot_be_limited_is_said_once(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("parity.cli.main.limits_memory", lambda: False)
+    monkeypatch.setattr("parity.engines.isolation.worker.limits_memory", lambda: False)
     arguments = ["--examples", "5", "--ops", "add", "--engine", f"{ENGINES}:Writes"]
     assert main(["check", *arguments]) == 0
     assert capfd.readouterr().err == "parity: memory is not limited on this system\n"

@@ -57,9 +57,9 @@ def _hunted(engine: IsolatedRunner) -> SearchResult:
 
 def test_what_comes_only_after_others_is_one_finding(isolated: Start) -> None:
     result = _hunted(isolated("WearsOut"))
-    assert [(r.finding.kind, r.probe) for r in result.reported] == [("leak", STATE)]
+    assert [(r.finding.kind, r.probe) for r in result.findings] == [("leak", STATE)]
     assert result.disturbed > 0
-    assert f"{result.disturbed} programs" in str(result.reported[0].finding.engine)
+    assert f"{result.disturbed} programs" in str(result.findings[0].finding.engine)
     assert result.failing == 0
 
 
@@ -69,7 +69,7 @@ def test_it_does_not_hide_what_is_wrong_alone(
     monkeypatch.setattr("parity.campaign.search.REDUCED_A_KIND", 1)
     monkeypatch.setattr("parity.campaign.search.add_diagnosis", lambda *_: None)
     result = _hunted(isolated("WearsOutAndOverwrites"))
-    assert {r.finding.kind for r in result.reported} >= {"leak", "gradient"}
+    assert {r.finding.kind for r in result.findings} >= {"leak", "gradient"}
 
 
 def test_the_smallest_program_differs_alone(isolated: Start) -> None:
@@ -90,7 +90,7 @@ def test_no_list_accepts_it(isolated: Start, tmp_path: Path) -> None:
     assert (
         propose(
             tmp_path / "known.toml",
-            [(r.finding.kind, r.program, r.probe_name) for r in result.reported],
+            [(r.finding.kind, r.program, r.probe_name) for r in result.findings],
         )
         == 0
     )
