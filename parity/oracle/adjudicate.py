@@ -169,7 +169,7 @@ def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace
         found = []
         for run in runs:
             operands = [run[i].reshape(s) for i, s in zip(statement.inputs, shapes, strict=True)]
-            found.append(sides(statement.op, operands, keywords(statement.attrs)))
+            found.append(sides(statement.op, operands, keywords(statement.op, statement.attrs)))
         if any(f != found[0] for f in found):
             return statement.op
     return None
