@@ -386,7 +386,7 @@ class Builder:
                 self._backward(root, extra, create_graph=False)
 
     def _error(self, extra: int) -> None:
-        """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
+        """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
         ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
         for k in range(len(ways)):
             if ways[(extra + k) % len(ways)](extra):

@@ -42,7 +42,7 @@ def is_exact(program: pr.Program) -> bool:
 
 
 def is_rounded(program: pr.Program) -> bool:
-    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (semantics.md 15).
+    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (docs/semantics.md 15).
 
     Sums of five elements and more are left out: NumPy and PyTorch add them in
     different orders (15.8); so are sums over several axes of an array that does not lie
