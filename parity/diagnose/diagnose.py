@@ -133,7 +133,8 @@ class Diagnosis:
 
     def _without_matches(self) -> str:
         if self.lacks:
-            return f"no known defect; none was tried, as they have no {', '.join(self.lacks)}"
+            lacks = ", ".join(f"`{name}`" for name in self.lacks)
+            return f"no known defect was tried: the engine that they are built on lacks {lacks}"
         near = self.nearest
         if near is None or 2 * near.agrees < near.of:  # that near, some defect always is
             return "no known defect"

@@ -85,9 +85,9 @@ class _Run:
         inputs = [self.values[i] for i in s.inputs]
         if s.no_grad:
             with self.engine.no_grad():
-                result = function(*inputs, **keywords(s.attrs))
+                result = function(*inputs, **keywords(s.op, s.attrs))
         else:
-            result = function(*inputs, **keywords(s.attrs))
+            result = function(*inputs, **keywords(s.op, s.attrs))
         results = result if isinstance(result, (tuple, list)) else (result,)
         for t in results:
             self.see("value", len(self.values), self.engine.value(t))

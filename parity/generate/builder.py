@@ -1,7 +1,7 @@
 """Builds a valid program step by step; whatever does not fit is left out.
 
-It tracks what validity needs: shapes and dtypes, spans of values (to stay in
-the domains of functions), which part of the graph a backward runs (to retain
+It tracks what validity needs: shapes and dtypes, the intervals in which values
+lie (to stay in the domains of functions), which part of the graph a backward runs (to retain
 what a later one needs) and which leaves have a gradient.
 """
 
@@ -81,7 +81,7 @@ class Builder:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.infos: list[pr.Info] = []
-        self.spans: list[Interval] = []
+        self.intervals: list[Interval] = []
         self.graph: list[int] = []  # for each value the statements behind it, as bits
         self.reach: list[int] = []  # and the leaves, as bits
         self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
@@ -116,7 +116,7 @@ class Builder:
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
-        self.spans.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
+        self.intervals.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
         self.graph.append(0)
 
     def program(self) -> pr.Program:
@@ -138,7 +138,7 @@ class Builder:
         """Apply an operation if some operands and attributes fit; the value it gives."""
         if op.arity == 1:
             return self._apply(op, (left,), extra, b, no_grad)
-        if self.exact and op.exact is None:
+        if self.exact and op.dyadic is None:
             return None
         value = self._combine(op, left, right, b, extra, no_grad)
         if value is not None:
@@ -174,30 +174,32 @@ class Builder:
     def _apply(
         self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
-        if (self.exact and op.exact is None) or not self.dropped.isdisjoint(inputs):
+        if (self.exact and op.dyadic is None) or not self.dropped.isdisjoint(inputs):
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
-        fit = infer_operation(op.name, shapes, extra)
+        inferred = infer_operation(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
-        if fit is None or fit.size > self.max_size or fit.ndim > self.max_ndim:
+        if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:
             return None
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
-        if dtype is None or (self.exact and not fit.exact):
+        if dtype is None or (self.exact and not inferred.exact):
             return None
-        span = fit.span([self.spans[i] for i in inputs])
+        interval = inferred.interval([self.intervals[i] for i in inputs])
         limit = _EXACT_LIMIT if self.exact else LIMIT
-        if span is None or not (-limit <= span[0] and span[1] <= limit):
+        if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
         requires = False if no_grad else pr.requires_gradient(infos)
-        results = [pr.info_of(shape, dtype, requires) for shape in fit.outputs]
-        return self._define(pr.Apply(op.name, inputs, fit.attrs, no_grad), results, span, inputs, b)
+        results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
+        return self._define(
+            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, inputs, b
+        )
 
     def _define(
         self,
         statement: pr.Statement,
         infos: list[pr.Info],
-        span: Interval,
+        interval: Interval,
         inputs: tuple[int, ...],
         b: int,
     ) -> int:
@@ -210,7 +212,7 @@ class Builder:
                 reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
         self.infos += infos
-        self.spans += [span] * count
+        self.intervals += [interval] * count
         self.graph += [graph] * count
         self.reach += [reach] * count
         if count > 1:
@@ -255,7 +257,7 @@ class Builder:
             return None
         statement = pr.Detach(value)
         results = pr.outputs_of(statement, self.infos)
-        return self._define(statement, results, self.spans[value], (), 0)
+        return self._define(statement, results, self.intervals[value], (), 0)
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -384,7 +386,7 @@ class Builder:
                 self._backward(root, extra, create_graph=False)
 
     def _error(self, extra: int) -> None:
-        """One statement more that PyTorch refuses (semantics.md 1.2, 4.2, 4.4)."""
+        """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
         ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
         for k in range(len(ways)):
             if ways[(extra + k) % len(ways)](extra):

@@ -1,15 +1,19 @@
-"""Dyadic grids: when arithmetic is exact, so that results must agree in every bit."""
+"""Dyadic grids: when arithmetic is exact, so that results must agree in every bit.
+
+A dyadic number is a multiple of a power of two. As long as a result needs no more
+bits than a significand has, floating-point arithmetic on dyadic numbers is exact.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 #: A grid ``(steps, places)``: values are multiples of ``2 ** -places``, at most ``steps`` of
-#: them away from zero. None: not exact.
-Grid = tuple[int, int]
+#: them away from zero.
+Grid: TypeAlias = tuple[int, int]
 
 
 def grid_sum(*grids: Grid) -> Grid:
@@ -43,17 +47,20 @@ def grid_of(numbers: Iterable[float]) -> Grid:
 
 ONE: Grid = (1, 0)
 
-
 HALF: Grid = (1, 1)
 
 
 @dataclass(frozen=True)
-class Exact:
-    """When an operation is exact on dyadic numbers (small multiples of a power of two).
+class DyadicRule:
+    """On which grid the results and derivatives of an operation lie.
 
-    ``value`` bounds the result, ``slopes`` the derivative for each operand, both
-    from the operands' grids, the sizes of the operands and the attributes; None
-    where they are not exact.
+    Attributes
+    ----------
+    value
+        The grid of the results, from the grids of the operands, their sizes and the
+        attributes; None where the operation is not exact.
+    slopes
+        The same for the derivative for each operand.
     """
 
     value: Callable[..., Grid | None]
@@ -71,46 +78,40 @@ def _unit(
 
 
 #: Elements move or are chosen: selection, shapes, indices.
-MOVES = Exact(_moved, _unit)
+MOVES = DyadicRule(_moved, _unit)
 
-
-SUMS = Exact(lambda g, s, a: grid_sum(*g), _unit)
-
+SUMS = DyadicRule(lambda g, s, a: grid_sum(*g), _unit)
 
 #: A sum over elements of one operand.
-TOTALS = Exact(lambda g, s, a: grid_times(g[0], s[0]), _unit)
+TOTALS = DyadicRule(lambda g, s, a: grid_times(g[0], s[0]), _unit)
 
-
-PRODUCTS = Exact(lambda g, s, a: grid_product(*g), lambda g, s, a: tuple(reversed(g)))
-
+PRODUCTS = DyadicRule(lambda g, s, a: grid_product(*g), lambda g, s, a: tuple(reversed(g)))
 
 #: Sums of products of elements.
-MATMUL = Exact(
+MATMUL = DyadicRule(
     lambda g, s, a: grid_times(grid_product(*g), s[0]), lambda g, s, a: tuple(reversed(g))
 )
 
-
 #: Ties halve the gradient.
-TIES = Exact(_moved, lambda g, s, a: (HALF, HALF))
+TIES = DyadicRule(_moved, lambda g, s, a: (HALF, HALF))
 
+SQUARE = DyadicRule(
+    lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),)
+)
 
-SQUARE = Exact(lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),))
+SCALAR_SUM = DyadicRule(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
 
-
-SCALAR_SUM = Exact(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
-
-
-SCALAR_PRODUCT = Exact(
+SCALAR_PRODUCT = DyadicRule(
     lambda g, s, a: grid_product(g[0], grid_of([a["c"]])), lambda g, s, a: (grid_of([a["c"]]),)
 )
 
 
-def _exact_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid | None:
+def _integer_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid | None:
     p = attrs["exponent"]
     return grid_product(ONE, *grids * int(p)) if p in (0, 1, 2, 3) else None
 
 
-def _exact_power_slope(
+def _integer_power_slopes(
     grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
 ) -> tuple[Grid, ...] | None:
     p = attrs["exponent"]
@@ -119,7 +120,7 @@ def _exact_power_slope(
     return (grid_times(grid_product(ONE, *grids * max(int(p) - 1, 0)), 3),)
 
 
-def _exact_mean_slope(
+def _mean_slopes(
     grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
 ) -> tuple[Grid, ...] | None:
     # The count divides the size, so it is a power of two if the size is one.
@@ -127,40 +128,40 @@ def _exact_mean_slope(
     return ((1, n.bit_length() - 1),) if n and n & (n - 1) == 0 else None
 
 
-def _exact_mean(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> Grid | None:
-    slopes = _exact_mean_slope(grids, sizes, attrs)
+def _mean(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid | None:
+    slopes = _mean_slopes(grids, sizes, attrs)
     return grid_product(grid_times(grids[0], sizes[0]), slopes[0]) if slopes else None
 
 
-def _exact_ties(
+def _extreme_slopes(
     grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
 ) -> tuple[Grid, ...] | None:
     # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
     return (HALF,) if sizes[0] <= 2 else None
 
 
-#: The largest or smallest of several elements.
-EXTREMES = Exact(MOVES.value, _exact_ties)
+#: Powers with the exponents 0 to 3.
+INTEGER_POWER = DyadicRule(_integer_power, _integer_power_slopes)
 
+#: The mean of a power of two of elements.
+MEAN = DyadicRule(_mean, _mean_slopes)
+
+#: The largest or smallest of several elements.
+EXTREMES = DyadicRule(MOVES.value, _extreme_slopes)
 
 #: The product of all elements.
-POWERS = Exact(
+POWERS = DyadicRule(
     lambda g, s, a: grid_product(ONE, *g * s[0]),
     lambda g, s, a: (grid_product(ONE, *g * max(s[0] - 1, 0)),),
 )
 
-
 #: Moved, or a bound with two binary places.
-BOUNDED = Exact(lambda g, s, a: grid_hull(g[0], (8, 2)), MOVES.slopes)
-
+BOUNDED = DyadicRule(lambda g, s, a: grid_hull(g[0], (8, 2)), MOVES.slopes)
 
 #: At most one more than the operand.
-FLOORS = Exact(lambda g, s, a: grid_sum(g[0], ONE), MOVES.slopes)
+FLOORS = DyadicRule(lambda g, s, a: grid_sum(g[0], ONE), MOVES.slopes)
 
-
-LINEAR = Exact(
+LINEAR = DyadicRule(
     lambda g, s, a: grid_sum(grid_times(grid_product(g[0], g[1]), s[0]), g[2]),
     lambda g, s, a: (g[1], g[0], ONE),
 )

@@ -30,20 +30,38 @@ class InferredOperation:
     ndim: int
     #: Whether the result is exact on dyadic numbers.
     exact: bool
-    #: What the domain and the span rule of the operation take beside the operands' spans.
+    #: What the domain and the interval rule take beside the intervals of the operands.
     keywords: dict[str, Any]
-    span_keywords: dict[str, Any]
+    interval_keywords: dict[str, Any]
 
-    def span(self, spans: list[Interval]) -> Interval | None:
-        """Between which bounds the results lie; None for operands beyond the domain."""
+    def interval(self, operands: list[Interval]) -> Interval | None:
+        """Between which bounds the results lie, given those of the operands.
+
+        None for operands beyond the domain of the operation.
+        """
         op = self.op
-        if op.domain is not anywhere and not op.domain(*spans, **self.keywords):
+        if op.domain is not anywhere and not op.domain(*operands, **self.keywords):
             return None
-        return op.span(*spans, **self.span_keywords)
+        return op.interval(*operands, **self.interval_keywords)
 
 
 def infer_operation(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
-    """The operation with the attributes of that number, counted round; None where none fit."""
+    """An operation on operands of these shapes, with one of the attributes that fit them.
+
+    Parameters
+    ----------
+    name
+        An operation of ``parity.language.table.OPS``.
+    shapes
+        The shapes of its operands.
+    number
+        Which of the attributes that fit; after the last comes the first again.
+
+    Returns
+    -------
+    InferredOperation or None
+        None where no attributes fit, or the operation does not apply.
+    """
     choices = attribute_choices(name, shapes)
     return _inferred(name, shapes, number % len(choices)) if choices else None
 
@@ -63,7 +81,7 @@ def _inferred(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOper
         outputs,
         max(map(size, outputs)),
         max(map(len, outputs)),
-        op.exact is not None and op.exact.value(ones, sizes, keywords) is not None,
+        op.dyadic is not None and op.dyadic.value(ones, sizes, keywords) is not None,
         keywords,
         {**keywords, "n": max(sizes[0], 1)} if op.sums else keywords,
     )

@@ -1,9 +1,12 @@
 """Intervals: between which bounds the values of an operation lie, given those of its operands.
 
-The generator keeps a span for every value. So it asks for a logarithm only
+The generator keeps an interval for every value. So it asks for a logarithm only
 where the operand is positive and for an exponential only where the result is
 finite, and most programs stay away from nan and infinity, which would hide what
 is compared.
+
+A rule gets an interval for each operand and the attributes as keywords; it may be
+wider than the values, never narrower.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ Domain: TypeAlias = Callable[..., bool]
 LIMIT = 2.0**40
 
 
-def hull(*spans: Interval, **attrs: Any) -> Interval:
+def hull(*operands: Interval, **attrs: Any) -> Interval:
     """The values of the operands, moved or chosen."""
-    return min(s[0] for s in spans), max(s[1] for s in spans)
+    return min(s[0] for s in operands), max(s[1] for s in operands)
 
 
 def add(a: Interval, b: Interval) -> Interval:
@@ -69,7 +72,7 @@ def increasing(function: Callable[[float], float]) -> IntervalRule:
 
 
 def within(low: float, high: float) -> IntervalRule:
-    return lambda *spans, **attrs: (low, high)
+    return lambda *operands, **attrs: (low, high)
 
 
 def total(a: Interval, *, n: int) -> Interval:
@@ -85,7 +88,7 @@ def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
     return scalar_rule
 
 
-def anywhere(*spans: Interval, **attrs: Any) -> bool:
+def anywhere(*operands: Interval, **attrs: Any) -> bool:
     return True
 
 
@@ -105,9 +108,9 @@ def power_domain(a: Interval, *, exponent: float) -> bool:
     return exponent in (0, 1, 2, 3) or positive(a)
 
 
-def magnitude(span: Interval) -> float:
+def magnitude(interval: Interval) -> float:
     """The power of two that bounds the absolute value (-inf for zero)."""
-    high = max(abs(span[0]), abs(span[1]))
+    high = max(abs(interval[0]), abs(interval[1]))
     return math.log2(high) if high > 0 else -math.inf
 
 

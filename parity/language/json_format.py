@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parity.language import program as pr
-from parity.language.attributes import flag, integer, integers, lengths
+from parity.language.attributes import is_flag, is_integer, is_integers, is_lengths
 
 #: The version of the JSON form.
 FORMAT_VERSION = 1
@@ -37,7 +37,7 @@ def program_from_json(data: Any) -> pr.Program:
         raise pr.ProgramError(
             'not a program: expected an object with "format", "leaves" and "statements"'
         )
-    if not integer(data["format"]) or data["format"] != FORMAT_VERSION:
+    if not is_integer(data["format"]) or data["format"] != FORMAT_VERSION:
         raise pr.ProgramError(f"program format {data['format']!r} is not {FORMAT_VERSION}")
     for name in ("leaves", "statements"):
         if not isinstance(data[name], list):
@@ -124,20 +124,20 @@ def _same(value: Any) -> Any:
 
 #: By name, how a field is converted, checked, and what it must be.
 FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
-    "shape": (_frozen, lengths, "a list of lengths"),
+    "shape": (_frozen, is_lengths, "a list of lengths"),
     "values": (_numbers, lambda v: True, "a list of numbers"),
     "dtype": (_same, lambda v: isinstance(v, str), "a dtype"),
-    "requires_grad": (_same, flag, "true or false"),
+    "requires_grad": (_same, is_flag, "true or false"),
     "op": (_same, lambda v: isinstance(v, str), "the name of an operation"),
     "inputs": (_frozen, lambda v: isinstance(v, tuple), "a list of values"),
     "attrs": (_frozen, _attrs, "a list of names with values"),
-    "no_grad": (_same, flag, "true or false"),
-    "value": (_same, integer, "the number of a value"),
-    "leaf": (_same, integer, "the number of a leaf"),
-    "leaves": (_frozen, integers, "a list of leaves"),
+    "no_grad": (_same, is_flag, "true or false"),
+    "value": (_same, is_integer, "the number of a value"),
+    "leaf": (_same, is_integer, "the number of a leaf"),
+    "leaves": (_frozen, is_integers, "a list of leaves"),
     "gradient": (_same, lambda v: True, "an array or null"),
-    "retain_graph": (_same, flag, "true or false"),
-    "create_graph": (_same, flag, "true or false"),
+    "retain_graph": (_same, is_flag, "true or false"),
+    "create_graph": (_same, is_flag, "true or false"),
 }
 
 

@@ -3,6 +3,7 @@
 The program is run on ``parity.oracle.exact.engine``: exact numbers, derivatives going
 forward. Undecided, with the reason in the note, are only
 - programs that leave the real numbers (infinity, nan, floats that overflow);
+- programs with an operation for which it has no rule;
 - whether a backward may run again through a graph of gradients: which arrays such
   a graph keeps depends on formulas that this evaluation does not have;
 - programs that it refuses while both sides go on, and findings without a program.
@@ -61,7 +62,7 @@ def adjudicate(
     """Say which side is wrong in a finding on a program.
 
     Both sides are compared with the exact evaluation where the finding is, with
-    the bounds of ``parity.oracle.tolerance``, all in the dialect of the engine
+    the bounds of ``parity.oracle.tolerance``, all with the quirks of the engine
     (``parity.engines.quirks.table``). If neither is too far from it, or if rounding put one of them
     on another side of a kink, the program decides nothing. If both are, the engine is
     wrong all the same, and the note says that it is not alone. An engine that declares
@@ -70,6 +71,9 @@ def adjudicate(
     if finding.stopped:
         return Verdict(ENGINE)
     judge = _Judge()
+    without_rule = _without_rule(program, judge)
+    if without_rule:
+        return Verdict(None, f"the exact evaluation has no rule for {without_rule}")
     exact = execute(program, with_quirks(judge, engine.quirks), judge.at)
     if judge.edges:
         return Verdict(None, "the program leaves the real numbers")
@@ -118,6 +122,12 @@ class _Judge(Exact):
         if self.seen:
             self.seen[-1].append(t)
         return super().value(t)
+
+
+def _without_rule(program: pr.Program, judge: Exact) -> str:
+    """The operations of a program that the exact evaluation does not have, in words."""
+    used = dict.fromkeys(s.op for s in program.statements if isinstance(s, pr.Apply))
+    return ", ".join(f"`{name}`" for name in used if name not in judge.ops)
 
 
 def _of_exceptions(program: pr.Program, finding: Finding, exact: Trace) -> Verdict:
@@ -172,7 +182,7 @@ def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace
         found = []
         for run in runs:
             operands = [run[i].reshape(s) for i, s in zip(statement.inputs, shapes, strict=True)]
-            found.append(sides(statement.op, operands, keywords(statement.attrs)))
+            found.append(sides(statement.op, operands, keywords(statement.op, statement.attrs)))
         if any(f != found[0] for f in found):
             return statement.op
     return None

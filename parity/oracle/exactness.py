@@ -32,7 +32,7 @@ def is_exact(program: pr.Program) -> bool:
     for statement in program.statements:  # most programs that are not exact show it here
         if isinstance(statement, pr.TakeGrad):
             return False
-        if isinstance(statement, pr.Apply) and OPS[statement.op].exact is None:
+        if isinstance(statement, pr.Apply) and OPS[statement.op].dyadic is None:
             return False
     try:
         _Grids(program).run()
@@ -42,7 +42,7 @@ def is_exact(program: pr.Program) -> bool:
 
 
 def is_rounded(program: pr.Program) -> bool:
-    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (semantics.md 15).
+    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (docs/semantics.md 15).
 
     Sums of five elements and more are left out: NumPy and PyTorch add them in
     different orders (15.8); so are sums over several axes of an array that does not lie
@@ -142,7 +142,7 @@ class _Grids:
                 self.totals[statement.leaf] = self.fits(changed)
 
     def apply(self, statement: pr.Apply, results: int) -> None:
-        exact = OPS[statement.op].exact
+        exact = OPS[statement.op].dyadic
         if exact is None:
             raise _InexactError
         grid = self.fits(exact.value(*self.arguments(statement)))
@@ -163,7 +163,7 @@ class _Grids:
         grads: dict[int, Grid] = {root.value: seed}
         for statement, outputs in reversed(self.applied):
             reached = [grads[i] for i in outputs if i in grads]
-            exact = OPS[statement.op].exact
+            exact = OPS[statement.op].dyadic
             if not reached or exact is None:
                 continue
             slopes = exact.slopes(*self.arguments(statement))

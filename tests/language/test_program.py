@@ -282,7 +282,7 @@ def _usable(data: Any) -> None:
         assert len(message.splitlines()) == 1
         return
     assert str(case)
-    assert program_from_json(json.loads(dumps(case))).dumps() == dumps(case)
+    assert dumps(program_from_json(json.loads(dumps(case)))) == dumps(case)
     for item in case.leaves:
         assert item.array().shape == item.shape
 
@@ -364,4 +364,4 @@ def test_requires_grad_is_inferred() -> None:
         *(True, True, False),  # mul, sum, detach
         *(None, True, True, True, False),  # grad_of, split, get_item, neg under no_grad
     ]
-    assert EVERY_STATEMENT.defined[5] == [6, 7]
+    assert EVERY_STATEMENT.defined[5] == (6, 7)

@@ -205,7 +205,7 @@ def test_a_fit_says_what_the_rules_say(name: str) -> None:
                 assert (fit.op, fit.attrs, fit.outputs) == (op, attrs, outputs)
                 assert fit.size == max(np.prod(shape, dtype=int) for shape in outputs)
                 assert fit.ndim == max(map(len, outputs))
-                assert not fit.exact or op.exact is not None
+                assert not fit.exact or op.dyadic is not None
         if not choices:
             assert infer_operation(name, shapes, 0) is None
 
@@ -215,9 +215,9 @@ def test_a_fit_knows_the_domain_and_the_number_of_summed_elements() -> None:
     total = infer_operation("sum", ((2, 3),), 0)
     assert root is not None
     assert total is not None
-    assert root.span([(-1.0, 4.0)]) is None
-    assert root.span([(1.0, 4.0)]) == (1.0, 2.0)
-    assert total.span([(-1.0, 2.0)]) == (-6.0, 12.0)
+    assert root.interval([(-1.0, 4.0)]) is None
+    assert root.interval([(1.0, 4.0)]) == (1.0, 2.0)
+    assert total.interval([(-1.0, 2.0)]) == (-6.0, 12.0)
 
 
 @pytest.mark.parametrize(

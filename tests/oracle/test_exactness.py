@@ -298,7 +298,7 @@ def _rational(case: pr.Program) -> list[Any]:
     for s in case.statements:
         if isinstance(s, pr.Apply):
             inputs = [values[i] for i in s.inputs]
-            result = RATIONAL[s.op](*inputs, **keywords(s.attrs))
+            result = RATIONAL[s.op](*inputs, **keywords(s.op, s.attrs))
             for y in result if isinstance(result, tuple) else (result,):
                 array = np.empty(np.shape(y), object)
                 array[...] = y
@@ -309,7 +309,7 @@ def _rational(case: pr.Program) -> list[Any]:
 
 
 def test_rational_arithmetic_knows_every_exact_operation() -> None:
-    assert set(RATIONAL) == {name for name, op in OPS.items() if op.exact}
+    assert set(RATIONAL) == {name for name, op in OPS.items() if op.dyadic}
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,9 @@ def _tangent(case: pr.Program, number: int, place: tuple[int, ...], step: Fracti
         values = list(leaves)
         for s in case.statements:
             if isinstance(s, pr.Apply):
-                values.append(RATIONAL[s.op](*[values[i] for i in s.inputs], **keywords(s.attrs)))
+                values.append(
+                    RATIONAL[s.op](*[values[i] for i in s.inputs], **keywords(s.op, s.attrs))
+                )
             elif isinstance(s, pr.Backward):
                 seed = s.gradient.array() if s.gradient else np.ones(())
                 totals.append(np.sum(np.asarray(values[s.value], object) * _fractions(seed)))

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.diagnose.defects.tensor import Node, Tensor, raw
-from parity.diagnose.defects.vjps import INNER, RULES, Rule, do
+from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
 from parity.engines.base import Engine
+from parity.language.table import OPS
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -35,7 +36,9 @@ class TapeEngine(Engine):
         self.numbers = itertools.count()
         self.recording = True
         self.ops: dict[str, Any] = {  # type: ignore[misc]
-            name: self.operation(*rule) for name, rule in self.rules.items() if name in RULES
+            name: self.operation(*rule)
+            for name, rule in {**rules_of_rows(), **self.rules}.items()
+            if name in OPS
         }
         #: Those that the formulas use as well.
         self.functions = {

@@ -1,9 +1,9 @@
-"""What each operation of the small engine computes, and how gradients go back through it.
+"""Value and gradient of each operation on the engine that defects are built on.
 
-Values are computed on arrays. A formula for gradients gets the gradient of the
-result, the result, the operands and the attributes: all arrays, or all tensors
-where the gradients themselves are to be differentiated. It may leave gradients in
-the shape to which operands were broadcast; the engine sums them.
+A gradient is a vector-Jacobian product (VJP). Values are computed on NumPy arrays.
+A VJP gets the gradient of the result, the result, the operands and the attributes:
+all arrays, or all tensors where the gradients themselves are to be differentiated. It
+may leave gradients in the shape to which operands were broadcast; the engine sums them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.diagnose.defects.tensor import Tensor, raw
+from parity.language.table import OPS
 
 
 class Rule(NamedTuple):
-    """An operation: its value, and the gradients of its operands."""
+    """An operation on the engine that defects are built on.
+
+    Attributes
+    ----------
+    value
+        The result from the operands (arrays) and the attributes, which are keywords.
+    vjp
+        The gradients of the operands, from the gradient of the result, the result, the
+        operands and the attributes. Where there are several results, the first two are
+        tuples.
+
+    Examples
+    --------
+    >>> halved = Rule(lambda a: a / 2, lambda g, y, a: (g / 2,))
+    >>> halved.vjp(1.0, 3.0, 6.0)
+    (0.5,)
+    """
 
     value: Callable[..., Any]
     vjp: Callable[..., tuple[Any, ...]]
@@ -27,7 +44,7 @@ def do(name: str, *xs: Any, **attrs: Any) -> Any:
     """An operation by its name on arrays or, if one is among them, on tensors."""
     tensor = next((x for x in xs if isinstance(x, Tensor)), None)
     if tensor is None:
-        rule = RULES.get(name) or INNER[name]
+        rule = RULES.get(name) or INNER.get(name) or rules_of_rows()[name]
         return rule.value(*xs, **attrs)
     return tensor.engine.functions[name](*map(tensor.lifted, xs), **attrs)
 
@@ -262,3 +279,8 @@ INNER: dict[str, Rule] = {
     ),
     "cast": Rule(lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: (g.astype(a.dtype),)),
 }
+
+
+def rules_of_rows() -> dict[str, Rule]:
+    """The rules of the operations that have one in their row (``Operation.vjp``)."""
+    return {op.name: Rule(*op.vjp) for op in OPS.values() if op.vjp is not None}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from parity.engines.base import Engine
+from parity.language.operation import Operation
 from parity.language.table import OPS
 
 
@@ -28,6 +30,12 @@ def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+@functools.cache
+def _functions(operations: tuple[Operation, ...]) -> dict[str, Any]:
+    """The functions of all operations that there are, made once."""
+    return {op.name: _constant(op.function) for op in operations}
+
+
 class Torch(Engine):
     """PyTorch on the CPU, eager, one thread (more are slower on graphs of small arrays).
 
@@ -39,10 +47,10 @@ class Torch(Engine):
     name = "torch"
     version = torch.__version__.partition("+")[0]
     bitwise = True
-    ops: ClassVar[dict[str, Any]] = {name: _constant(op.function) for name, op in OPS.items()}
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
+        self.ops = _functions(tuple(OPS.values()))  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)

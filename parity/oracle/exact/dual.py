@@ -1,7 +1,7 @@
 """Values with their derivatives: dual numbers, nested for second and higher order.
 
-A *jet* of level k is p + t * e, where e * e = 0: ``p`` is the value, ``t`` what
-it changes by in each of several directions. Both are jets of a lower level or
+A *dual number* of level k is p + t * e, where e * e = 0: ``p`` is the value, ``t`` what
+it changes by in each of several directions. Both are dual numbers of a lower level or
 arrays, which have level 0. Arrays hold the elements of a value in C order on
 the last axis; the directions of level k lie on axis ``-1 - k``. A tangent of
 None is zero whatever the numbers are.
@@ -19,10 +19,10 @@ import numpy as np
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.numbers import Array
 
-Value: TypeAlias = "Array | Jet"
+Value: TypeAlias = "Array | Dual"
 
 
-class Jet:
+class Dual:
     """``p`` and its change ``t`` in the directions of ``level``."""
 
     __slots__ = ("level", "p", "t")
@@ -34,39 +34,39 @@ class Jet:
 
 
 def level_of(a: Value) -> int:
-    return a.level if isinstance(a, Jet) else 0
+    return a.level if isinstance(a, Dual) else 0
 
 
 def parts(a: Value, level: int) -> tuple[Value, Value | None]:
     """Value and change of ``a`` at ``level``, which is not below its own."""
-    if isinstance(a, Jet) and a.level == level:
+    if isinstance(a, Dual) and a.level == level:
         return a.p, a.t
     return a, None
 
 
-def jet(level: int, p: Value, t: Value | None) -> Value:
-    return p if t is None else Jet(level, p, t)
+def dual(level: int, p: Value, t: Value | None) -> Value:
+    return p if t is None else Dual(level, p, t)
 
 
 def base(a: Value) -> Array:
     """The value without any derivative."""
-    while isinstance(a, Jet):
+    while isinstance(a, Dual):
         a = a.p
     return a
 
 
 def linear(function: Callable[[Array], Array], a: Value) -> Value:
     """A linear function: the same for the value and each change."""
-    if isinstance(a, Jet):
-        return Jet(a.level, linear(function, a.p), linear(function, a.t))
+    if isinstance(a, Dual):
+        return Dual(a.level, linear(function, a.p), linear(function, a.t))
     return function(a)
 
 
-def bent(a: Value, value: Callable[[Array], Array], weights: Array) -> Value:
-    """``value`` of ``a``, and changes times ``weights``: functions with kinks."""
-    if isinstance(a, Jet):
-        p = bent(a.p, value, weights)
-        return Jet(a.level, p, linear(lambda t: nu.weigh(weights, t), a.t))
+def piecewise(a: Value, value: Callable[[Array], Array], weights: Array) -> Value:
+    """``value`` of ``a``, and changes times ``weights``: a function with kinks."""
+    if isinstance(a, Dual):
+        p = piecewise(a.p, value, weights)
+        return Dual(a.level, p, linear(lambda t: nu.weigh(weights, t), a.t))
     return value(a)
 
 
@@ -87,14 +87,14 @@ def neg(a: Value) -> Value:
 
 def add(a: Value, b: Value) -> Value:
     level = max(level_of(a), level_of(b))
-    if isinstance(a, Jet) or isinstance(b, Jet):
+    if isinstance(a, Dual) or isinstance(b, Dual):
         (p, t), (q, u) = parts(a, level), parts(b, level)
-        return jet(level, add(p, q), _sum(t, u))
+        return dual(level, add(p, q), _sum(t, u))
     return nu.add(a, b)
 
 
 def sub(a: Value, b: Value) -> Value:
-    if isinstance(a, Jet) or isinstance(b, Jet):
+    if isinstance(a, Dual) or isinstance(b, Dual):
         return add(a, neg(b))
     return nu.sub(a, b)
 
@@ -111,24 +111,24 @@ def push(v: Value, t: Value) -> Value:
 
 def _product(a: Value, b: Value, times: Callable[[Array, Array], Array]) -> Value:
     level = max(level_of(a), level_of(b))
-    if isinstance(a, Jet) or isinstance(b, Jet):
+    if isinstance(a, Dual) or isinstance(b, Dual):
         (p, t), (q, u) = parts(a, level), parts(b, level)
         first = None if u is None else push(p, u)
         second = None if t is None else push(q, t)
-        return jet(level, _product(p, q, times), _sum(first, second))
+        return dual(level, _product(p, q, times), _sum(first, second))
     return times(a, b)
 
 
 def div(a: Value, b: Value) -> Value:
     """The quotient q of a = q b: its change is what the change of b leaves over, by b."""
     level = max(level_of(a), level_of(b))
-    if not isinstance(a, Jet) and not isinstance(b, Jet):
+    if not isinstance(a, Dual) and not isinstance(b, Dual):
         return nu.div(a, b)
     (p, t), (q, u) = parts(a, level), parts(b, level)
     quotient = div(p, q)
     change = _sum(t, None if u is None else neg(push(quotient, u)))
     assert change is not None
-    return Jet(level, quotient, push(div(nu.array_of([1]), q), change))
+    return Dual(level, quotient, push(div(nu.array_of([1]), q), change))
 
 
 def unary(
@@ -137,9 +137,9 @@ def unary(
     """A function of one number with its derivative from the operand and the result."""
 
     def apply(a: Value) -> Value:
-        if isinstance(a, Jet):
+        if isinstance(a, Dual):
             y = apply(a.p)
-            return Jet(a.level, y, push(slope(a.p, y), a.t))
+            return Dual(a.level, y, push(slope(a.p, y), a.t))
         return function(a)
 
     return apply
@@ -169,7 +169,7 @@ def joined(values: tuple[Value, ...]) -> Value:
         return _concatenated([base(v) for v in values])
     split = [parts(v, level) for v in values]
     tangents = [np.zeros(base(v).shape[-1], object) if t is None else t for v, t in split]
-    return Jet(level, joined(tuple(p for p, _ in split)), joined(tuple(tangents)))
+    return Dual(level, joined(tuple(p for p, _ in split)), joined(tuple(tangents)))
 
 
 def _concatenated(arrays: list[Array]) -> Array:

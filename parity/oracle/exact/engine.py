@@ -22,18 +22,18 @@ from parity.oracle.exact.graph import (
     Taken,
     Term,
     behind,
-    bent_leaves,
     gradients,
+    nonlinear_leaves,
     size_of,
 )
-from parity.oracle.exact.lowering import Plan, Rule
-from parity.oracle.exact.rules import RULES
+from parity.oracle.exact.lowering import ExactRule, Lowering
+from parity.oracle.exact.rules import exact_rules
 
 
 class Exact(Engine):
     """Values are rational or have 50 digits; gradients are found without going back.
 
-    What PyTorch's events do to gradients, and where it raises, follows semantics.md.
+    What PyTorch's events do to gradients, and where it raises, follows docs/semantics.md.
     ``edges`` counts the calls in which something left the real numbers (a pole, nan,
     infinity, floats too large for their dtype): there it computes on as IEEE 754 does,
     but a derivative that goes forward need not be the one that goes back (9.1).
@@ -47,7 +47,7 @@ class Exact(Engine):
         self._numbers = itertools.count()
         self._recording = True
         self.ops: dict[str, Any] = {  # type: ignore[misc]
-            name: functools.partial(self._apply, name) for name in RULES
+            name: functools.partial(self._apply, name, rule) for name, rule in exact_rules().items()
         }
 
     @contextmanager
@@ -73,26 +73,25 @@ class Exact(Engine):
         with self._precise():
             return nu.to_floats(t.exact, t.dtype).reshape(t.shape)
 
-    def _apply(self, name: str, *xs: Node, **attrs: Any) -> Any:
-        rule = RULES[name]
+    def _apply(self, name: str, rule: ExactRule, *xs: Node, **attrs: Any) -> Any:
         shapes = tuple(x.shape for x in xs)
         dtype = result_dtype(name, [x.dtype for x in xs], shapes)
         if dtype is None:
             raise TypeError(f"{name} of {', '.join(x.dtype for x in xs)}")
-        plan = rule.plan(shapes, attrs)
+        lowering = rule.lower(shapes, attrs)
         with self._precise(xs) as context:
-            values = plan.run(*[x.exact for x in xs])
+            values = lowering.run(*[x.exact for x in xs])
             arrays = [nu.shortened(np.asarray(v)) for v in values]
             real = not nu.left_reals(context)
-        results = self._results(rule, plan, xs, attrs, arrays, OPS[name].saves, dtype)
+        results = self._results(rule, lowering, xs, attrs, arrays, OPS[name].saves, dtype)
         for t in results:
             t.real = real
         return results if len(results) > 1 or name == "split" else results[0]
 
     def _results(
         self,
-        rule: Rule,
-        plan: Plan,
+        rule: ExactRule,
+        lowering: Lowering,
         xs: tuple[Node, ...],
         attrs: dict[str, Any],
         arrays: list[nu.Array],
@@ -100,12 +99,12 @@ class Exact(Engine):
         dtype: str,
     ) -> tuple[Node, ...]:
         """Nodes for the results of an operation; constants if no derivative passes through."""
-        values = zip(arrays, plan.shapes, strict=True)
+        values = zip(arrays, lowering.shapes, strict=True)
         needs = tuple(x.requires_grad for x in xs)
         if not (self._recording and any(needs)):
             return tuple(Node(next(self._numbers), a, shape, dtype, False) for a, shape in values)
-        bends = tuple(rule.bends(i, needs, attrs) for i in range(len(xs)))
-        call = Call(plan, xs, bends, saves)
+        nonlinear = tuple(rule.nonlinear(i, needs, attrs) for i in range(len(xs)))
+        call = Call(lowering, xs, nonlinear, saves)
         return tuple(
             Result(next(self._numbers), a, shape, dtype, call, place)
             for place, (a, shape) in enumerate(values)
@@ -122,17 +121,17 @@ class Exact(Engine):
         retain_graph: bool = False,
         create_graph: bool = False,
     ) -> None:
-        """Raises RuntimeError where PyTorch does (semantics.md 1.2, 4.1, 4.2, 4.4)."""
+        """Raises RuntimeError where PyTorch does (docs/semantics.md 1.2, 4.1, 4.2, 4.4)."""
         seed = self._seed(t, gradient)
         nodes = behind(t)
         self._run(nodes, retain_graph or create_graph)
         leaves = tuple(node for node in nodes if isinstance(node, Leaf))
-        bent = bent_leaves(nodes) if create_graph else set()
+        nonlinear = nonlinear_leaves(nodes) if create_graph else set()
         with self._precise(nodes):
             for leaf, g in gradients(t, seed, leaves):
                 leaf.accumulate(g, anew=create_graph)
                 if create_graph:
-                    leaf.terms += (Term(t, seed, leaf, leaf in bent),)
+                    leaf.terms += (Term(t, seed, leaf, leaf in nonlinear),)
 
     def _seed(self, t: Node, gradient: Any) -> nu.Array:
         """The gradient of the root, of its shape and dtype."""

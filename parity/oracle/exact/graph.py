@@ -2,7 +2,7 @@
 
 A node holds its value and the call that gave it. Nothing is ever sent back: the
 derivative of a root for each element of a leaf is found by evaluating the graph
-once more on jets, all directions at once. A gradient that is used as a value is
+once more on dual numbers, all directions at once. A gradient that is used as a value is
 a node as well; its derivatives of order k are those of its root of order k + 1.
 """
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from parity.language.shapes import Shape
 from parity.oracle.exact import dual
 from parity.oracle.exact import numbers as nu
-from parity.oracle.exact.dual import Jet, Value
-from parity.oracle.exact.lowering import Plan
+from parity.oracle.exact.dual import Dual, Value
+from parity.oracle.exact.lowering import Lowering
 from parity.oracle.exact.numbers import Array
 
 
@@ -85,9 +85,9 @@ class Leaf(Node):
 class Call:
     """An operation that was applied, whose results share it."""
 
-    plan: Plan
+    lowering: Lowering
     inputs: tuple[Node, ...]
-    bends: tuple[bool, ...]
+    nonlinear: tuple[bool, ...]
     saves: bool
     freed: bool = False
 
@@ -106,12 +106,15 @@ class Result(Node):
 
 @dataclass(eq=False, slots=True)
 class Term:
-    """The gradient of one recorded backward for one leaf; ``bends``: it depends on leaves."""
+    """The gradient for one leaf of one recorded backward.
+
+    ``nonlinear``: it depends on variables.
+    """
 
     root: Node
     seed: Array
     leaf: Leaf
-    bends: bool
+    nonlinear: bool
     freed: bool = False
 
 
@@ -119,7 +122,7 @@ class Taken(Node):
     """The gradient of a leaf as a value."""
 
     def __init__(self, number: int, leaf: Leaf, exact: Array):
-        self.terms = tuple(t for t in leaf.terms if t.bends)
+        self.terms = tuple(t for t in leaf.terms if t.nonlinear)
         super().__init__(number, exact, leaf.shape, leaf.dtype, bool(self.terms))
 
     def sources(self) -> Iterable[Node]:
@@ -137,20 +140,20 @@ def behind(root: Node) -> list[Node]:
     return sorted(found, key=lambda node: node.number)
 
 
-def bent_leaves(nodes: list[Node]) -> set[Node]:
+def nonlinear_leaves(nodes: list[Node]) -> set[Node]:
     """The leaves for which the derivative of the last of ``nodes`` depends on variables.
 
-    It does where something on the way is not linear (semantics.md 7.1).
+    It does where something on the way is not linear (docs/semantics.md 7.1).
     """
     reached: dict[Node, bool] = {nodes[-1]: False}
     for node in reversed(nodes):
         if isinstance(node, Result):
-            below = zip(node.call.inputs, node.call.bends, strict=True)
+            below = zip(node.call.inputs, node.call.nonlinear, strict=True)
         else:
             below = zip(node.sources(), (True,) * len(nodes), strict=False)
-        for source, bends in below:
-            reached[source] = reached.get(source, False) or reached[node] or bends
-    return {node for node, bends in reached.items() if bends}
+        for source, nonlinear in below:
+            reached[source] = reached.get(source, False) or reached[node] or nonlinear
+    return {node for node, nonlinear in reached.items() if nonlinear}
 
 
 #: The leaves whose elements are the directions of a level, in order.
@@ -158,7 +161,10 @@ Directions: TypeAlias = tuple[Leaf, ...]
 
 
 def evaluate(root: Node, nodes: list[Node], levels: tuple[Directions, ...]) -> Value:
-    """The root as a jet with the directions of each level; ``nodes`` are those behind it."""
+    """The root as a dual number with the directions of each level.
+
+    ``nodes``: those behind the root.
+    """
     known: dict[Any, Any] = {}
     rules: dict[type[Node], Callable[[Any], Value]] = {
         Leaf: lambda node: _seeded(node, levels),
@@ -174,7 +180,7 @@ def evaluate(root: Node, nodes: list[Node], levels: tuple[Directions, ...]) -> V
 def _applied(node: Result, known: dict[Any, Any]) -> Value:
     call = node.call
     if call not in known:
-        known[call] = call.plan.run(*[known.get(x, x.exact) for x in call.inputs])
+        known[call] = call.lowering.run(*[known.get(x, x.exact) for x in call.inputs])
     result: Value = known[call][node.place]
     return result
 
@@ -188,7 +194,7 @@ def _seeded(leaf: Leaf, levels: tuple[Directions, ...]) -> Value:
             first = sum(sizes[: leaves.index(leaf)])
             unit = np.eye(sum(sizes), len(leaf.exact), -first, int).astype(object)
             shape = (len(unit), *(1,) * (level - 1), len(leaf.exact))
-            value = Jet(level, value, unit.reshape(shape))
+            value = Dual(level, value, unit.reshape(shape))
     return value
 
 

@@ -1,4 +1,7 @@
-"""What an operation does to jets, once shapes and attributes are known.
+"""How the exact evaluation computes an operation, once shapes and attributes are known.
+
+An ``ExactRule`` is lowered for given shapes and attributes: the ``Lowering`` is a
+function of dual numbers (``parity.oracle.exact.dual``).
 
 All arrays are flat, so an operation is index maps, which say where the elements
 of the operands go, and arithmetic. An index map is found by running NumPy on
@@ -21,28 +24,46 @@ from parity.oracle.exact.dual import Value
 
 Index: TypeAlias = NDArray[np.int64]
 Run: TypeAlias = Callable[..., tuple[Value, ...]]
-#: Whether the gradient for operand ``i`` depends on variables, from which operands do and
-#: the attributes.
-Bends: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
+#: Whether the gradient for operand ``i`` depends on variables, from which operands require
+#: a gradient and the attributes.
+NonlinearIn: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How results, and their shapes, come from operands."""
+class Lowering:
+    """An operation for given shapes and attributes: ``run`` computes results of ``shapes``."""
 
     run: Run
     shapes: tuple[Shape, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """The plan of an operation for shapes and attributes, and whether it is linear."""
+class ExactRule:
+    """How the exact evaluation computes an operation, with all derivatives.
 
-    plan: Callable[..., Plan]
-    bends: Bends
+    Most rules are made by ``elementwise``, ``moving``, ``reducing``, ``along`` or
+    ``products``.
+
+    Attributes
+    ----------
+    lower
+        The lowering for the shapes of the operands and the attributes.
+    nonlinear
+        Whether the gradient for an operand depends on variables, so that it can be
+        differentiated again (docs/semantics.md 7.1).
+
+    Examples
+    --------
+    >>> square = elementwise(lambda a: dual.mul(a, a))
+    >>> square.lower(((2, 3),), {}).shapes
+    ((2, 3),)
+    """
+
+    lower: Callable[..., Lowering]
+    nonlinear: NonlinearIn
 
 
-def flat(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
+def linear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
     """Linear, or piecewise so with pieces that depend on no derivative."""
     return False
 
@@ -52,7 +73,7 @@ def bilinear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
     return i < 2 and needs[1 - i]
 
 
-def curved(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
+def nonlinear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
     """Not linear."""
     return True
 
@@ -62,10 +83,10 @@ def numbers(shape: Shape) -> Index:
     return np.arange(math.prod(shape)).reshape(shape)
 
 
-def elementwise(function: Callable[..., Value], bends: Bends = curved) -> Rule:
+def elementwise(function: Callable[..., Value], nonlinear_in: NonlinearIn = nonlinear) -> ExactRule:
     """A function of numbers, on operands that broadcast against each other."""
 
-    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
         out = np.broadcast_shapes(*shapes)
         maps = [None if s == out else np.broadcast_to(numbers(s), out).ravel() for s in shapes]
 
@@ -73,15 +94,15 @@ def elementwise(function: Callable[..., Value], bends: Bends = curved) -> Rule:
             spread = [x if m is None else dual.gather(x, m) for x, m in zip(xs, maps, strict=True)]
             return (function(*spread, **attrs),)
 
-        return Plan(run, (out,))
+        return Lowering(run, (out,))
 
-    return Rule(plan, bends)
+    return ExactRule(lower, nonlinear_in)
 
 
-def moving(function: Callable[..., Any]) -> Rule:
+def moving(function: Callable[..., Any]) -> ExactRule:
     """Elements go elsewhere: ``function`` of NumPy arrays; -1 in its result is a zero."""
 
-    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
         operands = []
         first = 0
         for shape in shapes:
@@ -95,30 +116,30 @@ def moving(function: Callable[..., Any]) -> Rule:
             x = xs[0] if len(xs) == 1 else dual.joined(xs)
             return tuple(dual.gather(x, m) for m in maps)
 
-        return Plan(run, tuple(np.shape(r) for r in results))
+        return Lowering(run, tuple(np.shape(r) for r in results))
 
-    return Rule(plan, flat)
+    return ExactRule(lower, linear)
 
 
 def reducing(
     function: Callable[..., Value],
     groups: Callable[..., tuple[Index, Shape]],
-    bends: Bends = curved,
-) -> Rule:
+    nonlinear_in: NonlinearIn = nonlinear,
+) -> ExactRule:
     """``function`` of the elements of each group, which lie on the last axis."""
 
-    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
         index, shape = groups(shapes[0], **attrs)
         rest = {k: v for k, v in attrs.items() if k not in ("axis", "keepdims", "shape")}
-        return Plan(lambda a: (function(dual.gather(a, index), **rest),), (shape,))
+        return Lowering(lambda a: (function(dual.gather(a, index), **rest),), (shape,))
 
-    return Rule(plan, bends)
+    return ExactRule(lower, nonlinear_in)
 
 
-def along(function: Callable[[Value], Value]) -> Rule:
+def along(function: Callable[[Value], Value]) -> ExactRule:
     """``function`` of the lines along an axis, from lines to lines."""
 
-    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
         index, _ = axis_groups(shapes[0], axis=attrs["axis"], keepdims=False)
         back = np.argsort(index.ravel())
 
@@ -126,9 +147,9 @@ def along(function: Callable[[Value], Value]) -> Rule:
             lines = function(dual.gather(a, index))
             return (dual.linear(lambda x: _unrolled(x)[..., back], lines),)
 
-        return Plan(run, shapes)
+        return Lowering(run, shapes)
 
-    return Rule(plan, curved)
+    return ExactRule(lower, nonlinear)
 
 
 def _unrolled(x: Any) -> Any:
@@ -164,13 +185,13 @@ def running_groups(shape: Shape, *, axis: int) -> tuple[Index, Shape]:
     return np.moveaxis(rows, -2, axis % len(shape)).reshape(math.prod(shape), n), shape
 
 
-def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> Rule:
+def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> ExactRule:
     """Sums of products of elements of two operands; a third one is added.
 
     ``pairs`` gives the elements of either operand for each term, a row a result.
     """
 
-    def plan(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
         left, right, out = pairs(*shapes[:2], **attrs)
         bias = [np.broadcast_to(numbers(s), out).ravel() for s in shapes[2:]]
 
@@ -180,9 +201,9 @@ def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> Rule:
                 y = dual.add(y, dual.gather(d, index))
             return (y,)
 
-        return Plan(run, (out,))
+        return Lowering(run, (out,))
 
-    return Rule(plan, bilinear)
+    return ExactRule(lower, bilinear)
 
 
 def einsum_pairs(a: Shape, b: Shape, *, subscripts: str) -> tuple[Index, Index, Shape]:

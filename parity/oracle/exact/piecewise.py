@@ -1,4 +1,4 @@
-"""Functions with kinks, and what PyTorch takes for their slopes there (semantics.md 9)."""
+"""Functions with kinks, and what PyTorch takes for their slopes there (docs/semantics.md 9)."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def absolute(a: Value) -> Value:
     """Slope 0 at zero and at nan."""
     s = nu.sign(dual.base(a))
     weights = np.where(s == _NAN, 0, s).astype(object)
-    return dual.bent(a, np.abs, weights)
+    return dual.piecewise(a, np.abs, weights)
 
 
 def leaky_relu(a: Value, *, slope: float) -> Value:
     """``slope`` at zero and at nan."""
     s = nu.sign(dual.base(a))
     weights = np.where(s == 1, nu.array_of([1]), nu.array_of([nu.element(float(slope))]))
-    return dual.bent(a, lambda x: nu.mul(weights, x), weights)
+    return dual.piecewise(a, lambda x: nu.mul(weights, x), weights)
 
 
 def sign(a: Value) -> Value:
     """Slope 0 everywhere; 0 of nan."""
     s = nu.sign(dual.base(a))
     value = np.where(s == _NAN, 0, s).astype(object)
-    return dual.bent(a, lambda x: value, np.zeros(1, object))
+    return dual.piecewise(a, lambda x: value, np.zeros(1, object))
 
 
 def _floored(x: Element) -> Element:
@@ -57,7 +57,7 @@ _floor = np.frompyfunc(_floored, 1, 1)
 
 def floor(a: Value) -> Value:
     """Slope 0 everywhere."""
-    return dual.bent(a, _floor, np.zeros(1, object))
+    return dual.piecewise(a, _floor, np.zeros(1, object))
 
 
 def clip(a: Value, *, x_min: float | None, x_max: float | None) -> Value:
@@ -70,7 +70,7 @@ def clip(a: Value, *, x_min: float | None, x_max: float | None) -> Value:
             limit = nu.array_of([nu.element(float(bound))])
             inside &= nu.compare(x, limit) != side
             value = np.where(nu.compare(value, limit) == side, limit, value)
-    return dual.bent(a, lambda x: value, _objects(inside))
+    return dual.piecewise(a, lambda x: value, _objects(inside))
 
 
 def _selected(a: Value, b: Value, side: int) -> Value:

@@ -1,8 +1,9 @@
-"""The table of rules: how each operation of ``parity.language.table.OPS`` acts on jets.
+"""The exact rule of each operation of ``parity.language.table.OPS``.
 
 A rule says what the operation computes. Derivatives follow by themselves, apart
-from those of functions of one number (``jets.unary``) and the conventions at kinks
-(``jets.bent``, semantics.md 9), which are written here.
+from those of functions of one number (``dual.unary``) and the conventions at kinks
+(``dual.piecewise``, docs/semantics.md 9), which are written here and in ``piecewise``.
+An operation may have its rule in its row instead (``Operation.exact_rule``).
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from parity.language.shapes import Shape
+from parity.language.table import OPS
 from parity.oracle.exact import dual
 from parity.oracle.exact import functions as fn
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.dual import Value
 from parity.oracle.exact.lowering import (
-    Plan,
-    Rule,
+    ExactRule,
+    Lowering,
     along,
     axis_groups,
     bilinear,
-    curved,
     einsum_pairs,
     elementwise,
-    flat,
+    linear,
     matmul_pairs,
     moving,
+    nonlinear,
     products,
     reducing,
     running_groups,
@@ -81,7 +83,7 @@ def _without(mask: Any, a: Value) -> Value:
 
 
 def power(a: Value, p: Value) -> Value:
-    """``a ** p``. Zero exponents and bases follow semantics.md 9."""
+    """``a ** p``. Zero exponents and bases follow docs/semantics.md 9."""
     level = max(dual.level_of(a), dual.level_of(p))
     if level == 0:
         return fn.power(dual.base(a), dual.base(p))
@@ -96,7 +98,7 @@ def power(a: Value, p: Value) -> Value:
         at_zero = (nu.sign(dual.base(x)) == 0) & (nu.sign(dual.base(q)) >= 0)
         grown = dual.push(dual.chosen(~at_zero, dual.mul(y, log(_without(at_zero, x)))), u)
         change = grown if change is None else dual.add(change, grown)
-    return dual.jet(level, y, change)
+    return dual.dual(level, y, change)
 
 
 def pow_scalar(a: Value, *, exponent: float) -> Value:
@@ -179,7 +181,7 @@ def _rows(shape: tuple[int, ...], **attrs: Any) -> tuple[Any, tuple[int, ...]]:
     return axis_groups(shape, axis=1, keepdims=False)[0], ()
 
 
-def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
+def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
     """The sum of squared differences by the number of rows."""
 
     def run(a: Value, b: Value) -> tuple[Value, ...]:
@@ -187,7 +189,7 @@ def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Plan:
         squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
         return (dual.div(dual.total(squares), constant(shapes[0][0])),)
 
-    return Plan(run, ((),))
+    return Lowering(run, ((),))
 
 
 def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
@@ -211,7 +213,7 @@ def _pad(a: Any, *, pad_width: Any) -> Any:
     return np.pad(a, pad_width, constant_values=-1)
 
 
-MOVES: dict[str, Rule] = {
+MOVES: dict[str, ExactRule] = {
     "reshape": moving(lambda a, *, shape: a.reshape(shape)),
     "transpose": moving(lambda a, *, axes: a.transpose(axes)),
     "broadcast_to": moving(lambda a, *, shape: np.broadcast_to(a, shape)),
@@ -228,11 +230,11 @@ MOVES: dict[str, Rule] = {
     "take_along_axis": moving(_take),
 }
 
-ELEMENTWISE: dict[str, Rule] = {
-    "add": elementwise(dual.add, flat),
+ELEMENTWISE: dict[str, ExactRule] = {
+    "add": elementwise(dual.add, linear),
     "mul": elementwise(dual.mul, bilinear),
-    "sub": elementwise(dual.sub, flat),
-    "neg": elementwise(dual.neg, flat),
+    "sub": elementwise(dual.sub, linear),
+    "neg": elementwise(dual.neg, linear),
     "square": elementwise(lambda a: dual.mul(a, a)),
     "div": elementwise(dual.div, lambda i, needs, attrs: i == 1 or needs[1]),
     "pow": elementwise(pow_scalar, lambda i, needs, attrs: attrs["exponent"] != 0),
@@ -246,41 +248,41 @@ ELEMENTWISE: dict[str, Rule] = {
     "softplus": elementwise(softplus),
     "gelu": elementwise(gelu),
     "power": elementwise(power),
-    "add_scalar": elementwise(lambda a, *, c: dual.add(a, constant(c)), flat),
-    "mul_scalar": elementwise(lambda a, *, c: dual.mul(a, constant(c)), flat),
-    "sub_scalar": elementwise(lambda a, *, c: dual.sub(a, constant(c)), flat),
-    "rsub_scalar": elementwise(lambda a, *, c: dual.sub(constant(c), a), flat),
-    "div_scalar": elementwise(lambda a, *, c: dual.div(a, constant(c)), flat),
+    "add_scalar": elementwise(lambda a, *, c: dual.add(a, constant(c)), linear),
+    "mul_scalar": elementwise(lambda a, *, c: dual.mul(a, constant(c)), linear),
+    "sub_scalar": elementwise(lambda a, *, c: dual.sub(a, constant(c)), linear),
+    "rsub_scalar": elementwise(lambda a, *, c: dual.sub(constant(c), a), linear),
+    "div_scalar": elementwise(lambda a, *, c: dual.div(a, constant(c)), linear),
     "rdiv_scalar": elementwise(lambda a, *, c: dual.div(constant(c), a)),
     # Pieces of straight lines. PyTorch counts the first as dependent on the operand.
     "relu": elementwise(relu),
     "absolute": elementwise(_absolute),
     "leaky_relu": elementwise(leaky_relu),
-    "maximum": elementwise(larger, flat),
-    "minimum": elementwise(smaller, flat),
-    "clip": elementwise(clip, flat),
-    "sign": elementwise(sign, flat),
-    "floor": elementwise(floor, flat),
+    "maximum": elementwise(larger, linear),
+    "minimum": elementwise(smaller, linear),
+    "clip": elementwise(clip, linear),
+    "sign": elementwise(sign, linear),
+    "floor": elementwise(floor, linear),
 }
 
-REDUCTIONS: dict[str, Rule] = {
-    "sum": reducing(dual.total, axis_groups, flat),
-    "mean": reducing(mean, axis_groups, flat),
-    "sum_to": reducing(dual.total, lambda a, *, shape: sum_to_groups(a, shape_to=shape), flat),
-    "cumsum": reducing(dual.total, running_groups, flat),
-    "max": reducing(lambda g: extreme(g, 1), axis_groups, flat),
-    "min": reducing(lambda g: extreme(g, -1), axis_groups, flat),
+REDUCTIONS: dict[str, ExactRule] = {
+    "sum": reducing(dual.total, axis_groups, linear),
+    "mean": reducing(mean, axis_groups, linear),
+    "sum_to": reducing(dual.total, lambda a, *, shape: sum_to_groups(a, shape_to=shape), linear),
+    "cumsum": reducing(dual.total, running_groups, linear),
+    "max": reducing(lambda g: extreme(g, 1), axis_groups, linear),
+    "min": reducing(lambda g: extreme(g, -1), axis_groups, linear),
     "prod": reducing(product, axis_groups),
     "var": reducing(variance, axis_groups),
     "norm": reducing(norm, axis_groups),
     "logsumexp": reducing(logsumexp, axis_groups),
     "softmax": along(softmax),
     "log_softmax": along(log_softmax),
-    "mean_squared_error": Rule(_squared_error, curved),
+    "mean_squared_error": ExactRule(_squared_error, nonlinear),
     "softmax_cross_entropy": reducing(_cross_entropy, _rows),
 }
 
-PRODUCTS: dict[str, Rule] = {
+PRODUCTS: dict[str, ExactRule] = {
     "matmul": products(matmul_pairs),
     "linear": products(matmul_pairs),
     "einsum": products(einsum_pairs),
@@ -288,4 +290,12 @@ PRODUCTS: dict[str, Rule] = {
     "outer": products(lambda a, b: einsum_pairs(a, b, subscripts="i,j->ij")),
 }
 
-RULES: dict[str, Rule] = {**MOVES, **ELEMENTWISE, **REDUCTIONS, **PRODUCTS}
+RULES: dict[str, ExactRule] = {**MOVES, **ELEMENTWISE, **REDUCTIONS, **PRODUCTS}
+
+
+def exact_rules() -> dict[str, ExactRule]:
+    """The rules of all operations that have one, in their row or here."""
+    found: dict[str, ExactRule | None] = {
+        name: operation.exact_rule or RULES.get(name) for name, operation in OPS.items()
+    }
+    return {name: rule for name, rule in found.items() if rule is not None}

@@ -115,7 +115,7 @@ def _seen(engine: Engine, op: str, attrs: Any, operands: list[Any]) -> tuple[Any
 
     leaves = [engine.leaf(np.array(x, np.float64)) for x in operands]
     with np.errstate(all="ignore"):
-        y = engine.ops[op](*leaves, **keywords(tuple(attrs.items())))
+        y = engine.ops[op](*leaves, **keywords(op, tuple(attrs.items())))
         value = engine.value(y)
         engine.backward(y, np.ones(np.shape(value)))
     return value, [engine.grad(x) for x in leaves]
