@@ -305,7 +305,7 @@ def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
 
 def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
     programs = [square(3.0), square(4.0), square(30.0)]
-    cases = [Case("general", bytes([n])) for n in range(3)]
+    cases = [Case("general", bytes([n]) * PROFILES["general"].size) for n in range(3)]
     reader = Reader(branching)
     reader.program = dict(zip(cases, programs, strict=True)).__getitem__  # type: ignore
     useful, behaviour = SeenFeatures(branching, reader).of(cases)

@@ -6,11 +6,16 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
-from parity.bench.report.reading import FormatError, Positive, read, shown
 
 FORMAT, VERSION = "parity-bench", 1
+#: What is drawn on a log axis.
+Positive = Annotated[float, Check("a number above 0", lambda number: number > 0)]
+#: Names are shown in tables and plots; a longer one is cut.
+LONGEST = 300
 #: Ratios are torch's time / the engine's time.
 REFERENCE = "torch"
 
@@ -24,8 +29,8 @@ class Machine:
     """Where the result was measured; the loads are averages of one minute."""
 
     cpu: str = ""
-    cores: int | None = None
-    memory_bytes: int | None = None
+    cores: Count | None = None
+    memory_bytes: Count | None = None
     system: str = ""
     load_before: float | None = None
     load_after: float | None = None
@@ -70,7 +75,7 @@ class Case:
     """What was measured together: a workload with arrays of one shape and dtype."""
 
     workload: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     dtype: str
 
     @property
@@ -88,8 +93,8 @@ class Case:
 class Times(Case):
     """Times of all engines on one case; ``not_measured`` says of an engine why."""
 
-    nodes: int
-    rounds: int = 0
+    nodes: Count
+    rounds: Count = 0
     engines: dict[str, Timing] = field(default_factory=dict)
     ratios: dict[str, Ratio] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
@@ -99,7 +104,7 @@ class Times(Case):
 class Point:
     """One graph of ``nodes`` operations: milliseconds and peak bytes."""
 
-    nodes: int
+    nodes: Count
     time: float | None = None
     bytes: float | None = None
 
@@ -138,7 +143,7 @@ class Peak:
 class Memory(Case):
     """Peak memory of all engines on one case."""
 
-    nodes: int
+    nodes: Count
     engines: dict[str, Peak] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
 
@@ -149,7 +154,7 @@ class Generator:
 
     what: str
     engine: str
-    programs: int
+    programs: Count
     statements: float
     programs_a_second: float
     decoding: float
@@ -211,7 +216,7 @@ def load(file: Path) -> Results:
             f"reads {VERSION}; measure again with it"
         )
     try:
-        return read(Results, data, "")
+        return Decoder(text=_printable).decode(Results, data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
 
@@ -221,3 +226,9 @@ _HOW = "write it with parity bench --json FILE"
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _printable(text: str) -> str:
+    """Without what XML cannot hold and a terminal would obey; one line of bounded length."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
