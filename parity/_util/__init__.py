@@ -1,1 +1,1 @@
-"""Helpers without knowledge of engines and programs; they import nothing from the rest of parity."""
+"""Helpers without knowledge of engines and programs; they import nothing else of parity."""

@@ -19,7 +19,7 @@ from parity.oracle.probes import PROBES
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
 FindingData = dict[str, Any]
-_FROM_ZERO = Check("a number, 0 or more", lambda number: 0 <= number)
+_FROM_ZERO = Check("a number, 0 or more", lambda number: number >= 0)
 
 
 @dataclass

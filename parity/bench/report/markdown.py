@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from parity._util.markdown import escape, table
 from parity.bench.report import figures
 from parity.bench.report.compare import Comparison, Verdict
 from parity.bench.report.model import NONE, change_row, changes, side
@@ -19,7 +19,7 @@ _IN_TABLE = f"Speed against {REFERENCE}"
 
 def markdown(results: Results, comparison: Comparison | None) -> str:
     """The summary as text; the same result gives the same text."""
-    lines = [f"## Performance of {_escaped(figures.listed(results.names or ['nothing']))}", ""]
+    lines = [f"## Performance of {escape(figures.listed(results.names or ['nothing']))}", ""]
     lines += [_origin(results, comparison), ""]
     for says in summary(results, comparison):
         if says.heading != _IN_TABLE:
@@ -35,19 +35,19 @@ def _origin(results: Results, comparison: Comparison | None) -> str:
     revision = results.versions.get("revision")
     at = f", revision {revision}" if revision else ""
     older = f"; against the result of {figures.moment(comparison.created)}" if comparison else ""
-    return _escaped(f"Measured {figures.moment(results.created)}{machine}{at}{older}.")
+    return escape(f"Measured {figures.moment(results.created)}{machine}{at}{older}.")
 
 
 def _block(says: Says) -> Iterator[str]:
-    heading = _escaped(says.heading)
+    heading = escape(says.heading)
     if says.loud:
         yield "> [!WARNING]"
         sentences = (f"{says.heading}.", *says.sentences)
-        yield from (f"> {_escaped(sentence)}  " for sentence in sentences)
+        yield from (f"> {escape(sentence)}  " for sentence in sentences)
         return
     yield f"**{heading}**"
     yield ""
-    yield from (f"- {_escaped(sentence)}" for sentence in says.sentences)
+    yield from (f"- {escape(sentence)}" for sentence in says.sentences)
 
 
 def _changed(comparison: Comparison) -> list[str]:
@@ -60,7 +60,7 @@ def _changed(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    lines = _table(["", *changes(comparison).columns], rows[:MOST])
+    lines = _escaped_table(["", *changes(comparison).columns], rows[:MOST])
     more = len(rows) - MOST
     return [*lines, "", *([f"And {more:,} more in report.html.", ""] if more > 0 else [])]
 
@@ -80,7 +80,7 @@ def _ratios(results: Results) -> list[str]:
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
         "greatest; faster + and slower - where the 95 % interval says so, of all cases)."
     )
-    return [note, "", *_table(["workload", *names], rows)]
+    return [note, "", *_escaped_table(["workload", *names], rows)]
 
 
 def _cell(times: Iterable[Times], name: str) -> str:
@@ -100,15 +100,5 @@ def _count(ratios: Sequence[Ratio], which: str) -> int:
     return sum(side(ratio) == which for ratio in ratios)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    numeric = [":---" if number == 0 else "---" for number in range(len(columns))]
-    lines = [columns, numeric, *rows]
-    return [f"| {' | '.join(map(_escaped, line))} |" for line in lines]
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, HTML, link, mention or issue number."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>|~$])", r"\\\1", text.replace("&", "&amp;"))
-    escaped = escaped.replace("\\<", "&lt;").replace("\\>", "&gt;")
-    # A comment of no length keeps names from people and issues and addresses from links.
-    return re.sub(r"([@#]|://|www\.)(?=\w|/)", r"\1<!-- -->", escaped)
+def _escaped_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return table([*map(escape, columns)], ([*map(escape, row)] for row in rows))
