@@ -6,7 +6,7 @@
     scripts/HASH.py        its script
     ill-conditioned/HASH.json  a difference that is no finding, since rounding decides there
     cases/HASH.json        bytes that reached something new
-    lock.json              the process that is at work
+    lock.json              the process that is at work, which holds a lock on the file .lock
 
 What a shard found is written before the shard is: a process that is killed in between
 runs it again, and finds the same. Files that cannot be read are named and left alone.
