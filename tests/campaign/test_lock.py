@@ -104,11 +104,14 @@ def test_a_process_has_a_corpus_once(where: str) -> None:
 def test_a_lock_of_another_machine_holds(where: str) -> None:
     store = open_store(where)
     store.write(LOCK, b'{"pid": 1, "host": "elsewhere"}')
-    for _ in range(2):  # the lock of this machine is given back
+    several = [
+        Lock(store, print) for _ in range(2)
+    ]  # kept, so that none ends by garbage collection
+    for lock in several:
         with pytest.raises(
             CampaignError, match=rf"process 1 on elsewhere: .* remove {store.where}/lock\.json"
         ):
-            Lock(store, print).__enter__()
+            lock.__enter__()
     store.remove(LOCK)
     with Lock(store, print):
         pass
