@@ -14,7 +14,7 @@ from parity.language.program import Program
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FuzzInput:
     """Bytes of one program; the same bytes mean another program to another profile."""
 
     profile: Annotated[str, one_of(PROFILES)]
@@ -29,9 +29,9 @@ class Case:
         return encode(self)  # type: ignore[no-any-return]
 
     @staticmethod
-    def from_json(data: object) -> Case:
+    def from_json(data: object) -> FuzzInput:
         """The inverse of ``to_json``. Raises FormatError where this is anything else."""
-        return decode(Case, data)
+        return decode(FuzzInput, data)
 
 
 class Reader:
@@ -41,6 +41,6 @@ class Reader:
         names = dict.fromkeys(rotation(engine))
         self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 
-    def program(self, case: Case) -> Program:
+    def program(self, case: FuzzInput) -> Program:
         """The program of a case."""
         return self.decoders[case.profile].decode(case.data)

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from parity._util.decode import Check, Count, decode, encode, one_of
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.records import (
     FindingData,
@@ -92,8 +92,8 @@ class Kept:
         _ = self.case  # raises ValueError where the profile takes another number of bytes
 
     @property
-    def case(self) -> Case:
-        return Case(self.profile, self.data)
+    def case(self) -> FuzzInput:
+        return FuzzInput(self.profile, self.data)
 
 
 class Corpus:
@@ -177,7 +177,7 @@ class Corpus:
         """The counts of all shards that are done."""
         return Record.total([*([self.together] if self.together else ()), *self.loose.values()])
 
-    def kept_before(self, number: int) -> tuple[Case, ...]:
+    def kept_before(self, number: int) -> tuple[FuzzInput, ...]:
         """The cases that the first ``number`` shards kept, in the order of their discovery."""
         return tuple(k.case for k in sorted(self.kept.values()) if k.shard < number)
 

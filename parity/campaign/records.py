@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from parity._util.decode import Check, Count, Decoder, decode, encode, one_of
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.describe import told_apart
 from parity.campaign.result import Report
 from parity.language.json_format import dumps, program_from_json
@@ -75,7 +75,7 @@ class Record:
 _COUNTS = ("failing", "findings", "exposure")
 
 
-def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData:
+def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
     """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
 
     ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
@@ -135,7 +135,7 @@ class _Finding:
     says: str
     shown: tuple[str, str]
     probe: Annotated[str, one_of(("", *(p.name for p in PROBES)))]
-    case: Case | None
+    case: FuzzInput | None
     first_seen: _FirstSeen
     count: Count
 
@@ -165,7 +165,7 @@ def names(finding: FindingData) -> tuple[str, str]:
     return _digest(_subject(finding)), _digest(repr(identity(finding)))
 
 
-def case_name(case: Case) -> str:
+def case_name(case: FuzzInput) -> str:
     """The name of a kept case."""
     return _digest(f"{case.profile}:{case.data.hex()}")
 

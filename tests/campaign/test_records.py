@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import Identity
 from parity.campaign.records import Record, checked_finding, identity, names, size_of
 from parity.generate.profiles import PROFILES
@@ -33,7 +33,7 @@ FINDING: dict[str, Any] = {
     "probe": "",
     "program": program_to_json(program_from_text(TWICE)),
     "program_number": 7,
-    "case": Case("general", bytes(PROFILES["general"].size)).to_json(),
+    "case": FuzzInput("general", bytes(PROFILES["general"].size)).to_json(),
     "statements": 2,
     "leaves": 1,
     "count": 1,

@@ -1,4 +1,4 @@
-"""The result of ``parity bench --json``: read, checked, and never executed."""
+"""The result of ``parity bench --json``: dataclasses, and how a file is read into them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ REFERENCE = "torch"
 
 
 class ReportError(UsageError):
-    """There can be no report; the message is one line that says why and what to do."""
+    """A report cannot be written; the message is one line that says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the result was measured; the loads are averages of one minute."""
+    """The machine of the measurement; loads are averages of one minute."""
 
     cpu: str = ""
     cores: Count | None = None
@@ -38,22 +38,22 @@ class Machine:
 
 @dataclass(frozen=True)
 class Engine:
-    """A side that was measured; a control is no engine but the same work by hand."""
+    """An engine, or the NumPy baseline without one."""
 
     version: str = ""
-    control: bool = False
+    baseline: bool = field(default=False, metadata={"key": "control"})
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one program does, in words."""
+    """What the program of a workload computes."""
 
-    says: str = ""
+    description: str = field(default="", metadata={"key": "says"})
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median time of one run with its interval, in milliseconds."""
+    """The median time of one run in milliseconds, with its interval."""
 
     median: Positive
     low: Positive
@@ -62,7 +62,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Torch's time / the engine's time with its interval; if noisy, not to be read."""
+    """PyTorch's time divided by the engine's, with its interval; not usable if ``noisy``."""
 
     ratio: Positive
     low: Positive
@@ -71,8 +71,8 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Case:
-    """What was measured together: a workload with arrays of one shape and dtype."""
+class ReportCase:
+    """A workload with arrays of one shape and dtype."""
 
     workload: str
     shape: tuple[Count, ...]
@@ -80,7 +80,7 @@ class Case:
 
     @property
     def case(self) -> tuple[str, tuple[int, ...], str]:
-        """What tells it from other cases of a result."""
+        """The identity of the case within a result."""
         return self.workload, self.shape, self.dtype
 
     @property
@@ -90,8 +90,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Times(Case):
-    """Times of all engines on one case; ``not_measured`` says of an engine why."""
+class Times(ReportCase):
+    """Times of all engines on one case; ``not_measured``: reasons by engine."""
 
     nodes: Count
     rounds: Count = 0
@@ -102,7 +102,7 @@ class Times(Case):
 
 @dataclass(frozen=True)
 class Point:
-    """One graph of ``nodes`` operations: milliseconds and peak bytes."""
+    """Milliseconds and peak bytes of a graph with ``nodes`` operations."""
 
     nodes: Count
     time: float | None = None
@@ -119,15 +119,17 @@ class Exponent:
 
 
 @dataclass(frozen=True)
-class Growth(Case):
-    """One engine on graphs of growing length; ``ended`` says what stopped it early."""
+class Growth(ReportCase):
+    """One engine on graphs of growing length; ``ended``: the reason if it stopped early."""
 
     engine: str
     points: tuple[Point, ...] = ()
     time_exponent: Exponent | None = None
     memory_exponent: Exponent | None = None
-    bytes_a_node: float | None = None
-    microseconds_a_node: float | None = None
+    bytes_per_node: float | None = field(default=None, metadata={"key": "bytes_a_node"})
+    microseconds_per_node: float | None = field(
+        default=None, metadata={"key": "microseconds_a_node"}
+    )
     ended: str | None = None
 
 
@@ -136,11 +138,11 @@ class Peak:
     """Peak live memory of one run, in bytes."""
 
     bytes: float
-    bytes_a_node: float
+    bytes_per_node: float = field(metadata={"key": "bytes_a_node"})
 
 
 @dataclass(frozen=True)
-class Memory(Case):
+class Memory(ReportCase):
     """Peak memory of all engines on one case."""
 
     nodes: Count
@@ -150,13 +152,13 @@ class Memory(Case):
 
 @dataclass(frozen=True)
 class Generator:
-    """Speed of the generator of programs; the last four are shares of the time."""
+    """Throughput of the program generator; the last four fields are shares of the time."""
 
     what: str
     engine: str
     programs: Count
     statements: float
-    programs_a_second: float
+    programs_per_second: float = field(metadata={"key": "programs_a_second"})
     decoding: float
     in_engine: float
     in_reference: float
@@ -165,7 +167,7 @@ class Generator:
 
 @dataclass(frozen=True)
 class Results:
-    """All that one ``parity bench`` measured; a section may be empty."""
+    """The result of one ``parity bench``; any part may be empty."""
 
     created: str
     complete: bool
@@ -182,7 +184,7 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        """The engines in the order of the file, the control among them."""
+        """The engines and the baseline, in the order of the file."""
         measured = [name for t in self.times for name in (*t.engines, *t.not_measured)]
         measured += [growth.engine for growth in self.lengths]
         measured += [name for m in self.memory for name in (*m.engines, *m.not_measured)]
@@ -190,16 +192,16 @@ class Results:
 
     @property
     def compared(self) -> list[str]:
-        """The engines that have a ratio, which all but the reference may have."""
+        """The engines that have a ratio; the reference has none."""
         return [name for name in self.names if any(name in t.ratios for t in self.times)]
 
-    def is_control(self, name: str) -> bool:
-        """Whether ``name`` is the work by hand and no engine."""
-        return name in self.engines and self.engines[name].control
+    def is_baseline(self, name: str) -> bool:
+        """Whether ``name`` is the NumPy baseline."""
+        return name in self.engines and self.engines[name].baseline
 
 
 def load(file: Path) -> Results:
-    """The result in ``file``; ReportError says in one line what is wrong with it."""
+    """Read the result in a file. Raises ReportError if it is not one."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
@@ -229,6 +231,6 @@ def _refuse(name: str) -> float:
 
 
 def _printable(text: str) -> str:
-    """Without what XML cannot hold and a terminal would obey; one line of bounded length."""
+    """One line of bounded length, without characters that XML or a terminal cannot show."""
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
