@@ -1,1 +1,1 @@
-"""TODO."""
+"""Helpers without knowledge of engines and programs; they import nothing else of parity."""

@@ -1,5 +1,12 @@
-"""Workloads and measuring: engines side by side in one run.
+"""``parity bench``: time and memory of engines, measured side by side in one run.
 
-Adding an engine is one class in ``parity/bench/sides/``, adding a workload one row in
-``parity/bench/workloads.py``.
+Modules in reading order: ``workload`` and ``workloads`` define what is measured, and
+``numpy_baseline`` the same without an engine; ``backends`` has one class per library; ``measure``
+times a workload on several backends, ``memory`` and ``growth`` measure peaks, ``generator`` the
+throughput of the fuzzer, all with ``clock`` and ``statistics``. ``worker`` runs these tasks in a
+process that ``client`` starts; ``session`` makes a whole run of them, with ``machine`` for its
+conditions; ``revisions`` compares two revisions of dezero; ``text`` prints tables in a terminal,
+and ``report`` writes them for a browser.
+
+A new engine is a class in ``backends``, a new workload an entry in ``workloads``.
 """

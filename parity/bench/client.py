@@ -1,4 +1,4 @@
-"""Processes that measure, from the side of the one that asks."""
+"""Start worker processes (``parity/bench/worker.py``) and send tasks to them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,25 @@ from typing import Any
 
 from parity._util.process import THREAD_VARIABLES
 
-#: Where this package is: the worker runs the same one.
+#: The folder of this package, which workers import as well.
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerError(Exception):
-    """A task failed, or the process ended; the message says how in one line."""
+    """A task failed, or its process ended; the message is one line."""
 
 
 class Worker:
-    """A process of ``parity/bench/worker.py``; use it in a ``with``.
+    """A worker process, as a context manager.
 
-    ``threads``: of the libraries; ``first``: folders that come first on its path.
+    Parameters
+    ----------
+    threads
+        Number of threads of the libraries.
+    first
+        Folders that come first on ``sys.path``.
+    extra
+        Further environment variables.
     """
 
     def __init__(
@@ -43,11 +50,14 @@ class Worker:
             stderr=self._errors,
             text=True,
             env={**environment(threads, first), **(extra or {})},
-            process_group=0,  # Ctrl-C is for the process that asks
+            process_group=0,  # Ctrl-C must not reach the worker
         )
 
     def ask(self, task: dict[str, Any], limit: float | None = None) -> dict[str, Any]:
-        """The answer to a task. WorkerError if it failed or took more than ``limit`` seconds."""
+        """Send a task and wait for its answer.
+
+        Raises WorkerError if the task failed or took more than ``limit`` seconds.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with _killed_after(self._process, limit) as late:
@@ -66,7 +76,7 @@ class Worker:
         return answer
 
     def _end(self) -> str:
-        """How the process ended."""
+        """The reason why the process ended."""
         status = self._process.wait()
         if status < 0:
             return f"the process ended with {signal.Signals(-status).name}"
@@ -97,7 +107,7 @@ class Worker:
 def _close_quietly(stream: Any) -> None:
     try:
         stream.close()
-    except BrokenPipeError:  # what was not sent has nobody to read it
+    except BrokenPipeError:  # the process that would read the rest has ended
         return
 
 
@@ -121,18 +131,18 @@ def _killed_after(process: Any, limit: float | None) -> Iterator[threading.Event
 
 
 def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
-    """Variables for a process that measures: threads of the libraries, hashes, its path."""
+    """Environment variables of a worker: threads of the libraries, hash seed and ``sys.path``."""
     found = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
     if threads == 1:
         flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         found["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
-    # The same order as here: what is installed in a folder of the user stays found.
+    # In the order of this process, so that packages of the user are found as well.
     paths = [*first, str(ROOT), *(p for p in sys.path if p)]
     found["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     return found
 
 
 def once(task: dict[str, Any], threads: int, limit: float | None) -> dict[str, Any]:
-    """The answer of a fresh process. WorkerError as ``Worker.ask``."""
+    """Send a task to a new process; raises WorkerError as ``Worker.ask`` does."""
     with Worker(threads) as worker:
         return worker.ask(task, limit)

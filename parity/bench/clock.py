@@ -1,4 +1,4 @@
-"""Which clock measures."""
+"""The clock of all measurements."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 
 def clock(threads: int) -> Callable[[], float]:
-    """Seconds of processor time on one thread, else seconds on the wall.
+    """Processor time for one thread, wall-clock time for several; both in seconds.
 
-    On one thread both are the same on an idle machine, and on a busy one only the first leaves
-    out the time that other processes had. With more threads it would count each of them.
+    Processor time excludes what other processes use, but adds up the time of all threads.
     """
     return time.process_time if threads == 1 else time.perf_counter

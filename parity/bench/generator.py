@@ -1,9 +1,9 @@
-"""The speed of the harness itself: programs a second, and where the time goes.
+"""Throughput of the fuzzer: programs per second, and the shares of its parts.
 
 The suite draws programs with Hypothesis, a sweep decodes random bytes, and a campaign
-(``parity fuzz``) looks also at what programs reach and changes copies of them. The whole is timed
-as it is; the shares come from the same programs run again, part by part, so that no clock is
-inside. All is processor time: other processes do not count.
+(``parity fuzz``) also tracks coverage and mutates inputs. Each is timed as a whole; the shares are
+from the same programs run again, part by part, so that no clock runs inside. All times are
+processor time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from parity._util.process import fuzzing_runtime
 from parity.bench.statistics import significant
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.guide import Guide
 from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
 from parity.campaign.shard import Task, run_shard
@@ -36,13 +36,14 @@ from parity.oracle.check import check_programs
 
 
 def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dict[str, Any]]:
-    """About ``count`` programs of the suite, a sweep and a campaign, with seed ``number``.
+    """Measure about ``count`` programs of the suite, a sweep and a campaign, with seed ``number``.
 
-    The objects of ``generator`` in the JSON. EngineError where the engine cannot be used.
+    Returns the objects of ``generator`` in the JSON. Raises EngineError if the engine cannot be
+    used.
     """
     engine, reference = open_engines(engine_spec, isolate=False, check=False)
     with fuzzing_runtime():
-        for run in (_suite, _sweep):  # what is loaded or cached at first use
+        for run in (_suite, _sweep):  # a warm-up for what is loaded or cached at first use
             run(engine, reference, count, number + 1)
         measured = {
             "suite": _suite(engine, reference, count, number),
@@ -63,7 +64,7 @@ def _sweep(engine: Runner, reference: Engine, count: int, number: int) -> dict[s
 
 
 def _suite(engine: Runner, reference: Engine, count: int, number: int) -> dict[str, Any]:
-    """Each profile, equally often, as ``hypothesis_search`` runs it; findings are left alone."""
+    """Each profile equally often, as ``hypothesis_search`` runs it; findings are ignored."""
     found: list[Program] = []
     whole = decoding = 0.0
     profiles = dict.fromkeys(rotation(engine))
@@ -73,7 +74,7 @@ def _suite(engine: Runner, reference: Engine, count: int, number: int) -> dict[s
         whole += _drawn(
             decoder, examples, number, lambda some: list(check_programs(some, engine, reference))
         )
-        # The same draws without running anything: drawing is part of what decoding costs.
+        # The same draws without running anything: drawing counts as decoding.
         decoding += _drawn(decoder, examples, number, found.extend)
     return _shares(found, whole, decoding, engine, reference)
 
@@ -81,12 +82,11 @@ def _suite(engine: Runner, reference: Engine, count: int, number: int) -> dict[s
 def _campaign(
     spec: str, engine: Runner, reference: Engine, count: int, number: int
 ) -> dict[str, Any]:
-    """A shard of a campaign that is under way: two before it learn what the engine does.
+    """A shard of a campaign after two that warm it up.
 
-    The first keeps the cases that the others start from, the second reads them, which a process
-    does once.
+    The first keeps the inputs that later ones mutate; the second reads them, once per process.
     """
-    kept: tuple[Case, ...] = ()
+    kept: tuple[FuzzInput, ...] = ()
     for shard in range(2):
         kept += tuple(run_shard(_task(spec, number, shard, count, kept)).kept)
     task = _task(spec, number, 2, count, kept)
@@ -98,14 +98,14 @@ def _campaign(
     return _shares(found, whole, decoding, engine, reference)
 
 
-def _task(spec: str, number: int, shard: int, count: int, kept: tuple[Case, ...]) -> Task:
+def _task(spec: str, number: int, shard: int, count: int, kept: tuple[FuzzInput, ...]) -> Task:
     return Task(spec, "torch", False, Limits(), str(number), shard, count, count, kept)
 
 
 def _drawn(
     decoder: Decoder, examples: int, number: int, use: Callable[[list[Program]], object]
 ) -> float:
-    """Seconds in which Hypothesis draws that many examples and ``use`` gets the programs."""
+    """Seconds in which Hypothesis draws ``examples`` examples and ``use`` gets the programs."""
 
     @seed(number)
     @settings(
@@ -133,7 +133,7 @@ def _timed_list(source: Iterable[Program]) -> tuple[float, list[Program]]:
 def _shares(
     found: list[Program], whole: float, decoding: float, engine: Runner, reference: Engine
 ) -> dict[str, Any]:
-    """Rates and shares of ``whole``; what is neither is comparing and estimating tolerances."""
+    """Throughput, and shares of the time; the rest is comparing and computing tolerances."""
     alike = with_quirks(reference, engine.quirks)
     ours = theirs = 0.0
     for start in range(0, len(found), BATCH):  # as ``check_programs`` runs them

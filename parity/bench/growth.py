@@ -1,4 +1,4 @@
-"""How time and memory grow with the length of a graph."""
+"""Growth of time and memory with the length of the graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.bench.statistics import exponent, rounded, significant
 
 @dataclass
 class Growth:
-    """Points of one engine: nodes, seconds and bytes; ``ended``: why there are no more."""
+    """Measurements of one engine by number of nodes; ``ended``: why there are no more."""
 
     engine: str
     dtype: str
@@ -20,7 +20,7 @@ class Growth:
     ended: str | None = None
 
     def goes_on(self, nodes: int, limit: float) -> bool:
-        """Whether a longer graph is worth a try; says in ``ended`` if it would take too long."""
+        """Whether to measure a longer graph; sets ``ended`` if that would take too long."""
         if self.ended is None and self.seconds:
             expected = self.seconds[-1] * nodes / self.nodes[-1]
             if expected > limit:
@@ -28,18 +28,18 @@ class Growth:
         return self.ended is None
 
     def add(self, nodes: int, answer: dict[str, Any]) -> None:
-        """A point that was measured, as the worker answers."""
+        """Add an answer of the worker."""
         self.nodes.append(nodes)
         self.seconds.append(answer["seconds"])
         self.bytes.append(answer["bytes"] or 0)
 
     def end(self, nodes: int, reason: str) -> None:
-        """The engine did not come through a graph of that many nodes."""
+        """Record that the engine failed on a graph of ``nodes`` nodes."""
         kind = "RecursionError" if reason.startswith("RecursionError") else reason
         self.ended = f"{kind} at {nodes} nodes"
 
     def to_json(self, workload: str) -> dict[str, Any]:
-        """The object of ``lengths``; the numbers a node are those of the longest graph."""
+        """An object of ``lengths`` in the JSON; numbers per node are of the longest graph."""
         points = [
             {"nodes": n, "time": significant(s * 1e3), "bytes": b}
             for n, s, b in zip(self.nodes, self.seconds, self.bytes, strict=True)

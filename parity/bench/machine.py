@@ -1,4 +1,4 @@
-"""Where and with what was measured."""
+"""The machine and the versions of a measurement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def load() -> float:
-    """The average load of the last minute; 0 where the system does not tell."""
+    """The average load of the last minute; 0 where the system does not know it."""
     try:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):

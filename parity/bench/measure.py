@@ -1,7 +1,7 @@
 """Times of one workload on several engines, interleaved in one process.
 
-In each round every engine runs once, in an order that a seed draws anew, so that what disturbs
-the machine disturbs all. Each gradient is compared with PyTorch's before it is timed.
+In each round every engine runs once, in a new random order, so that disturbances of the machine
+affect all engines alike. Each gradient is compared with PyTorch's before it is timed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from parity.bench import statistics
 from parity.bench.backends.base import Backend
 from parity.bench.backends.load import REFERENCE
 from parity.bench.clock import clock
-from parity.bench.workloads import Array, Shape, Workload, start
+from parity.bench.workload import Array, Shape, Workload, start
 
-#: Rounds: at least, whatever they take, and at most.
+#: The least number of rounds, however long they take, and the greatest.
 LEAST, MOST = 7, 200
-#: Rounds that are not counted, before.
+#: Rounds before the first that is timed.
 WARM_UP = 1
-#: What two right gradients may differ by: sums of thousands in another order.
+#: Tolerance of gradients, for sums of thousands of terms in another order.
 _TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
-#: How the text of an engine with a wrong gradient starts.
+#: Start of the reason of an engine whose gradient is wrong.
 DIFFERS = "gradient differs from torch's"
 
 
 @dataclass
-class Case:
-    """One row of the table of times."""
+class TimedCase:
+    """A workload with leaves of one shape and dtype: one row of the table of times."""
 
     workload: Workload
     shape: Shape
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def seed(self) -> int:
-        """A number that the name of the case fixes."""
+        """A seed that depends on the case alone."""
         return zlib.crc32(f"{self.workload.name} {self.shape} {self.dtype}".encode())
 
     def leaves(self) -> Sequence[Array]:
@@ -55,17 +55,35 @@ class Case:
 
 @dataclass
 class Times:
-    """Seconds of each round by engine, None where it sat out, and why others have none."""
+    """Seconds per round by engine, None where it was left out; ``not_measured``: reasons."""
 
     by_engine: dict[str, list[float | None]] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
 
 
 def row(
-    case: Case, sides: Sequence[Backend], seconds: float, seed: int, threads: int = 1
+    case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> dict[str, Any]:
-    """The object of ``times`` in the JSON: medians and ratios with intervals."""
-    times = measure(case, sides, seconds, seed, threads)
+    """Measure a case.
+
+    Parameters
+    ----------
+    case
+        What is timed.
+    backends
+        The engines, with PyTorch among them.
+    seconds
+        About how long each engine runs.
+    seed
+        For the order of the engines and the bootstrap.
+    threads
+        Number of threads of the libraries.
+
+    Returns
+    -------
+    An object of ``times`` in the JSON: medians and ratios with intervals.
+    """
+    times = measure(case, backends, seconds, seed, threads)
     seed += case.seed
     reference = times.by_engine.get(REFERENCE, [])
     engines, ratios = {}, {}
@@ -90,56 +108,58 @@ def row(
 
 
 def _ratio(pairs: list[tuple[float, float]], seed: int) -> dict[str, Any]:
-    """The reference's time over the engine's, with its interval."""
+    """The reference's time divided by the engine's, with its interval."""
     found = statistics.ratio([t for t, _ in pairs], [s for _, s in pairs], seed)
     rounded = statistics.rounded(found) or {}
     return {"ratio": rounded.pop("value"), **rounded, "noisy": found.noisy}
 
 
 def measure(
-    case: Case, sides: Sequence[Backend], seconds: float, seed: int, threads: int = 1
+    case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> Times:
-    """Run rounds until each engine has had about ``seconds``, at least ``LEAST`` rounds.
+    """Run rounds until each engine has run for about ``seconds``, at least ``LEAST`` rounds.
 
-    An engine that is much slower than others sits out once it has had its time twice and the
-    least number of rounds; the reference never does, since ratios are those of one round.
+    An engine that has run for twice its time, and for ``LEAST`` rounds, is left out of further
+    rounds; the reference never is, since ratios are of times in the same round.
     """
     times = Times()
     leaves, steps = case.leaves(), case.steps()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        able = _agreeing(case, sides, leaves, steps, times)
-        if not any(side.name == REFERENCE for side in able):
+        agreeing = _agreeing(case, backends, leaves, steps, times)
+        if not any(backend.name == REFERENCE for backend in agreeing):
             return times
         for _ in range(WARM_UP):
-            for side in able:
-                side.run(case.workload, leaves, steps)
+            for backend in agreeing:
+                backend.run(case.workload, leaves, steps)
         gc.collect()
         source = random.Random(f"{seed}:{case.seed}")
-        _rounds(case, able, seconds, source, Stopwatch(clock(threads)), times)
+        _rounds(case, agreeing, seconds, source, Stopwatch(clock(threads)), times)
     return times
 
 
 def _rounds(
-    case: Case,
-    sides: list[Backend],
+    case: TimedCase,
+    backends: list[Backend],
     seconds: float,
     source: random.Random,
     watch: Stopwatch,
     times: Times,
 ) -> None:
     leaves, steps = case.leaves(), case.steps()
-    spent = dict.fromkeys((s.name for s in sides), 0.0)
-    end = time.perf_counter() + seconds * len(sides)
-    times.by_engine = {s.name: [] for s in sides}
+    spent = dict.fromkeys((s.name for s in backends), 0.0)
+    end = time.perf_counter() + seconds * len(backends)
+    times.by_engine = {s.name: [] for s in backends}
     for number in range(MOST):
         if number >= LEAST and time.perf_counter() > end:
             return
-        for side in source.sample(sides, len(sides)):
-            out = number >= LEAST and spent[side.name] > 2 * seconds and side.name != REFERENCE
-            took = None if out else watch.run(case.workload, side, leaves, steps)
-            spent[side.name] += took or 0.0
-            times.by_engine[side.name].append(took)
+        for backend in source.sample(backends, len(backends)):
+            left_out = (
+                number >= LEAST and spent[backend.name] > 2 * seconds and backend.name != REFERENCE
+            )
+            took = None if left_out else watch.run(case.workload, backend, leaves, steps)
+            spent[backend.name] += took or 0.0
+            times.by_engine[backend.name].append(took)
 
 
 @dataclass(frozen=True)
@@ -148,39 +168,43 @@ class Stopwatch:
 
     clock: Callable[[], float]
 
-    def run(self, workload: Workload, side: Backend, leaves: Sequence[Array], steps: int) -> float:
-        """Seconds of one run; what it returned is freed within them."""
-        run, now = side.run, self.clock
+    def run(
+        self, workload: Workload, backend: Backend, leaves: Sequence[Array], steps: int
+    ) -> float:
+        """Seconds of one run, including the time to free its gradients."""
+        run, now = backend.run, self.clock
         begin = now()
         run(workload, leaves, steps)
         return now() - begin
 
 
 def _agreeing(
-    case: Case, sides: Sequence[Backend], leaves: Sequence[Array], steps: int, times: Times
+    case: TimedCase, backends: Sequence[Backend], leaves: Sequence[Array], steps: int, times: Times
 ) -> list[Backend]:
-    """The sides that give PyTorch's gradients; the others go to ``times.not_measured``."""
-    able, expected = [], None
+    """The backends whose gradients are PyTorch's; the others go to ``times.not_measured``."""
+    agreeing, expected = [], None
     # The reference first: the others are compared with it.
-    for side in sorted(sides, key=lambda s: s.name != REFERENCE):
-        reason = side.cannot(case.workload, case.shape, case.dtype)
+    for backend in sorted(backends, key=lambda s: s.name != REFERENCE):
+        reason = backend.unsupported(case.workload, case.shape, case.dtype)
         if reason is None:
             try:
-                found = [np.array(side.array(g)) for g in side.run(case.workload, leaves, steps)]
+                found = [
+                    np.array(backend.array(g)) for g in backend.run(case.workload, leaves, steps)
+                ]
             except Exception as error:
                 reason = one_line(error)
             else:
                 expected = found if expected is None else expected
                 reason = difference(found, expected, case.dtype)
         if reason is None:
-            able.append(side)
+            agreeing.append(backend)
         else:
-            times.not_measured[side.name] = reason
-    return [side for side in sides if side in able]
+            times.not_measured[backend.name] = reason
+    return [backend for backend in backends if backend in agreeing]
 
 
 def difference(found: Sequence[Array], expected: Sequence[Array], dtype: str) -> str | None:
-    """How gradients differ from the reference's; None if they agree."""
+    """A description of the difference between two lists of gradients; None if they agree."""
     tolerance = _TOLERANCE[dtype]
     for i, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
         if ours.shape != theirs.shape:
@@ -192,5 +216,5 @@ def difference(found: Sequence[Array], expected: Sequence[Array], dtype: str) ->
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as a reason in a table."""
+    """An exception as the reason in a table."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

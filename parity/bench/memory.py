@@ -1,8 +1,8 @@
-"""Peak live memory and growth, each point in a process of its own.
+"""Peak live memory, and growth; each number is from a new process.
 
-The peak of a process only rises, and what one library freed another one reuses: so each number
-comes from a fresh process that runs one workload on one side. Linux only: the peak is set back
-through ``/proc`` after a small warm-up.
+The peak of a process never falls, and libraries reuse memory that others have freed. So each
+process runs one workload on one backend. Linux only: after a warm-up, the peak is reset through
+``/proc``.
 """
 
 from __future__ import annotations
@@ -18,45 +18,46 @@ import numpy as np
 from parity.bench.backends.base import Backend
 from parity.bench.clock import clock
 from parity.bench.measure import Stopwatch
-from parity.bench.workloads import DEEP_CHAIN, Shape, Workload, start
+from parity.bench.workload import Shape, Workload, start
+from parity.bench.workloads import DEEP_CHAIN
 
-#: Nodes of the chain by which growth is measured, and those of a quick run.
+#: Numbers of nodes of the chain whose growth is measured, and those of a quick run.
 LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 QUICK_LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
-#: Graphs of small arrays are longer here than where they are timed: pages are the unit.
+#: Graphs of small arrays are so many times longer here, since memory is counted in pages.
 LONGER = 50
-#: A short graph is timed again, up to so many times and seconds; the median counts.
+#: A short graph is timed repeatedly, up to so many times and seconds; the median is recorded.
 _AGAIN, _SECONDS = 9, 0.3
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def available() -> bool:
-    """Whether the system tells the peak of a process."""
+    """Whether the system reports the peak memory of a process."""
     return _RESET.exists()
 
 
 def longer(workload: Workload, shape: Shape) -> int:
-    """How many times as long as where it is timed a graph is whose memory is measured."""
+    """The factor by which a graph is longer than where it is timed."""
     return LONGER if not workload.fixed and int(np.prod(shape)) <= 16 else 1
 
 
 def peak(
-    side: Backend, workload: Workload, shape: Shape, dtype: str, steps: int, threads: int = 1
+    backend: Backend, workload: Workload, shape: Shape, dtype: str, steps: int, threads: int = 1
 ) -> dict[str, Any]:
-    """Peak of live memory above what the process had before, in bytes, and seconds of a run."""
-    # What is loaded late is loaded here, by a graph too small to leave memory for the next one.
-    warm = () if side.max_ndim == 0 else (64, 64)
-    side.run(DEEP_CHAIN, (start(warm, dtype),), 5)
+    """Peak live memory of a run, less the memory before it, in bytes; and seconds of a run."""
+    # Loads what libraries load late, with a graph too small to leave free memory for the next.
+    warm = () if backend.max_ndim == 0 else (64, 64)
+    backend.run(DEEP_CHAIN, (start(warm, dtype),), 5)
     leaves = workload.leaves(start(shape, dtype))
     if available():
         before = _kilobytes("VmRSS")
-        _RESET.write_text("5")  # the peak is now what is in use
-    gc.collect()  # else the first full collection, of all that is loaded, falls into the run
+        _RESET.write_text("5")  # the peak is now the memory in use
+    gc.collect()  # otherwise the first full collection takes place during the run
     watch = Stopwatch(clock(threads))
-    times = [watch.run(workload, side, leaves, steps)]
+    times = [watch.run(workload, backend, leaves, steps)]
     found = 1024 * (_kilobytes("VmHWM") - before) if available() else None
     while len(times) < _AGAIN and sum(times) < _SECONDS:
-        times.append(watch.run(workload, side, leaves, steps))
+        times.append(watch.run(workload, backend, leaves, steps))
     return {"bytes": found, "seconds": statistics.median(times)}
 
 

@@ -1,8 +1,7 @@
-"""The control: workloads with NumPy alone, their gradients derived by hand.
+"""The NumPy baseline: workloads with hand-written gradients, without a graph and an engine.
 
-What a person would write who needs the gradient of this one program: no graph, no engine. An
-engine cannot be faster but by computing less; how far it is above is the price of the graph.
-``[()]`` makes a NumPy scalar of a 0-d array, which computes faster, and leaves others as views.
+The difference between an engine's time and the baseline's is the cost of the graph. ``[()]`` turns
+a 0-d array into a NumPy scalar, which is faster, and returns a view of any other array.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def fan_out(steps: int, x: Any) -> Sequence[Any]:
 
 
 def diamond_ladder(steps: int, a: Any, b: Any) -> Sequence[Any]:
-    """``h = h * a + h * b``, from ``a`` on."""
+    """``h = h * a + h * b``, starting with ``h = a``."""
     a, b = a[()], b[()]
     h, hs = a, []
     for _ in range(steps):
@@ -86,7 +85,7 @@ def matmul(steps: int, x: Any, w: Any) -> Sequence[Any]:
 
 
 def mlp(x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Sequence[Any]:
-    """``((tanh(x @ w1 + b1) @ w2 + b2) ** 2).sum()`` by the parameters."""
+    """``((tanh(x @ w1 + b1) @ w2 + b2) ** 2).sum()`` with respect to the parameters."""
     h = np.tanh(x @ w1 + b1)
     y = h @ w2 + b2
     gy = y + y

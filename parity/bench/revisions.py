@@ -1,8 +1,8 @@
-"""Two revisions of dezero in one interleaved run.
+"""Compare two revisions of dezero in one interleaved run.
 
-Each has a process of its own, with the workloads of this revision and its own ``dezero`` first
-on the path. They run in turn, base new new base, so that what disturbs the machine, or drifts,
-disturbs both alike; ratios are those of neighbours.
+Each revision has its own process, with the workloads of this revision and its own ``dezero`` first
+on ``sys.path``. They run in turns of base, new, new, base, so that disturbances and drift affect
+both alike; ratios are of neighbouring measurements.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from typing import Any
 from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.client import Worker, WorkerError
-from parity.bench.workloads import Shape, Workload
+from parity.bench.workload import Shape, Workload
 
-#: Shapes that are compared, in float32; where only NumPy counts nothing can be seen.
+#: Shapes that are compared, in float32; with larger ones the time is that of NumPy.
 _SHAPES: tuple[Shape, ...] = ((), (4, 4), (64, 64))
 _QUICK_SHAPES: tuple[Shape, ...] = ((), (64, 64))
 #: Turns of base, new, new, base; each turn gives two ratios. Seconds of one measurement.
 _TURNS, _QUICK_TURNS, _SLICE = 20, 8, 0.02
-#: Seconds after which a revision that does not answer is given up.
+#: Seconds after which a revision that does not answer has failed.
 _LIMIT = 120.0
-#: glibc then keeps freed memory, as ``dezero.allocator`` does, which a revision may not have.
+#: Lets glibc keep freed memory, as ``dezero.allocator`` does, which older revisions lack.
 _KEEP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 
 
 @dataclass
 class Comparison:
-    """What is compared, and the rows so far: ``ratio`` is the new time over the base's."""
+    """The rows measured so far; ``ratio`` is the new time divided by the base's."""
 
     base: str
     commit: str
@@ -70,9 +70,19 @@ class Sources:
 
 @contextmanager
 def checked_out(revision: str, folder: Path) -> Iterator[Sources]:
-    """Both revisions: a worktree of the base, and the repository of ``folder`` as it is.
+    """Check out the base in a temporary worktree; the new sources are the working tree.
 
-    UsageError where there is no repository, no such revision, or no dezero in one of them.
+    Parameters
+    ----------
+    revision
+        The base, as git names it.
+    folder
+        A folder of the repository.
+
+    Raises
+    ------
+    UsageError
+        If there is no repository, no such revision, or no dezero in one of them.
     """
     top = Path(_git(folder, f"--base: {folder} is not in a git checkout: run it in one",
                     "rev-parse", "--show-toplevel"))  # fmt: skip
@@ -92,7 +102,7 @@ def checked_out(revision: str, folder: Path) -> Iterator[Sources]:
 
 
 def _git(folder: Path, wrong: str, *arguments: str) -> str:
-    """The output of git; UsageError with ``wrong`` if it fails."""
+    """The output of git. Raises UsageError with the message ``wrong`` if it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True
@@ -110,7 +120,7 @@ def _check_dezero(tree: Path, what: str) -> None:
 
 
 def _only_dezero(tree: Path, folder: str) -> Path:
-    """A folder with that dezero alone: the rest, parity with it, is this revision's."""
+    """A folder with only the dezero of ``tree``, so that parity is imported from here."""
     only = Path(tempfile.mkdtemp(dir=folder))
     (only / "dezero").symlink_to(tree / "dezero", target_is_directory=True)
     return only
@@ -124,10 +134,11 @@ def compare(
     step: Callable[[str], None],
     show: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Measure every case into ``comparison``; what is above the limit is measured again.
+    """Measure every case, and add a row for each to ``comparison``.
 
-    Of a hundred intervals of 95 % a few miss by chance: only the second one counts, of twice as
-    many turns. WorkerError if a process cannot be started.
+    A case above the limit is measured again with twice as many turns, and only that counts: a few
+    of a hundred 95 % intervals miss the true value by chance. Raises WorkerError if a process
+    cannot be started.
     """
     turns = _QUICK_TURNS if quick else _TURNS
     with (
@@ -146,7 +157,7 @@ def compare(
 
 
 def cases(workloads: tuple[Workload, ...], quick: bool) -> list[tuple[Workload, Shape]]:
-    """What is compared."""
+    """The workloads and shapes that are compared."""
     shapes = _QUICK_SHAPES if quick else _SHAPES
     return [(workload, shape) for workload in workloads for shape in workload.shapes(shapes)]
 
@@ -182,7 +193,7 @@ def _row(base: Worker, new: Worker, task: dict[str, Any], turns: int) -> dict[st
 
 
 def line(row: dict[str, Any], limit: float) -> str:
-    """A row of the table."""
+    """A row as a line of the table."""
     start = f"{row['workload']:15}{tuple(row['shape'])!s:11}"
     if row["ratio"] is None:
         return f"{start}  not measured: {row['reason']}"

@@ -1,6 +1,6 @@
-"""A whole measurement: times, growth, memory and the generator, as the object of the JSON.
+"""A whole run of ``parity bench``: times, growth, memory and the generator, as one JSON object.
 
-What was measured is in ``Session.result`` at every moment: an interrupted run keeps it.
+``Session.result`` holds what has been measured so far, so that an interrupted run loses nothing.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity.bench import machine
-from parity.bench.backends.load import CONTROL, REFERENCE
+from parity.bench.backends.load import BASELINE, REFERENCE
 from parity.bench.client import Worker, WorkerError, once
 from parity.bench.growth import Growth
 from parity.bench.measure import DIFFERS
 from parity.bench.memory import LENGTHS, QUICK_LENGTHS, available, longer
-from parity.bench.workloads import DEEP_CHAIN, DTYPES, SHAPES, SMALL, Shape, Workload, start
+from parity.bench.workload import DTYPES, SHAPES, SMALL, Shape, Workload, start
+from parity.bench.workloads import DEEP_CHAIN
 
 PARTS = ("times", "lengths", "memory", "generator")
-#: Cases of a quick run: a shape and the dtypes in which it is measured.
+#: Cases of a quick run: shapes and their dtypes.
 QUICK_CASES: dict[Shape, tuple[str, ...]] = {(): DTYPES, (64, 64): ("float32",)}
 #: Workloads and shapes whose memory is measured, in float32.
 _MEMORY_SHAPES: tuple[Shape, ...] = ((4, 4), (512, 512))
 _QUICK_MEMORY = ("chain", "diamond-ladder")
 _PROGRAMS, _QUICK_PROGRAMS = 4000, 800
-#: Seconds that one point of a curve may take, and one of a quick run; a case of times likewise.
+#: Limits in seconds: of one number from a new process, the same in a quick run, of one case.
 _POINT, _QUICK_POINT, _CASE = 90.0, 15.0, 600.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured. ``engines``: names or adapters, the reference among them."""
+    """What to measure. ``engines``: names or adapters, with the reference among them."""
 
     engines: tuple[str, ...]
     workloads: tuple[Workload, ...]
@@ -43,18 +44,18 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Seconds for each engine in each case."""
+        """Seconds per engine and case."""
         return 0.2 if self.quick else 1.0
 
     @property
     def point(self) -> float:
-        """Seconds that a fresh process for one number may take."""
+        """Limit in seconds of a new process that measures one number."""
         return _QUICK_POINT if self.quick else _POINT
 
     @property
     def all_engines(self) -> tuple[str, ...]:
-        """The engines and the control."""
-        return (*self.engines, CONTROL)
+        """The engines and the NumPy baseline."""
+        return (*self.engines, BASELINE)
 
     def cases(self) -> list[tuple[Workload, Shape, str]]:
         """Rows of the table of times."""
@@ -63,7 +64,7 @@ class Plan:
             (workload, shape, dtype)
             for workload in self.workloads
             for shape in workload.shapes(tuple(shapes))
-            # A workload of a size of its own comes in the dtypes of the first shape.
+            # A workload with a fixed shape has the dtypes of the first shape.
             for dtype in shapes.get(shape, next(iter(shapes.values())))
         ]
 
@@ -79,11 +80,11 @@ class Plan:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Nodes of the deep chain."""
+        """Numbers of nodes of the deep chain."""
         return QUICK_LENGTHS if self.quick else LENGTHS
 
     def steps(self) -> int:
-        """How often ``Session.run`` says that something is done."""
+        """How often ``Session.run`` calls ``step``."""
         counts = {
             "times": len(self.cases()),
             "lengths": len(self.all_engines) * len(self.lengths),
@@ -94,13 +95,16 @@ class Plan:
 
     @property
     def fuzzed(self) -> str | None:
-        """The engine with which the generator is measured: the first but the reference."""
+        """The engine with which the generator is measured: the first except the reference."""
         return next((e for e in self.engines if e != REFERENCE), None)
 
 
 @dataclass
 class Session:
-    """A run of a plan. ``step`` is told what is done, ``show`` gets each finished object."""
+    """A run of a plan.
+
+    ``step`` is called with the name of each finished step, ``show`` with each finished object.
+    """
 
     plan: Plan
     step: Callable[[str], None] = lambda what: None
@@ -111,7 +115,7 @@ class Session:
     _began: float = field(default_factory=time.perf_counter)
 
     def start(self) -> None:
-        """Begin the result, with all engines loaded once. WorkerError names one that fails."""
+        """Initialize ``result`` and load each engine once. Raises WorkerError if one fails."""
         plan = self.plan
         self.result = {
             "format": "parity-bench",
@@ -131,11 +135,11 @@ class Session:
                 "keep_freed_memory": False,
             },
             "engines": {},
-            "workloads": {w.name: {"says": w.says} for w in plan.workloads},
+            "workloads": {w.name: {"says": w.description} for w in plan.workloads},
             **{part: [] for part in PARTS},
         }
         if "lengths" in plan.parts:
-            self.result["workloads"][DEEP_CHAIN.name] = {"says": DEEP_CHAIN.says}
+            self.result["workloads"][DEEP_CHAIN.name] = {"says": DEEP_CHAIN.description}
         with Worker(plan.threads) as worker:
             for spec in plan.all_engines:
                 self._add_engine(worker, spec)
@@ -147,11 +151,11 @@ class Session:
         about = worker.ask({"do": "about", "engine": spec}, _POINT)
         self.names[spec] = about["name"]
         self.dtypes[spec] = about["dtypes"]
-        control = {"control": True} if about["control"] else {}
-        self.result["engines"][about["name"]] = {"version": about["version"], **control}
+        baseline = {"control": True} if about["baseline"] else {}
+        self.result["engines"][about["name"]] = {"version": about["version"], **baseline}
 
     def run(self) -> None:
-        """Measure. What is done stays in ``result`` if this is interrupted."""
+        """Measure all parts of the plan."""
         for part in self.plan.parts:
             for row in _PARTS[part](self):
                 self.result[part].append(row)
@@ -159,14 +163,14 @@ class Session:
         self.result["complete"] = True
 
     def end(self) -> dict[str, Any]:
-        """The result, with the seconds that it took."""
+        """Finish and return the result."""
         self.result["seconds"] = round(time.perf_counter() - self._began, 1)
         self.result["machine"]["load_after"] = machine.load()
         return self.result
 
     @property
     def wrong(self) -> list[str]:
-        """Cases in which an engine's gradient was not PyTorch's."""
+        """The cases in which a gradient differs from PyTorch's."""
         return [
             f"{row['workload']} {tuple(row['shape'])} {row['dtype']}: {engine}: {reason}"
             for row in self.result["times"]
@@ -175,7 +179,7 @@ class Session:
         ]
 
     def _times(self) -> Iterator[dict[str, Any]]:
-        """Small arrays in one process, large ones each in a fresh one."""
+        """Cases with small arrays in one process, each with large ones in a new one."""
         worker: Worker | None = None
         try:
             for workload, shape, dtype in self.plan.cases():
@@ -187,8 +191,8 @@ class Session:
                 try:
                     yield self._case(worker, workload, shape, dtype)
                 except WorkerError as error:
-                    yield self._lost(workload, shape, dtype, str(error))
-                    large = True  # and a new process
+                    yield self._failed(workload, shape, dtype, str(error))
+                    large = True  # the process has ended
                 if large:
                     worker.close()
                     worker = None
@@ -212,7 +216,7 @@ class Session:
         row: dict[str, Any] = answer["row"]
         return row
 
-    def _lost(self, workload: Workload, shape: Shape, dtype: str, reason: str) -> dict[str, Any]:
+    def _failed(self, workload: Workload, shape: Shape, dtype: str, reason: str) -> dict[str, Any]:
         return {
             "workload": workload.name,
             "shape": list(shape),
@@ -263,13 +267,13 @@ class Session:
             }
 
     def _peak(self, spec: str, workload: Workload, shape: Shape, steps: int) -> int | str:
-        """Bytes, or why there are none."""
+        """Bytes, or the reason why they were not measured."""
         task = self._peak_task(spec, workload, shape, "float32", steps)
         try:
             answer = self._once(task)
         except WorkerError as error:
             return str(error)
-        return str(answer["cannot"]) if "cannot" in answer else int(answer["bytes"])
+        return str(answer["unsupported"]) if "unsupported" in answer else int(answer["bytes"])
 
     def _peak_task(
         self, spec: str, workload: Workload, shape: Shape, dtype: str, steps: int

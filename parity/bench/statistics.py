@@ -1,6 +1,6 @@
-"""Intervals of what was measured: bootstrap for medians and ratios, a fit for growth.
+"""95 % confidence intervals: bootstrap for medians and ratios, a least-squares fit for growth.
 
-All are 95 % intervals. The same samples and seed give the same interval.
+The same samples and seed give the same interval.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-#: Resamples of a bootstrap, and the quantiles that enclose 95 %.
+#: Resamples of a bootstrap, and the quantiles of a 95 % interval.
 RESAMPLES = 2000
 _LOW, _HIGH = 0.025, 0.975
-#: A ratio whose interval reaches further than a quarter from it, up or down, tells nothing.
+#: An interval that extends further than this factor from its value is too noisy.
 NOISY = 1.25
-#: Student's t, 97.5 %, by degrees of freedom from 1 on (any table of it).
+#: The 97.5 % quantile of Student's t by degrees of freedom, from 1 on.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the 95 % interval around it."""
+    """An estimate with its 95 % interval."""
 
     value: float
     low: float
@@ -31,12 +31,12 @@ class Interval:
 
     @property
     def noisy(self) -> bool:
-        """Whether the interval reaches further than a factor of ``NOISY`` from the value."""
+        """Whether the interval extends further than a factor of ``NOISY`` from the value."""
         return self.high > self.value * NOISY or self.low < self.value / NOISY
 
 
 def median(samples: Sequence[float], seed: int) -> Interval:
-    """The median of samples with a bootstrap interval; they must not be empty."""
+    """The median of samples, at least one, with its bootstrap interval."""
     values = np.asarray(samples, float)
     source = np.random.default_rng(seed)
     drawn = values[source.integers(0, len(values), (RESAMPLES, len(values)))]
@@ -45,18 +45,17 @@ def median(samples: Sequence[float], seed: int) -> Interval:
 
 
 def ratio(above: Sequence[float], below: Sequence[float], seed: int) -> Interval:
-    """The median of ``above / below``, pair by pair.
+    """The median of ``above / below``, pair by pair, with its bootstrap interval.
 
-    What was measured one after the other shares what disturbed it: pairs are resampled, not
-    the two sides apart.
+    Pairs are resampled, since the two measurements of a pair share their disturbances.
     """
     return median([a / b for a, b in zip(above, below, strict=True)], seed)
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> Interval | None:
-    """The ``p`` of ``value ~ size ** p``: least squares of the logarithms, Student's interval.
+    """The ``p`` of ``value ~ size ** p``, by least squares of the logarithms, with its interval.
 
-    None with fewer than three points, or where a value is not above 0.
+    None with fewer than three points, or with a value that is not positive.
     """
     if len(sizes) < 3 or min(values) <= 0:
         return None
@@ -71,7 +70,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> Interval | None
 
 
 def rounded(interval: Interval | None, digits: int = 4) -> dict[str, Any] | None:
-    """An interval for JSON, with that many significant digits."""
+    """An interval for JSON, with ``digits`` significant digits."""
     if interval is None:
         return None
     return {
@@ -82,5 +81,5 @@ def rounded(interval: Interval | None, digits: int = 4) -> dict[str, Any] | None
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """``value`` with that many significant digits."""
+    """``value`` with ``digits`` significant digits."""
     return float(f"{value:.{digits}g}")

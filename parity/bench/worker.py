@@ -1,7 +1,7 @@
-"""A process that measures: it reads a task a line and answers in a line, both JSON.
+"""A worker process: it reads one task per line and writes one answer per line, both JSON.
 
-The process that asks (``parity/bench/client.py``) sets threads and paths by the environment,
-which libraries read when they are loaded; what they print goes to the error output.
+``parity/bench/client.py`` starts it and sets threads and paths by environment variables, which
+libraries read when they are imported; what libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from parity.bench.backends.base import Backend
 from parity.bench.backends.load import load_backend
 from parity.bench.clock import clock
-from parity.bench.measure import Case, Stopwatch, difference, one_line, row
+from parity.bench.measure import Stopwatch, TimedCase, difference, one_line, row
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
 
 @cache
-def _side(spec: str, threads: int) -> Backend:
+def _backend(spec: str, threads: int) -> Backend:
     return load_backend(spec, threads)
 
 
@@ -32,8 +32,8 @@ def _keep_freed_memory() -> bool:
     return keep_freed_memory()
 
 
-def _case(task: dict[str, Any]) -> Case:
-    return Case(_workload(task["workload"]), tuple(task["shape"]), task["dtype"])
+def _case(task: dict[str, Any]) -> TimedCase:
+    return TimedCase(_workload(task["workload"]), tuple(task["shape"]), task["dtype"])
 
 
 def _workload(name: str) -> Any:
@@ -41,11 +41,11 @@ def _workload(name: str) -> Any:
 
 
 def _times(task: dict[str, Any]) -> dict[str, Any]:
-    """A row of times, with freed memory kept for all: they share the process."""
+    """A row of times; freed memory is kept for all engines, which share the process."""
     kept = _keep_freed_memory()
-    sides = [_side(spec, task["threads"]) for spec in task["engines"]]
+    backends = [_backend(spec, task["threads"]) for spec in task["engines"]]
     return {
-        "row": row(_case(task), sides, task["seconds"], task["seed"], task["threads"]),
+        "row": row(_case(task), backends, task["seconds"], task["seed"], task["threads"]),
         "kept": kept,
     }
 
@@ -53,22 +53,22 @@ def _times(task: dict[str, Any]) -> dict[str, Any]:
 def _peak(task: dict[str, Any]) -> dict[str, Any]:
     from parity.bench.memory import peak
 
-    side = _side(task["engine"], task["threads"])
+    backend = _backend(task["engine"], task["threads"])
     case = _case(task)
-    reason = side.cannot(case.workload, case.shape, case.dtype)
+    reason = backend.unsupported(case.workload, case.shape, case.dtype)
     if reason is not None:
-        return {"cannot": reason}
-    return peak(side, case.workload, case.shape, case.dtype, task["steps"], task["threads"])
+        return {"unsupported": reason}
+    return peak(backend, case.workload, case.shape, case.dtype, task["steps"], task["threads"])
 
 
 def _about(task: dict[str, Any]) -> dict[str, Any]:
-    """What an engine is."""
-    side = _side(task["engine"], task["threads"])
+    """Name, version and dtypes of an engine."""
+    backend = _backend(task["engine"], task["threads"])
     return {
-        "name": side.name,
-        "version": side.version,
-        "control": side.control,
-        "dtypes": list(side.dtypes),
+        "name": backend.name,
+        "version": backend.version,
+        "baseline": backend.is_baseline,
+        "dtypes": list(backend.dtypes),
     }
 
 
@@ -79,25 +79,25 @@ def _generator(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _agrees(task: dict[str, Any]) -> dict[str, Any]:
-    """Whether dezero here gives PyTorch's gradients, and how long a run takes."""
-    case, side = _case(task), _side("dezero", 1)
+    """Compare the gradients of dezero with PyTorch's, and time a run."""
+    case, backend = _case(task), _backend("dezero", 1)
     leaves, steps = case.leaves(), case.steps()
-    reason = side.cannot(case.workload, case.shape, case.dtype)
+    reason = backend.unsupported(case.workload, case.shape, case.dtype)
     if reason is None:
-        sides = (side, _side("torch", 1))
-        ours, theirs = ([s.array(g) for g in s.run(case.workload, leaves, steps)] for s in sides)
+        backends = (backend, _backend("torch", 1))
+        ours, theirs = ([s.array(g) for g in s.run(case.workload, leaves, steps)] for s in backends)
         reason = difference(ours, theirs, case.dtype)
     return {"reason": reason, "seconds": min(_seconds(case, 3))}
 
 
-def _seconds(case: Case, times: int) -> list[float]:
-    side, leaves, steps = _side("dezero", 1), case.leaves(), case.steps()
+def _seconds(case: TimedCase, times: int) -> list[float]:
+    backend, leaves, steps = _backend("dezero", 1), case.leaves(), case.steps()
     watch = Stopwatch(clock(1))
-    return [watch.run(case.workload, side, leaves, steps) for _ in range(times)]
+    return [watch.run(case.workload, backend, leaves, steps) for _ in range(times)]
 
 
 def _repeat(task: dict[str, Any]) -> dict[str, Any]:
-    """The mean of some runs of dezero in a row."""
+    """The mean time of consecutive runs of dezero."""
     return {"seconds": sum(_seconds(_case(task), task["times"])) / task["times"]}
 
 

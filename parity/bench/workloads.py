@@ -1,8 +1,8 @@
-"""What is timed: programs that are written once and differentiated by every engine.
+"""The workloads: what is timed.
 
-A workload builds a result from leaves with the operators that all libraries share; how it is
-differentiated is the side's affair (``parity/bench/sides/``), so that engines that record and
-engines that take functions run the same program. Nothing here imports an engine.
+Each builds an output from leaves with the operators that all libraries share; the backend
+differentiates it, so that engines that record and engines that transform functions run the same
+program. Nothing here imports an engine.
 """
 
 from __future__ import annotations
@@ -10,67 +10,16 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity.bench import numpy_baseline
-
-if TYPE_CHECKING:
-    from parity.bench.backends.base import Backend
-
-Array: TypeAlias = NDArray[Any]
-Shape: TypeAlias = tuple[int, ...]
-
-#: Shapes of leaves, from scalars to where only the arithmetic counts.
-SHAPES: tuple[Shape, ...] = ((), (4, 4), (64, 64), (512, 512))
-DTYPES = ("float32", "float64")
-#: Arrays with more elements than this have shorter graphs, which would fill the memory else.
-SMALL = 4096
+from parity.bench.backends.base import Backend
+from parity.bench.workload import Array, Workload
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A program and its size.
-
-    ``value(side, steps, *leaves)`` is the result; its gradient, from a gradient of ones, by all
-    leaves is what is computed, ``order`` times over. ``steps``: rounds of its loop for small
-    and for large arrays; ``nodes``: nodes of the graph a step. ``leaves`` makes the leaves of
-    an array; ``ops``: the operations that it needs; ``min_ndim``: dimensions that it needs;
-    ``fixed``: the shape of its input, if it has one of its own. ``control``: the same with NumPy
-    by hand, without a graph: ``control(steps, *leaves)`` returns the gradients.
-    """
-
-    name: str
-    says: str
-    value: Callable[..., Any]
-    steps: tuple[int, int]
-    nodes: int
-    ops: tuple[str, ...] = ("add", "mul")
-    leaves: Callable[[Array], Sequence[Array]] = lambda array: (array,)
-    order: int = 1
-    min_ndim: int = 0
-    fixed: Shape | None = None
-    control: Callable[..., Sequence[Any]] | None = None
-
-    def steps_for(self, array: Array, longer: int = 1) -> int:
-        """Rounds of the loop for leaves like ``array``; ``longer`` times as many."""
-        return longer * self.steps[array.size > SMALL]
-
-    def shapes(self, of: Sequence[Shape] = SHAPES) -> tuple[Shape, ...]:
-        """Those of the shapes that it takes, or its own."""
-        return (self.fixed,) if self.fixed else tuple(s for s in of if len(s) >= self.min_ndim)
-
-
-def start(shape: Shape, dtype: str) -> Array:
-    """The leaf of a workload: values a little above one half, so that nothing overflows."""
-    values = np.random.default_rng(1).random(shape) * 0.01 + 0.5
-    return np.asarray(values, dtype)
-
-
-def _chain(side: Backend, steps: int, x: Any) -> Any:
+def _chain(backend: Backend, steps: int, x: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y * x
@@ -78,7 +27,7 @@ def _chain(side: Backend, steps: int, x: Any) -> Any:
     return y
 
 
-def _fan_out(side: Backend, steps: int, x: Any) -> Any:
+def _fan_out(backend: Backend, steps: int, x: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y + x
@@ -86,7 +35,7 @@ def _fan_out(side: Backend, steps: int, x: Any) -> Any:
 
 
 def _dag_source(lines: int) -> str:
-    """A random graph as straight-line code, so that the loop is not what is timed."""
+    """A random graph as straight-line code, so that no loop is timed."""
     source = random.Random(0)
     text = ["def dag(x):", "    v0 = x"]
     for i in range(1, lines + 1):
@@ -95,7 +44,7 @@ def _dag_source(lines: int) -> str:
     return "\n".join([*text, f"    return v{lines}"])
 
 
-#: Lines of the random graph: the steps are repetitions of the long or of the short one.
+#: Lines of the random graph: steps are repetitions of the long or of the short one.
 _LONG, _SHORT = 250, 10
 
 
@@ -106,7 +55,7 @@ def _dag_of(lines: int) -> Callable[[Any], Any]:
     return namespace["dag"]  # type: ignore[no-any-return]
 
 
-def _random_dag(side: Backend, steps: int, x: Any) -> Any:
+def _random_dag(backend: Backend, steps: int, x: Any) -> Any:
     lines = _LONG if steps >= _LONG else _SHORT
     dag, y = _dag_of(lines), x
     for _ in range(max(1, steps // lines)):
@@ -114,14 +63,14 @@ def _random_dag(side: Backend, steps: int, x: Any) -> Any:
     return y
 
 
-def _diamond_ladder(side: Backend, steps: int, a: Any, b: Any) -> Any:
+def _diamond_ladder(backend: Backend, steps: int, a: Any, b: Any) -> Any:
     h = a
     for _ in range(steps):
         h = h * a + h * b
     return h
 
 
-def _broadcast(side: Backend, steps: int, x: Any, row: Any, column: Any) -> Any:
+def _broadcast(backend: Backend, steps: int, x: Any, row: Any, column: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y * row
@@ -129,7 +78,7 @@ def _broadcast(side: Backend, steps: int, x: Any, row: Any, column: Any) -> Any:
     return y
 
 
-def _matmul(side: Backend, steps: int, x: Any, w: Any) -> Any:
+def _matmul(backend: Backend, steps: int, x: Any, w: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y @ w
@@ -138,19 +87,19 @@ def _matmul(side: Backend, steps: int, x: Any, w: Any) -> Any:
 
 @functools.cache
 def _mlp_arrays(dtype: Any) -> tuple[Array, ...]:
-    """Input and parameters; drawing them takes as long as the step, so it is done before."""
+    """Input and parameters, cached: drawing them takes as long as the step."""
     source = np.random.default_rng(0)
     shapes = ((64, 784), (784, 256), (256,), (256, 10), (10,))
     return tuple((source.standard_normal(shape) / 16).astype(dtype) for shape in shapes)
 
 
-def _mlp(side: Backend, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
-    x = side.constant(_mlp_arrays(np.dtype(side.dtype_of(w1)))[0])
-    y = side.tanh(x @ w1 + b1) @ w2 + b2
-    return side.sum(y * y)
+def _mlp(backend: Backend, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+    x = backend.constant(_mlp_arrays(np.dtype(backend.dtype_of(w1)))[0])
+    y = backend.tanh(x @ w1 + b1) @ w2 + b2
+    return backend.sum(y * y)
 
 
-def _mlp_control(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
+def _mlp_baseline(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
     return numpy_baseline.mlp(_mlp_arrays(w1.dtype)[0], w1, b1, w2, b2)
 
 
@@ -161,7 +110,7 @@ _ROWS = (
         _chain,
         (500, 20),
         2,
-        control=numpy_baseline.chain,
+        baseline=numpy_baseline.chain,
     ),
     Workload(
         "fan-out",
@@ -170,7 +119,7 @@ _ROWS = (
         (1000, 40),
         1,
         ops=("add",),
-        control=numpy_baseline.fan_out,
+        baseline=numpy_baseline.fan_out,
     ),
     Workload(
         "random-dag",
@@ -187,7 +136,7 @@ _ROWS = (
         (150, 8),
         3,
         leaves=lambda array: (array, np.asarray(1 - array)),
-        control=numpy_baseline.diamond_ladder,
+        baseline=numpy_baseline.diamond_ladder,
     ),
     Workload(
         "broadcast",
@@ -197,7 +146,7 @@ _ROWS = (
         2,
         leaves=lambda array: (array, array[0].copy(), array[:, :1].copy()),
         min_ndim=2,
-        control=numpy_baseline.broadcast,
+        baseline=numpy_baseline.broadcast,
     ),
     Workload(
         "matmul",
@@ -208,7 +157,7 @@ _ROWS = (
         ops=("matmul",),
         leaves=lambda array: (array, array * array.dtype.type(2 / len(array))),
         min_ndim=2,
-        control=numpy_baseline.matmul,
+        baseline=numpy_baseline.matmul,
     ),
     Workload(
         "mlp-step",
@@ -219,7 +168,7 @@ _ROWS = (
         ops=("add", "mul", "matmul", "sum", "tanh"),
         leaves=lambda array: _mlp_arrays(array.dtype)[1:],
         fixed=(64, 784),
-        control=_mlp_control,
+        baseline=_mlp_baseline,
     ),
     Workload(
         "second-order",
@@ -232,12 +181,12 @@ _ROWS = (
 )
 #: Every workload by name.
 WORKLOADS: dict[str, Workload] = {w.name: w for w in _ROWS}
-#: The one whose length varies; no row of the tables of times.
+#: The workload whose length varies; it is not timed in the table of times.
 DEEP_CHAIN = Workload(
     "deep-chain",
     "y = y * x; y = y + x, by the number of nodes",
     _chain,
     (500, 500),
     2,
-    control=numpy_baseline.chain,
+    baseline=numpy_baseline.chain,
 )

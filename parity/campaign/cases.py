@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from parity._util.decode import decode, encode, one_of
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
@@ -13,30 +14,24 @@ from parity.language.program import Program
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FuzzInput:
     """Bytes of one program; the same bytes mean another program to another profile."""
 
-    profile: str
+    profile: Annotated[str, one_of(PROFILES)]
     data: bytes
 
+    def __post_init__(self) -> None:
+        if len(self.data) != PROFILES[self.profile].size:
+            raise ValueError(f"{self.profile!r} takes {PROFILES[self.profile].size} bytes")
+
     def to_json(self) -> dict[str, Any]:
-        """Bytes as hexadecimal digits."""
-        return {"profile": self.profile, "data": self.data.hex()}
+        """Plain data: bytes as hexadecimal digits."""
+        return encode(self)  # type: ignore[no-any-return]
 
     @staticmethod
-    def from_json(data: Any) -> Case:
-        """Raises ValueError where this is no case that ``to_json`` made."""
-        if not isinstance(data, dict) or set(data) != {"profile", "data"}:
-            raise ValueError('a case has "profile" and "data"')
-        profile, digits = data["profile"], data["data"]
-        if not isinstance(profile, str) or profile not in PROFILES:
-            raise ValueError(f"there is no profile {profile!r}")
-        if not isinstance(digits, str):
-            raise ValueError('"data" of a case is text')
-        case = Case(profile, bytes.fromhex(digits))
-        if len(case.data) != PROFILES[profile].size:
-            raise ValueError(f"{profile!r} takes {PROFILES[profile].size} bytes")
-        return case
+    def from_json(data: object) -> FuzzInput:
+        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        return decode(FuzzInput, data)
 
 
 class Reader:
@@ -46,6 +41,6 @@ class Reader:
         names = dict.fromkeys(rotation(engine))
         self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 
-    def program(self, case: Case) -> Program:
+    def program(self, case: FuzzInput) -> Program:
         """The program of a case."""
         return self.decoders[case.profile].decode(case.data)

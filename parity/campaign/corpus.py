@@ -6,7 +6,7 @@
     scripts/HASH.py        its script
     ill-conditioned/HASH.json  a difference that is no finding, since rounding decides there
     cases/HASH.json        bytes that reached something new
-    lock.json              the process that is at work
+    lock.json              the process that is at work, which holds a lock on the file .lock
 
 What a shard found is written before the shard is: a process that is killed in between
 runs it again, and finds the same. Files that cannot be read are named and left alone.
@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
-from parity.campaign.cases import Case
+from parity._util.decode import Check, Count, decode, encode, one_of
+from parity.campaign.cases import FuzzInput
 from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.records import (
     FindingData,
@@ -32,6 +34,7 @@ from parity.campaign.records import (
 )
 from parity.campaign.shard import Answer
 from parity.campaign.storage import Store
+from parity.generate.profiles import PROFILES
 from parity.oracle.adjudicate import ILL_CONDITIONED
 
 FORMAT = 1
@@ -53,38 +56,44 @@ class Identity:
     engine: str
     reference: str
     seed: str
-    size: int
+    size: Annotated[int, Check("a number of programs", lambda size: 1 <= size < 10**9)]
 
     @staticmethod
-    def from_json(data: Any) -> Identity:
-        """Raises ValueError where this is not what ``to_json`` made."""
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise ValueError(f'its "format" is not {FORMAT}')
-        texts = {name: data.get(name) for name in ("spec", "engine", "reference", "seed")}
-        size = data.get("size")
-        if not all(isinstance(text, str) for text in texts.values()):
-            raise ValueError("it does not say spec, engine, reference and seed")
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size < 10**9:
-            raise ValueError('its "size" is no number of programs')
-        return Identity(**texts, size=size)  # type: ignore[arg-type]
+    def from_json(data: object) -> Identity:
+        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        decode(_Format, data)
+        return decode(Identity, data)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {"format": FORMAT, **asdict(self)}
+        return {**encode(_Format(FORMAT)), **encode(self)}
+
+
+_Version = Annotated[int, Check(str(FORMAT), lambda number: number == FORMAT)]
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What tells the versions of ``campaign.json`` apart."""
+
+    format: _Version
 
 
 @dataclass(frozen=True, order=True)
 class Kept:
     """A kept case: the shard that kept it, and which of its cases it was."""
 
-    shard: int
-    place: int
-    profile: str
+    shard: Count
+    place: Count
+    profile: Annotated[str, one_of(PROFILES)]
     data: bytes
 
+    def __post_init__(self) -> None:
+        _ = self.case  # raises ValueError where the profile takes another number of bytes
+
     @property
-    def case(self) -> Case:
-        return Case(self.profile, self.data)
+    def case(self) -> FuzzInput:
+        return FuzzInput(self.profile, self.data)
 
 
 class Corpus:
@@ -106,7 +115,7 @@ class Corpus:
             self.findings[_stem(name)] = finding
         for name, difference in self._read_all(ILL_CONDITIONED, checked_finding):
             self.ill_conditioned[_stem(name)] = difference
-        for name, kept in self._read_all("cases", _kept):
+        for name, kept in self._read_all("cases", partial(decode, Kept)):
             self.kept[_stem(name)] = kept
 
     # Reading.
@@ -168,7 +177,7 @@ class Corpus:
         """The counts of all shards that are done."""
         return Record.total([*([self.together] if self.together else ()), *self.loose.values()])
 
-    def kept_before(self, number: int) -> tuple[Case, ...]:
+    def kept_before(self, number: int) -> tuple[FuzzInput, ...]:
         """The cases that the first ``number`` shards kept, in the order of their discovery."""
         return tuple(k.case for k in sorted(self.kept.values()) if k.shard < number)
 
@@ -242,8 +251,7 @@ class Corpus:
     def _add_case(self, kept: Kept) -> None:
         name = case_name(kept.case)
         if name not in self.kept or kept < self.kept[name]:
-            place = {"shard": kept.shard, "place": kept.place}
-            self._write(f"cases/{name}.json", {**kept.case.to_json(), **place}, quick=True)
+            self._write(f"cases/{name}.json", encode(kept), quick=True)
             self.kept[name] = kept
 
     def _put_together(self) -> None:
@@ -323,13 +331,3 @@ def _number(finding: FindingData) -> int:
 
 def _stem(name: str) -> str:
     return name.rpartition("/")[2].removesuffix(".json")
-
-
-def _kept(data: Any) -> Kept:
-    if not isinstance(data, dict):
-        raise ValueError("it is no case")
-    shard, place = data.pop("shard", None), data.pop("place", None)
-    if not isinstance(shard, int) or not isinstance(place, int):
-        raise ValueError('it has no "shard" and "place"')
-    case = Case.from_json(data)
-    return Kept(shard, place, case.profile, case.data)

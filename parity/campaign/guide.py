@@ -12,7 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.mutate import Mutator
 from parity.campaign.novelty import SeenFeatures
 from parity.engines.runner import AnyEngine
@@ -37,7 +37,7 @@ class Guide:
         engine: AnyEngine,
         reader: Reader,
         seed: str,
-        kept: Iterable[Case] = (),
+        kept: Iterable[FuzzInput] = (),
         *,
         share: float = SHARE,
         learnt: SeenFeatures | None = None,
@@ -50,33 +50,33 @@ class Guide:
         self.blind = _blind(names, seed)
         self.turns = itertools.cycle(names)
         #: The cases that this guide kept, in order.
-        self.kept: list[Case] = []
-        self.by_profile: dict[str, list[Case]] = defaultdict(list)
-        self.rejected: set[Case] = set()
+        self.kept: list[FuzzInput] = []
+        self.by_profile: dict[str, list[FuzzInput]] = defaultdict(list)
+        self.rejected: set[FuzzInput] = set()
         useful, self.behaviour = (learnt or SeenFeatures(engine, reader)).of(tuple(kept))
         for case in useful:
             self._add(case)
 
-    def cases(self, n: int) -> Generator[tuple[Case, Program], None, None]:
+    def cases(self, n: int) -> Generator[tuple[FuzzInput, Program], None, None]:
         """``n`` cases with their programs."""
         for _ in range(n):
             case = self._next()
             yield case, self.reader.program(case)
 
-    def ran(self, case: Case, program: Program) -> None:
+    def ran(self, case: FuzzInput, program: Program) -> None:
         """Keep a case if its program, which ran, did something new."""
         if self.behaviour.is_new(program) and case not in self.rejected:
             self.kept.append(case)
             self._add(case)
 
-    def reject(self, case: Case) -> None:
+    def reject(self, case: FuzzInput) -> None:
         """Never keep a case: copies of one that fails would fail again and again."""
         self.rejected.add(case)
 
-    def _add(self, case: Case) -> None:
+    def _add(self, case: FuzzInput) -> None:
         self.by_profile[case.profile].append(case)
 
-    def _next(self) -> Case:
+    def _next(self) -> FuzzInput:
         if self.source.random() < self.share:
             # In turn here as well: some profiles keep few cases, and are there for a reason.
             profile = next(self.turns)
@@ -86,8 +86,8 @@ class Guide:
         return next(self.blind)
 
 
-def _blind(names: tuple[str, ...], seed: str) -> Iterator[Case]:
+def _blind(names: tuple[str, ...], seed: str) -> Iterator[FuzzInput]:
     """The cases of ``parity.generate.schedule.stream``: the profiles in turn, without end."""
     sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(names)]
     for name, source in itertools.cycle(zip(names, sources, strict=True)):
-        yield Case(name, source.randbytes(PROFILES[name].size))
+        yield FuzzInput(name, source.randbytes(PROFILES[name].size))

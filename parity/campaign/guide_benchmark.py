@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parity._util.process import fuzzing_runtime
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.guide import SHARE, Guide
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
@@ -27,7 +27,7 @@ class Found:
     seconds: float
 
 
-def grown(programs: int, seed: str, share: float = SHARE) -> list[Case]:
+def grown(programs: int, seed: str, share: float = SHARE) -> list[FuzzInput]:
     """The cases that a guide keeps on the clean engine, which runs none of them."""
     engine = TapeEngine()
     guide = Guide(engine, Reader(engine), seed, share=share)
@@ -36,7 +36,9 @@ def grown(programs: int, seed: str, share: float = SHARE) -> list[Case]:
     return guide.kept
 
 
-def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, limit: int) -> Found:
+def time_to_find(
+    defect: str, seed: str, kept: Sequence[FuzzInput], share: float, limit: int
+) -> Found:
     """Hunt a defect with a guide that starts from ``kept``; reading those is not in the time."""
     engine, reference = DEFECTS[defect](), Torch()
     reader = Reader(engine)
@@ -53,7 +55,7 @@ def time_to_find(defect: str, seed: str, kept: Sequence[Case], share: float, lim
 def times_to_find(
     defects: Iterable[str],
     seeds: Iterable[str],
-    ways: dict[str, tuple[Sequence[Case], float]],
+    ways: dict[str, tuple[Sequence[FuzzInput], float]],
     limit: int,
 ) -> dict[tuple[str, str], list[Found]]:
     """For each defect and way, a corpus and a share, a result a seed; the ways take turns."""

@@ -12,7 +12,7 @@ from hypothesis.database import ExampleDatabase
 
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, BaselineMatcher
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.database import examples_of
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.records import FindingData
@@ -220,7 +220,7 @@ def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None)
     """
     if finding["case"] is None:
         return False
-    case = Case.from_json(finding["case"])
+    case = FuzzInput.from_json(finding["case"])
     database = examples_of(engine, case.profile, where)
     if database is None:
         return False

@@ -1,4 +1,9 @@
-"""One campaign at a time on a corpus: a file that says which process has it."""
+"""One campaign at a time on a corpus.
+
+Processes of this machine exclude each other with a lock of the operating system, which ends with
+the process that holds it. ``lock.json`` in the corpus says who that is; on a storage that several
+machines share it also excludes campaigns of other machines.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,27 @@ import json
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from parity.campaign.errors import CampaignError
+from filelock import FileLock, Timeout
+
+from parity._util.decode import Count, decode, encode
+from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.storage import Store
 
 LOCK = "lock.json"
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The process that works on a corpus."""
+
+    pid: Count
+    host: str
+
+
 class Lock:
-    """The lock of a corpus, taken while this object is used as a context.
+    """The lock of a corpus, held while this object is used as a context manager.
 
     A lock that a killed process left on this machine is taken over, and ``note`` is told.
     Raises CampaignError where another campaign has it.
@@ -25,71 +40,57 @@ class Lock:
     def __init__(self, store: Store, note: Callable[[str], None]) -> None:
         self.store = store
         self.note = note
-        self.mine = json.dumps(
-            {"pid": os.getpid(), "host": socket.gethostname(), "started": _started(os.getpid())}
-        ).encode()
+        self.mine = Owner(os.getpid(), socket.gethostname())
+        self._local = FileLock(store.lock_file)
 
     def __enter__(self) -> Lock:
-        for _ in range(3):
-            if self.store.create(LOCK, self.mine):
-                return self
-            found = self.store.read(LOCK)
-            if found is None:
-                continue
-            if _lives(_owner(found)):
-                break
-            self.note(f"{self._place}: its campaign was killed; the corpus is taken over")
+        try:
+            self._local.acquire(blocking=False)
+        except Timeout:
+            raise self._refusal() from None
+        except OSError as error:
+            raise CampaignError(
+                f"corpus {self.store.where} cannot be written: {error.strerror or one_line(error)}"
+            ) from error
+        try:
+            self._write()
+        except BaseException:
+            self._local.release()
+            raise
+        return self
+
+    def _write(self) -> None:
+        """Name this process as the owner; nothing else on this machine does so at the same time."""
+        data = self.store.read(LOCK)
+        if data is not None and _owner(data).host in (self.mine.host, ""):
+            self.note(f"{self._path}: its campaign was killed; the corpus is taken over")
             self.store.remove(LOCK)
-        raise CampaignError(
-            f"corpus {self.store.where} is in use by {self._who()}: wait for it, use another "
-            f"folder, or remove {self._place} if that process is gone"
-        )
+        if not self.store.create(LOCK, json.dumps(encode(self.mine)).encode()):
+            raise self._refusal()
 
     def __exit__(self, *exception: object) -> None:
-        if self.store.read(LOCK) == self.mine:
-            self.store.remove(LOCK)
+        try:
+            if _owner(self.store.read(LOCK) or b"") == self.mine:
+                self.store.remove(LOCK)
+        finally:
+            self._local.release()
 
     @property
-    def _place(self) -> str:
+    def _path(self) -> str:
         return f"{self.store.where}/{LOCK}"
 
-    def _who(self) -> str:
+    def _refusal(self) -> CampaignError:
         owner = _owner(self.store.read(LOCK) or b"")
-        return f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
+        return CampaignError(
+            f"corpus {self.store.where} is in use by process {owner.pid or '?'} on "
+            f"{owner.host or '?'}: wait for it, use another folder, or remove {self._path} if "
+            "that process is gone"
+        )
 
 
-def _owner(data: bytes) -> dict[str, Any]:
-    """What a lock says; nothing if its writer was killed before it was written."""
+def _owner(data: bytes) -> Owner:
+    """The owner that a file names; nobody if its writer was killed before it was written."""
     try:
-        owner = json.loads(data)
+        return decode(Owner, json.loads(data))
     except (ValueError, RecursionError):
-        return {}
-    return owner if isinstance(owner, dict) else {}
-
-
-def _lives(owner: dict[str, Any]) -> bool:
-    """Whether the process of a lock may still run; on other machines that is not known."""
-    pid = owner.get("pid")
-    if not isinstance(pid, int) or pid <= 0:
-        return False
-    if owner.get("host") != socket.gethostname():
-        return True
-    # A number is given out again: the time of the start tells two processes apart.
-    if owner.get("started") != _started(pid):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to somebody else
-        return True
-    return True
-
-
-def _started(pid: int) -> str:
-    """When a process started, in ticks since the boot; "" where the system does not say."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
+        return Owner(0, "")

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, SLOT_BYTES
 from parity.language.table import OPS
@@ -56,7 +56,7 @@ class Mutator:
         events = [codes for action, codes in opcodes.items() if action and action not in OPS]
         self.events = events or self.opcodes
 
-    def mutated(self, case: Case, others: Sequence[Case]) -> Case:
+    def mutated(self, case: FuzzInput, others: Sequence[FuzzInput]) -> FuzzInput:
         """A copy that differs; ``others``: of the same profile, one of them may lend slots."""
         source = self.source
         draft = _Draft(source, bytearray(case.data), source.choice(others).data, self.decoder)
@@ -64,7 +64,7 @@ class Mutator:
         while changes > 0 or draft.data == case.data:
             source.choice(_MUTATIONS)(self, draft)
             changes -= 1
-        return Case(case.profile, bytes(draft.data))
+        return FuzzInput(case.profile, bytes(draft.data))
 
 
 def _opcode(of: Mutator, draft: _Draft) -> None:

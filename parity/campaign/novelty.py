@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.line_coverage import Lines, lines_of
 from parity.engines.runner import AnyEngine
 from parity.generate.coverage import Cell, reached
@@ -58,12 +58,12 @@ class SeenFeatures:
         self._forget()
 
     def _forget(self) -> None:
-        self.cases: list[Case] = []
+        self.cases: list[FuzzInput] = []
         #: Those that do what none before them in the list does.
-        self.useful: list[Case] = []
+        self.useful: list[FuzzInput] = []
         self.known = Novelty((), lines_of(self.engine), every=1)
 
-    def of(self, cases: Sequence[Case]) -> tuple[list[Case], Novelty]:
+    def of(self, cases: Sequence[FuzzInput]) -> tuple[list[FuzzInput], Novelty]:
         """The cases that are worth a change, and a behaviour that knows what all of them do.
 
         Runs those that it has not seen on the engine, if that is in this process.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from parity.campaign.cases import Case
+from parity._util.decode import Check, Count, Decoder, decode, encode, one_of
+from parity.campaign.cases import FuzzInput
 from parity.campaign.describe import told_apart
 from parity.campaign.result import Report
 from parity.language.json_format import dumps, program_from_json
@@ -19,6 +19,7 @@ from parity.oracle.probes import PROBES
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
 FindingData = dict[str, Any]
+_FROM_ZERO = Check("a number, 0 or more", lambda number: number >= 0)
 
 
 @dataclass
@@ -31,41 +32,30 @@ class Record:
     a shard was ended before its last program; it is then run again, whole.
     """
 
-    first: int
-    last: int
-    programs: int = 0
-    seconds: float = 0.0
-    ill_conditioned: int = 0
-    kept: int = 0
+    first: Count
+    last: Count
+    programs: Count = 0
+    seconds: Annotated[float, _FROM_ZERO] = 0.0
+    ill_conditioned: Count = 0
+    kept: Count = 0
     complete: bool = True
     failing: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     exposure: Counter[str] = field(default_factory=Counter)
 
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError(f"the first shard, {self.first}, is after the last, {self.last}")
+
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        data = {name: getattr(self, name) for name in (*_NUMBERS, "complete")}
-        data["seconds"] = round(self.seconds, 3)
-        return data | {name: dict(sorted(getattr(self, name).items())) for name in _COUNTS}
+        return {**encode(self), "seconds": round(self.seconds, 3)}
 
     @staticmethod
-    def from_json(data: Any) -> Record:
-        """Raises ValueError where this is no record that ``to_json`` made."""
-        if not isinstance(data, dict) or set(data) != {*_NUMBERS, "complete", *_COUNTS}:
-            raise ValueError("it is no record of shards")
-        numbers = {name: data[name] for name in _NUMBERS}
-        counts = {name: data[name] for name in _COUNTS}
-        if not all(_is_count(n, whole=name != "seconds") for name, n in numbers.items()):
-            raise ValueError("its numbers are not from 0 on")
-        for one in counts.values():
-            if not isinstance(one, dict) or not all(map(_is_count, one.values())):
-                raise ValueError("its counts are not numbers by name")
-        if not isinstance(data["complete"], bool) or numbers["first"] > numbers["last"]:
-            raise ValueError("it is no record of shards")
-        result = Record(**numbers, complete=data["complete"])
-        for name, one in counts.items():
-            setattr(result, name, Counter(one))
-        return result
+    def from_json(data: object) -> Record:
+        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        # Counts of a later version would be lost when shards are put together.
+        return Decoder(exact=True).decode(Record, data)
 
     @staticmethod
     def total(records: Iterable[Record]) -> Record:
@@ -82,18 +72,10 @@ class Record:
         return result
 
 
-_NUMBERS = ("first", "last", "programs", "seconds", "ill_conditioned", "kept")
 _COUNTS = ("failing", "findings", "exposure")
-#: No campaign counts so far; what is larger stands in a file that is damaged.
-_MOST = 10**18
 
 
-def _is_count(value: Any, whole: bool = True) -> bool:
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < _MOST
-
-
-def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData:
+def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
     """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
 
     ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
@@ -112,61 +94,60 @@ def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData
     }
 
 
+@dataclass(frozen=True)
+class _Match:
+    """A defect that a diagnosis names."""
+
+    defect: str
+    says: str
+    agrees: Count
+    of: Count
+
+
+#: A probe has the number -1: it is no program of the stream.
+_ProgramNumber = Count | Literal[-1]
+#: An array as a list, an exception as text, or no gradient.
+_Outcome = str | tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class _FirstSeen:
+    shard: Count
+    program: _ProgramNumber
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What a file of a finding must have; it may have more."""
+
+    kind: Annotated[str, one_of(KINDS)]
+    statements: Count
+    leaves: Count
+    program: Any
+    text: str
+    engine: _Outcome
+    reference: _Outcome
+    wrong: Annotated[str, one_of((ENGINE, REFERENCE, ILL_CONDITIONED))] | None
+    error_over_bound: float | None
+    diagnosis: tuple[_Match, ...]
+    program_number: _ProgramNumber
+    script: str
+    says: str
+    shown: tuple[str, str]
+    probe: Annotated[str, one_of(("", *(p.name for p in PROBES)))]
+    case: FuzzInput | None
+    first_seen: _FirstSeen
+    count: Count
+
+    def __post_init__(self) -> None:
+        if not self.probe:
+            program_from_json(self.program)
+
+
 def checked_finding(data: Any) -> FindingData:
-    """The same data. Raises ValueError where it is no finding that ``finding_json`` made."""
-    try:
-        if not isinstance(data, dict) or data.get("kind") not in KINDS:
-            raise ValueError('it has no "kind" of a finding')
-        if data["probe"]:
-            if data["probe"] not in {p.name for p in PROBES}:
-                raise ValueError(f"there is no probe {data['probe']!r}")
-        else:
-            program_from_json(data["program"])
-        if data["case"] is not None:
-            Case.from_json(data["case"])
-        seen = data["first_seen"]
-        counts = [data[name] for name in ("statements", "leaves", "count")]
-        # A probe has the number -1: it is no program of the stream.
-        places = [n for n in (data["program_number"], seen["program"]) if n != -1]
-        if not all(map(_is_count, [*counts, seen["shard"], *places])):
-            raise ValueError("its counts and places are numbers from 0 on")
-        for d in data["diagnosis"]:
-            if not (isinstance(d["defect"], str) and isinstance(d["says"], str)):
-                raise ValueError('"diagnosis" is a list of defects')
-            if not all(map(_is_count, (d["agrees"], d["of"]))):
-                raise ValueError('"diagnosis" has no counts')
-        _check_sides(data)
-        for name in ("text", "says", "script"):
-            _check_text(name, data[name])
-    except KeyError as error:
-        raise ValueError(f"it has no {error}") from None
-    except (TypeError, OverflowError) as error:
-        raise ValueError(str(error)) from None
-    return data
-
-
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f'"{name}" is no text')
-    value.encode()  # JSON can hold half a character, which nothing can show
-
-
-def _check_sides(data: Any) -> None:
-    """What the engine and the reference gave, and how far apart."""
-    for name in ("engine", "reference"):
-        if not isinstance(data[name], str | list | None):
-            raise ValueError(f'"{name}" is no text, list or null')
-    if not isinstance(data["shown"], list) or len(data["shown"]) != 2:
-        raise ValueError('"shown" is no list of two texts')
-    for text in data["shown"]:
-        _check_text("shown", text)
-    error = data["error_over_bound"]
-    if data["wrong"] not in (ENGINE, REFERENCE, ILL_CONDITIONED, None):
-        raise ValueError('"wrong" is neither engine nor reference')
-    if error is not None and (isinstance(error, bool) or not isinstance(error, int | float)):
-        raise ValueError('"error_over_bound" is no number')
-    if not math.isfinite(error or 0.0):
-        raise ValueError('"error_over_bound" is no number')
+    """The same data. Raises FormatError where it is no finding that ``finding_json`` made."""
+    decode(_Finding, data)
+    return data  # type: ignore[no-any-return]
 
 
 def defects(finding: FindingData) -> tuple[str, ...]:
@@ -184,7 +165,7 @@ def names(finding: FindingData) -> tuple[str, str]:
     return _digest(_subject(finding)), _digest(repr(identity(finding)))
 
 
-def case_name(case: Case) -> str:
+def case_name(case: FuzzInput) -> str:
     """The name of a kept case."""
     return _digest(f"{case.profile}:{case.data.hex()}")
 

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from parity._util.markdown import table
 from parity._util.process import fuzzing_runtime
 from parity.campaign.finish import add_diagnosis
 from parity.campaign.result import Report
@@ -229,25 +230,23 @@ def _leave_interrupts_to_the_parent() -> None:
 
 def markdown(result: Score) -> str:
     """The table and what it comes to, as Markdown."""
-    lines = [
-        "| defect | found | programs, median | worst | statements | smallest | diagnosis |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    lines += [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
+    header = "defect", "found", "programs, median", "worst", "statements", "smallest", "diagnosis"
+    rows = [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
+    lines = table(header, rows, "lrrrrrr")
     if not result.complete:
         done = f"{len(result.trials)} of {result.planned} trials"
         lines += ["", f"**Interrupted: {done} were measured.**"]
     return "\n".join([*lines, "", *(f"- {line}" for line in _summary(result))])
 
 
-def _row(name: str, trials: list[Trial], smallest: int | None) -> str:
+def _row(name: str, trials: list[Trial], smallest: int | None) -> tuple[str, ...]:
     counts = _counts(trials)
     probes = sorted({t.probe for t in trials if t.probe})
     median, worst = f"{_median(counts):g}" if counts else "", f"{max(counts, default='')}"
     if probes and not counts:
         median = f"probe: {', '.join(probes)}"
     sizes = sorted({t.statements for t in trials if t.statements is not None})
-    cells = (
+    return (
         f"`{name}`",
         f"{sum(t.found for t in trials)} of {len(trials)}",
         median,
@@ -256,7 +255,6 @@ def _row(name: str, trials: list[Trial], smallest: int | None) -> str:
         "" if smallest is None else str(smallest),
         f"{sum(t.diagnosed for t in trials)} of {sum(t.found for t in trials)}",
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _summary(result: Score) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity._util.process import fuzzing_runtime
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.guide import Guide
 from parity.campaign.novelty import SeenFeatures
@@ -60,7 +60,7 @@ class Task:
     number: int
     programs: int
     size: int
-    kept: tuple[Case, ...] = ()
+    kept: tuple[FuzzInput, ...] = ()
     known: frozenset[str] = frozenset()
     until: float | None = None
 
@@ -73,7 +73,7 @@ class Answer:
     findings: list[FindingData] = field(default_factory=list)
     #: A script a finding, "" where it has none.
     scripts: list[str] = field(default_factory=list)
-    kept: list[Case] = field(default_factory=list)
+    kept: list[FuzzInput] = field(default_factory=list)
     #: Differences that rounding decides by the third opinion: no findings, kept to be looked at.
     ill_conditioned: list[FindingData] = field(default_factory=list)
     #: Why the shard could not run, in one line.
@@ -128,7 +128,7 @@ class _Shard:
         self.source = Guide(self.engine, bench.reader, seed, task.kept, learnt=bench.learnt)
         self.answer = Answer(Record(task.number, task.number))
         self.exposure = Coverage()
-        self.failed: list[tuple[int, Case, Program, Finding]] = []
+        self.failed: list[tuple[int, FuzzInput, Program, Finding]] = []
 
     def run(self) -> Answer:
         record = self.answer.record
@@ -158,9 +158,9 @@ class _Shard:
                     self._failed(record, case, program, finding)
                 self.source.ran(case, program)
 
-    def _checked(self) -> Generator[tuple[Case, Program, Finding | None], None, None]:
+    def _checked(self) -> Generator[tuple[FuzzInput, Program, Finding | None], None, None]:
         """The cases with their programs and what these show; some programs run ahead."""
-        waiting: deque[Case] = deque()
+        waiting: deque[FuzzInput] = deque()
 
         def programs() -> Iterator[Program]:
             for case, program in self.source.cases(self.task.programs):
@@ -170,7 +170,7 @@ class _Shard:
         for program, finding in check_programs(programs(), self.engine, self.reference):
             yield waiting.popleft(), program, finding
 
-    def _failed(self, record: Record, case: Case, program: Program, finding: Finding) -> None:
+    def _failed(self, record: Record, case: FuzzInput, program: Program, finding: Finding) -> None:
         kind = finding.kind
         record.failing[kind] += 1
         self.source.reject(case)
@@ -208,7 +208,7 @@ class _Shard:
             if not self.answer.record.failing[one.finding.kind]:
                 self._add(one, None)
 
-    def _add(self, one: Report, case: Case | None) -> None:
+    def _add(self, one: Report, case: FuzzInput | None) -> None:
         alike = (
             i
             for i, f in enumerate(self.answer.findings)

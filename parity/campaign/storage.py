@@ -7,7 +7,9 @@ if the process or the machine stops in the middle.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +23,8 @@ class Store(Protocol):
     """Files by name. Each method raises CampaignError where the place does not do its part."""
 
     where: str
+    #: A file of this machine, which its processes lock while they work on the store.
+    lock_file: Path
 
     def names(self, folder: str) -> list[str]:
         """The names of the files of a folder, in order; none if there is no folder."""
@@ -54,6 +58,7 @@ class Folder:
         self.path = path
         self.what = what
         self.where = str(path)
+        self.lock_file = path / ".lock"
 
     def names(self, folder: str) -> list[str]:
         with self._complaint("read"):
@@ -132,6 +137,8 @@ class Remote:
     def __init__(self, url: str) -> None:
         core = optional("fsspec.core", "distributed", f"corpus {url}")
         self.where = url
+        name = f"parity-{hashlib.sha256(url.encode()).hexdigest()[:20]}.lock"
+        self.lock_file = Path(tempfile.gettempdir(), name)
         self.root: str
         with self._complaint("opened"):
             self.files, self.root = core.url_to_fs(url)

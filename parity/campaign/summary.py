@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parity._util.markdown import table
 from parity.campaign.campaign import Outcome
 from parity.campaign.display import clock
 from parity.campaign.records import FindingData
@@ -87,22 +88,30 @@ def markdown(outcome: Outcome, where: str) -> str:
     """The summary as a page."""
     verdict = "findings" if outcome.findings else "parity"
     total = outcome.total
+    counts = (
+        f"{total.programs:,}",
+        f"{total.failing.total():,}",
+        len(outcome.findings),
+        f"{len(outcome.reachable & set(total.exposure))} of {len(outcome.reachable)}",
+    )
     lines = [
         f"## parity fuzz: {verdict}",
         "",
         _headline(outcome) + ("; interrupted" if outcome.interrupted else ""),
         "",
-        "| programs | programs that differ | findings | exposure |",
-        "|---:|---:|---:|---:|",
-        f"| {total.programs:,} | {total.failing.total():,} | {len(outcome.findings)} | "
-        f"{len(outcome.reachable & set(total.exposure))} of {len(outcome.reachable)} |",
+        *table(("programs", "programs that differ", "findings", "exposure"), [counts], "rrrr"),
     ]
     causes = outcome.causes()
     if causes:
-        lines += ["", "| kind | behaves like | findings |", "|---|---|---:|"]
-        for kind, named, several in causes:
-            like = ", ".join(f"`{name}`" for name in named) or "no known defect"
-            lines.append(f"| `{kind}` | {like} | {len(several)} |")
+        rows = [
+            (
+                f"`{kind}`",
+                ", ".join(f"`{name}`" for name in named) or "no known defect",
+                len(several),
+            )
+            for kind, named, several in causes
+        ]
+        lines += ["", *table(("kind", "behaves like", "findings"), rows, "llr")]
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
         lines += ["", f"### `{kind}`: {finding['says']}", "", "```"]

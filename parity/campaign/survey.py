@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.markdown import table
 from parity.campaign.describe import told_apart
 from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report
@@ -211,17 +212,22 @@ def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> s
         "A finding is the smallest program on which the engine differs from PyTorch. Findings with "
         "one cause count once; the numbers say how many causes show as each kind.",
         "",
-        f"| engine | programs | findings | {' | '.join(kinds)} |",
-        f"|---|---:|---:|{'---:|' * len(kinds)}",
+        *table(
+            ("engine", "programs", "findings", *kinds),
+            (_row(one, kinds) for one in result),
+            "lrr" + "r" * len(kinds),
+        ),
     ]
-    for one in result:
-        counts = [sum(k in e.kinds for e in one.entries) or "" for k in kinds]
-        name = label(one.engine) if one.engine else one.spec
-        row = (one.programs, len(one.entries), *counts) if one.engine else ("not run", "", *counts)
-        lines.append(f"| {name} | {' | '.join(map(str, row))} |")
     for one in result:
         lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"
+
+
+def _row(one: Surveyed, kinds: Sequence[str]) -> tuple[object, ...]:
+    counts = [sum(k in e.kinds for e in one.entries) or "" for k in kinds]
+    if one.engine is None:
+        return (one.spec, "not run", "", *counts)
+    return (label(one.engine), one.programs, len(one.entries), *counts)
 
 
 def _section(one: Surveyed) -> list[str]:

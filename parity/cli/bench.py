@@ -29,7 +29,7 @@ def add_bench(commands: Any) -> None:
         default="dezero,torch",
         metavar="a,b",
         help="dezero, torch, mygrad, autograd, micrograd, jax or adapters (path/to/file.py:Class);"
-        " torch is always measured, NumPy by hand too; default: %(default)s",
+        " torch and a NumPy baseline are always measured; default: %(default)s",
     )
     bench.add_argument("--quick", action="store_true", help="fewer cases, about a minute")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
@@ -114,11 +114,11 @@ def _print(progress: Any, lines: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> Any:
-    from parity.bench.backends.load import CONTROL, REFERENCE, check_names
+    from parity.bench.backends.load import BASELINE, REFERENCE, check_names
     from parity.bench.session import PARTS, Plan
     from parity.bench.workloads import WORKLOADS
 
-    engines = [name for name in _names(options.engines) if name != CONTROL]
+    engines = [name for name in _names(options.engines) if name != BASELINE]
     if not engines:
         raise UsageError("--engines names no engine: use dezero,torch for example")
     if REFERENCE not in engines:

@@ -8,36 +8,39 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.bench.backends.load import CONTROL, REFERENCE, installed, load_backend
-from parity.bench.measure import Case, difference
-from parity.bench.workloads import DTYPES, WORKLOADS
+from parity.bench.backends.load import BASELINE, REFERENCE, installed, load_backend
+from parity.bench.measure import TimedCase, difference
+from parity.bench.workload import DTYPES
+from parity.bench.workloads import WORKLOADS
 
-SIDES = (*installed(), CONTROL)
+BACKENDS = (*installed(), BASELINE)
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("name", "shape"),
     [(w.name, shape) for w in WORKLOADS.values() for shape in w.shapes()],
     ids=str,
 )
-def test_workload(benchmark: Any, name: str, shape: tuple[int, ...], dtype: str, side: str) -> None:
+def test_workload(
+    benchmark: Any, name: str, shape: tuple[int, ...], dtype: str, backend: str
+) -> None:
     """Forward plus backward; the gradient must be PyTorch's first."""
-    case, measured = Case(WORKLOADS[name], shape, dtype), load_backend(side)
-    reason = measured.cannot(case.workload, shape, dtype)
+    case, measured = TimedCase(WORKLOADS[name], shape, dtype), load_backend(backend)
+    reason = measured.unsupported(case.workload, shape, dtype)
     if reason is not None:
-        pytest.skip(f"{side}: {reason}")
+        pytest.skip(f"{backend}: {reason}")
     leaves, steps = case.leaves(), case.steps()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        sides = (measured, load_backend(REFERENCE))
+        backends = (measured, load_backend(REFERENCE))
         try:
             ours, theirs = (
-                [s.array(g) for g in s.run(case.workload, leaves, steps)] for s in sides
+                [s.array(g) for g in s.run(case.workload, leaves, steps)] for s in backends
             )
         except RecursionError:
-            pytest.skip(f"{side}: RecursionError")
+            pytest.skip(f"{backend}: RecursionError")
         wrong = difference(ours, theirs, dtype)
         assert wrong is None, wrong
         benchmark.group = f"{name} {shape} {dtype}"

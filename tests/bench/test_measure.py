@@ -10,30 +10,31 @@ from dezero.graph import next_seq
 from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.backends.base import TapeBackend
-from parity.bench.backends.load import BACKENDS, CONTROL, check_names, load_backend
+from parity.bench.backends.load import BACKENDS, BASELINE, check_names, load_backend
 from parity.bench.client import Worker, WorkerError, environment, once
 from parity.bench.growth import Growth
-from parity.bench.measure import DIFFERS, Case, difference, measure, row
-from parity.bench.workloads import DEEP_CHAIN, SHAPES, WORKLOADS, start
+from parity.bench.measure import DIFFERS, TimedCase, difference, measure, row
+from parity.bench.workload import SHAPES, start
+from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
-ALL = (*BACKENDS, CONTROL)
+ALL = (*BACKENDS, BASELINE)
 
 
-def _gradients(side, workload, shape, dtype, steps):
+def _gradients(backend, workload, shape, dtype, steps):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         leaves = workload.leaves(start(shape, dtype))
-        return [np.array(side.array(g)) for g in side.run(workload, leaves, steps)]
+        return [np.array(backend.array(g)) for g in backend.run(workload, leaves, steps)]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "torch"])
 @pytest.mark.parametrize("workload", [*WORKLOADS.values(), DEEP_CHAIN], ids=lambda w: w.name)
 def test_every_engine_computes_every_workload_or_says_why_not(workload, name):
-    side, torch = load_backend(name), load_backend("torch")
+    backend, torch = load_backend(name), load_backend("torch")
     for shape in workload.shapes(((), (3, 3))):
         for dtype in ("float32", "float64"):
-            if side.cannot(workload, shape, dtype) is None:
-                ours, theirs = (_gradients(s, workload, shape, dtype, 12) for s in (side, torch))
+            if backend.unsupported(workload, shape, dtype) is None:
+                ours, theirs = (_gradients(s, workload, shape, dtype, 12) for s in (backend, torch))
                 assert difference(ours, theirs, dtype) is None
                 assert {g.dtype.name for g in ours} == {dtype}
 
@@ -46,7 +47,7 @@ def test_every_engine_computes_every_workload_or_says_why_not(workload, name):
         ("micrograd", "chain", (), "float32", "float64 only"),
         ("micrograd", "chain", (), "float64", None),
         ("mygrad", "second-order", (), "float64", "no second order"),
-        ("numpy", "random-dag", (), "float64", "no gradient by hand"),
+        ("numpy", "random-dag", (), "float64", "no NumPy baseline"),
         ("numpy", "mlp-step", (), "float64", None),
         (
             "parity.engines.adapters.micrograd:Micrograd",
@@ -57,16 +58,16 @@ def test_every_engine_computes_every_workload_or_says_why_not(workload, name):
         ),
     ],
 )
-def test_what_a_side_cannot_do(name, workload, shape, dtype, reason):
-    assert load_backend(name).cannot(WORKLOADS[workload], shape, dtype) == reason
+def test_what_a_backend_does_not_support(name, workload, shape, dtype, reason):
+    assert load_backend(name).unsupported(WORKLOADS[workload], shape, dtype) == reason
 
 
 @pytest.mark.parametrize("workload", ["chain", "mlp-step", "second-order", "broadcast"])
 def test_an_adapter_is_measured_by_its_operations(workload):
     workload = WORKLOADS[workload]
-    side, torch = load_backend("parity.engines.adapters.dezero:Dezero"), load_backend("torch")
+    backend, torch = load_backend("parity.engines.adapters.dezero:Dezero"), load_backend("torch")
     shape = workload.shapes(((3, 3),))[0]
-    ours, theirs = (_gradients(s, workload, shape, "float64", 5) for s in (side, torch))
+    ours, theirs = (_gradients(s, workload, shape, "float64", 5) for s in (backend, torch))
     assert difference(ours, theirs, "float64") is None
 
 
@@ -118,14 +119,14 @@ class _Doubling(TapeBackend):
 
 
 def test_what_differs_is_not_timed():
-    case = Case(WORKLOADS["fan-out"], (), "float64")
+    case = TimedCase(WORKLOADS["fan-out"], (), "float64")
     times = measure(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
     assert list(times.by_engine) == ["torch", "dezero"]
     assert times.not_measured["wrong"].startswith(DIFFERS)
 
 
 def test_a_row_has_what_the_format_says():
-    case = Case(WORKLOADS["matmul"], (4, 4), "float32")
+    case = TimedCase(WORKLOADS["matmul"], (4, 4), "float32")
     found = row(case, [load_backend(n) for n in ("dezero", "torch", "micrograd", "numpy")], 0.0, 0)
     assert (found["workload"], found["shape"], found["nodes"]) == ("matmul", [4, 4], 20)
     assert set(found["engines"]) == {"dezero", "torch", "numpy"}

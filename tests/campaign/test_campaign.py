@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parity.campaign.campaign import Display, Status
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Inline, Processes
@@ -263,7 +263,7 @@ def test_what_rounding_decides_is_no_finding_and_kept_whole(
     assert {one["wrong"] for one in kept} == {ILL_CONDITIONED}
     for one in kept:
         program = program_from_json(one["program"])
-        assert program == Reader(outcome.engine).program(Case.from_json(one["case"]))
+        assert program == Reader(outcome.engine).program(FuzzInput.from_json(one["case"]))
     count = outcome.total.ill_conditioned
     assert f"{count} differences are no findings" in text(outcome, "c")
     assert "they are in c/ill-conditioned" in text(outcome, "c")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import LOOSE, Corpus, Identity
 from parity.campaign.errors import CampaignError
 from parity.campaign.records import Record
@@ -164,7 +164,7 @@ def test_files_that_a_kill_left_beside_their_sum_count_once() -> None:
 
 def test_kept_cases_belong_to_the_first_shard_that_kept_them() -> None:
     size = PROFILES["general"].size
-    one, other = (Case("general", bytes([n]) * size) for n in (1, 2))
+    one, other = (FuzzInput("general", bytes([n]) * size) for n in (1, 2))
     corpus = Corpus(Folder(Path("c")))
     late, early = _answer(5), _answer(2)
     late.kept, early.kept = [other, one], [one]

@@ -15,7 +15,7 @@ import pytest
 from parity.campaign import guide_benchmark
 from parity.campaign import line_coverage as lines_module
 from parity.campaign import novelty as behaviour_module
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.guide import Guide
 from parity.campaign.guide_benchmark import grown, time_to_find, times_to_find
 from parity.campaign.line_coverage import Lines, lines_of, places
@@ -56,7 +56,7 @@ def guide() -> Any:
     return made
 
 
-def given(guide: Guide, n: int) -> list[tuple[Case, pr.Program]]:
+def given(guide: Guide, n: int) -> list[tuple[FuzzInput, pr.Program]]:
     drawn = []
     for case, program_of_it in guide.cases(n):
         drawn.append((case, program_of_it))
@@ -105,15 +105,15 @@ def test_one_in_eight_is_a_changed_copy_unless_told(guide: Any) -> None:
 def test_copies_are_of_all_kept_cases_and_of_the_profiles_in_turn(
     guide: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed: list[tuple[Case, list[Case]]] = []
+    changed: list[tuple[FuzzInput, list[FuzzInput]]] = []
 
-    def mutated(self: Mutator, case: Case, others: Any) -> Case:
+    def mutated(self: Mutator, case: FuzzInput, others: Any) -> FuzzInput:
         changed.append((case, others))
         return case
 
     monkeypatch.setattr(Mutator, "mutated", mutated)
     one = guide(share=1.0)
-    kept = {n: [Case(n, bytes([i]) * PROFILES[n].size) for i in range(3)] for n in ROTATION}
+    kept = {n: [FuzzInput(n, bytes([i]) * PROFILES[n].size) for i in range(3)] for n in ROTATION}
     one.by_profile.update(kept)
     for _ in range(20 * len(ROTATION)):
         one._next()
@@ -309,7 +309,7 @@ def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
 
 def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
     programs = [square(3.0), square(4.0), square(30.0)]
-    cases = [Case("general", bytes([n])) for n in range(3)]
+    cases = [FuzzInput("general", bytes([n]) * PROFILES["general"].size) for n in range(3)]
     reader = Reader(branching)
     reader.program = dict(zip(cases, programs, strict=True)).__getitem__  # type: ignore
     useful, behaviour = SeenFeatures(branching, reader).of(cases)
@@ -364,10 +364,10 @@ class Watched(Guide):
     def __init__(self, engine: Engine, reader: Reader, seed: str, kept: Any, **options: Any):
         super().__init__(engine, reader, seed, kept, **options)
         self.start = type(engine), seed, kept, options
-        self.told: list[Case] = []
+        self.told: list[FuzzInput] = []
         self.made.append(self)
 
-    def ran(self, case: Case, program: pr.Program) -> None:
+    def ran(self, case: FuzzInput, program: pr.Program) -> None:
         super().ran(case, program)
         self.told.append(case)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from parity.campaign import mutate
-from parity.campaign.cases import Case, Reader
+from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.mutate import Mutator
 from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
 from tests.helpers.programs import DEZERO
@@ -67,7 +67,7 @@ def test_every_change_keeps_the_length_and_gives_a_program(change: Any) -> None:
     for profile, seed in itertools.product(("general", "twins", "curvature"), range(20)):
         before, after, _ = changed(change, seed, profile)
         assert len(after) == len(before)
-        READER.program(Case(profile, after)).validate()
+        READER.program(FuzzInput(profile, after)).validate()
         different += after != before
     assert different > 45
 
@@ -202,8 +202,8 @@ class Recorder:
             draft.data[self.calls % len(draft.data)] ^= 1
 
 
-def case(seed: int) -> Case:
-    return Case("general", random.Random(seed).randbytes(GENERAL.size))
+def case(seed: int) -> FuzzInput:
+    return FuzzInput("general", random.Random(seed).randbytes(GENERAL.size))
 
 
 def test_mutations_draw_each_change_that_there_is_equally_often(

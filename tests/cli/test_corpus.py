@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.cases import Case
+from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import Corpus
 from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE, hand_over
 from parity.campaign.lock import Lock
@@ -387,7 +387,10 @@ def test_what_cannot_be_promoted_is_one_line(capsys: pytest.CaptureFixture[str])
 
 
 def _case(profile: str) -> dict[str, Any]:
-    return {"kind": "gradient", "case": Case(profile, b"\x07" * PROFILES[profile].size).to_json()}
+    return {
+        "kind": "gradient",
+        "case": FuzzInput(profile, b"\x07" * PROFILES[profile].size).to_json(),
+    }
 
 
 def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(

@@ -17,7 +17,7 @@ HOSTILE = "<img src=x onerror=alert(1)>|$a$_b_`c`"
 
 
 def sample(seed: int = 0, faster: float = 1.0) -> dict[str, Any]:
-    """All sections for six engines and the control; ``faster`` is dezero against the usual."""
+    """All sections for six engines and the baseline; ``faster`` is dezero against the usual."""
     chance = random.Random(seed)
     return {
         "format": "parity-bench",
@@ -59,7 +59,7 @@ def _times(
     for dimension in shape:
         elements *= dimension
     base = 2.0 + elements / 2e4
-    # Numbers by hand have no gradient of a gradient.
+    # micrograd has scalars only.
     names = [n for n in SPEEDS if not (n == "micrograd" and shape)]
     times: dict[str, Any] = {}
     ratios: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""Engines under measurement: one class a library."""
+"""Libraries under measurement: one class per library, all with the interface ``base.Backend``."""

@@ -32,8 +32,8 @@ class Operand:
         return Operand(self.ops["matmul"](self.t, other.t), self.ops)
 
 
-class AdapterSide(TapeBackend):
-    """An engine by its adapter: a fraction of a microsecond an operation is the adapter's."""
+class AdapterBackend(TapeBackend):
+    """An engine by its adapter, which adds a fraction of a microsecond per operation."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self.engine = engine

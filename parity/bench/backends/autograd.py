@@ -1,4 +1,4 @@
-"""HIPS autograd under measurement: it differentiates functions."""
+"""HIPS autograd under measurement: it transforms functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograd import make_vjp
 from parity.bench.backends.base import Backend
 
 
-class AutogradSide(Backend):
+class AutogradBackend(Backend):
     """``autograd.numpy`` with ``autograd.make_vjp``."""
 
     name = "autograd"

@@ -1,52 +1,62 @@
-"""What a library does to be measured."""
+"""The interface of a library under measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from parity.bench.workloads import Array, Shape, Workload
+from parity.bench.workload import Array, Shape, Workload
 
-#: What every library with arrays has.
+#: Operations that every library with arrays has.
 ALL_OPS = frozenset({"add", "mul", "sub", "matmul", "sum", "tanh"})
 
 
 class Backend:
-    """A library under measurement; subclass it and add a row to ``parity/bench/backends/load.py``.
+    """A library under measurement; subclass it and add it to ``parity/bench/backends/load.py``.
 
-    Tensors must have the operators ``+ - * @``. A library that records derives from ``Tape``,
-    one that differentiates functions overrides ``gradients``.
+    Tensors must have the operators ``+ - * @``. Subclass ``TapeBackend`` for a library that records
+    operations; a library that transforms functions overrides ``gradients``.
     """
 
     name: str = ""
     version: str = ""
-    #: By hand, without an engine.
-    control: ClassVar[bool] = False
+    #: Whether this is the NumPy baseline, which has no engine.
+    is_baseline: ClassVar[bool] = False
     dtypes: tuple[str, ...] = ("float32", "float64")
-    #: The largest number of dimensions, 0 for scalars, None for any.
+    #: The largest supported number of dimensions: 0 for scalars only, None for any.
     max_ndim: int | None = None
     second_order: bool = True
     ops: frozenset[str] = ALL_OPS
 
     def __init__(self, threads: int = 1) -> None:
-        """``threads``: what the library's own setting gets, if it has one."""
+        """``threads``: for the library's own setting, if it has one."""
 
     def gradients(
         self, function: Callable[..., Any], arrays: Sequence[Array], order: int
     ) -> Sequence[Any]:
-        """The gradients of ``function`` of the arrays, from ones, as the library's own.
+        """Differentiate a function, from output gradients of ones.
 
-        ``order`` 2, of one array: the gradient, from ones, of that gradient.
+        Parameters
+        ----------
+        function
+            Takes a tensor per array and returns a tensor.
+        arrays
+            The leaves.
+        order
+            1 for the gradients of all leaves; 2, with one leaf, for the gradient of its gradient.
+
+        Returns
+        -------
+        Gradients as the library's own tensors.
         """
         raise NotImplementedError
 
     def run(self, workload: Workload, leaves: Sequence[Array], steps: int) -> Sequence[Any]:
-        """What is timed: the gradients of a workload, forward and backward."""
+        """The gradients of a workload, by forward and backward: this is timed."""
         return self.gradients(lambda *xs: workload.value(self, steps, *xs), leaves, workload.order)
 
     def array(self, t: Any) -> Array:
-        """The values of what ``gradients`` returned."""
+        """The values of a tensor that ``gradients`` returned."""
         raise NotImplementedError
 
     def constant(self, array: Array) -> Any:
@@ -64,8 +74,8 @@ class Backend:
         """The sum of all elements."""
         return x.sum()
 
-    def cannot(self, workload: Workload, shape: Shape, dtype: str) -> str | None:
-        """Why this library is not measured there; None if it is."""
+    def unsupported(self, workload: Workload, shape: Shape, dtype: str) -> str | None:
+        """The reason why this library cannot run a workload; None if it can."""
         ndim = 2 if workload.fixed else len(shape)
         if self.max_ndim is not None and ndim > self.max_ndim:
             return "scalars only" if self.max_ndim == 0 else f"{self.max_ndim} dimensions at most"
@@ -78,14 +88,14 @@ class Backend:
 
 
 class TapeBackend(Backend):
-    """A library that records what it computes."""
+    """A library that records operations on a tape."""
 
     def leaf(self, array: Array) -> Any:
-        """A variable on a copy of an array."""
+        """A leaf tensor with a copy of an array."""
         raise NotImplementedError
 
     def backward(self, y: Any, create_graph: bool) -> None:
-        """Propagate from ``y`` with a gradient of ones."""
+        """Backpropagate from ``y`` with an output gradient of ones."""
         raise NotImplementedError
 
     def grad(self, x: Any) -> Any:
@@ -93,7 +103,7 @@ class TapeBackend(Backend):
         return x.grad
 
     def clear(self, x: Any) -> None:
-        """Forget the gradient of a leaf."""
+        """Clear the gradient of a leaf."""
         x.grad = None
 
     def gradients(

@@ -9,8 +9,8 @@ import dezero.functions as F
 from parity.bench.backends.base import TapeBackend
 
 
-class DezeroSide(TapeBackend):
-    """The engine of this project; of another revision where that comes first on the path."""
+class DezeroBackend(TapeBackend):
+    """The engine of this project, in the revision that comes first on ``sys.path``."""
 
     name = "dezero"
     version = getattr(dezero, "__version__", "")

@@ -1,4 +1,4 @@
-"""JAX under measurement, operation by operation as the others: to compile is another thing."""
+"""JAX under measurement, operation by operation like the others: nothing is compiled."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from parity.bench.backends.base import Backend
 
-# Before the first array: later it has no effect on the platform.
+# Before the first array, since later the platform cannot be changed.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
 
 
-class JaxSide(Backend):
-    """``jax.vjp`` without ``jax.jit``, on the CPU; waits until the result is there."""
+class JaxBackend(Backend):
+    """``jax.vjp`` without ``jax.jit``, on the CPU; blocks until the result is computed."""
 
     name = "jax"
     version = jax.__version__

@@ -1,4 +1,4 @@
-"""From the name on a command line to what is measured."""
+"""Backends by their names on the command line."""
 
 from __future__ import annotations
 
@@ -9,37 +9,47 @@ from parity._util.errors import UsageError
 from parity.bench.backends.base import Backend
 
 _HERE = "parity.bench.backends"
-#: Engines that have a name of their own, in the order of tables.
+#: Engines with a built-in name, in the order of tables.
 BACKENDS = {
-    "dezero": f"{_HERE}.dezero:DezeroSide",
-    "torch": f"{_HERE}.torch:TorchSide",
-    "mygrad": f"{_HERE}.mygrad:MyGradSide",
-    "autograd": f"{_HERE}.autograd:AutogradSide",
-    "micrograd": f"{_HERE}.micrograd:MicrogradSide",
-    "jax": f"{_HERE}.jax:JaxSide",
+    "dezero": f"{_HERE}.dezero:DezeroBackend",
+    "torch": f"{_HERE}.torch:TorchBackend",
+    "mygrad": f"{_HERE}.mygrad:MyGradBackend",
+    "autograd": f"{_HERE}.autograd:AutogradBackend",
+    "micrograd": f"{_HERE}.micrograd:MicrogradBackend",
+    "jax": f"{_HERE}.jax:JaxBackend",
 }
-REFERENCE, CONTROL = "torch", "numpy"
-_CONTROL = f"{_HERE}.control:NumpySide"
+REFERENCE, BASELINE = "torch", "numpy"
+_BASELINE = f"{_HERE}.numpy:NumpyBackend"
 
 
 def load_backend(spec: str, threads: int = 1) -> Backend:
-    """The side of a built-in name, of the control, or of an adapter (``file.py:Class``).
+    """Load a backend.
 
-    EngineError where an adapter cannot be used.
+    Parameters
+    ----------
+    spec
+        A built-in name, ``numpy`` for the baseline, or an adapter (``path/to/file.py:Class``).
+    threads
+        Number of threads of the library.
+
+    Raises
+    ------
+    EngineError
+        If an adapter cannot be used.
     """
-    place = _CONTROL if spec == CONTROL else BACKENDS.get(spec)
-    if place is None:
-        from parity.bench.backends.adapter import AdapterSide
+    path = _BASELINE if spec == BASELINE else BACKENDS.get(spec)
+    if path is None:
+        from parity.bench.backends.adapter import AdapterBackend
         from parity.engines.load import load_engine  # imports PyTorch
 
-        return AdapterSide(load_engine(spec), spec.rpartition("/")[2])
-    module, _, name = place.partition(":")
-    side: Backend = getattr(importlib.import_module(module), name)(threads)
-    return side
+        return AdapterBackend(load_engine(spec), spec.rpartition("/")[2])
+    module, _, name = path.partition(":")
+    backend: Backend = getattr(importlib.import_module(module), name)(threads)
+    return backend
 
 
 def check_names(specs: list[str]) -> None:
-    """UsageError for a name that is not known, or whose package is not installed."""
+    """Raise UsageError for a name that is unknown or whose package is not installed."""
     for spec in specs:
         if spec not in BACKENDS and ":" not in spec:
             raise UsageError(
@@ -54,7 +64,7 @@ def check_names(specs: list[str]) -> None:
 
 
 def installed() -> list[str]:
-    """The engines that can be measured here, by their names."""
+    """The names of the engines that are installed."""
     return [name for name in BACKENDS if _found(name)]
 
 

@@ -11,8 +11,8 @@ from micrograd.engine import Value
 from parity.bench.backends.base import TapeBackend
 
 
-class MicrogradSide(TapeBackend):
-    """``micrograd.engine.Value``, within Python's own limit of recursion."""
+class MicrogradBackend(TapeBackend):
+    """``micrograd.engine.Value``, with Python's default recursion limit."""
 
     name = "micrograd"
     version = metadata.version("micrograd")

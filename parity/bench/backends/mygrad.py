@@ -9,7 +9,7 @@ import mygrad as mg
 from parity.bench.backends.base import TapeBackend
 
 
-class MyGradSide(TapeBackend):
+class MyGradBackend(TapeBackend):
     """``mygrad.Tensor`` with its own default settings; a gradient cannot be differentiated."""
 
     name = "mygrad"
@@ -20,7 +20,7 @@ class MyGradSide(TapeBackend):
         return mg.tensor(array)
 
     def backward(self, y: Any, create_graph: bool) -> None:
-        y.backward()  # of ones, whatever the shape
+        y.backward()  # from ones, for every shape
 
     def array(self, t: Any) -> Any:
         return t

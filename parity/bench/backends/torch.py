@@ -1,4 +1,4 @@
-"""PyTorch under measurement: what all ratios refer to."""
+"""PyTorch under measurement: the reference of all ratios."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from parity.bench.backends.base import TapeBackend
 
 
-class TorchSide(TapeBackend):
+class TorchBackend(TapeBackend):
     """PyTorch on the CPU, eager."""
 
     name = "torch"

@@ -1,7 +1,7 @@
-"""What people read of a comparison of speed: a page and a summary of ``parity bench --json``.
+"""``parity report``: an HTML page and a Markdown summary of a result of ``parity bench --json``.
 
-``results`` reads and checks the file, ``compare`` finds what changed against an
-older one, ``model`` makes tables and ``words`` sentences of both; ``page``,
-``charts`` and ``markdown`` write them. Only ``page`` and ``charts`` need the
-extra ``report`` (jinja2 and matplotlib).
+``results`` reads the file, ``compare`` finds changes against an older one, ``tables`` and
+``summary`` make tables and sentences of both, with numbers by ``formatting``. ``markdown``,
+``charts`` (with ``svg``) and ``page`` write them; the last two need the extra ``report`` (jinja2
+and matplotlib), which ``extra`` checks for.
 """

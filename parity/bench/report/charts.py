@@ -1,7 +1,7 @@
-"""Plots of a result as SVG that takes its colours from the page.
+"""Plots of a result, as SVG with the colours of the page.
 
-Matplotlib draws with a colour for each role, and ``svg`` puts CSS variables in
-their place: one drawing serves both colour schemes.
+Matplotlib draws with placeholder colours, which ``svg`` replaces by CSS variables, so that one
+drawing fits both colour schemes.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from parity.bench.report import figures
-from parity.bench.report.model import titled
-from parity.bench.report.results import REFERENCE, Case, Growth, Results, Times
+from parity.bench.report import formatting
+from parity.bench.report.results import REFERENCE, Growth, ReportCase, Results, Times
+from parity.bench.report.summary import named
 from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
-from parity.bench.report.words import named
+from parity.bench.report.tables import titled
 
 K = TypeVar("K")
 V = TypeVar("V")
-#: Inches at 72 points; the page scales them.
+#: Width in inches; the page scales plots.
 WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
-#: Up to so many decades on an axis, a tick at these multiples of powers of ten.
+#: For axes of up to so many decades: ticks at these multiples of powers of ten.
 _TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot; ``table`` is the name of the table that has its numbers."""
+    """A plot; ``table``: the name of the table with its numbers."""
 
     name: str
     section: str
     title: str
-    says: str
+    description: str
     svg: str
     table: str
 
 
 def charts(results: Results) -> list[Chart]:
-    """All plots for which the result has enough."""
+    """All plots for which the result has data."""
     with _settings():
         return [
             *_overview(results),
@@ -62,7 +62,7 @@ def charts(results: Results) -> list[Chart]:
 
 
 def overview(results: Results) -> Chart | None:
-    """One plot with a case of each workload, that of the README; None without ratios."""
+    """The plot of the README, with one case per workload; None if there are no ratios."""
     with _settings():
         return next(_overview(results), None)
 
@@ -71,11 +71,11 @@ def _overview(results: Results) -> Iterator[Chart]:
     groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     cases = [_typical(group) for group in groups.values()]
     if cases:
-        title = f"A case of each workload: how many times as fast as {REFERENCE}"
+        title = f"Speed relative to {REFERENCE}, one case per workload"
         yield _bars(results, "overview", title, cases, _in_two_lines)
 
 
-def _in_two_lines(case: Case) -> str:
+def _in_two_lines(case: ReportCase) -> str:
     return f"{_short(case.workload)}\n{_shape_and_dtype(case)}"
 
 
@@ -87,9 +87,9 @@ def _typical(cases: Sequence[Times]) -> Times:
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Matplotlib as it comes, whatever the user's file of settings says."""
+    """Default settings of Matplotlib, without the user's matplotlibrc."""
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # The font that measures text here is not the one that a browser shows.
+        # Text is measured with another font than the browser shows.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
@@ -118,12 +118,12 @@ def _settings() -> Iterator[None]:
 def _ratio_charts(results: Results) -> Iterator[Chart]:
     groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     for number, (workload, cases) in enumerate(groups.items()):
-        title = f"{workload}: how many times as fast as {REFERENCE}"
+        title = f"{workload}: speed relative to {REFERENCE}"
         yield _bars(results, f"ratios-{number}", title, cases, _shape_and_dtype)
 
 
-def _shape_and_dtype(case: Case) -> str:
-    return f"{figures.shape(case.shape)} {case.dtype}"
+def _shape_and_dtype(case: ReportCase) -> str:
+    return f"{formatting.shape(case.shape)} {case.dtype}"
 
 
 def _bars(
@@ -133,7 +133,7 @@ def _bars(
     cases: Sequence[Times],
     label: Callable[[Times], str],
 ) -> Chart:
-    """Bars from 1 on a log axis, a group a case, a bar an engine."""
+    """Bars from 1 on a log axis: one group per case, one bar per engine."""
     engines = [n for n in results.compared if any(n in t.ratios for t in cases)]
     high = 0.17 * len(cases) * (len(engines) + 1)
     figure, axes = _figure(results, max(high, 0.6), engines)
@@ -144,37 +144,39 @@ def _bars(
     axes.set_yticks(range(len(cases)), [label(t) for t in cases])
     axes.set_ylim(len(cases) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    _log(axes, "x", figures.plain)
+    _log(axes, "x", formatting.plain)
     axes.grid(axis="x")
     axes.set_xlabel(f"times as fast as {REFERENCE} (right of 1: faster)")
     _legend(figure, results, engines, lines=False)
     noisy = sum(t.ratios[n].noisy for t in cases for n in engines if n in t.ratios)
     left_out = f" Too noisy to show: {noisy}." if noisy else ""
-    says = (
-        f"Bars of {REFERENCE}'s time over the engine's time with 95 % intervals, for "
-        f"{figures.listed(engines)}.{left_out}"
+    description = (
+        f"Bars: {REFERENCE}'s time divided by the engine's time with 95 % intervals, for "
+        f"{formatting.listed(engines)}.{left_out}"
     )
-    return Chart(name, "ratios", title, says, _svg(figure, name, title, says), "ratios")
+    return Chart(
+        name, "ratios", title, description, _svg(figure, name, title, description), "ratios"
+    )
 
 
 def _bars_of(
     axes: Axes, results: Results, cases: Sequence[Times], engine: str, below: float
 ) -> None:
-    """The bars of one engine, each ``below`` the middle of its case."""
-    shown = [(place, t.ratios[engine]) for place, t in enumerate(cases) if engine in t.ratios]
-    told = [(place + below, ratio) for place, ratio in shown if not ratio.noisy]
-    if not told:
+    """The bars of one engine, each ``below`` the centre of its case."""
+    all_ratios = [(y, t.ratios[engine]) for y, t in enumerate(cases) if engine in t.ratios]
+    clear = [(y + below, ratio) for y, ratio in all_ratios if not ratio.noisy]
+    if not clear:
         return
-    places, ratios = zip(*told, strict=True)
+    ys, ratios = zip(*clear, strict=True)
     high = 0.85 / (len(results.compared) + 1)
     ends = [ratio.ratio for ratio in ratios]
-    axes.barh(places, [end - 1 for end in ends], high, left=1, color=_color(results, engine))
+    axes.barh(ys, [end - 1 for end in ends], high, left=1, color=_color(results, engine))
     around = [
         [max(0.0, ratio.ratio - ratio.low) for ratio in ratios],
         [max(0.0, ratio.high - ratio.ratio) for ratio in ratios],
     ]
     style: dict[str, Any] = {"color": TEXT, "linestyle": "none", "elinewidth": 1.1, "capsize": 1.8}
-    axes.errorbar(ends, places, xerr=around, **style)
+    axes.errorbar(ends, ys, xerr=around, **style)
 
 
 def _size_charts(results: Results) -> Iterator[Chart]:
@@ -193,8 +195,8 @@ def _size_charts(results: Results) -> Iterator[Chart]:
                 f"sizes-{number}",
                 "times",
                 f"{workload} {dtype}: time against size",
-                ("elements of an array", figures.plain),
-                ("milliseconds", figures.plain),
+                ("elements of an array", formatting.plain),
+                ("milliseconds", formatting.plain),
                 "times",
             ),
             lines,
@@ -204,8 +206,8 @@ def _size_charts(results: Results) -> Iterator[Chart]:
 def _length_charts(results: Results) -> Iterator[Chart]:
     groups = _grouped(results.lengths, lambda g: g.case)
     kinds: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
-        ("time", "milliseconds", figures.plain, "time"),
-        ("memory", "peak memory", figures.round_size, "bytes"),
+        ("time", "milliseconds", formatting.plain, "time"),
+        ("memory", "peak memory", formatting.round_size, "bytes"),
     )
     for number, growths in enumerate(groups.values()):
         for what, unit, form, attribute in kinds:
@@ -213,7 +215,7 @@ def _length_charts(results: Results) -> Iterator[Chart]:
                 f"{what}-by-length-{number}",
                 "lengths",
                 f"{named(growths[0])}: {what} against length of the graph",
-                ("nodes of the graph", figures.plain),
+                ("nodes of the graph", formatting.plain),
                 (unit, form),
                 "points",
             )
@@ -234,7 +236,7 @@ def _length_chart(
 
 @dataclass(frozen=True)
 class _Plot:
-    """What a plot of lines is called; an axis is a label and the form of its numbers."""
+    """The texts of a line plot; an axis has a label and a format of its numbers."""
 
     name: str
     section: str
@@ -250,7 +252,7 @@ def _lines(
     lines: Mapping[str, Sequence[tuple[float, float]]],
     ended: dict[str, str] | None = None,
 ) -> Chart:
-    """A line an engine on two log axes; an engine that ended early ends in a cross."""
+    """One line per engine on log axes, with a cross at the end if the engine ended early."""
     drawn = {engine: dots for engine, dots in lines.items() if dots}
     figure, axes = _figure(results, 3.2, list(drawn))
     for engine, dots in drawn.items():
@@ -263,39 +265,42 @@ def _lines(
         axes.set(**{f"{letter}label": label})
     axes.grid()
     _legend(figure, results, list(drawn), lines=True)
-    says = f"Lines on log axes for {figures.listed(list(drawn))}."
+    description = f"Lines on log axes for {formatting.listed(list(drawn))}."
     ends = [f"{engine}: {text}" for engine, text in (ended or {}).items()]
     if ends:
-        says += f" Crosses: ended early ({'; '.join(ends)})."
-    drawing = _svg(figure, plot.name, plot.title, says)
-    return Chart(plot.name, plot.section, plot.title, says, drawing, plot.table)
+        description += f" Crosses: ended early ({'; '.join(ends)})."
+    drawing = _svg(figure, plot.name, plot.title, description)
+    return Chart(plot.name, plot.section, plot.title, description, drawing, plot.table)
 
 
 def _memory_charts(results: Results) -> Iterator[Chart]:
-    cases = [m for m in results.memory if any(p.bytes_a_node > 0 for p in m.engines.values())]
+    cases = [m for m in results.memory if any(p.bytes_per_node > 0 for p in m.engines.values())]
     if not cases:
         return
     engines = [n for n in results.names if any(n in m.engines for m in cases)]
     figure, axes = _figure(results, 0.5 * len(cases) + 0.4, engines)
-    for place, case in enumerate(cases):
+    for y, case in enumerate(cases):
         for engine in engines:
             peak = case.engines.get(engine)
-            if peak and peak.bytes_a_node > 0:
-                axes.plot(peak.bytes_a_node, place, **_style(results, engine, line=False))
+            if peak and peak.bytes_per_node > 0:
+                axes.plot(peak.bytes_per_node, y, **_style(results, engine, line=False))
     axes.set_yticks(range(len(cases)), [_in_two_lines(case) for case in cases])
     axes.set_ylim(len(cases) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    _log(axes, "x", figures.round_size)
+    _log(axes, "x", formatting.round_size)
     axes.grid()
-    axes.set_xlabel("peak memory a node")
+    axes.set_xlabel("peak memory per node")
     _legend(figure, results, engines, lines=True)
-    title, says = "Peak memory a node", f"Dots on a log axis for {figures.listed(engines)}."
-    drawing = _svg(figure, "memory-a-node", title, says)
-    yield Chart("memory-a-node", "memory", title, says, drawing, "memory")
+    title, description = (
+        "Peak memory per node",
+        f"Dots on a log axis for {formatting.listed(engines)}.",
+    )
+    drawing = _svg(figure, "memory-per-node", title, description)
+    yield Chart("memory-per-node", "memory", title, description, drawing, "memory")
 
 
 def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figure, Axes]:
-    """A figure with ``high`` inches for the plot and more for labels and the legend."""
+    """A figure with ``high`` inches for the plot, plus labels and the legend."""
     rows = math.ceil(len(engines) / _per_row(results, engines))
     figure = Figure((WIDTH, high + 0.75 + 0.25 * rows), layout="constrained")
     FigureCanvasSVG(figure)
@@ -303,7 +308,7 @@ def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figu
 
 
 def _per_row(results: Results, engines: Sequence[str]) -> int:
-    """How many names stand side by side: a letter is about 0.085 inches, a line sample 0.55."""
+    """Names per row of the legend: a letter takes about 0.085 inches, a line sample 0.55."""
     longest = max((len(_short(titled(results, name))) for name in engines), default=1)
     return max(1, min(len(engines), int(WIDTH / (0.085 * longest + 0.55))))
 
@@ -315,7 +320,7 @@ def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: boo
         else Line2D([], [], color=_color(results, name), linewidth=8)
         for name in engines
     ]
-    # Without a space before it, a name that starts with "_" is left out.
+    # Matplotlib leaves out labels that start with "_".
     labels = [f" {_short(titled(results, name))}" for name in engines]
     figure.legend(
         handles,
@@ -329,15 +334,15 @@ def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: boo
 
 def _style(results: Results, engine: str, line: bool = True) -> dict[str, Any]:
     number = results.names.index(engine)
-    control = results.is_control(engine)
+    baseline = results.is_baseline(engine)
     return {
         "color": _color(results, engine),
         "marker": _MARKERS[number % len(_MARKERS)],
         "markersize": 7,
         "markeredgewidth": 1.5,
-        "markerfacecolor": "none" if control else _color(results, engine),
+        "markerfacecolor": "none" if baseline else _color(results, engine),
         "linewidth": 1.8,
-        "linestyle": ("--" if control else "-") if line else "none",
+        "linestyle": ("--" if baseline else "-") if line else "none",
     }
 
 
@@ -346,11 +351,11 @@ def _color(results: Results, engine: str) -> str:
 
 
 def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
-    """A log axis with round numbers: the fewer decades, the more of them in each."""
+    """A log axis with round ticks: the fewer decades, the more ticks in each."""
     axes.set(**{f"{letter}scale": "log"})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    # Side by side, long numbers take the place of two short ones.
+    # On the x axis, a long number needs the space of two short ones.
     room = math.log10(high / low) * (2 if letter == "x" and high >= 1000 else 1)
     subs = next((subs for decades, subs in _TICKS if room < decades), (1.0,))
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
@@ -363,15 +368,15 @@ def _short(name: str) -> str:
 
 
 def _grouped(items: Iterable[V], key: Callable[[V], K]) -> dict[K, list[V]]:
-    """Lists of what has the same key, in the order of the first of each."""
+    """Lists of items with the same key, in the order of their first items."""
     groups: dict[K, list[V]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups
 
 
-def _svg(figure: Figure, name: str, title: str, says: str) -> str:
+def _svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = StringIO()
     none = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(text, format="svg", transparent=True, metadata=none)
-    return recolored(text.getvalue(), name, title, says)
+    return recolored(text.getvalue(), name, title, description)

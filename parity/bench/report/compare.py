@@ -1,4 +1,4 @@
-"""What changed between two results: only what the intervals exclude to be noise."""
+"""Changes between two results: figures whose 95 % intervals do not overlap."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from parity.bench.report import figures
-from parity.bench.report.results import REFERENCE, Case, Growth, Ratio, Results, Times
+from parity.bench.report import formatting
+from parity.bench.report.results import REFERENCE, Growth, Ratio, ReportCase, Results, Times
 
 
 class Verdict(enum.Enum):
-    """What may be said of a figure that was measured twice."""
+    """The verdict on a figure that two results have."""
 
     REGRESSION = "regression"
     IMPROVEMENT = "improvement"
@@ -29,10 +29,10 @@ class _Interval(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One figure in both results, as text; ``factor`` is how many times as fast as before."""
+    """One figure of both results as text; ``factor``: the new ratio divided by the old one."""
 
     engine: str
-    case: Case
+    case: ReportCase
     figure: str
     before: str
     now: str
@@ -42,32 +42,42 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result against an older one.
+    """A result compared with an older one.
 
-    ``differences`` say what else changed between them, which may be why.
-    ``control`` are changes of the work by hand: no engine is the reason for those.
+    Attributes
+    ----------
+    created
+        When the older result was measured.
+    changes
+        Figures of engines.
+    baseline
+        Figures of the NumPy baseline, which no engine can have changed.
+    differences
+        Other machines, versions and settings.
+    only_now, only_before
+        Numbers of ratios that only one of the results has.
     """
 
     created: str
     changes: tuple[Change, ...]
-    control: tuple[Change, ...]
+    baseline: tuple[Change, ...]
     differences: tuple[str, ...]
     only_now: int
     only_before: int
 
     def of(self, verdict: Verdict) -> list[Change]:
-        """The changes of engines that are a ``verdict``."""
+        """The changes of engines with a verdict."""
         return [change for change in self.changes if change.verdict is verdict]
 
 
 def compare(now: Results, before: Results) -> Comparison:
-    """All that both results measured; a case whose graph changed is not compared."""
+    """Compare what both results measured, except for cases whose graph has another size."""
     changes = [*_ratios(now, before), *_exponents(now, before)]
     keys_now, keys_before = _ratio_keys(now), _ratio_keys(before)
     return Comparison(
         before.created,
-        tuple(c for c in changes if not now.is_control(c.engine)),
-        tuple(c for c in changes if now.is_control(c.engine)),
+        tuple(c for c in changes if not now.is_baseline(c.engine)),
+        tuple(c for c in changes if now.is_baseline(c.engine)),
         tuple(_differences(now, before)),
         len(keys_now - keys_before),
         len(keys_before - keys_now),
@@ -101,11 +111,11 @@ def _ratio_change(name: str, times: Times, before: Ratio, now: Ratio) -> Change:
 
 
 def _shown(ratio: Ratio) -> str:
-    return "too noisy" if ratio.noisy else figures.span(ratio.ratio, ratio.low, ratio.high)
+    return "too noisy" if ratio.noisy else formatting.span(ratio.ratio, ratio.low, ratio.high)
 
 
 def _verdict(now: _Interval, before: _Interval, more_is_better: bool) -> Verdict:
-    """A change only where the intervals have no number in common."""
+    """A change only if the intervals do not overlap."""
     if now.low <= before.high and before.low <= now.high:
         return Verdict.SAME
     is_more = now.low > before.high
@@ -127,7 +137,7 @@ def _growth_changes(now: Growth, before: Growth) -> Iterator[Change]:
     )
     for figure, new, old in pairs:
         if new and old:
-            was, is_now = (figures.span(one.value, one.low, one.high) for one in (old, new))
+            was, is_now = (formatting.span(one.value, one.low, one.high) for one in (old, new))
             verdict = _verdict(new, old, more_is_better=False)
             yield Change(now.engine, now, figure, was, is_now, None, verdict)
 
@@ -136,7 +146,7 @@ def _differences(now: Results, before: Results) -> Iterator[str]:
     yield from _differing("machine", vars(before.machine), vars(now.machine), _MACHINE)
     versions = sorted({*before.versions, *now.versions} - {"revision"})
     yield from _differing("version of", before.versions, now.versions, versions)
-    # Versions of packages that both sections name are said once.
+    # A package that both sections name is compared once.
     engines = [n for n in now.names if n in before.engines and n not in versions]
     old, new = ({n: r.engines[n].version for n in engines if n in r.engines} for r in (before, now))
     yield from _differing("version of", old, new, engines)
@@ -144,7 +154,7 @@ def _differences(now: Results, before: Results) -> Iterator[str]:
     yield from _differing("setting", before.settings, now.settings, settings)
 
 
-#: What loads say changes with every run.
+#: Fields that are compared; loads differ between any two runs.
 _MACHINE = ("cpu", "cores", "memory_bytes", "system")
 
 
@@ -154,8 +164,8 @@ def _differing(
     for name in names:
         old, new = before.get(name), now.get(name)
         if old != new:
-            yield f"{what} {name}: {_said(old)} before, {_said(new)} now"
+            yield f"{what} {name}: {_named(old)} before, {_named(new)} now"
 
 
-def _said(value: object) -> str:
-    return "not said" if value in (None, "") else str(value)
+def _named(value: object) -> str:
+    return "unknown" if value in (None, "") else str(value)

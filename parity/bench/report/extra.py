@@ -1,4 +1,4 @@
-"""The libraries for templates and plots, which only ``parity report`` needs."""
+"""The check for libraries that only ``parity report`` needs, for templates and plots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MODULES = ("jinja2", "matplotlib")
 
 
 def require() -> None:
-    """ReportError names the extra where one of the libraries is missing."""
+    """Raise ReportError, which names the extra, if a library is missing."""
     missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise ReportError(

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from parity.bench.report import figures
+from parity._util.markdown import escape, table
+from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
-from parity.bench.report.model import NONE, change_row, changes, side
 from parity.bench.report.results import REFERENCE, Ratio, Results, Times
-from parity.bench.report.words import Says, mean, summary
+from parity.bench.report.summary import Statement, mean, summary
+from parity.bench.report.tables import NONE, change_row, changes, direction
 
-#: Changes beyond these are counted: a comment on a pull request has a greatest length.
+#: Changes beyond these are counted, since comments on pull requests have a limited length.
 MOST = 50
-#: Headings whose sentences the table says better.
+#: The heading whose sentences repeat the table.
 _IN_TABLE = f"Speed against {REFERENCE}"
 
 
 def markdown(results: Results, comparison: Comparison | None) -> str:
     """The summary as text; the same result gives the same text."""
-    lines = [f"## Performance of {_escaped(figures.listed(results.names or ['nothing']))}", ""]
+    lines = [f"## Performance of {escape(formatting.listed(results.names or ['nothing']))}", ""]
     lines += [_origin(results, comparison), ""]
-    for says in summary(results, comparison):
-        if says.heading != _IN_TABLE:
-            lines += [*_block(says), ""]
+    for statement in summary(results, comparison):
+        if statement.heading != _IN_TABLE:
+            lines += [*_block(statement), ""]
     if comparison:
         lines += _changed(comparison)
     lines += _ratios(results)
@@ -34,24 +34,24 @@ def _origin(results: Results, comparison: Comparison | None) -> str:
     machine = f" on {results.machine.cpu}" if results.machine.cpu else ""
     revision = results.versions.get("revision")
     at = f", revision {revision}" if revision else ""
-    older = f"; against the result of {figures.moment(comparison.created)}" if comparison else ""
-    return _escaped(f"Measured {figures.moment(results.created)}{machine}{at}{older}.")
+    older = f"; against the result of {formatting.moment(comparison.created)}" if comparison else ""
+    return escape(f"Measured {formatting.moment(results.created)}{machine}{at}{older}.")
 
 
-def _block(says: Says) -> Iterator[str]:
-    heading = _escaped(says.heading)
-    if says.loud:
+def _block(statement: Statement) -> Iterator[str]:
+    heading = escape(statement.heading)
+    if statement.loud:
         yield "> [!WARNING]"
-        sentences = (f"{says.heading}.", *says.sentences)
-        yield from (f"> {_escaped(sentence)}  " for sentence in sentences)
+        sentences = (f"{statement.heading}.", *statement.sentences)
+        yield from (f"> {escape(sentence)}  " for sentence in sentences)
         return
     yield f"**{heading}**"
     yield ""
-    yield from (f"- {_escaped(sentence)}" for sentence in says.sentences)
+    yield from (f"- {escape(sentence)}" for sentence in statement.sentences)
 
 
 def _changed(comparison: Comparison) -> list[str]:
-    """A row for every regression and improvement, and nothing else."""
+    """One row per regression and improvement."""
     signs = {Verdict.REGRESSION: "🔴", Verdict.IMPROVEMENT: "🟢"}
     rows = [
         [sign, *(cell.text for cell in cells)]
@@ -60,13 +60,13 @@ def _changed(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    lines = _table(["", *changes(comparison).columns], rows[:MOST])
+    lines = _escaped_table(["", *changes(comparison).columns], rows[:MOST])
     more = len(rows) - MOST
     return [*lines, "", *([f"And {more:,} more in report.html.", ""] if more > 0 else [])]
 
 
 def _ratios(results: Results) -> list[str]:
-    """A row a workload and one for all: geometric mean, least and greatest ratio."""
+    """One row per workload and one for all: geometric mean, least and greatest ratio."""
     names = results.compared
     if not names:
         return []
@@ -78,9 +78,9 @@ def _ratios(results: Results) -> list[str]:
     rows.append(["all", *(_cell(results.times, name) for name in names)])
     note = (
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
-        "greatest; faster + and slower - where the 95 % interval says so, of all cases)."
+        "greatest; of all cases, + faster and - slower by their 95 % intervals)."
     )
-    return [note, "", *_table(["workload", *names], rows)]
+    return [note, "", *_escaped_table(["workload", *names], rows)]
 
 
 def _cell(times: Iterable[Times], name: str) -> str:
@@ -89,26 +89,16 @@ def _cell(times: Iterable[Times], name: str) -> str:
     if not told:
         return "too noisy" if cases else NONE
     values = [ratio.ratio for ratio in told]
-    text = figures.significant(mean(told))
+    text = formatting.significant(mean(told))
     if len(values) > 1:
-        low, high = figures.significant(min(values)), figures.significant(max(values))
+        low, high = formatting.significant(min(values)), formatting.significant(max(values))
         text += f" ({low} to {high})"
     return f"{text}; {_count(told, 'faster')}+ {_count(told, 'slower')}- of {len(cases)}"
 
 
 def _count(ratios: Sequence[Ratio], which: str) -> int:
-    return sum(side(ratio) == which for ratio in ratios)
+    return sum(direction(ratio) == which for ratio in ratios)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    numeric = [":---" if number == 0 else "---" for number in range(len(columns))]
-    lines = [columns, numeric, *rows]
-    return [f"| {' | '.join(map(_escaped, line))} |" for line in lines]
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, HTML, link, mention or issue number."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>|~$])", r"\\\1", text.replace("&", "&amp;"))
-    escaped = escaped.replace("\\<", "&lt;").replace("\\>", "&gt;")
-    # A comment of no length keeps names from people and issues and addresses from links.
-    return re.sub(r"([@#]|://|www\.)(?=\w|/)", r"\1<!-- -->", escaped)
+def _escaped_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return table([*map(escape, columns)], ([*map(escape, row)] for row in rows))

@@ -1,4 +1,4 @@
-"""The page: one HTML file with its style, script and plots inside."""
+"""The report as one HTML file that includes its style, script and plots."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
-from parity.bench.report import figures
+from parity.bench.report import formatting
 from parity.bench.report.charts import Chart, charts
 from parity.bench.report.compare import Comparison
-from parity.bench.report.model import Cell, Table, tables
 from parity.bench.report.results import REFERENCE, Results
+from parity.bench.report.summary import summary
 from parity.bench.report.svg import variables
-from parity.bench.report.words import summary
+from parity.bench.report.tables import Cell, Table, tables
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Section:
     tables: list[Table]
 
 
-#: Name, heading and tables of the sections in their order; plots name their section.
+#: Name, heading and tables of each section, in order; plots name their section.
 _SECTIONS = (
     ("changes", "Changes", ("changes",)),
     ("ratios", f"Speed against {REFERENCE}", ("ratios",)),
     ("times", "Time against size", ("times",)),
     ("lengths", "Growth with the length of the graph", ("growth", "points")),
     ("memory", "Memory", ("memory",)),
-    ("generator", "Generator of programs", ("generator",)),
+    ("generator", "Program generator", ("generator",)),
     ("conditions", "Machine, versions and settings", ("conditions",)),
 )
 
 
 def page(results: Results, comparison: Comparison | None) -> str:
-    """The page as text; the same result gives the same text."""
+    """The HTML of a result and, if given, of its comparison with an older one."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("parity.bench.report"),
         autoescape=True,
@@ -51,8 +51,8 @@ def page(results: Results, comparison: Comparison | None) -> str:
         lstrip_blocks=True,
     )
     environment.globals["key"] = _key
-    environment.filters["moment"] = figures.moment
-    environment.filters["inline"] = Markup  # plots: their text is escaped already
+    environment.filters["moment"] = formatting.moment
+    environment.filters["inline"] = Markup  # plots, whose text is already escaped
     loader = environment.loader
     assert loader is not None
     style, script = (
@@ -88,10 +88,10 @@ def _sections(results: Results, comparison: Comparison | None) -> list[Section]:
 
 
 def _key(cell: Cell) -> str:
-    """What the script sorts by, as an attribute."""
+    """The sort key of a cell as an HTML attribute."""
     return "" if cell.key is None else str(cell.key)
 
 
 def _hash(script: str) -> str:
-    """What a policy names to allow this script and no other."""
+    """The hash by which the content security policy allows this script alone."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""The result of ``parity bench --json``: read, checked, and never executed."""
+"""The result of ``parity bench --json``: dataclasses, and how a file is read into them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
-from parity.bench.report.reading import FormatError, Positive, read, shown
 
 FORMAT, VERSION = "parity-bench", 1
+#: What is drawn on a log axis.
+Positive = Annotated[float, Check("a number above 0", lambda number: number > 0)]
+#: Names are shown in tables and plots; a longer one is cut.
+LONGEST = 300
 #: Ratios are torch's time / the engine's time.
 REFERENCE = "torch"
 
 
 class ReportError(UsageError):
-    """There can be no report; the message is one line that says why and what to do."""
+    """A report cannot be written; the message is one line that says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the result was measured; the loads are averages of one minute."""
+    """The machine of the measurement; loads are averages of one minute."""
 
     cpu: str = ""
-    cores: int | None = None
-    memory_bytes: int | None = None
+    cores: Count | None = None
+    memory_bytes: Count | None = None
     system: str = ""
     load_before: float | None = None
     load_after: float | None = None
@@ -33,22 +38,22 @@ class Machine:
 
 @dataclass(frozen=True)
 class Engine:
-    """A side that was measured; a control is no engine but the same work by hand."""
+    """An engine, or the NumPy baseline without one."""
 
     version: str = ""
-    control: bool = False
+    baseline: bool = field(default=False, metadata={"key": "control"})
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one program does, in words."""
+    """What the program of a workload computes."""
 
-    says: str = ""
+    description: str = field(default="", metadata={"key": "says"})
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median time of one run with its interval, in milliseconds."""
+    """The median time of one run in milliseconds, with its interval."""
 
     median: Positive
     low: Positive
@@ -57,7 +62,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Torch's time / the engine's time with its interval; if noisy, not to be read."""
+    """PyTorch's time divided by the engine's, with its interval; not usable if ``noisy``."""
 
     ratio: Positive
     low: Positive
@@ -66,16 +71,16 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Case:
-    """What was measured together: a workload with arrays of one shape and dtype."""
+class ReportCase:
+    """A workload with arrays of one shape and dtype."""
 
     workload: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     dtype: str
 
     @property
     def case(self) -> tuple[str, tuple[int, ...], str]:
-        """What tells it from other cases of a result."""
+        """The identity of the case within a result."""
         return self.workload, self.shape, self.dtype
 
     @property
@@ -85,11 +90,11 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Times(Case):
-    """Times of all engines on one case; ``not_measured`` says of an engine why."""
+class Times(ReportCase):
+    """Times of all engines on one case; ``not_measured``: reasons by engine."""
 
-    nodes: int
-    rounds: int = 0
+    nodes: Count
+    rounds: Count = 0
     engines: dict[str, Timing] = field(default_factory=dict)
     ratios: dict[str, Ratio] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
@@ -97,9 +102,9 @@ class Times(Case):
 
 @dataclass(frozen=True)
 class Point:
-    """One graph of ``nodes`` operations: milliseconds and peak bytes."""
+    """Milliseconds and peak bytes of a graph with ``nodes`` operations."""
 
-    nodes: int
+    nodes: Count
     time: float | None = None
     bytes: float | None = None
 
@@ -114,15 +119,17 @@ class Exponent:
 
 
 @dataclass(frozen=True)
-class Growth(Case):
-    """One engine on graphs of growing length; ``ended`` says what stopped it early."""
+class Growth(ReportCase):
+    """One engine on graphs of growing length; ``ended``: the reason if it stopped early."""
 
     engine: str
     points: tuple[Point, ...] = ()
     time_exponent: Exponent | None = None
     memory_exponent: Exponent | None = None
-    bytes_a_node: float | None = None
-    microseconds_a_node: float | None = None
+    bytes_per_node: float | None = field(default=None, metadata={"key": "bytes_a_node"})
+    microseconds_per_node: float | None = field(
+        default=None, metadata={"key": "microseconds_a_node"}
+    )
     ended: str | None = None
 
 
@@ -131,27 +138,27 @@ class Peak:
     """Peak live memory of one run, in bytes."""
 
     bytes: float
-    bytes_a_node: float
+    bytes_per_node: float = field(metadata={"key": "bytes_a_node"})
 
 
 @dataclass(frozen=True)
-class Memory(Case):
+class Memory(ReportCase):
     """Peak memory of all engines on one case."""
 
-    nodes: int
+    nodes: Count
     engines: dict[str, Peak] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Generator:
-    """Speed of the generator of programs; the last four are shares of the time."""
+    """Throughput of the program generator; the last four fields are shares of the time."""
 
     what: str
     engine: str
-    programs: int
+    programs: Count
     statements: float
-    programs_a_second: float
+    programs_per_second: float = field(metadata={"key": "programs_a_second"})
     decoding: float
     in_engine: float
     in_reference: float
@@ -160,7 +167,7 @@ class Generator:
 
 @dataclass(frozen=True)
 class Results:
-    """All that one ``parity bench`` measured; a section may be empty."""
+    """The result of one ``parity bench``; any part may be empty."""
 
     created: str
     complete: bool
@@ -177,7 +184,7 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        """The engines in the order of the file, the control among them."""
+        """The engines and the baseline, in the order of the file."""
         measured = [name for t in self.times for name in (*t.engines, *t.not_measured)]
         measured += [growth.engine for growth in self.lengths]
         measured += [name for m in self.memory for name in (*m.engines, *m.not_measured)]
@@ -185,16 +192,16 @@ class Results:
 
     @property
     def compared(self) -> list[str]:
-        """The engines that have a ratio, which all but the reference may have."""
+        """The engines that have a ratio; the reference has none."""
         return [name for name in self.names if any(name in t.ratios for t in self.times)]
 
-    def is_control(self, name: str) -> bool:
-        """Whether ``name`` is the work by hand and no engine."""
-        return name in self.engines and self.engines[name].control
+    def is_baseline(self, name: str) -> bool:
+        """Whether ``name`` is the NumPy baseline."""
+        return name in self.engines and self.engines[name].baseline
 
 
 def load(file: Path) -> Results:
-    """The result in ``file``; ReportError says in one line what is wrong with it."""
+    """Read the result in a file. Raises ReportError if it is not one."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
@@ -211,7 +218,7 @@ def load(file: Path) -> Results:
             f"reads {VERSION}; measure again with it"
         )
     try:
-        return read(Results, data, "")
+        return Decoder(text=_printable).decode(Results, data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
 
@@ -221,3 +228,9 @@ _HOW = "write it with parity bench --json FILE"
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _printable(text: str) -> str:
+    """One line of bounded length, without characters that XML or a terminal cannot show."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

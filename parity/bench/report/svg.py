@@ -1,4 +1,4 @@
-"""Matplotlib's SVG made fit for a page: named for readers, coloured by the page's scheme."""
+"""Adapt SVG of Matplotlib to a page: unique ids, titles, and colours of the page's scheme."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 import xml.etree.ElementTree as ET
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-#: Colours that stand for roles until ``recolored`` puts variables in their place.
+#: Placeholder colours for roles, which ``recolored`` replaces by CSS variables.
 TEXT, AXIS, GRID = "#010101", "#010102", "#010103"
 _ROLES = {TEXT: "text", AXIS: "axis", GRID: "grid"}
-#: Light and dark, in the order of the engines: after Okabe and Ito, told apart by people who
-#: do not see red or green, and 3 to 1 or more against the backgrounds.
+#: Pairs for the light and the dark scheme, in the order of engines: after Okabe and Ito, for
+#: readers with colour blindness, with a contrast of 3:1 or more against the backgrounds.
 SERIES = (
     ("#0072b2", "#56b4e9"),
     ("#d55e00", "#ff8c42"),
@@ -31,18 +31,18 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
 def series_color(number: int) -> str:
-    """The colour that stands for the engine of that number."""
+    """The placeholder colour of an engine by its index."""
     return f"#0202{number % len(SERIES):02x}"
 
 
 def variables(scheme: int) -> str:
-    """CSS that gives every role its colour in scheme 0 (light) or 1 (dark)."""
+    """CSS variables of all roles for scheme 0 (light) or 1 (dark)."""
     series = {f"series-{i}": pair for i, pair in enumerate(SERIES)}
     return " ".join(f"--{name}: {pair[scheme]};" for name, pair in {**_BASE, **series}.items())
 
 
-def recolored(drawing: str, name: str, title: str, says: str) -> str:
-    """An inline SVG: roles for colours, ids of its own, a title and a description."""
+def recolored(drawing: str, name: str, title: str, description: str) -> str:
+    """An inline SVG with CSS variables for colours, unique ids, a title and a description."""
     root = ET.fromstring(drawing)
     for unwanted in ("metadata", "defs"):
         for parent in list(root.iter()):
@@ -55,18 +55,18 @@ def recolored(drawing: str, name: str, title: str, says: str) -> str:
     for size in ("width", "height"):
         root.attrib.pop(size, None)
     root.set("role", "img")
-    root.set("aria-labelledby", f"{name}-title {name}-says")
-    for place, (tag, text) in enumerate((("title", title), ("desc", says))):
-        element = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{('title', 'says')[place]}"})
+    root.set("aria-labelledby", f"{name}-title {name}-desc")
+    for index, (tag, text) in enumerate((("title", title), ("desc", description))):
+        element = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{tag}"})
         element.text = text
-        root.insert(place, element)
+        root.insert(index, element)
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
     return ET.tostring(root, encoding="unicode")
 
 
 def standalone(drawing: str) -> str:
-    """An inline SVG as a file of its own, with a background, in the scheme of its reader."""
+    """An inline SVG as a separate file, with a background, in the reader's colour scheme."""
     head, _, rest = drawing.partition(">")
     wide, high = re.findall(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', head)[0]
     style = (

@@ -144,13 +144,13 @@ def test_plots_have_all_engines_and_name_who_ended_early(tmp_path: Path) -> None
         *(f"sizes-{n}" for n in range(2)),
         "time-by-length-0",
         "memory-by-length-0",
-        "memory-a-node",
+        "memory-per-node",
     }
     lengths = found["time-by-length-0"]
-    assert "autograd: RecursionError at 100000 nodes" in lengths.says
+    assert "autograd: RecursionError at 100000 nodes" in lengths.description
     for engine in samples.SPEEDS:
         assert f"> {engine}" in found["sizes-0"].svg
-    assert "Too noisy to show: 3." in found["ratios-1"].says
+    assert "Too noisy to show: 3." in found["ratios-1"].description
 
 
 def test_a_noisy_ratio_has_no_bar(tmp_path: Path) -> None:

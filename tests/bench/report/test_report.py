@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from parity.bench.report import figures
+from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict, compare
 from parity.bench.report.markdown import markdown
-from parity.bench.report.model import Table, tables
 from parity.bench.report.results import ReportError, Results, load
-from parity.bench.report.words import summary
+from parity.bench.report.summary import summary
+from parity.bench.report.tables import Table, tables
 from parity.cli.main import main
 from tests.helpers import report_samples as samples
 
@@ -51,9 +51,9 @@ def _loaded(folder: Path, data: dict[str, Any]) -> Results:
 def _said(results: Results, heading: str, comparison: Comparison | None = None) -> str:
     return " ".join(
         sentence
-        for says in summary(results, comparison)
-        if says.heading.startswith(heading)
-        for sentence in says.sentences
+        for statement in summary(results, comparison)
+        if statement.heading.startswith(heading)
+        for sentence in statement.sentences
     )
 
 
@@ -64,7 +64,7 @@ def _texts(table: Table) -> list[list[str]]:
 # Words.
 
 
-def test_the_mean_is_geometric_and_sides_are_counted(tmp_path: Path) -> None:
+def test_the_mean_is_geometric_and_directions_are_counted(tmp_path: Path) -> None:
     data = _one(
         a=_ratio(4.0, 3.9, 4.1),
         b=_ratio(0.25, 0.2, 0.3),
@@ -84,9 +84,9 @@ def test_only_noise_is_said_to_be_so(tmp_path: Path) -> None:
     assert "too noisy" in _texts(tables(results, None)["ratios"])[0]
 
 
-def test_the_control_is_no_engine(tmp_path: Path) -> None:
+def test_the_baseline_is_no_engine(tmp_path: Path) -> None:
     said = _said(_loaded(tmp_path, _one("numpy", a=_ratio(3.0, 2.9, 3.1))), "Speed")
-    assert said.startswith("numpy, the work by hand without an engine, is 3.0 times")
+    assert said.startswith("numpy, the baseline without an engine, is 3.0 times")
 
 
 def test_interrupted_and_missing_sections_are_said(tmp_path: Path) -> None:
@@ -141,17 +141,17 @@ def test_rows_have_a_cell_for_every_column(tmp_path: Path) -> None:
     [(0.012345, "0.0123"), (1.9, "1.90"), (1234.5, "1,230"), (999.9, "1,000"), (0, "0")],
 )
 def test_three_digits_count(value: float, text: str) -> None:
-    assert figures.significant(value) == text
+    assert formatting.significant(value) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1500, "1.50 kB"), (2.25e9, "2.25 GB")])
 def test_sizes(count: float, text: str) -> None:
-    assert figures.size(count) == text
+    assert formatting.size(count) == text
 
 
 def test_moments() -> None:
-    assert figures.moment("2026-11-24T12:00:00+00:00") == "2026-11-24 12:00 UTC"
-    assert figures.moment("some day") == "some day"
+    assert formatting.moment("2026-11-24T12:00:00+00:00") == "2026-11-24 12:00 UTC"
+    assert formatting.moment("some day") == "some day"
 
 
 # Against an older result.
@@ -192,11 +192,11 @@ def test_graphs_of_other_sizes_are_not_compared(tmp_path: Path) -> None:
     assert "Not compared: 1 ratio of this result only and 1 of the older one only." in said
 
 
-def test_a_control_that_moved_is_a_warning_and_no_regression(tmp_path: Path) -> None:
+def test_a_baseline_that_changed_is_a_warning_and_no_regression(tmp_path: Path) -> None:
     now = _loaded(tmp_path, _one("numpy", a=_ratio(1.5, 1.4, 1.6)))
     comparison = compare(now, _loaded(tmp_path, _one("numpy", a=_ratio(2.0, 1.9, 2.1))))
     assert comparison.changes == ()
-    assert "moved in 1 case" in _said(now, "Not the same", comparison)
+    assert "The NumPy baseline changed in 1 case, " in _said(now, "Not the same", comparison)
 
 
 def test_another_machine_version_and_setting_are_warnings(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A result in sentences: what a person wants to know before any table."""
+"""A result in sentences: what the report says before any table."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from parity.bench.report import figures
+from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison, Verdict
-from parity.bench.report.model import side
-from parity.bench.report.results import REFERENCE, Case, Exponent, Growth, Ratio, Results
+from parity.bench.report.results import REFERENCE, Exponent, Growth, Ratio, ReportCase, Results
+from parity.bench.report.tables import direction
 
-#: More examples than this are counted, not named.
+#: Examples beyond these are counted, not named.
 NAMED = 3
 
 
 @dataclass(frozen=True)
-class Says:
-    """Sentences under a heading; ``loud`` ones warn."""
+class Statement:
+    """Sentences under a heading; ``loud``: a warning."""
 
     heading: str
     sentences: tuple[str, ...]
     loud: bool = False
 
 
-def summary(results: Results, comparison: Comparison | None = None) -> list[Says]:
-    """What the result says, warnings first; headings without a sentence are left out."""
-    says = [
-        Says("Incomplete", tuple(_incomplete(results)), loud=True),
-        Says(
+def summary(results: Results, comparison: Comparison | None = None) -> list[Statement]:
+    """Statements on a result, warnings first; those without a sentence are left out."""
+    statements = [
+        Statement("Incomplete", tuple(_incomplete(results)), loud=True),
+        Statement(
             "Not the same machine, versions or settings", tuple(_conditions(comparison)), loud=True
         ),
-        Says("Changes", tuple(_changes(comparison))),
-        Says(f"Speed against {REFERENCE}", tuple(_speed(results))),
-        Says("Growth with the length of the graph", tuple(_growth(results))),
-        Says("Memory", tuple(_memory(results))),
-        Says("Noise", tuple(_noise(results))),
-        Says("Generator of programs", tuple(_generator(results))),
+        Statement("Changes", tuple(_changes(comparison))),
+        Statement(f"Speed against {REFERENCE}", tuple(_speed(results))),
+        Statement("Growth with the length of the graph", tuple(_growth(results))),
+        Statement("Memory", tuple(_memory(results))),
+        Statement("Noise", tuple(_noise(results))),
+        Statement("Program generator", tuple(_generator(results))),
     ]
-    return [one for one in says if one.sentences]
+    return [one for one in statements if one.sentences]
 
 
-def named(case: Case) -> str:
+def named(case: ReportCase) -> str:
     """A case in a few words."""
-    return f"{case.workload} {figures.shape(case.shape)} {case.dtype}"
+    return f"{case.workload} {formatting.shape(case.shape)} {case.dtype}"
 
 
 def _incomplete(results: Results) -> Iterator[str]:
     if not results.complete:
-        yield "The run was interrupted: this is what was measured until then."
+        yield "The run was interrupted; the report has what was measured before."
     sections = {
         "times": results.times,
         "growth": results.lengths,
@@ -57,7 +57,7 @@ def _incomplete(results: Results) -> Iterator[str]:
     }
     empty = [name for name, section in sections.items() if not section]
     if empty:
-        yield f"The result has nothing on {figures.listed(empty)}."
+        yield f"The result has nothing on {formatting.listed(empty)}."
 
 
 def _conditions(comparison: Comparison | None) -> Iterator[str]:
@@ -65,12 +65,11 @@ def _conditions(comparison: Comparison | None) -> Iterator[str]:
         return
     for difference in comparison.differences:
         yield f"{difference[0].upper()}{difference[1:]}."
-    moved = [c for c in comparison.control if c.verdict in _MOVED]
+    moved = [c for c in comparison.baseline if c.verdict in _MOVED]
     if moved:
         yield (
-            f"The control, work by hand without an engine, moved in "
-            f"{figures.counted(len(moved), 'case', 'cases')}: there the machine, NumPy or "
-            f"{REFERENCE} changed."
+            f"The NumPy baseline changed in {formatting.counted(len(moved), 'case', 'cases')}, "
+            f"which no engine affects: the machine, NumPy or {REFERENCE} changed there."
         )
 
 
@@ -90,17 +89,17 @@ def _changes(comparison: Comparison | None) -> Iterator[str]:
             yield f"No {verdict.value}."
     same, noisy = len(comparison.of(Verdict.SAME)), len(comparison.of(Verdict.NOISY))
     if same or noisy:
-        figure = figures.counted(same, "figure", "figures")
+        figure = formatting.counted(same, "figure", "figures")
         yield f"No change seen in {figure}; {noisy:,} too noisy to tell."
     if comparison.only_now or comparison.only_before:
         yield (
-            f"Not compared: {figures.counted(comparison.only_now, 'ratio', 'ratios')} of this "
+            f"Not compared: {formatting.counted(comparison.only_now, 'ratio', 'ratios')} of this "
             f"result only and {comparison.only_before:,} of the older one only."
         )
 
 
 def _many(number: int, verdict: Verdict) -> str:
-    return figures.counted(number, verdict.value, f"{verdict.value}s")
+    return formatting.counted(number, verdict.value, f"{verdict.value}s")
 
 
 def _some(changes: list[Change]) -> str:
@@ -121,20 +120,20 @@ def _speed(results: Results) -> Iterator[str]:
 
 
 def _two(value: float) -> str:
-    """Two digits that count, and all before the point: enough for a sentence."""
-    return figures.significant(value, 2) if value < 100 else f"{value:,.0f}"
+    """Two significant digits, and all digits before the decimal point."""
+    return formatting.significant(value, 2) if value < 100 else f"{value:,.0f}"
 
 
 def _who(results: Results, name: str) -> str:
-    return f"{name}, the work by hand without an engine," if results.is_control(name) else name
+    return f"{name}, the baseline without an engine," if results.is_baseline(name) else name
 
 
 def mean(ratios: list[Ratio]) -> float:
-    """The geometric mean: that of the inverse ratios is its inverse."""
+    """The geometric mean; the mean of the inverse ratios is its inverse."""
     return math.exp(sum(math.log(r.ratio) for r in ratios) / len(ratios))
 
 
-def _in_the_mean(cases: Sequence[tuple[Case, Ratio]]) -> str:
+def _in_the_mean(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
     values = [ratio.ratio for _, ratio in cases]
     average = _two(mean([ratio for _, ratio in cases]))
     if len(values) == 1:
@@ -146,11 +145,11 @@ def _in_the_mean(cases: Sequence[tuple[Case, Ratio]]) -> str:
     )
 
 
-def _where(cases: Sequence[tuple[Case, Ratio]]) -> str:
+def _where(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
     slower = sorted(
-        ((case, r) for case, r in cases if side(r) == "slower"), key=lambda pair: pair[1].ratio
+        ((case, r) for case, r in cases if direction(r) == "slower"), key=lambda pair: pair[1].ratio
     )
-    faster = sum(side(ratio) == "faster" for _, ratio in cases)
+    faster = sum(direction(ratio) == "faster" for _, ratio in cases)
     even = len(cases) - faster - len(slower)
     text = f"Faster in {faster:,}, slower in {len(slower):,}"
     text += f", no difference seen in {even:,}." if even else "."
@@ -174,21 +173,21 @@ def _growth(results: Results) -> Iterator[str]:
             yield f"Memory on {where} grows as nodes to the power: {', '.join(memory)}."
         ended = [f"{g.engine} ({g.ended})" for g in growths if g.ended]
         if ended:
-            yield f"On {where} ended early: {figures.listed(ended)}."
+            yield f"On {where} ended early: {formatting.listed(ended)}."
 
 
 def _power(engine: str, exponent: Exponent) -> str:
-    return f"{engine} {figures.span(exponent.value, exponent.low, exponent.high)}"
+    return f"{engine} {formatting.span(exponent.value, exponent.low, exponent.high)}"
 
 
 def _memory(results: Results) -> Iterator[str]:
-    found = [(g.engine, g.bytes_a_node) for g in results.lengths if g.bytes_a_node is not None]
+    found = [(g.engine, g.bytes_per_node) for g in results.lengths if g.bytes_per_node is not None]
     by_engine: dict[str, list[float]] = {}
     for name, count in found:
         by_engine.setdefault(name, []).append(count)
     if by_engine:
         texts = [f"{name} {_range(counts)}" for name, counts in by_engine.items()]
-        yield f"Peak bytes a node of a long graph: {', '.join(texts)}."
+        yield f"Peak bytes per node of a long graph: {', '.join(texts)}."
     for name in (n for n in results.names if n != REFERENCE):
         yield from _memory_against(results, name)
 
@@ -206,7 +205,7 @@ def _memory_against(results: Results, name: str) -> Iterator[str]:
     ]
     if shares:
         times = _range(shares)
-        cases = figures.counted(len(shares), "workload", "workloads")
+        cases = formatting.counted(len(shares), "workload", "workloads")
         yield f"{_who(results, name)} takes {times} times the memory of {REFERENCE} in {cases}."
 
 
@@ -216,7 +215,7 @@ def _noise(results: Results) -> Iterator[str]:
     if noisy:
         texts = [f"{name} on {named(case)}" for case, name in noisy[:NAMED]]
         more = f"; and {len(noisy) - len(texts):,} more" if len(noisy) > len(texts) else ""
-        counted = figures.counted(len(ratios), "ratio", "ratios")
+        counted = formatting.counted(len(ratios), "ratio", "ratios")
         yield f"{len(noisy):,} of {counted} too noisy to tell: {'; '.join(texts)}{more}."
     elif ratios:
         yield "No ratio was too noisy to tell."
@@ -225,7 +224,8 @@ def _noise(results: Results) -> Iterator[str]:
 def _generator(results: Results) -> Iterator[str]:
     for g in results.generator:
         yield (
-            f"{g.what} on {g.engine}: {figures.significant(g.programs_a_second)} programs a second "
-            f"of {figures.significant(g.statements)} statements; {figures.percent(g.in_engine)} of "
-            f"the time in the engine, {figures.percent(g.in_reference)} in {REFERENCE}."
+            f"{g.what} on {g.engine}: {formatting.significant(g.programs_per_second)} programs per "
+            f"second of {formatting.significant(g.statements)} statements; "
+            f"{formatting.percent(g.in_engine)} of the time in the engine, "
+            f"{formatting.percent(g.in_reference)} in {REFERENCE}."
         )

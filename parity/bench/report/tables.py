@@ -1,4 +1,4 @@
-"""The tables of a report, the same for every form in which it is written."""
+"""The tables of a report, for both the page and the Markdown summary."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from parity.bench.report import figures
+from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison
-from parity.bench.report.results import REFERENCE, Case, Exponent, Growth, Ratio, Results, Times
+from parity.bench.report.results import (
+    REFERENCE,
+    Exponent,
+    Growth,
+    Ratio,
+    ReportCase,
+    Results,
+    Times,
+)
 
 T = TypeVar("T")
 NONE = "\N{EN DASH}"
@@ -16,7 +24,7 @@ NONE = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, what it is sorted by (None: at the end), and a mark that a style may show."""
+    """A text, its sort key (None: last), and a class for its style."""
 
     text: str
     key: float | str | None = None
@@ -25,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of a row is its heading; ``numeric`` are the numbers of such columns."""
+    """The first cell of a row is its heading; ``numeric``: indices of columns of numbers."""
 
     name: str
     caption: str
@@ -36,7 +44,7 @@ class Table:
 
 
 def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
-    """All tables that have a row, by name."""
+    """All tables that are not empty, by name."""
     made = [
         *([changes(comparison)] if comparison else []),
         ratios(results),
@@ -51,7 +59,7 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
 
 
 def ratios(results: Results) -> Table:
-    """A row a case, a column an engine: how many times as fast as the reference."""
+    """Speed relative to the reference: one row per case, one column per engine."""
     rows = [
         (*_case(t), *(_ratio(t, name) for name in results.compared))
         for t in results.times
@@ -74,19 +82,19 @@ def _ratio(times: Times, name: str) -> Cell:
         return _absent(times.not_measured, name)
     if ratio.noisy:
         return Cell("too noisy", None, "noisy")
-    text = figures.span(ratio.ratio, ratio.low, ratio.high)
-    return Cell(text, ratio.ratio, side(ratio))
+    text = formatting.span(ratio.ratio, ratio.low, ratio.high)
+    return Cell(text, ratio.ratio, direction(ratio))
 
 
-def side(ratio: Ratio) -> str:
-    """``faster`` or ``slower`` than the reference where the interval says so, else nothing."""
+def direction(ratio: Ratio) -> str:
+    """``faster`` or ``slower`` than the reference; "" if the interval includes 1."""
     if ratio.noisy or ratio.low <= 1 <= ratio.high:
         return ""
     return "faster" if ratio.low > 1 else "slower"
 
 
 def times(results: Results) -> Table:
-    """Medians in milliseconds, the numbers of the plots of time against size."""
+    """Medians in milliseconds: the numbers behind the plots of time against size."""
     names = [n for n in results.names if any(n in t.engines for t in results.times)]
     rows = [
         (*_case(t), _count(t.nodes), *(_time(t, name) for name in names)) for t in results.times
@@ -105,25 +113,31 @@ def _time(times: Times, name: str) -> Cell:
     timing = times.engines.get(name)
     if timing is None:
         return _absent(times.not_measured, name)
-    return Cell(figures.span(timing.median, timing.low, timing.high), timing.median)
+    return Cell(formatting.span(timing.median, timing.low, timing.high), timing.median)
 
 
 def growth(results: Results) -> Table:
-    """A row an engine: exponents and what a node of a long graph costs."""
+    """One row per engine: exponents, and time and memory per node of the longest graph."""
     rows = [
         (
             Cell(g.engine, g.engine),
-            Cell(g.ended, g.ended, "ended") if g.ended else Cell("went through", ""),
+            Cell(g.ended, g.ended, "ended") if g.ended else Cell("completed", ""),
             *_case(g),
             _exponent(g.time_exponent),
             _exponent(g.memory_exponent),
-            _optional(g.microseconds_a_node, figures.significant),
-            _optional(g.bytes_a_node, figures.significant),
+            _optional(g.microseconds_per_node, formatting.significant),
+            _optional(g.bytes_per_node, formatting.significant),
             _longest(g),
         )
         for g in results.lengths
     ]
-    own = ("exponent of time", "exponent of memory", "µs a node", "bytes a node", "longest graph")
+    own = (
+        "exponent of time",
+        "exponent of memory",
+        "µs per node",
+        "bytes per node",
+        "longest graph",
+    )
     return Table(
         "growth",
         "Growth with the length of the graph",
@@ -137,7 +151,7 @@ def growth(results: Results) -> Table:
 def _exponent(exponent: Exponent | None) -> Cell:
     if exponent is None:
         return Cell("too few points")
-    text = figures.span(exponent.value, exponent.low, exponent.high)
+    text = formatting.span(exponent.value, exponent.low, exponent.high)
     return Cell(text, exponent.value)
 
 
@@ -148,14 +162,14 @@ def _longest(growth: Growth) -> Cell:
 
 
 def points(results: Results) -> Table:
-    """Time and memory of every graph length, the numbers of the plots."""
+    """Time and memory by graph length: the numbers behind the plots."""
     rows = [
         (
             Cell(g.engine, g.engine),
             *_case(g),
             _count(p.nodes),
-            _optional(p.time, figures.significant),
-            _optional(p.bytes, figures.size),
+            _optional(p.time, formatting.significant),
+            _optional(p.bytes, formatting.size),
         )
         for g in results.lengths
         for p in g.points
@@ -166,19 +180,19 @@ def points(results: Results) -> Table:
         ("engine", *_CASE, "nodes", "time in ms", "peak memory"),
         tuple(rows),
         frozenset({4, 5, 6}),
-        "Each in a process of its own.",
+        "Each measured in a new process.",
     )
 
 
 def memory(results: Results) -> Table:
-    """Peak live memory a node, a column an engine."""
+    """Peak live memory per node, one column per engine."""
     names = [n for n in results.names if any(n in m.engines for m in results.memory)]
     rows = []
     for one in results.memory:
         cells = [
             Cell(
-                f"{figures.significant(peak.bytes_a_node)} ({figures.size(peak.bytes)})",
-                peak.bytes_a_node,
+                f"{formatting.significant(peak.bytes_per_node)} ({formatting.size(peak.bytes)})",
+                peak.bytes_per_node,
             )
             if (peak := one.engines.get(name))
             else _absent(one.not_measured, name)
@@ -187,7 +201,7 @@ def memory(results: Results) -> Table:
         rows.append((*_case(one), _count(one.nodes), *cells))
     return _wide(
         "memory",
-        "Peak live memory: bytes a node (and in all)",
+        "Peak live memory: bytes per node (and in total)",
         (*_CASE, "nodes"),
         [titled(results, name) for name in names],
         rows,
@@ -195,16 +209,16 @@ def memory(results: Results) -> Table:
 
 
 def generator(results: Results) -> Table:
-    """Speed of the generator of programs and where its time goes."""
+    """Throughput of the program generator and the shares of its time."""
     rows = [
         (
             Cell(g.what, g.what),
             Cell(g.engine, g.engine),
             _count(g.programs),
-            Cell(figures.significant(g.statements), g.statements),
-            Cell(figures.significant(g.programs_a_second), g.programs_a_second),
+            Cell(formatting.significant(g.statements), g.statements),
+            Cell(formatting.significant(g.programs_per_second), g.programs_per_second),
             *(
-                Cell(figures.percent(share), share)
+                Cell(formatting.percent(share), share)
                 for share in (g.decoding, g.in_engine, g.in_reference, g.rest)
             ),
         )
@@ -213,16 +227,16 @@ def generator(results: Results) -> Table:
     shares = ("decoding", "in the engine", f"in {REFERENCE}", "rest")
     return Table(
         "generator",
-        "Speed of the generator of programs",
-        ("what", "engine", "programs", "statements each", "programs a second", *shares),
+        "Throughput of the program generator",
+        ("what", "engine", "programs", "statements per program", "programs per second", *shares),
         tuple(rows),
         frozenset(range(2, 9)),
-        "The last four are shares of the time.",
+        "The last four columns are shares of the time.",
     )
 
 
 def changes(comparison: Comparison) -> Table:
-    """A row a figure that both results have; what stands out comes first."""
+    """One row per figure that both results have; regressions first."""
     order = {"regression": 0, "improvement": 1, "too noisy to tell": 2, "no change seen": 3}
     found = sorted(comparison.changes, key=lambda change: order[change.verdict.value])
     rows = [change_row(change) for change in found]
@@ -232,13 +246,13 @@ def changes(comparison: Comparison) -> Table:
         ("engine", "verdict", *_CASE, "figure", "before", "now", "now / before"),
         tuple(rows),
         frozenset({6, 7, 8}),
-        f"Older result of {figures.moment(comparison.created)}. A regression or an improvement is "
-        "marked only where the two 95 % intervals have no number in common.",
+        f"Older result of {formatting.moment(comparison.created)}. A regression or an improvement "
+        "is marked only if the two 95 % intervals do not overlap.",
     )
 
 
 def change_row(change: Change) -> tuple[Cell, ...]:
-    """One change in the columns of ``changes``."""
+    """A change as a row of ``changes``."""
     verdict = change.verdict.value
     return (
         Cell(change.engine, change.engine),
@@ -247,7 +261,7 @@ def change_row(change: Change) -> tuple[Cell, ...]:
         Cell(change.figure, change.figure),
         Cell(change.before),
         Cell(change.now),
-        _optional(change.factor, figures.significant),
+        _optional(change.factor, formatting.significant),
     )
 
 
@@ -256,17 +270,17 @@ def conditions(results: Results) -> Table:
     machine = results.machine
     facts: dict[str, object] = {
         "created": results.created,
-        "took": None if results.seconds is None else f"{figures.significant(results.seconds)} s",
+        "took": None if results.seconds is None else f"{formatting.significant(results.seconds)} s",
         "processor": machine.cpu,
         "cores": machine.cores,
-        "memory": figures.size(machine.memory_bytes) if machine.memory_bytes else None,
+        "memory": formatting.size(machine.memory_bytes) if machine.memory_bytes else None,
         "system": machine.system,
         "load before and after": _loads(results),
         **{f"version of {name}": version for name, version in results.versions.items()},
         **{
             f"version of {name}": engine.version
             for name, engine in results.engines.items()
-            if not engine.control
+            if not engine.baseline
         },
         **{f"setting {name}": _setting(value) for name, value in results.settings.items()},
     }
@@ -278,20 +292,20 @@ def _loads(results: Results) -> str | None:
     loads = [results.machine.load_before, results.machine.load_after]
     if None in loads:
         return None
-    return " and ".join(figures.significant(load, 2) for load in loads if load is not None)
+    return " and ".join(formatting.significant(load, 2) for load in loads if load is not None)
 
 
 def _setting(value: str | bool | float | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return figures.plain(value) if isinstance(value, float) else str(value or "none")
+    return formatting.plain(value) if isinstance(value, float) else str(value or "none")
 
 
 _CASE = ("workload", "shape", "dtype")
 
 
-def _case(case: Case) -> tuple[Cell, Cell, Cell]:
-    shape = figures.shape(case.shape)
+def _case(case: ReportCase) -> tuple[Cell, Cell, Cell]:
+    shape = formatting.shape(case.shape)
     return (
         Cell(case.workload, case.workload),
         Cell(shape, case.elements),
@@ -300,8 +314,8 @@ def _case(case: Case) -> tuple[Cell, Cell, Cell]:
 
 
 def titled(results: Results, name: str) -> str:
-    """The name of an engine as a heading."""
-    return f"{name} (by hand)" if results.is_control(name) else name
+    """The name of an engine as the title of a column."""
+    return f"{name} (baseline)" if results.is_baseline(name) else name
 
 
 def _count(number: int) -> Cell:
@@ -328,6 +342,6 @@ def _wide(
     rows: Iterable[tuple[Cell, ...]],
     note: str = "",
 ) -> Table:
-    """A table whose last columns are engines."""
+    """A table whose last columns are one per engine."""
     columns = (*fixed, *engines)
     return Table(name, caption, columns, tuple(rows), frozenset(range(3, len(columns))), note)

@@ -9,7 +9,7 @@ _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """``value`` with ``digits`` digits that count, without an exponent: 1,230 or 0.0123."""
+    """``value`` with ``digits`` significant digits and without an exponent: 1,230 or 0.0123."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits - 1}e}")
@@ -18,7 +18,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def plain(value: float) -> str:
-    """A round number of an axis: 0.01, 1, 10,000."""
+    """A tick label: 0.01, 1, 10,000."""
     return f"{value:,.12g}" if value < 1e12 else f"{value:.3g}"
 
 
@@ -36,18 +36,18 @@ def size(count: float) -> str:
 
 
 def round_size(count: float) -> str:
-    """Bytes at a tick of an axis: 10 kB."""
+    """A tick label of bytes: 10 kB."""
     unit, name = next((one for one in _UNITS if count >= one[0]), _UNITS[-1])
     return f"{plain(count / unit)} {name}"
 
 
 def shape(dimensions: Sequence[int]) -> str:
-    """A shape as NumPy writes it, except for the one without dimensions."""
+    """A shape as NumPy writes it; ``0-d`` for the empty one."""
     return str(tuple(dimensions)) if dimensions else "0-d"
 
 
 def moment(text: str) -> str:
-    """A date of ISO 8601 as people write it; any other text as it is."""
+    """A date of ISO 8601 without seconds, with its time zone; other text as it is."""
     try:
         when = datetime.datetime.fromisoformat(text)
     except ValueError:
@@ -56,7 +56,7 @@ def moment(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 in percent."""
+    """A share, from 0 to 1, in percent."""
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 

@@ -1,0 +1,290 @@
+"""Plain data (what JSON holds) into dataclasses by their annotations, and back.
+
+Every field is checked, and nothing is executed. Annotations may be dataclasses, ``tuple``,
+``dict``, ``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``, ``str``, ``bytes``
+(hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated`` with a ``Check``. A
+field that has another name in files gives it in its metadata: ``field(metadata={"key": "says"})``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import types
+import typing
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+T = TypeVar("T")
+_SHORT = 40
+
+
+class FormatError(ValueError):
+    """Data are not as expected; one line names the field, what is there and what is expected.
+
+    Attributes
+    ----------
+    where
+        Path of the field, like ``times[0].nodes``.
+    expected
+        What the field may hold; "" where the field is missing or unknown.
+    """
+
+    def __init__(self, message: str, where: str, expected: str = "") -> None:
+        super().__init__(message)
+        self.where = where
+        self.expected = expected
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A condition on a decoded value: ``Annotated[int, Check("an even number", is_even)]``."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+def one_of(values: Iterable[str]) -> Check:
+    """The condition to be one of some texts."""
+    known = tuple(values)
+    return Check(f"one of {', '.join(known)}", known.__contains__)
+
+
+#: A whole number from 0 on, small enough for every format that stores it in 64 bits.
+Count = Annotated[int, Check("a whole number, 0 or more", lambda n: 0 <= n < 10**18)]
+
+
+def decode(kind: type[T], value: object, where: str = "") -> T:
+    """Make ``kind`` of plain data; fields that ``kind`` does not have are left out.
+
+    Parameters
+    ----------
+    kind
+        A dataclass, or any annotation named above.
+    value
+        What ``json.loads`` returned, or a part of it.
+    where
+        Path of ``value`` in its file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If a field is missing or holds something else.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Point:
+    ...     x: int
+    >>> decode(Point, {"x": 1})
+    Point(x=1)
+    >>> decode(Point, {"x": "1"}, "points[0]")
+    Traceback (most recent call last):
+    parity._util.decode.FormatError: points[0].x is '1', not a whole number
+    """
+    return Decoder().decode(kind, value, where)
+
+
+def encode(value: Any) -> Any:
+    """Plain data of dataclasses, the inverse of ``decode``; counters are sorted by name."""
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return {_key(field): encode(getattr(value, field.name)) for field in fields}
+    return _ENCODERS.get(type(value), lambda plain: plain)(value)
+
+
+def _key(field: dataclasses.Field[Any]) -> str:
+    """The name of a field in files."""
+    return str(field.metadata.get("key", field.name))
+
+
+def _valid(text: str) -> str:
+    text.encode()  # JSON can hold half of a surrogate pair, which nothing can print
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """Settings of ``decode``.
+
+    Attributes
+    ----------
+    text
+        Applied to every string and key; a ValueError means that the string cannot be used.
+    exact
+        Whether the fields must be those of the dataclass: none unknown, and none missing that has
+        a default.
+    """
+
+    text: Callable[[str], str] = _valid
+    exact: bool = False
+
+    def decode(self, kind: type[T], value: object, where: str = "") -> T:
+        """As the function ``decode``."""
+        result: T = self._decode(kind, value, where)
+        return result
+
+    def _decode(self, kind: Any, value: object, where: str) -> Any:
+        if dataclasses.is_dataclass(kind):
+            return self._dataclass(kind, value, where)
+        read = _GENERIC.get(typing.get_origin(kind)) or _SCALAR[kind]
+        return read(self, kind, value, where)
+
+    def _dataclass(self, kind: Any, value: object, where: str) -> Any:
+        given = _mapping(value, where)
+        arguments = {}
+        for key, (field, hint) in _fields(kind).items():
+            path = f"{where}.{key}" if where else key
+            if key in given:
+                arguments[field.name] = self._decode(hint, given[key], path)
+            elif self.exact or _is_required(field):
+                raise FormatError(f"{path} is missing", path)
+        unknown = given.keys() - _fields(kind).keys() if self.exact else ()
+        for key in unknown:
+            raise FormatError(f"{where or 'it'} has an unknown field {shown(key)}", where)
+        try:
+            return kind(**arguments)
+        except FormatError:
+            raise
+        except ValueError as error:  # of __post_init__, which knows what fields have to do together
+            raise FormatError(f"{where}: {error}" if where else str(error), where) from None
+
+    def _tuple(self, kind: Any, value: object, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _wrong(where, "a list", value)
+        elements = typing.get_args(kind)
+        if elements[-1] is ...:
+            elements = elements[:1] * len(value)
+        if len(value) != len(elements):
+            raise _wrong(where, f"a list of {len(elements)}", value)
+        pairs = enumerate(zip(elements, value, strict=True))
+        return tuple(self._decode(element, v, f"{where}[{i}]") for i, (element, v) in pairs)
+
+    def _dict(self, kind: Any, value: object, where: str) -> dict[str, Any]:
+        element = typing.get_args(kind)[1]
+        return {
+            self._str(str, name, f"the name {shown(name)} in {where}"): self._decode(
+                element, v, f"{where}.{name if name.isprintable() else shown(name)}"
+            )
+            for name, v in _mapping(value, where).items()
+        }
+
+    def _counter(self, kind: Any, value: object, where: str) -> Counter[str]:
+        return Counter(self._dict(dict[str, Count], value, where))
+
+    def _union(self, kind: Any, value: object, where: str) -> Any:
+        """The first of the types that fits; else the error of the one that fits best."""
+        errors = []
+        for option in typing.get_args(kind):
+            try:
+                return self._decode(option, value, where)
+            except FormatError as error:
+                errors.append(error)
+        for one in errors:
+            if one.where != where or not one.expected:
+                raise one
+        raise _wrong(where, " or ".join(one.expected for one in errors), value)
+
+    def _annotated(self, kind: Any, value: object, where: str) -> Any:
+        base, *checks = typing.get_args(kind)
+        result = self._decode(base, value, where)
+        for check in checks:
+            if not check.holds(result):
+                raise _wrong(where, check.expected, value)
+        return result
+
+    def _literal(self, kind: Any, value: object, where: str) -> Any:
+        for one in typing.get_args(kind):
+            if type(value) is type(one) and value == one:
+                return one
+        raise _wrong(where, " or ".join(map(repr, typing.get_args(kind))), value)
+
+    def _float(self, kind: Any, value: object, where: str) -> float:
+        # Compared as it is: converting a whole number beyond all floats raises OverflowError.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            raise _wrong(where, "a number", value)
+        return float(value)
+
+    def _str(self, kind: Any, value: object, where: str) -> str:
+        if not isinstance(value, str):
+            raise _wrong(where, "text", value)
+        try:
+            return self.text(value)
+        except ValueError:
+            raise _wrong(where, "text that can be printed", value) from None
+
+    def _bytes(self, kind: Any, value: object, where: str) -> bytes:
+        try:
+            return bytes.fromhex(self._str(str, value, where))
+        except ValueError:
+            raise _wrong(where, "hexadecimal digits", value) from None
+
+    def _any(self, kind: Any, value: object, where: str) -> Any:
+        return value
+
+    def _plain(self, kind: Any, value: object, where: str) -> Any:
+        """A value of a type that JSON has; bool is not taken for int."""
+        if type(value) is not kind:
+            raise _wrong(where, _EXPECTED[kind], value)
+        return value
+
+
+@functools.cache
+def _fields(kind: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+    """The fields of a dataclass with their annotations, by their names in files."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {_key(field): (field, hints[field.name]) for field in dataclasses.fields(kind)}
+
+
+def _is_finite(number: float) -> bool:
+    return abs(number) <= sys.float_info.max
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _mapping(value: object, where: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise _wrong(where, "an object", value)
+    return value
+
+
+def shown(value: object) -> str:
+    """A value of a file, short enough for a message of one line."""
+    text = repr(value)
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _wrong(where: str, expected: str, value: object) -> FormatError:
+    return FormatError(f"{where or 'it'} is {shown(value)}, not {expected}", where, expected)
+
+
+_GENERIC: dict[Any, Callable[[Decoder, Any, object, str], Any]] = {
+    tuple: Decoder._tuple,
+    dict: Decoder._dict,
+    Counter: Decoder._counter,
+    Annotated: Decoder._annotated,
+    Literal: Decoder._literal,
+    types.UnionType: Decoder._union,
+    Union: Decoder._union,
+}
+_SCALAR: dict[Any, Callable[[Decoder, Any, object, str], Any]] = {
+    float: Decoder._float,
+    str: Decoder._str,
+    bytes: Decoder._bytes,
+    Any: Decoder._any,
+    int: Decoder._plain,
+    bool: Decoder._plain,
+    types.NoneType: Decoder._plain,
+}
+_EXPECTED = {int: "a whole number", bool: "true or false", types.NoneType: "null"}
+_ENCODERS: dict[type, Callable[[Any], Any]] = {
+    bytes: bytes.hex,
+    tuple: lambda values: [encode(one) for one in values],
+    dict: lambda values: {name: encode(one) for name, one in values.items()},
+    Counter: lambda counts: dict(sorted(counts.items())),
+}
