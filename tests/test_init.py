@@ -134,7 +134,7 @@ def test_what_runs_no_program_imports_neither_torch_nor_hypothesis(
 def _finding() -> dict[str, Any]:
     """A finding as a campaign writes it."""
     from parity.campaign.finish import add_diagnosis
-    from parity.campaign.records import finding_json
+    from parity.campaign.result import finding_json
 
     (report,) = search(Overwrite(), TORCH, 3, ops=("add", "mul")).findings[:1]
     add_diagnosis(report, Overwrite(), TORCH)

@@ -35,7 +35,7 @@ from parity.campaign.records import (
 from parity.campaign.shard import Answer
 from parity.campaign.storage import Store
 from parity.generate.profiles import PROFILES
-from parity.oracle.adjudicate import ILL_CONDITIONED
+from parity.oracle.verdict import ILL_CONDITIONED
 
 FORMAT = 1
 CAMPAIGN = "campaign.json"

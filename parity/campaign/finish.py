@@ -12,9 +12,10 @@ from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
-from parity.oracle.adjudicate import ILL_CONDITIONED, REFERENCE, adjudicate
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
+from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
 
 
 def judged(

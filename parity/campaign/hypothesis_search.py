@@ -25,9 +25,10 @@ from parity.generate.profiles import PROFILES
 from parity.generate.strategies import programs
 from parity.language import program as pr
 from parity.language.program import Program
-from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_programs
 from parity.oracle.finding import KINDS, Finding, Kind
+from parity.oracle.verdict import ILL_CONDITIONED
 
 #: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
 PROGRAMS_AN_EXAMPLE = 8

@@ -10,12 +10,10 @@ from typing import Annotated, Any, Literal
 
 from parity._util.decode import Check, Count, Decoder, decode, encode, one_of
 from parity.campaign.cases import FuzzInput
-from parity.campaign.describe import told_apart
-from parity.campaign.result import Report
 from parity.language.json_format import dumps, program_from_json
-from parity.oracle.adjudicate import ENGINE, ILL_CONDITIONED, REFERENCE
 from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
+from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
 FindingData = dict[str, Any]
@@ -73,25 +71,6 @@ class Record:
 
 
 _COUNTS = ("failing", "findings", "exposure")
-
-
-def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
-    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
-
-    ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
-    differ also where only dtypes or shapes do.
-    """
-    texts = told_apart(reported.finding.engine, reported.finding.reference)
-    probe = next((p.name for p in PROBES if p.says == reported.probe), "")
-    return {
-        **reported.to_json(),
-        "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
-        "shown": [" ".join(text.split()) for text in texts],
-        "probe": probe,
-        "case": case.to_json() if case else None,
-        "first_seen": {"shard": shard, "program": reported.number},
-        "count": 1,
-    }
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.finish import add_diagnosis, judged
-from parity.campaign.records import FindingData, finding_json, names
-from parity.campaign.result import Report
+from parity.campaign.records import FindingData, names
+from parity.campaign.result import Report, finding_json
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine

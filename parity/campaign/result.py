@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from parity.campaign.baseline import BaselineEntry
+from parity.campaign.cases import FuzzInput
 from parity.campaign.describe import told_apart
+from parity.campaign.records import FindingData
 from parity.diagnose.diagnose import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
@@ -17,9 +19,14 @@ from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
-from parity.oracle.adjudicate import REFERENCE, UNDECIDED, Verdict, no_findings
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
+from parity.oracle.verdict import (
+    REFERENCE,
+    UNDECIDED,
+    Verdict,
+    no_findings,
+)
 
 
 @dataclass
@@ -201,3 +208,22 @@ def _plain(value: Any) -> Any:
         return value
     flat = np.asarray(value, np.float64).ravel().tolist()
     return [v if np.isfinite(v) else str(v) for v in flat]
+
+
+def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
+    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
+
+    ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
+    differ also where only dtypes or shapes do.
+    """
+    texts = told_apart(reported.finding.engine, reported.finding.reference)
+    probe = next((p.name for p in PROBES if p.says == reported.probe), "")
+    return {
+        **reported.to_json(),
+        "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
+        "shown": [" ".join(text.split()) for text in texts],
+        "probe": probe,
+        "case": case.to_json() if case else None,
+        "first_seen": {"shard": shard, "program": reported.number},
+        "count": 1,
+    }

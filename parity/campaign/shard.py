@@ -20,8 +20,8 @@ from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.finish import add_diagnosis, judged
 from parity.campaign.guide import Guide
 from parity.campaign.novelty import SeenFeatures
-from parity.campaign.records import FindingData, Record, finding_json, names
-from parity.campaign.result import Report
+from parity.campaign.records import FindingData, Record, names
+from parity.campaign.result import Report, finding_json
 from parity.campaign.search import run_probes
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
@@ -33,9 +33,9 @@ from parity.engines.trace import AdapterError
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
-from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.check import check_programs
 from parity.oracle.finding import Finding
+from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 
 #: Exposure is counted on one program of so many: it costs a tenth of a program.
 COUNTED = 10

@@ -10,7 +10,7 @@ from parity.campaign.display import clock
 from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
-from parity.oracle.adjudicate import ILL_CONDITIONED, no_findings
+from parity.oracle.verdict import ILL_CONDITIONED, no_findings
 
 #: Findings that a summary shows whole; the corpus has all.
 SHOWN = 20

@@ -30,8 +30,8 @@ from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
 from parity.engines.runner import AnyEngine, Runner
-from parity.oracle.adjudicate import ENGINE
 from parity.oracle.finding import KINDS
+from parity.oracle.verdict import ENGINE
 
 #: Seconds after which a script counts as one that does not end.
 SCRIPT_LIMIT = 60.0

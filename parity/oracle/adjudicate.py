@@ -11,7 +11,6 @@ forward. Undecided, with the reason in the note, are only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,29 +30,7 @@ from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.exactness import is_rounded
 from parity.oracle.finding import Finding
 from parity.oracle.tolerance import Tolerance
-
-ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """``wrong``: "engine", "reference", "ill-conditioned" (no finding) or None (undecided).
-
-    ``bits``: rounding explains the difference, but the engine declares equal bits.
-    """
-
-    wrong: str | None
-    note: str = ""
-    bits: bool = False
-
-
-#: The verdict on what has no program.
-UNDECIDED = Verdict(None)
-
-
-def no_findings(count: int) -> str:
-    """What is said of so many differences that are ill-conditioned."""
-    return f"{count} differences are no findings: rounding decides there"
+from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
 
 
 def adjudicate(

@@ -221,7 +221,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         f"{100 * hubs / programs:.1f}% five times or more"
     )
     if ill_conditioned:
-        from parity.oracle.adjudicate import no_findings  # loaded by the tests that counted them
+        from parity.oracle.verdict import no_findings  # loaded by the tests that counted them
 
         terminalreporter.write_line(no_findings(ill_conditioned))
     for entry, count in known.items():

@@ -20,7 +20,7 @@ from parity.campaign.shard import Answer, Task
 from parity.campaign.storage import Folder, open_store
 from parity.campaign.summary import markdown, text
 from parity.language.json_format import program_from_json
-from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
+from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 
 

@@ -19,9 +19,9 @@ from parity.engines.adapters.dezero import Dezero
 from parity.engines.base import Engine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict
 from parity.oracle.probes import PROBES
 from parity.oracle.training import OPTIMIZERS, TrainingRun
+from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 from tests.helpers.programs import DEZERO, TORCH, Rounds
 
 #: A defect that is to be found with the programs of each profile, by name.

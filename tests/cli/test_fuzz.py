@@ -24,8 +24,8 @@ from parity.cli.options import duration
 from parity.engines.open import open_engines
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.oracle.adjudicate import ENGINE, Verdict
 from parity.oracle.finding import KINDS, Finding
+from parity.oracle.verdict import ENGINE, Verdict
 from tests.helpers.campaigns import OVERWRITE, TWICE, run, start
 
 FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")

@@ -25,12 +25,13 @@ from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
-from parity.oracle.adjudicate import ILL_CONDITIONED, Verdict, adjudicate
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.finding import KINDS, Finding, Kind
+from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 from tests.helpers.programs import (
     DEZERO,
     TORCH,

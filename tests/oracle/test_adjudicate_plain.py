@@ -11,8 +11,9 @@ from parity.cli.main import main
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
 from parity.language import program as pr
-from parity.oracle.adjudicate import Verdict, adjudicate
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
+from parity.oracle.verdict import Verdict
 from tests.helpers.programs import DEZERO, TORCH, apply, constant, leaf, program
 from tests.helpers.quirk_engines import ReplacesGradients
 

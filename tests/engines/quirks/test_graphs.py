@@ -20,10 +20,11 @@ from parity.engines.load import EngineError, load_engine
 from parity.engines.quirks.table import with_quirks
 from parity.language import program as pr
 from parity.language.text_format import program_from_text
-from parity.oracle.adjudicate import ILL_CONDITIONED, adjudicate
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import KINDS, Finding
+from parity.oracle.verdict import ILL_CONDITIONED
 from tests.helpers.programs import TORCH, hunted, write_module
 from tests.helpers.quirk_engines import DIALECTS, declaring
 
