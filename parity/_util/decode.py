@@ -1,7 +1,8 @@
 """Plain data (what JSON holds) into dataclasses by their annotations, and back.
 
 Every field is checked, and nothing is executed. Annotations may be dataclasses, ``tuple``,
-``dict``, ``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``, ``str``, ``bytes``
+``list``, ``frozenset``, ``dict``,
+``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``, ``str``, ``bytes``
 (hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated`` with a ``Check``. A
 field that has another name in files gives it in its metadata: ``field(metadata={"key": "says"})``.
 """
@@ -162,6 +163,15 @@ class Decoder:
         pairs = enumerate(zip(elements, value, strict=True))
         return tuple(self._decode(element, v, f"{where}[{i}]") for i, (element, v) in pairs)
 
+    def _list(self, kind: Any, value: object, where: str) -> list[Any]:
+        (element,) = typing.get_args(kind)
+        if not isinstance(value, list):
+            raise _wrong(where, "a list", value)
+        return [self._decode(element, v, f"{where}[{i}]") for i, v in enumerate(value)]
+
+    def _frozenset(self, kind: Any, value: object, where: str) -> frozenset[Any]:
+        return frozenset(self._list(kind, value, where))
+
     def _dict(self, kind: Any, value: object, where: str) -> dict[str, Any]:
         element = typing.get_args(kind)[1]
         return {
@@ -265,6 +275,8 @@ def _wrong(where: str, expected: str, value: object) -> FormatError:
 
 _GENERIC: dict[Any, Callable[[Decoder, Any, object, str], Any]] = {
     tuple: Decoder._tuple,
+    list: Decoder._list,
+    frozenset: Decoder._frozenset,
     dict: Decoder._dict,
     Counter: Decoder._counter,
     Annotated: Decoder._annotated,
@@ -285,6 +297,8 @@ _EXPECTED = {int: "a whole number", bool: "true or false", types.NoneType: "null
 _ENCODERS: dict[type, Callable[[Any], Any]] = {
     bytes: bytes.hex,
     tuple: lambda values: [encode(one) for one in values],
+    list: lambda values: [encode(one) for one in values],
+    frozenset: sorted,
     dict: lambda values: {name: encode(one) for name, one in values.items()},
     Counter: lambda counts: dict(sorted(counts.items())),
 }

@@ -1,21 +1,17 @@
-"""Start worker processes (``parity/bench/worker.py``) and send tasks to them."""
+"""Start worker processes for measurements and send tasks to them."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from parity._util.process import THREAD_VARIABLES
+from parity.engines.isolation.process import End, Process, Spawned
 
 #: The folder of this package, which workers import as well.
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,54 +39,37 @@ class Worker:
     ) -> None:
         self._threads = threads
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "parity.bench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env={**environment(threads, first), **(extra or {})},
-            process_group=0,  # Ctrl-C must not reach the worker
+        self._process = Process(
+            Spawned({**environment(threads, first), **(extra or {})}, self._errors)
         )
+        self._process.start()
+        self._process.send({"path": None})
 
     def ask(self, task: dict[str, Any], limit: float | None = None) -> dict[str, Any]:
-        """Send a task and wait for its answer.
+        """Run the function of ``parity/bench/tasks.py`` that ``task["do"]`` names.
 
         Raises WorkerError if the task failed or took more than ``limit`` seconds.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with _killed_after(self._process, limit) as late:
-            try:
-                self._process.stdin.write(json.dumps({**task, "threads": self._threads}) + "\n")
-                self._process.stdin.flush()
-                line = self._process.stdout.readline()
-            except BrokenPipeError:
-                line = ""
-        if not line:
-            late_by = f"longer than {limit:g} s" if late.is_set() else ""
-            raise WorkerError(late_by or self._end())
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise WorkerError(answer["error"])
-        return answer
+        function = f"parity.bench.tasks:{task['do']}"
+        try:
+            answer = self._process.call(limit, function, {**task, "threads": self._threads})
+        except RuntimeError as error:
+            raise WorkerError(str(error)) from None
+        if isinstance(answer, End):
+            raise WorkerError(self._reason(answer))
+        result: dict[str, Any] = answer
+        return result
 
-    def _end(self) -> str:
-        """The reason why the process ended."""
-        status = self._process.wait()
-        if status < 0:
-            return f"the process ended with {signal.Signals(-status).name}"
+    def _reason(self, end: End) -> str:
+        """Why the process ended: what it printed last, if that says more than its status."""
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
-        return lines[-1] if lines else f"the process ended with status {status}"
+        return lines[-1] if lines and "exited" in end.description else end.description
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                _close_quietly(stream)
+        self._process.close()
+        self._errors.close()
 
     def __enter__(self) -> Worker:
         return self
@@ -102,32 +81,6 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _close_quietly(stream: Any) -> None:
-    try:
-        stream.close()
-    except BrokenPipeError:  # the process that would read the rest has ended
-        return
-
-
-@contextmanager
-def _killed_after(process: Any, limit: float | None) -> Iterator[threading.Event]:
-    late = threading.Event()
-
-    def kill() -> None:
-        late.set()
-        process.kill()
-
-    timer = threading.Timer(limit, kill) if limit is not None else None
-    if timer:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield late
-    finally:
-        if timer:
-            timer.cancel()
 
 
 def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
@@ -143,6 +96,6 @@ def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def once(task: dict[str, Any], threads: int, limit: float | None) -> dict[str, Any]:
-    """Send a task to a new process; raises WorkerError as ``Worker.ask`` does."""
+    """Run a task in a new process; raises WorkerError as ``Worker.ask`` does."""
     with Worker(threads) as worker:
         return worker.ask(task, limit)

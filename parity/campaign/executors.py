@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import queue
-import signal
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
-from parity._util.process import THREAD_VARIABLES
+from parity._util.decode import decode, encode
 from parity.campaign.errors import CampaignError, one_line, optional
 from parity.campaign.shard import Answer, Task, run_shard
+from parity.engines.isolation.pool import WorkerPool
+from parity.engines.isolation.process import End
 
 #: How often a shard may end its worker. Before the last time its engine is isolated:
 #: what ends that process is a finding then, and the worker goes on.
@@ -87,137 +89,75 @@ class Inline:
         pass
 
 
-@dataclass
-class _Worker:
-    process: Any
-    channel: Connection
-    task: Task | None = None
-
-
 class Processes:
-    """Processes of this machine. One that is killed is replaced, and its shard runs again."""
+    """Worker processes of this machine. One that is killed is replaced; its shard runs again."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._context = multiprocessing.get_context("spawn")
-        self._stopping = self._context.Event()
-        self._workers: list[_Worker] = []
-        self._attempts: dict[int, int] = {}
+        self.pool = WorkerPool(count)
+        self._folder = tempfile.TemporaryDirectory(prefix="parity-")
+        #: Workers stop early once this file exists.
+        self._stop = Path(self._folder.name) / "stop"
+        self._tasks: dict[int, Task] = {}
+        self._attempts: Counter[int] = Counter()
         self._note: Callable[[str], None] = lambda text: None
 
     def start(self, note: Callable[[str], None]) -> None:
         self._note = note
-        with _one_thread():
-            self._workers = [self._started() for _ in range(self.count)]
+        self.pool.start()
 
     @property
     def workers(self) -> int:
-        return len(self._workers)
+        return self.count
 
     @property
     def running(self) -> int:
-        return sum(w.task is not None for w in self._workers)
+        return len(self._tasks)
 
     @property
     def free(self) -> int:
-        return len(self._workers) - self.running
+        return self.count - len(self._tasks)
 
     def submit(self, task: Task) -> None:
-        worker = next(w for w in self._workers if w.task is None)
-        worker.task = task
-        with contextlib.suppress(OSError):  # that it is gone shows in ``answers``
-            worker.channel.send(task)
+        self._tasks[task.number] = task
+        self.pool.submit(
+            task.number, "parity.campaign.shard:run_encoded", encode(task), *self._ends
+        )
+
+    @property
+    def _ends(self) -> tuple[str, int]:
+        return str(self._stop), os.getpid()
 
     def answers(self, seconds: float) -> list[Answer]:
-        busy = {w.channel: w for w in self._workers if w.task is not None}
         result = []
-        for channel in wait(list(busy), seconds):
-            worker = busy[channel]  # type: ignore[index]
-            try:
-                answer: Answer = worker.channel.recv()
-            except (EOFError, OSError):
-                self._lost(worker)
-                continue
-            assert worker.task is not None
-            self._attempts.pop(worker.task.number, None)
-            worker.task = None
-            result.append(answer)
+        for number, data in self.pool.results(seconds):
+            assert isinstance(number, int)
+            task = self._tasks.pop(number)
+            if isinstance(data, End):
+                self._lost(task, data)
+            else:
+                self._attempts.pop(number, None)
+                result.append(decode(Answer, data))
         return result
 
-    def pids(self) -> list[int]:
-        """The numbers of the processes."""
-        return [w.process.pid for w in self._workers]
-
-    def _lost(self, worker: _Worker) -> None:
-        """Put a new worker in place of one that was killed, with the same task."""
-        task = worker.task
-        assert task is not None
-        worker.channel.close()
-        worker.process.join()
-        status = worker.process.exitcode
-        attempts = self._attempts[task.number] = self._attempts.get(task.number, 0) + 1
+    def _lost(self, task: Task, end: End) -> None:
+        """Run the task of a worker that was killed once more."""
+        self._attempts[task.number] += 1
+        attempts = self._attempts[task.number]
         if attempts >= ATTEMPTS:
             raise CampaignError(
-                f"shard {task.number} ended its worker {attempts} times (status {status}): "
+                f"shard {task.number} ended its worker {attempts} times ({end.description}): "
                 "the engine cannot be tested here; what was recorded is kept"
             )
-        self._note(f"a worker ended (status {status}); shard {task.number} runs again")
-        with _one_thread():
-            self._workers[self._workers.index(worker)] = self._started()
+        self._note(f"a worker ended ({end.description}); shard {task.number} runs again")
         self.submit(replace(task, isolate=True) if attempts == ATTEMPTS - 1 else task)
 
-    def _started(self) -> _Worker:
-        mine, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._stopping), daemon=False)
-        process.start()
-        theirs.close()
-        return _Worker(process, mine)
-
     def stop(self) -> None:
-        self._stopping.set()
+        self._stop.touch()
 
     def close(self) -> None:
-        for worker in self._workers:
-            worker.channel.close()
-            if worker.task is not None:
-                worker.process.kill()
-        until = time.monotonic() + _GRACE
-        for worker in self._workers:
-            worker.process.join(max(0.0, until - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-        self._workers.clear()
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Workers that are started here use one thread each: there are as many as cores."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _serve(channel: Connection, stopping: Any) -> None:
-    """A worker: answers tasks until its coordinator is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # what an engine prints would tear the display
-        os.dup2(nowhere, stream)
-    parent = multiprocessing.parent_process()
-
-    def stopped() -> bool:
-        return bool(stopping.is_set()) or (parent is not None and not parent.is_alive())
-
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            channel.send(run_shard(channel.recv(), stopped))
+        self.pool.close()
+        self._folder.cleanup()
 
 
 class Cluster:

@@ -7,16 +7,13 @@ reduced, and the diagnosis, which is given the engine under another name.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from parity._util.decode import decode, encode
 from parity._util.markdown import table
 from parity._util.process import fuzzing_runtime
 from parity.campaign.finish import add_diagnosis
@@ -27,6 +24,8 @@ from parity.diagnose.defects.base import Defect
 from parity.diagnose.shrink import reduced
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
+from parity.engines.isolation.pool import WorkerPool
+from parity.engines.isolation.process import End
 from parity.engines.runner import AnyEngine
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
@@ -206,26 +205,34 @@ def score(
         ):
             result.trials.append(trial)
             after(trial)
-    except (KeyboardInterrupt, BrokenProcessPool):
+    except KeyboardInterrupt:
         pass  # what was measured is kept, and ``complete`` says that it is not all
     result.seconds = time.perf_counter() - started
     return result
 
 
 def _parallel(tasks: list[tuple[str, int]], examples: int, jobs: int) -> Iterator[Trial]:
-    """The trials as they end, in ``jobs`` processes."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    """The trials as they end, in ``jobs`` processes, until one of these is killed."""
+    pool = WorkerPool(jobs)
+    pool.start()
     try:
-        futures = [pool.submit(run_trial, name, seed, examples) for name, seed in tasks]
-        for future in as_completed(futures):
-            yield future.result()
+        for task in tasks:
+            pool.submit(task, "parity.campaign.score:encoded_trial", *task, examples)
+        ended = 0
+        while ended < len(tasks):
+            for _, data in pool.results():
+                if isinstance(data, End):
+                    return
+                ended += 1
+                yield decode(Trial, data)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.close()
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def encoded_trial(name: str, seed: int, examples: int) -> dict[str, Any]:
+    """``run_trial`` for a worker process: the trial as plain data."""
+    trial: dict[str, Any] = encode(run_trial(name, seed, examples))
+    return trial
 
 
 def markdown(result: Score) -> str:

@@ -7,6 +7,7 @@ it runs. Nothing here writes: the coordinator of the campaign records what comes
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -15,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity._util.decode import decode, encode
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.finish import add_diagnosis, judged
@@ -98,6 +100,19 @@ def run_shard(task: Task, stopped: Callable[[], bool] | None = None) -> Answer:
             return _Shard(task, bench, stopped or (lambda: False)).run()
     except (AdapterError, EngineError) as error:
         return Answer(Record(task.number, task.number), error=" ".join(str(error).split()))
+
+
+def run_encoded(task: dict[str, Any], stop_file: str, parent: int) -> dict[str, Any]:
+    """Run a shard that is given as plain data, for a worker process.
+
+    It ends early once ``stop_file`` exists or ``parent``, the campaign's process, is gone.
+    """
+
+    def stopped() -> bool:
+        return os.path.exists(stop_file) or os.getppid() != parent
+
+    answer: dict[str, Any] = encode(run_shard(decode(Task, task), stopped))
+    return answer
 
 
 class _Bench:

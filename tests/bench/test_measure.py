@@ -223,9 +223,9 @@ def test_a_process_says_how_it_failed():
     with Worker() as worker:
         with pytest.raises(WorkerError, match="KeyError: 'no-such'"):
             worker.ask({"do": "peak", "engine": "dezero", "workload": "no-such", "shape": ()})
-        with pytest.raises(WorkerError, match="KeyError: 'nothing'"):
+        with pytest.raises(WorkerError, match="no attribute 'nothing'"):
             worker.ask({"do": "nothing"})  # it goes on
-        with pytest.raises(WorkerError, match=r"longer than 0\.01 s"):
+        with pytest.raises(WorkerError, match=r"no end after 0\.01 s"):
             worker.ask({"do": "generator", "engine": "dezero", "programs": 10**6, "seed": 0}, 0.01)
 
 

@@ -205,18 +205,11 @@ class IsolatedRunner(Runner):
         return self._call(max(_LEAST, _CALL * self.limits.seconds), function, *data)
 
     def _call(self, seconds: float, function: str, *data: Any) -> Any:
-        self._process.send(("call", function, *data))
-        came = self._process.receive(seconds)
+        came = self._process.call(seconds, function, *data)
         if isinstance(came, End):
             self.restart()
             raise EngineStopped(came.kind, came.description)
-        answer = codec.unpack(came)
-        if "stopped" in answer:
-            self.restart()
-            raise EngineStopped("crash", answer["stopped"])
-        if "raised" in answer:
-            raise RuntimeError(answer["raised"])
-        return answer["result"]
+        return came
 
     def _tries_buffer(self) -> bool:
         """Whether the gradient is the engine's own array: a backward is run, which may hang."""

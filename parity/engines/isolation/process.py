@@ -1,4 +1,4 @@
-"""The process of an isolated engine, seen from the harness: messages, waiting, and its end."""
+"""Worker processes, seen from the harness: messages, waiting, and how a process ended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -42,13 +43,13 @@ class Process:
         self.position = Path(self._folder.name) / "position"
         self.position.write_bytes(POSITION.pack(-1))
         self._own = source is None
-        self._source: Source = source or (Forked() if FORKS else Spawned())
+        self.source: Source = source or (Forked() if FORKS else Spawned())
         self._requests: BinaryIO | None = None
         self._replies: queue.SimpleQueue[codec.Message | End | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Start a process that waits for its first message."""
-        requests, replies = self._source.start()
+        requests, replies = self.source.start()
         self._requests = requests
         self._replies = queue.SimpleQueue()
         threading.Thread(target=_forward, args=(replies, self._replies), daemon=True).start()
@@ -60,7 +61,24 @@ class Process:
             return codec.write(self._requests, head)
         return 0
 
-    def receive(self, seconds: float) -> codec.Message | End:
+    def call(self, seconds: float | None, function: str, *data: Any) -> Any:
+        """Call ``"module:function"`` of parity in the process.
+
+        Returns its result, or an ``End`` if the process ended or took longer than ``seconds``.
+        Raises RuntimeError with the text of an exception of the function.
+        """
+        self.send(("call", function, *data))
+        came = self.receive(seconds)
+        if isinstance(came, End):
+            return came
+        answer = codec.unpack(came)
+        if "stopped" in answer:
+            return End("crash", answer["stopped"])
+        if "raised" in answer:
+            raise RuntimeError(answer["raised"])
+        return answer["result"]
+
+    def receive(self, seconds: float | None) -> codec.Message | End:
         """The next message; after ``seconds`` without one the process is ended."""
         try:
             came = self._replies.get(timeout=seconds)
@@ -81,10 +99,10 @@ class Process:
         """End the process; its status, None if it had not ended by itself within ``grace``."""
         if self._requests is None:
             return None
-        status = self._source.wait(grace) if grace else None
+        status = self.source.wait(grace) if grace else None
         if status is None:
-            self._source.kill()
-            self._source.wait(None)
+            self.source.kill()
+            self.source.wait(None)
         with contextlib.suppress(OSError):
             self._requests.close()
         self._requests = None
@@ -94,7 +112,7 @@ class Process:
         """End everything."""
         self.stop()
         if self._own:
-            self._source.close()
+            self.source.close()
         self._folder.cleanup()
 
 
@@ -141,13 +159,24 @@ class Source(Protocol):
 
 
 class Spawned:
-    """Each process is a new interpreter."""
+    """Each process is a new interpreter.
 
-    def __init__(self) -> None:
+    ``environment``: variables beside those of this process; ``errors``: an open file for what
+    it prints, which otherwise goes nowhere.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None, errors: Any = None) -> None:
         self.running: subprocess.Popen[bytes] | None = None
+        self.environment = dict(environment or {})
+        self.errors = subprocess.DEVNULL if errors is None else errors
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
-        running = self.running = _interpreter(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        running = self.running = _interpreter(
+            environment=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
         assert running.stdin is not None
         assert running.stdout is not None
         return running.stdin, running.stdout  # type: ignore[return-value]
@@ -207,15 +236,17 @@ class Forked:
             self.parent = None
 
 
-def _interpreter(*arguments: str, **files: Any) -> subprocess.Popen[bytes]:
+def _interpreter(
+    *arguments: str, environment: Mapping[str, str] | None = None, **files: Any
+) -> subprocess.Popen[bytes]:
     """``parity.engines.isolation.worker``, which a keyboard interrupt does not reach."""
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     place = str(Path(__file__).resolve().parents[3])
     known = os.environ.get("PYTHONPATH")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (place, known)))}
+    path = os.pathsep.join(filter(None, (place, known)))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
-        env=environment,
+        env={**os.environ, "PYTHONPATH": path, **(environment or {})},
         start_new_session=True,
         **{**nowhere, **files},
     )

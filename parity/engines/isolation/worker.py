@@ -1,4 +1,7 @@
-"""The process that an engine under test runs in: ``python -m parity.engines.isolation.worker``.
+"""A worker process: ``python -m parity.engines.isolation.worker``.
+
+It answers requests one by one: programs to run on the engine that the first message names, and
+functions of parity to call. Isolation, campaigns, the score and the benchmarks all use it.
 
 Where there is ``fork``, one process imports what is slow to import and makes a new child
 whenever one is asked for; the child loads the engine. So a crash costs milliseconds.
@@ -54,15 +57,23 @@ class Worker:
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self.requests = requests
         self.replies = replies
-        self.engine: Engine
+        self.engine: Engine | None = None
 
     def serve(self) -> None:
-        """Load the engine that the first message names, then answer."""
+        """Take the settings of the first message, then answer until the channel ends."""
         first = codec.read(self.requests)
         if first is None:
             return
-        if not self.load(first[0]):
-            return
+        start = first[0]
+        if start["path"]:
+            sys.path[:] = start["path"]
+        if "spec" not in start:
+            self.answer()
+        elif self.load(start):
+            with fuzzing_runtime():
+                self.answer()
+
+    def answer(self) -> None:
         while (message := codec.read(self.requests)) is not None:
             head, _ = message
             self.send(*_ANSWERS[head[0]](self, *head[1:]))
@@ -72,7 +83,6 @@ class Worker:
 
     def load(self, start: dict[str, Any]) -> bool:
         """Load the engine and say what it is, or why it cannot be used."""
-        sys.path[:] = start["path"]
         with open(start["position"], "r+b") as file:
             self.position = mmap.mmap(file.fileno(), POSITION.size)
         try:
@@ -111,6 +121,7 @@ class Worker:
     def run(self, program: Any) -> tuple[Any, bytes]:
         """Run a program; an exit or a lack of memory ends its trace."""
         self.at(-1)
+        assert self.engine is not None
         trace, started = Trace(), time.perf_counter()
         try:
             trace = execute(codec.read_program(program), self.engine, self.at)
@@ -131,9 +142,10 @@ class Worker:
         return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
     def call(self, function: str, *data: Any) -> tuple[Any, bytes]:
-        """Call a function of parity on the engine; its result, or how it ended."""
+        """Call a function of parity, on the engine if there is one; its result, or how it ended."""
+        engine = () if self.engine is None else (self.engine,)
         try:
-            return codec.pack({"result": function_named(function)(self.engine, *data)})
+            return codec.pack({"result": function_named(function)(*engine, *data)})
         except Exception as error:
             return {"raised": f"{type(error).__name__}: {error}"}, b""
         except BaseException as error:  # sys.exit, and what derives from it
@@ -149,11 +161,7 @@ def _ended(error: BaseException) -> RemoteFailure:
 
 
 def _serve(requests: int, replies: int) -> None:
-    with (
-        fuzzing_runtime(),
-        os.fdopen(requests, "rb") as incoming,
-        os.fdopen(replies, "wb") as outgoing,
-    ):
+    with os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
         Worker(incoming, outgoing).serve()
 
 
@@ -165,9 +173,10 @@ def _silence() -> None:
 
 
 def serve_here() -> None:
-    """Be the worker, on standard input and output: where there is no ``fork``."""
+    """Be the worker, on standard input and output; what is printed goes to standard error."""
     requests, replies = os.dup(0), os.dup(1)
-    _silence()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
     _serve(requests, replies)
 
 

@@ -1,22 +1,18 @@
-"""A worker process: it reads one task per line and writes one answer per line, both JSON.
+"""Tasks of a worker that measures: each takes and returns plain data.
 
-``parity/bench/client.py`` starts it and sets threads and paths by environment variables, which
-libraries read when they are imported; what libraries print goes to stderr.
+``parity/bench/client.py`` calls them by name in a process of its own, whose threads and paths it
+sets by environment variables, which libraries read when they are imported.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from parity.bench.backends.base import Backend
 from parity.bench.backends.load import load_backend
 from parity.bench.clock import clock
-from parity.bench.measure import Stopwatch, TimedCase, difference, one_line, row
+from parity.bench.measure import Stopwatch, TimedCase, difference, row
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
 
@@ -40,7 +36,7 @@ def _workload(name: str) -> Any:
     return DEEP_CHAIN if name == DEEP_CHAIN.name else WORKLOADS[name]
 
 
-def _times(task: dict[str, Any]) -> dict[str, Any]:
+def times(task: dict[str, Any]) -> dict[str, Any]:
     """A row of times; freed memory is kept for all engines, which share the process."""
     kept = _keep_freed_memory()
     backends = [_backend(spec, task["threads"]) for spec in task["engines"]]
@@ -50,18 +46,20 @@ def _times(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _peak(task: dict[str, Any]) -> dict[str, Any]:
-    from parity.bench.memory import peak
+def peak(task: dict[str, Any]) -> dict[str, Any]:
+    from parity.bench import memory
 
     backend = _backend(task["engine"], task["threads"])
     case = _case(task)
     reason = backend.unsupported(case.workload, case.shape, case.dtype)
     if reason is not None:
         return {"unsupported": reason}
-    return peak(backend, case.workload, case.shape, case.dtype, task["steps"], task["threads"])
+    return memory.peak(
+        backend, case.workload, case.shape, case.dtype, task["steps"], task["threads"]
+    )
 
 
-def _about(task: dict[str, Any]) -> dict[str, Any]:
+def about(task: dict[str, Any]) -> dict[str, Any]:
     """Name, version and dtypes of an engine."""
     backend = _backend(task["engine"], task["threads"])
     return {
@@ -72,13 +70,13 @@ def _about(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _generator(task: dict[str, Any]) -> dict[str, Any]:
+def generator(task: dict[str, Any]) -> dict[str, Any]:
     from parity.bench.generator import measure_generator
 
     return {"rows": measure_generator(task["engine"], task["programs"], task["seed"])}
 
 
-def _agrees(task: dict[str, Any]) -> dict[str, Any]:
+def agrees(task: dict[str, Any]) -> dict[str, Any]:
     """Compare the gradients of dezero with PyTorch's, and time a run."""
     case, backend = _case(task), _backend("dezero", 1)
     leaves, steps = case.leaves(), case.steps()
@@ -96,32 +94,6 @@ def _seconds(case: TimedCase, times: int) -> list[float]:
     return [watch.run(case.workload, backend, leaves, steps) for _ in range(times)]
 
 
-def _repeat(task: dict[str, Any]) -> dict[str, Any]:
+def repeat(task: dict[str, Any]) -> dict[str, Any]:
     """The mean time of consecutive runs of dezero."""
     return {"seconds": sum(_seconds(_case(task), task["times"])) / task["times"]}
-
-
-TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "times": _times,
-    "peak": _peak,
-    "about": _about,
-    "generator": _generator,
-    "agrees": _agrees,
-    "repeat": _repeat,
-}
-
-
-def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        task = json.loads(line)
-        try:
-            answer = TASKS[task["do"]](task)
-        except Exception as error:
-            answer = {"error": one_line(error)}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    main()

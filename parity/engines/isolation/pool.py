@@ -1,0 +1,99 @@
+"""A pool of worker processes of this machine that call functions of parity."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from parity._util.process import THREAD_VARIABLES
+from parity.engines.isolation.process import End, Process, Spawned
+
+#: Workers use one thread each: there are as many of them as cores.
+_ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
+
+
+@dataclass(frozen=True)
+class _Job:
+    key: Hashable
+    function: str
+    data: tuple[Any, ...]
+
+
+class WorkerPool:
+    """Calls functions of parity with plain data, ``count`` of them at a time.
+
+    A worker that is killed is replaced by a new one for its next job.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[Hashable, Any]] = queue.SimpleQueue()
+        self._sources = [Spawned(_ONE_THREAD) for _ in range(count)]
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the workers, all at once."""
+        for source in self._sources:
+            process = _started(source)
+            thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def submit(self, key: Hashable, function: str, *data: Any) -> None:
+        """Have a worker call ``"module:function"``; ``key`` comes back with its result."""
+        self._jobs.put(_Job(key, function, data))
+
+    def results(self, seconds: float | None = None) -> list[tuple[Hashable, Any]]:
+        """Wait up to ``seconds`` for a result, and return all that are there.
+
+        Instead of a result comes an ``End`` if the worker ended or the function raised.
+        """
+        found: list[tuple[Hashable, Any]] = []
+        try:
+            found.append(self._results.get(timeout=seconds))
+            while True:
+                found.append(self._results.get_nowait())
+        except queue.Empty:
+            return found
+
+    def pids(self) -> list[int]:
+        """The process numbers of the workers."""
+        return [s.running.pid for s in self._sources if s.running is not None]
+
+    def close(self) -> None:
+        """End the workers at once."""
+        self._closed = True
+        for _ in self._threads:
+            self._jobs.put(None)
+        for source in self._sources:
+            if source.running is not None:
+                source.kill()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _serve(self, process: Process) -> None:
+        """Run jobs in one process until there are no more."""
+        while (job := self._jobs.get()) is not None and not self._closed:
+            try:
+                result = process.call(None, job.function, *job.data)
+            except RuntimeError as error:
+                result = End("exception", str(error))
+            if isinstance(result, End) and not self._closed:
+                process.close()
+                process = _started(process.source)
+            self._results.put((job.key, result))
+        process.close()
+
+
+def _started(source: Any) -> Process:
+    process = Process(source)
+    process.start()
+    process.send({"path": sys.path})
+    return process
