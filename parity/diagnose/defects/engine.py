@@ -1,4 +1,4 @@
-"""A small correct engine to build defects on, independent of dezero.
+"""A small correct engine, independent of dezero: defects are built on it.
 
 Every step of its backward pass is a method that a defect overrides.
 """
