@@ -1,7 +1,7 @@
 """Builds a valid program step by step; whatever does not fit is left out.
 
-It tracks what validity needs: shapes and dtypes, the intervals in which values
-lie (to stay in the domains of functions), which part of the graph a backward runs (to retain
+It tracks what validity needs: shapes and dtypes, the intervals in which values lie (to
+stay in the domains of functions), which part of the graph a backward runs (to retain
 what a later one needs) and which leaves have a gradient.
 """
 

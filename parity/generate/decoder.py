@@ -1,7 +1,7 @@
 """Bytes to programs.
 
-A program is a fixed number of slots of a few bytes each (design: slot i always
-names value i). Byte 0 of an operand means the newest value and the lowest
+A program is a fixed number of slots of a few bytes each; slot i always names
+value i. Byte 0 of an operand means the newest value and the lowest
 opcodes mean "this slot is its operand", so that a zeroed byte deletes or rewires
 without renumbering, and what shrinks bytes shrinks programs. Every byte string
 of the right length is a valid program. The same bytes serve Hypothesis
@@ -32,7 +32,18 @@ Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 class Decoder:
     """Turns bytes into programs for one profile and the abilities of one engine.
 
-    ``untested``: what the profile asks for and the engine lacks.
+    Attributes
+    ----------
+    profile
+        What the programs look like.
+    menu
+        What each of the 256 opcodes means: an operation, an event or "" for nothing.
+    events
+        What each opcode means where no more operations come.
+    ops, dtypes, shapes, abilities, max_ndim
+        What the programs may use: what the profile asks for and the engine has.
+    untested
+        What the profile asks for and the engine lacks.
     """
 
     profile: Profile
@@ -92,7 +103,18 @@ class Decoder:
         return tuple(getattr(Builder, name) for name in self.events)
 
     def decode(self, data: bytes) -> Program:
-        """The program of ``data``, which has ``profile.size`` bytes."""
+        """The program of some bytes.
+
+        Parameters
+        ----------
+        data
+            Any bytes, ``profile.size`` of them.
+
+        Returns
+        -------
+        Program
+            A valid program, the same for the same bytes.
+        """
         profile = self.profile
         builder = Builder(self.abilities, self.ops, profile.max_size, self.max_ndim, profile.wild)
         mode, count, narrow = data[0], data[1], data[2]

@@ -41,14 +41,35 @@ HEADER_BYTES = 3
 class Profile:
     """What programs of a property look like.
 
-    ``events``: names of ``Builder`` methods and their weights; ``ops``: names of
-    operations, None for all that the engine has; ``exact``, ``narrow``: shares
-    in 8 of programs with exact arithmetic and with float32 leaves; ``mixed``: the
-    share in 8 of the latter that have float64 leaves as well; ``ending``:
-    what the builder adds at the end; ``max_size``: elements of the largest value;
-    ``wild``: whether inexact leaves have arbitrary significands; ``few``: how many
-    operations half of the programs have at most, so that many events meet on one graph;
-    ``even``: whether all operations come equally often.
+    Attributes
+    ----------
+    ops
+        Names of operations; None for all that the engine has.
+    events
+        Names of ``Builder`` methods and their weights.
+    exact, narrow
+        The shares, in 8, of programs with exact arithmetic and with float32 leaves.
+    mixed
+        The share, in 8, of programs with float32 leaves that have float64 leaves as well.
+    shapes
+        The shapes of leaves.
+    slots, leaves
+        How many operations and events, and how many leaves, there are at most.
+    modes
+        Whether operations come under ``no_grad`` as well.
+    second_order
+        Whether gradients are differentiated once more.
+    ending
+        What the builder adds at the end, or "".
+    max_size
+        Elements of the largest value.
+    wild
+        Whether leaves of programs that are not exact have arbitrary significands.
+    few
+        How many operations half of the programs have at most, so that many events meet on
+        one graph; 0: no limit.
+    even
+        Whether all operations come equally often.
     """
 
     name: str

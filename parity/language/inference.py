@@ -61,6 +61,12 @@ def infer_operation(name: str, shapes: tuple[Shape, ...], number: int) -> Inferr
     -------
     InferredOperation or None
         None where no attributes fit, or the operation does not apply.
+
+    Examples
+    --------
+    >>> inferred = infer_operation("sum", ((2, 3),), 1)
+    >>> inferred.attrs, inferred.outputs, inferred.interval([(0.0, 1.0)])
+    ((('axis', 0), ('keepdims', False)), ((3,),), (0.0, 6.0))
     """
     choices = attribute_choices(name, shapes)
     return _inferred(name, shapes, number % len(choices)) if choices else None

@@ -11,7 +11,6 @@ wider than the values, never narrower.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -26,6 +25,9 @@ LIMIT = 2.0**40
 def hull(*operands: Interval, **attrs: Any) -> Interval:
     """The values of the operands, moved or chosen."""
     return min(s[0] for s in operands), max(s[1] for s in operands)
+
+
+# Rules of operations, by their names.
 
 
 def add(a: Interval, b: Interval) -> Interval:
@@ -60,6 +62,7 @@ def absolute(a: Interval) -> Interval:
 
 
 def power(a: Interval, *, exponent: float) -> Interval:
+    """``a ** exponent``."""
     high = max(abs(a[0]), abs(a[1]))
     if a[0] > 0:
         ends = sorted((a[0] ** exponent, a[1] ** exponent))
@@ -67,16 +70,44 @@ def power(a: Interval, *, exponent: float) -> Interval:
     return (0.0 if exponent % 2 == 0 else -(high**exponent)), high**exponent
 
 
+def power_of(a: Interval, b: Interval) -> Interval:
+    """``a ** b`` of a positive ``a``."""
+    ends = [x**y for x in a for y in b]
+    return min(ends), max(ends)
+
+
 def increasing(function: Callable[[float], float]) -> IntervalRule:
+    """The rule of an increasing function.
+
+    Examples
+    --------
+    >>> import math
+    >>> increasing(math.sqrt)((1.0, 4.0))
+    (1.0, 2.0)
+    """
     return lambda a: (function(a[0]), function(a[1]))
 
 
 def within(low: float, high: float) -> IntervalRule:
+    """The rule of a function with values between two bounds."""
     return lambda *operands, **attrs: (low, high)
 
 
 def total(a: Interval, *, n: int) -> Interval:
+    """A sum of up to ``n`` elements.
+
+    Examples
+    --------
+    >>> total((-1.0, 2.0), n=3)
+    (-3.0, 6.0)
+    """
     return min(0.0, a[0] * n), max(0.0, a[1] * n)
+
+
+def repeated(a: Interval, n: int) -> Interval:
+    """The product of ``n`` elements."""
+    high = max(abs(a[0]), abs(a[1]), 1.0) ** n
+    return (0.0 if a[0] >= 0 else -high), high
 
 
 def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
@@ -86,6 +117,9 @@ def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
         return rule((c, c), a) if left else rule(a, (c, c))
 
     return scalar_rule
+
+
+# Domains: whether an operation is applied to operands with these intervals.
 
 
 def anywhere(*operands: Interval, **attrs: Any) -> bool:
@@ -104,26 +138,9 @@ def small(a: Interval, **attrs: Any) -> bool:
     return a[0] >= -20 and a[1] <= 20
 
 
-def power_domain(a: Interval, *, exponent: float) -> bool:
-    return exponent in (0, 1, 2, 3) or positive(a)
-
-
-def magnitude(interval: Interval) -> float:
-    """The power of two that bounds the absolute value (-inf for zero)."""
-    high = max(abs(interval[0]), abs(interval[1]))
-    return math.log2(high) if high > 0 else -math.inf
-
-
-def power_of(a: Interval, b: Interval) -> Interval:
-    ends = [x**y for x in a for y in b]
-    return min(ends), max(ends)
-
-
 def within_ten(a: Interval) -> bool:
     return a[0] >= -10 and a[1] <= 10
 
 
-def repeated(a: Interval, n: int) -> Interval:
-    """The product of ``n`` elements."""
-    high = max(abs(a[0]), abs(a[1]), 1.0) ** n
-    return (0.0 if a[0] >= 0 else -high), high
+def power_domain(a: Interval, *, exponent: float) -> bool:
+    return exponent in (0, 1, 2, 3) or positive(a)

@@ -94,8 +94,8 @@ class _Grids:
         self.applied: list[tuple[pr.Apply, list[int]]] = []
         self.totals: dict[int, Grid] = {}
 
-    def fits(self, grid: Grid | None) -> Grid:
-        """``grid``, if every number on it is a floating-point number."""
+    def checked(self, grid: Grid | None) -> Grid:
+        """``grid``; raises _InexactError unless every number on it is a floating-point number."""
         if grid is None or grid[0] > 1 << self.bits:
             raise _InexactError
         if not -self.exponent < -grid[1] < self.exponent - grid[0].bit_length():
@@ -107,7 +107,7 @@ class _Grids:
         array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
-        return self.fits(grid_of(array.ravel().tolist()))
+        return self.checked(grid_of(array.ravel().tolist()))
 
     def seed(self, gradient: pr.Constant | None) -> Grid:
         """The grid of a root's gradient; its numbers leave room for a formula's detours.
@@ -139,13 +139,13 @@ class _Grids:
                 # Without a gradient there may be zeros (``zeros-instead-of-none``).
                 total = self.totals.get(statement.leaf)
                 changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
-                self.totals[statement.leaf] = self.fits(changed)
+                self.totals[statement.leaf] = self.checked(changed)
 
     def apply(self, statement: pr.Apply, results: int) -> None:
         exact = OPS[statement.op].dyadic
         if exact is None:
             raise _InexactError
-        grid = self.fits(exact.value(*self.arguments(statement)))
+        grid = self.checked(exact.value(*self.arguments(statement)))
         numbers = list(range(len(self.values), len(self.values) + results))
         self.values += [grid] * results
         if not statement.no_grad:
@@ -172,11 +172,11 @@ class _Grids:
             for i, slope in zip(statement.inputs, slopes, strict=True):
                 grid = grid_product(grid_hull(*reached), slope)
                 grid = grid_times(grid, self.terms(statement, i, outputs))
-                grads[i] = self.fits(grid_sum(grads[i], grid) if i in grads else grid)
+                grads[i] = self.checked(grid_sum(grads[i], grid) if i in grads else grid)
         for i in range(len(self.program.leaves)):
             if i in grads:
                 old = self.totals.get(i)
-                self.totals[i] = self.fits(grads[i] if old is None else grid_sum(old, grads[i]))
+                self.totals[i] = self.checked(grads[i] if old is None else grid_sum(old, grads[i]))
 
     def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
         """How many terms a gradient of an operand may sum."""

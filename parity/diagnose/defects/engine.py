@@ -1,4 +1,4 @@
-"""A small correct engine to build defects on, independent of dezero.
+"""A small correct engine, independent of dezero: defects are built on it.
 
 Every step of its backward pass is a method that a defect overrides.
 """
@@ -15,7 +15,6 @@ import numpy as np
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
 from parity.engines.base import Engine
-from parity.language.table import OPS
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -38,7 +37,7 @@ class TapeEngine(Engine):
         self.ops: dict[str, Any] = {  # type: ignore[misc]
             name: self.operation(*rule)
             for name, rule in {**rules_of_rows(), **self.rules}.items()
-            if name in OPS
+            if name not in INNER
         }
         #: Those that the formulas use as well.
         self.functions = {

@@ -1,4 +1,4 @@
-"""What the small engine computes on: tensors, and the operations that made them."""
+"""Tensors of the engine that defects are built on, and the operations that made them."""
 
 from __future__ import annotations
 

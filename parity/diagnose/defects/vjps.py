@@ -8,13 +8,13 @@ may leave gradients in the shape to which operands were broadcast; the engine su
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.diagnose.defects.tensor import Tensor, raw
-from parity.language.table import OPS
 
 
 class Rule(NamedTuple):
@@ -283,4 +283,7 @@ INNER: dict[str, Rule] = {
 
 def rules_of_rows() -> dict[str, Rule]:
     """The rules of the operations that have one in their row (``Operation.vjp``)."""
-    return {op.name: Rule(*op.vjp) for op in OPS.values() if op.vjp is not None}
+    # Scripts copy this source without the table, where nothing else in them needs it.
+    table = sys.modules.get("parity.language.table")
+    rows = table.OPS.values() if table else ()
+    return {op.name: Rule(*op.vjp) for op in rows if op.vjp is not None}

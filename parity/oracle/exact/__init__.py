@@ -1,4 +1,15 @@
-"""The parts of the third opinion: exact numbers, derivatives going forward, and the graph.
+"""The exact evaluation: an engine that decides which of two others is wrong.
 
-It shares no traversal and no formula of a gradient with PyTorch or dezero.
+It computes with rational numbers or 50 digits, and derivatives in forward mode, with
+dual numbers. So it shares no traversal and no formula of a gradient with PyTorch or
+dezero.
+
+Reading order:
+
+- ``engine``: ``Exact``, the engine; ``graph``: its nodes, and how their derivatives are found.
+- ``dual``: values with their derivatives; ``numbers`` and ``functions``: arithmetic and
+  functions of exact numbers.
+- ``rules``: the rule of each operation; ``lowering``: what rules are made of;
+  ``piecewise``: functions with kinks.
+- ``kinks``: on which side of a kink or pole operands lie.
 """

@@ -34,6 +34,7 @@ class Dual:
 
 
 def level_of(a: Value) -> int:
+    """The level of a dual number; 0 for an array."""
     return a.level if isinstance(a, Dual) else 0
 
 
@@ -45,6 +46,7 @@ def parts(a: Value, level: int) -> tuple[Value, Value | None]:
 
 
 def dual(level: int, p: Value, t: Value | None) -> Value:
+    """A dual number, or only its value where nothing changes."""
     return p if t is None else Dual(level, p, t)
 
 
@@ -134,7 +136,21 @@ def div(a: Value, b: Value) -> Value:
 def unary(
     function: Callable[[Array], Array], slope: Callable[[Value, Value], Value]
 ) -> Callable[[Value], Value]:
-    """A function of one number with its derivative from the operand and the result."""
+    """A function of one number, with all its derivatives.
+
+    Parameters
+    ----------
+    function
+        The function on arrays of exact numbers.
+    slope
+        Its derivative from the operand and the result, itself made of functions of
+        this module, so that it has derivatives as well.
+
+    Examples
+    --------
+    >>> from parity.oracle.exact import functions as fn
+    >>> exp = unary(fn.exp, lambda x, y: y)
+    """
 
     def apply(a: Value) -> Value:
         if isinstance(a, Dual):

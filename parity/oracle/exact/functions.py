@@ -1,4 +1,7 @@
-"""Functions of one number to the digits of ``parity.oracle.exact.numbers``."""
+"""Functions of one number to the digits of ``parity.oracle.exact.numbers``.
+
+``decimal`` has exponential, logarithm and root; the others come from mpmath.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
+
+from mpmath.ctx_mp import MPContext
 
 from parity.oracle.exact.numbers import (
     DIGITS,
@@ -21,10 +27,16 @@ from parity.oracle.exact.numbers import (
 
 #: Digits lost where something cancels.
 _GUARD = 30
+#: mpmath with a precision of its own: that of ``mpmath.mp`` is for everybody.
+_MP = MPContext()
+_MP.dps = DIGITS + _GUARD
+_PI = Decimal(_MP.nstr(_MP.pi, DIGITS + _GUARD))
 #: Below it a series of two terms is exact to ``DIGITS``.
 _TINY = Decimal("1e-25")
-#: Beyond it the error function is 1 to ``DIGITS``.
-_FLAT = Decimal(11)
+#: Beyond it tanh and the normal distribution are as far from their limits as no float is.
+_FLAT = Decimal(1000)
+#: Digits in front of the point that no float has.
+_FLOATS_END = 310
 
 
 def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array]:
@@ -63,59 +75,33 @@ def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Deci
     return apply
 
 
-def _arctan_of_inverse(n: int) -> Fraction:
-    """arctan(1 / n) to more digits than are used."""
-    terms = int((DIGITS + 3 * _GUARD) / (2 * math.log10(n))) + 1
-    return sum((Fraction((-1) ** k, (2 * k + 1) * n ** (2 * k + 1)) for k in range(terms)), _ZERO)
+def _mpmath(function: Callable[[Any], Any], x: Decimal) -> Decimal:
+    """A function of mpmath; further digits for those of ``x`` in front of the point."""
+    with _MP.workdps(DIGITS + _GUARD + max(x.adjusted(), 0)):
+        numerator, denominator = x.as_integer_ratio()
+        return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), DIGITS + _GUARD))
 
 
-_ZERO = Fraction(0)
-
-
-@functools.cache
-def _pi() -> Decimal:
-    """pi by Machin's formula, with digits to spare for large arguments of sin."""
-    exact = 16 * _arctan_of_inverse(5) - 4 * _arctan_of_inverse(239)
-    with decimal.localcontext() as context:
-        context.prec = DIGITS + 2 * _GUARD
-        return Decimal(exact.numerator) / Decimal(exact.denominator)
-
-
-def _series(x: Decimal, n: int) -> Decimal:
-    """x**n / n! - x**(n + 2) / (n + 2)! + ...: sin from 1 on, cos from 0 on."""
-    term = x if n else Decimal(1)
-    result, square = term, x * x
-    while abs(term) > Decimal(10) ** -(DIGITS + _GUARD):
-        n += 2
-        term = -term * square / (n * (n - 1))
-        result += term
-    return result
-
-
-def _reduced(x: Decimal) -> Decimal:
-    """``x`` without whole turns."""
-    if not x.is_finite():
+def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
+    """Sine or cosine; nan of what is no number, or too large for a float."""
+    if not x.is_finite() or x.adjusted() > _FLOATS_END:
         leave_reals()
         return NAN
-    with decimal.localcontext() as context:
-        context.prec = DIGITS + 2 * _GUARD
-        turn = 2 * _pi()
-        return x - turn * (x / turn).to_integral_value()
+    return _mpmath(function, x)
 
 
 def _sin(x: Decimal) -> Decimal:
-    return _series(_reduced(x), 1)
+    return x - x**3 / 6 if abs(x) < _TINY else _turned(_MP.sin, x)
 
 
 def _cos(x: Decimal) -> Decimal:
-    return _series(_reduced(x), 0)
+    return 1 - x * x / 2 if abs(x) < _TINY else _turned(_MP.cos, x)
 
 
 def _tanh(x: Decimal) -> Decimal:
     if abs(x) < _TINY:
         return x - x**3 / 3
-    e = (-2 * abs(x)).exp()
-    return ((1 - e) / (1 + e)).copy_sign(x)
+    return Decimal(1).copy_sign(x) if abs(x) > _FLAT else _mpmath(_MP.tanh, x)
 
 
 def _sigmoid(x: Decimal) -> Decimal:
@@ -135,22 +121,15 @@ def _softplus_slope(x: Decimal) -> Decimal:
 
 
 def _normal(x: Decimal) -> Decimal:
-    """The share of the normal distribution below ``x``: terms of one sign, so nothing cancels."""
-    z = x / Decimal(2).sqrt()
-    if abs(z) > _FLAT:
+    """The share of the normal distribution below ``x``."""
+    if abs(x) > _FLAT:
         return Decimal(int(x > 0))
-    term, n = 2 * z / _pi().sqrt() * (-z * z).exp(), 0
-    result = term
-    while abs(term) > Decimal(10) ** -(DIGITS + _GUARD):
-        n += 1
-        term = term * 2 * z * z / (2 * n + 1)
-        result += term
-    return (1 + result) / 2
+    return Decimal("0.5") + x * _density(x) if abs(x) < _TINY else _mpmath(_MP.ncdf, x)
 
 
 def _density(x: Decimal) -> Decimal:
     """The density of the normal distribution."""
-    return (-x * x / 2).exp() / (2 * _pi()).sqrt()
+    return (-x * x / 2).exp() / (2 * _PI).sqrt()
 
 
 def _log(x: Decimal) -> Decimal:

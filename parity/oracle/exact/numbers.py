@@ -1,10 +1,10 @@
 """Exact arithmetic on arrays of Python numbers.
 
 An element is an ``int`` or a ``Fraction`` as long as the operations keep numbers
-rational, else a ``Decimal`` of ``DIGITS`` digits. ``decimal`` is chosen over
-mpmath because it is in the standard library and in C (a product takes 0.1 us,
-not 0.7 us), and because it refuses to be added to a Fraction, where mpmath
-silently takes the Fraction as a float of double precision.
+rational, else a ``Decimal`` of ``DIGITS`` digits. Arithmetic is that of ``decimal``,
+not of mpmath, because it is in C (a product takes 0.1 us, not 0.7 us), and because
+it refuses to be added to a Fraction, where mpmath silently takes the Fraction as a
+float of double precision. mpmath computes functions (``parity.oracle.exact.functions``).
 
 Elements that leave the real numbers (inf, nan) are Decimals as well. Whatever
 makes one sets the flag ``InvalidOperation`` or ``DivisionByZero`` of the

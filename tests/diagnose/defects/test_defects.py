@@ -17,6 +17,7 @@ from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.shrink import reduced
 from parity.diagnose.shrink_passes import simpler
 from parity.engines.load import load_engine
+from parity.engines.sources import adapter_of
 from parity.generate.profiles import PROFILES
 from parity.language import program as pr
 from parity.language.table import OPS
@@ -204,3 +205,10 @@ def test_the_base_refuses_what_pytorch_refuses() -> None:
         program([leaf(3.0)], square, pr.Backward(1), pr.Clear((0,)), pr.TakeGrad(0)),
     ]
     assert [str(case) for case in cases if check(case, TapeEngine())] == []
+
+
+def test_scripts_copy_little_for_a_defect() -> None:
+    """Not the table of operations, although rows may have rules for the engine."""
+    sources = adapter_of(DEFECTS["overwrite"]()).sources
+    assert "parity.diagnose.defects.vjps" in sources
+    assert not any(name.startswith("parity.language") for name in sources)

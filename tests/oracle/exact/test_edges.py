@@ -1,4 +1,4 @@
-"""Kinks and domain edges: the conventions of semantics.md 9, one by one.
+"""Kinks and domain edges: the conventions of docs/semantics.md 9, one by one.
 
 Each case says what the value and the gradients are, and PyTorch must say the same.
 """

@@ -281,7 +281,7 @@ def test_paths_are_not_followed_one_by_one() -> None:
     assert engine.grad(x) == 2.0**60
 
 
-# Events (semantics.md 1, 2, 4 to 7).
+# Events (docs/semantics.md 1, 2, 4 to 7).
 
 SQUARE = [leaf([3.0, 2.0]), leaf([1.0, 1.0], requires_grad=False)]
 ONES = constant([1.0, 1.0])

@@ -1,0 +1,21 @@
+"""The examples in docstrings give what they say."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from parity.diagnose.defects import vjps
+from parity.language import attributes, inference, intervals, operation, table
+from parity.oracle.exact import dual, lowering
+
+WITH_EXAMPLES = (attributes, operation, table, intervals, inference, dual, lowering, vjps)
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
+def test_examples(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed
