@@ -1,4 +1,4 @@
-"""What is recorded of shards and findings, as plain data."""
+"""Records of shards and findings, as plain data."""
 
 from __future__ import annotations
 
@@ -26,10 +26,17 @@ _FROM_ZERO = Check("a number, 0 or more", lambda number: number >= 0)
 class Record:
     """Counts of the shards ``first`` to ``last``.
 
-    ``findings``: how often each was found, by name; programs that fail in a way that was
-    reduced often enough are in ``failing`` only, by kind. ``exposure``: cells of
-    ``generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
-    a shard was ended before its last program; it is then run again, whole.
+    Attributes
+    ----------
+    failing
+        Programs that fail, by kind of finding.
+    findings
+        How often each finding was found, by name. Programs beyond those that a shard reduces are
+        only in ``failing``.
+    coverage
+        Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
+    complete
+        False if a shard was ended before its last program; it then runs again as a whole.
     """
 
     first: Count
@@ -41,7 +48,7 @@ class Record:
     complete: bool = True
     failing: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
-    exposure: Counter[str] = field(default_factory=Counter)
+    coverage: Counter[str] = field(default_factory=Counter, metadata={"key": "exposure"})
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -53,13 +60,13 @@ class Record:
 
     @staticmethod
     def from_json(data: object) -> Record:
-        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
         # Counts of a later version would be lost when shards are put together.
         return Decoder(exact=True).decode(Record, data)
 
     @staticmethod
     def total(records: Iterable[Record]) -> Record:
-        """The sum of records, which need not lie side by side."""
+        """The sum of records, which need not be consecutive."""
         result = Record(0, 0)
         several = list(records)
         for one in several:
@@ -72,14 +79,14 @@ class Record:
         return result
 
 
-_COUNTS = ("failing", "findings", "exposure")
+_COUNTS = ("failing", "findings", "coverage")
 
 
-def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
-    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
+def finding_json(reported: Report, one: FuzzInput | None, shard: int) -> FindingData:
+    """A finding as a corpus stores it; ``program_number`` counts the programs of the campaign.
 
-    ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
-    differ also where only dtypes or shapes do.
+    ``shown`` has the outputs of the engine and the reference as text, which differ also if only
+    dtypes or shapes do.
     """
     texts = told_apart(reported.finding.engine, reported.finding.reference)
     probe = next((p.name for p in PROBES if p.says == reported.probe), "")
@@ -88,7 +95,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
         "says": "; ".join(filter(None, (reported.finding.says, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": probe,
-        "case": case.to_json() if case else None,
+        "case": one.to_json() if one else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": 1,
     }
@@ -104,7 +111,7 @@ class _Match:
     of: Count
 
 
-#: A probe has the number -1: it is no program of the stream.
+#: A probe has the number -1, since it is no program of the stream.
 _ProgramNumber = Count | Literal[-1]
 #: An array as a list, an exception as text, or no gradient.
 _Outcome = str | tuple[Any, ...] | None
@@ -118,7 +125,7 @@ class _FirstSeen:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What a file of a finding must have; it may have more."""
+    """The fields that the file of a finding must have; it may have more."""
 
     kind: Annotated[str, one_of(KINDS)]
     statements: Count
@@ -145,29 +152,29 @@ class _Finding:
 
 
 def checked_finding(data: Any) -> FindingData:
-    """The same data. Raises FormatError where it is no finding that ``finding_json`` made."""
+    """Check and return the data of a finding. Raises FormatError if they are of anything else."""
     decode(_Finding, data)
     return data  # type: ignore[no-any-return]
 
 
 def defects(finding: FindingData) -> tuple[str, ...]:
-    """The names of the defects that the diagnosis gives."""
+    """The names of the defects in the diagnosis."""
     return tuple(d["defect"] for d in finding["diagnosis"])
 
 
 def identity(finding: FindingData) -> tuple[Any, ...]:
-    """What makes two findings one: kind, diagnosis, and reduced program or probe."""
+    """The identity of a finding: kind, diagnosis, and reduced program or probe."""
     return finding["kind"], defects(finding), _subject(finding)
 
 
 def names(finding: FindingData) -> tuple[str, str]:
-    """The name of a finding, by its reduced program; the second if another has the first."""
+    """Two names of a finding; the second is used if another finding has the first."""
     return _digest(_subject(finding)), _digest(repr(identity(finding)))
 
 
-def case_name(case: FuzzInput) -> str:
-    """The name of a kept case."""
-    return _digest(f"{case.profile}:{case.data.hex()}")
+def input_name(one: FuzzInput) -> str:
+    """The name of a kept input."""
+    return _digest(f"{one.profile}:{one.data.hex()}")
 
 
 def _subject(finding: FindingData) -> str:
@@ -181,5 +188,5 @@ def _digest(text: str) -> str:
 
 
 def size_of(finding: FindingData) -> tuple[int, int, int]:
-    """The order of reports: the smallest programs first, then by time of discovery."""
+    """The sort key of findings: the smallest programs first, then by program number."""
     return finding["statements"], finding["leaves"], finding["first_seen"]["program"]
