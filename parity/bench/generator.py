@@ -94,7 +94,7 @@ def _campaign(
     run_shard(task)
     whole = time.process_time() - begin
     guide = Guide(engine, Reader(engine), f"{task.seed}:{task.number}", kept)
-    decoding, found = _timed_list(program for _, program in guide.cases(count))
+    decoding, found = _timed_list(program for _, program in guide.inputs(count))
     return _shares(found, whole, decoding, engine, reference)
 
 

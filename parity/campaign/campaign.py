@@ -1,4 +1,4 @@
-"""The coordinator of a campaign: cuts the work in shards and records what comes back."""
+"""The coordinator of a campaign: submits shards to an executor and records their answers."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from parity.engines.limits import Limits
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
 
-#: Seconds between two looks at the clock, the keyboard and the display.
+#: Seconds between two updates of the display.
 _TICK = 0.2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign is to do.
+    """The settings of a campaign.
 
-    ``programs``: of the whole campaign, those of earlier runs included; ``seconds``: of this
-    run. With neither it goes on until it is interrupted.
+    ``programs``: limit of the whole campaign, earlier runs included; ``seconds``: limit of this
+    run. Without both it runs until it is interrupted.
     """
 
     engine: str
@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass
 class Status:
-    """How a campaign stands. ``rate``: programs a second of this run; ``left``: seconds."""
+    """The progress of a campaign. ``rate``: programs per second of this run; ``left``: seconds."""
 
     programs: int
     rate: float
@@ -62,7 +62,7 @@ class Status:
 
 @dataclass
 class Outcome:
-    """What a campaign comes to; ``before``: programs of earlier runs on the same corpus."""
+    """The result of a campaign; ``before``: programs of earlier runs on the same corpus."""
 
     engine: AnyEngine
     reference: Engine
@@ -74,11 +74,11 @@ class Outcome:
     before: int
     seconds: float
     interrupted: bool
-    handed_over: int
+    exported: int
 
     def to_json(self) -> dict[str, Any]:
-        """The object of ``parity check --json``, with what only a campaign has."""
-        missed = sorted(self.reachable - set(self.total.exposure))
+        """The object of ``parity check --json``, with the fields that only a campaign has."""
+        missed = sorted(self.reachable - set(self.total.coverage))
         return {
             "engine": label(self.engine),
             "reference": label(self.reference),
@@ -109,27 +109,39 @@ class Outcome:
 
 
 class Display:
-    """Is told how a campaign goes; this one shows nothing."""
+    """The interface of a display of a campaign; this one shows nothing."""
 
     def start(self) -> None:
-        """The campaign begins."""
+        """Called when the campaign begins."""
 
     def update(self, status: Status) -> None:
-        """How it stands; comes several times a second."""
+        """Called several times per second with the progress."""
 
     def found(self, finding: FindingData) -> None:
-        """There is a new finding."""
+        """Called for each new finding."""
 
     def note(self, text: str) -> None:
-        """Something to know, in one line."""
+        """Called with other messages of one line."""
 
     def end(self) -> None:
-        """It is over."""
+        """Called at the end."""
 
 
 class Campaign:
-    """One run on a corpus whose lock is held. ``engine`` and ``reference`` are those of the plan,
-    here to be asked what they can do; the workers load their own.
+    """One run on a corpus whose lock is held.
+
+    Parameters
+    ----------
+    plan
+        The settings.
+    corpus
+        Its lock is held by the caller.
+    executor
+        Runs the shards.
+    pair
+        Engine and reference of the plan, to ask for their abilities; workers load their own.
+    display
+        Shows the progress.
     """
 
     def __init__(
@@ -145,18 +157,21 @@ class Campaign:
         self.executor = executor
         self.engine, self.reference = pair
         self.display = display or Display()
-        self.identity = agreed(plan, corpus, *pair, self.display.note)
+        self.identity = checked_identity(plan, corpus, *pair, self.display.note)
         self.reachable = reachable(self.engine)
         self.stopping = False
-        self.handed_over = 0
+        self.exported = 0
         self.next = 0
         self.before = corpus.total().programs
         self.started = time.monotonic()
         self.until = time.time() + plan.seconds if plan.seconds is not None else None
 
     def run(self) -> Outcome:
-        """Run until there is nothing left to do, time is over, or Ctrl-C: the first one ends
-        the shards that run and records them, a second one raises KeyboardInterrupt."""
+        """Run until the limit of programs or time, or until Ctrl-C.
+
+        The first Ctrl-C ends the running shards and records them; a second one raises
+        KeyboardInterrupt.
+        """
         try:
             self.display.start()
             with first_interrupt(self._interrupt):
@@ -171,7 +186,7 @@ class Campaign:
         finally:
             self.executor.close()
             self.display.end()
-        self.corpus.settle()
+        self.corpus.write_counts()
         return self.outcome()
 
     def _interrupt(self) -> None:
@@ -179,7 +194,7 @@ class Campaign:
         self.executor.stop()
 
     def _waits(self) -> bool:
-        """Whether there is something to do, only no worker for it yet."""
+        """Sleep if there are shards left and no worker is free; whether that is so."""
         if self._over() or self._task() is None:
             return False
         time.sleep(_TICK)
@@ -197,7 +212,7 @@ class Campaign:
             self.executor.submit(task)
 
     def _task(self) -> Task | None:
-        """The next shard that is to run, if there is one and those that it learns from are done."""
+        """The next shard to run, if there is one and the shards that it depends on are done."""
         while (programs := self._programs(self.next)) and self.corpus.done(self.next, programs):
             self.next += 1
         number = self.next
@@ -218,7 +233,7 @@ class Campaign:
         )
 
     def _programs(self, number: int) -> int:
-        """How many programs a shard has in this run."""
+        """The number of programs of a shard in this run."""
         if self.plan.programs is None:
             return self.identity.size
         return max(0, min(self.identity.size, self.plan.programs - number * self.identity.size))
@@ -228,10 +243,10 @@ class Campaign:
             raise CampaignError(f"{answer.error}; what was recorded is kept")
         for finding in self.corpus.add(answer):
             self.display.found(finding)
-            self.handed_over += hand_over(finding, self.engine, self.plan.database)
+            self.exported += hand_over(finding, self.engine, self.plan.database)
 
     def status(self) -> Status:
-        """How it stands now."""
+        """The current progress."""
         total = self.corpus.total()
         seconds = time.monotonic() - self.started
         rate = (total.programs - self.before) / seconds if seconds else 0.0
@@ -245,7 +260,7 @@ class Campaign:
             total.programs,
             rate,
             kinds,
-            len(self.reachable & set(total.exposure)),
+            len(self.reachable & set(total.coverage)),
             len(self.reachable),
             self.executor.workers,
             self.executor.running,
@@ -255,7 +270,7 @@ class Campaign:
         )
 
     def outcome(self) -> Outcome:
-        """What it comes to."""
+        """The result so far."""
         return Outcome(
             self.engine,
             self.reference,
@@ -267,16 +282,16 @@ class Campaign:
             self.before,
             time.monotonic() - self.started,
             self.stopping,
-            self.handed_over,
+            self.exported,
         )
 
 
-def agreed(
+def checked_identity(
     plan: Plan, corpus: Corpus, engine: AnyEngine, reference: Engine, note: Callable[[str], None]
 ) -> Identity:
-    """What the corpus is for, which is what the plan says; a new corpus is made for it.
+    """Check that a corpus is of this plan, and return its identity; a new corpus is initialized.
 
-    Raises CampaignError where the corpus is another engine's, or has another seed.
+    Raises CampaignError if the corpus is of another engine, reference or seed.
     """
     mine = Identity(plan.engine, label(engine), label(reference), plan.seed, plan.size)
     found = corpus.identity
@@ -293,7 +308,7 @@ def agreed(
                 f"{where} is for the {what} {theirs}, not {ours}: use another folder"
             )
         if theirs != ours:
-            note(f"{where} was begun with {theirs}, and goes on with {ours}")
+            note(f"{where} was begun with {theirs}, and continues with {ours}")
     if found.seed != plan.seed:
         raise CampaignError(
             f"{where} has the seed {found.seed}, not {plan.seed}: leave out --seed, or use "
@@ -303,6 +318,6 @@ def agreed(
 
 
 def untested(engine: AnyEngine) -> tuple[str, ...]:
-    """What the profiles ask for and the engine lacks."""
+    """Operations and abilities that profiles use and the engine does not support."""
     several = Reader(engine).decoders.values()
     return tuple(dict.fromkeys(name for decoder in several for name in decoder.untested))

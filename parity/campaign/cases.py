@@ -1,4 +1,4 @@
-"""What a sweep runs: bytes, and the profile that says how they are read."""
+"""Inputs of the fuzzer: bytes, and the profile by which they are decoded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.language.program import Program
 
 @dataclass(frozen=True, slots=True)
 class FuzzInput:
-    """Bytes of one program; the same bytes mean another program to another profile."""
+    """The bytes of one program. Another profile decodes the same bytes to another program."""
 
     profile: Annotated[str, one_of(PROFILES)]
     data: bytes
@@ -30,17 +30,17 @@ class FuzzInput:
 
     @staticmethod
     def from_json(data: object) -> FuzzInput:
-        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
         return decode(FuzzInput, data)
 
 
 class Reader:
-    """Reads cases for one engine: the decoders of all profiles that campaigns use."""
+    """Decodes inputs for one engine, with the decoders of all profiles that campaigns use."""
 
     def __init__(self, engine: AnyEngine) -> None:
         names = dict.fromkeys(rotation(engine))
         self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 
-    def program(self, case: FuzzInput) -> Program:
-        """The program of a case."""
-        return self.decoders[case.profile].decode(case.data)
+    def program(self, one: FuzzInput) -> Program:
+        """The program of an input."""
+        return self.decoders[one.profile].decode(one.data)

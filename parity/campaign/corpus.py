@@ -1,22 +1,23 @@
-"""The corpus of a campaign: what is done, what was found, and the cases that are kept.
+"""The corpus of a campaign: shards that are done, findings, and kept inputs.
 
-    campaign.json          which engine, reference and seed it is for
-    shards/NUMBER.json     counts of a shard that is done; FIRST-LAST.json of several
+    campaign.json          engine, reference and seed of the campaign
+    shards/NUMBER.json     counts of a shard; FIRST-LAST.json: of several
     findings/HASH.json     a finding, named by its reduced program
     scripts/HASH.py        its script
-    ill-conditioned/HASH.json  a difference that is no finding, since rounding decides there
-    cases/HASH.json        bytes that reached something new
-    lock.json              the process that is at work, which holds a lock on the file .lock
+    ill-conditioned/HASH.json  a difference that is no finding, since rounding decides it
+    cases/HASH.json        a kept input: bytes with a new feature
+    fixed/HASH.json        a finding that no longer occurs
+    lock.json              the process that runs the campaign; it holds a lock on the file .lock
 
-What a shard found is written before the shard is: a process that is killed in between
-runs it again, and finds the same. Files that cannot be read are named and left alone.
+Findings of a shard are written before its counts, so that a shard whose process is killed in
+between runs again and finds the same. Files that cannot be read are reported and kept.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -26,9 +27,9 @@ from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.records import (
     FindingData,
     Record,
-    case_name,
     checked_finding,
     identity,
+    input_name,
     names,
     size_of,
 )
@@ -39,17 +40,17 @@ from parity.oracle.verdict import ILL_CONDITIONED
 
 FORMAT = 1
 CAMPAIGN = "campaign.json"
-#: Shards that are recorded one by one before they are put together.
-LOOSE = 64
+#: So many consecutive shards are merged into one file.
+MERGED = 64
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a corpus is for: engines by name and version, and how it is cut in shards.
+    """The campaign of a corpus: engines by name and version, seed, and size of shards.
 
-    ``spec``: the engine's name on the command line; ``size``: programs a shard.
+    ``spec``: the engine as named on the command line; ``size``: programs per shard.
     """
 
     spec: str
@@ -60,7 +61,7 @@ class Identity:
 
     @staticmethod
     def from_json(data: object) -> Identity:
-        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
         decode(_Format, data)
         return decode(Identity, data)
 
@@ -74,48 +75,48 @@ _Version = Annotated[int, Check(str(FORMAT), lambda number: number == FORMAT)]
 
 @dataclass(frozen=True)
 class _Format:
-    """What tells the versions of ``campaign.json`` apart."""
+    """The version of ``campaign.json``."""
 
     format: _Version
 
 
 @dataclass(frozen=True, order=True)
-class Kept:
-    """A kept case: the shard that kept it, and which of its cases it was."""
+class KeptInput:
+    """A kept input, the shard that kept it, and its index among the inputs of that shard."""
 
     shard: Count
-    place: Count
+    index: Count = field(metadata={"key": "place"})
     profile: Annotated[str, one_of(PROFILES)]
     data: bytes
 
     def __post_init__(self) -> None:
-        _ = self.case  # raises ValueError where the profile takes another number of bytes
+        _ = self.fuzz_input  # raises ValueError if the profile takes another number of bytes
 
     @property
-    def case(self) -> FuzzInput:
+    def fuzz_input(self) -> FuzzInput:
         return FuzzInput(self.profile, self.data)
 
 
 class Corpus:
-    """A corpus in a store, read whole when it is opened; ``note`` is told what is unreadable."""
+    """A corpus in a store, which is read when opened; ``note`` is called for unreadable files."""
 
     def __init__(self, store: Store, note: Callable[[str], None] = lambda text: None) -> None:
         self.store = store
         self.note = note
         self.identity: Identity | None = self._identity()
         self.unreadable: set[str] = set()
-        #: The shards from 0 on that are put together, and those after them.
-        self.together: Record | None = None
-        self.loose: dict[int, Record] = {}
+        #: The record of the merged shards, from 0 on, and those of single shards after them.
+        self.merged: Record | None = None
+        self.single: dict[int, Record] = {}
         self.findings: dict[str, FindingData] = {}
         self.ill_conditioned: dict[str, FindingData] = {}
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, KeptInput] = {}
         self._read_shards()
         for name, finding in self._read_all("findings", checked_finding):
             self.findings[_stem(name)] = finding
         for name, difference in self._read_all(ILL_CONDITIONED, checked_finding):
             self.ill_conditioned[_stem(name)] = difference
-        for name, kept in self._read_all("cases", partial(decode, Kept)):
+        for name, kept in self._read_all("cases", partial(decode, KeptInput)):
             self.kept[_stem(name)] = kept
 
     # Reading.
@@ -133,7 +134,7 @@ class Corpus:
             ) from None
 
     def _read_all(self, folder: str, read: Callable[[Any], T]) -> list[tuple[str, T]]:
-        """The files of a folder that can be read."""
+        """The readable files of a folder, by name."""
         result = []
         for name in self.store.names(folder):
             if not name.endswith(".json"):
@@ -152,34 +153,34 @@ class Corpus:
     def _read_shards(self) -> None:
         for _, record in self._read_all("shards", Record.from_json):
             if record.first == record.last:
-                self.loose[record.first] = record
-            elif self.together is None or record.last > self.together.last:
-                self.together = record
-        behind = self.together.last if self.together else -1
-        self.loose = {n: r for n, r in self.loose.items() if n > behind}
+                self.single[record.first] = record
+            elif self.merged is None or record.last > self.merged.last:
+                self.merged = record
+        behind = self.merged.last if self.merged else -1
+        self.single = {n: r for n, r in self.single.items() if n > behind}
 
-    # What is there.
+    # Queries.
 
     def done(self, number: int, programs: int) -> bool:
-        """Whether a shard ran all of its ``programs``."""
-        if self.together is not None and number <= self.together.last:
+        """Whether a shard has run ``programs`` programs."""
+        if self.merged is not None and number <= self.merged.last:
             return True
-        record = self.loose.get(number)
+        record = self.single.get(number)
         return record is not None and record.programs >= programs
 
     def finished(self, count: int) -> bool:
-        """Whether the first ``count`` shards are done, whole."""
-        first = self.together.last + 1 if self.together else 0
-        loose = (self.loose.get(n) for n in range(first, count))
-        return all(record is not None and record.complete for record in loose)
+        """Whether the first ``count`` shards are complete."""
+        first = self.merged.last + 1 if self.merged else 0
+        single = (self.single.get(n) for n in range(first, count))
+        return all(record is not None and record.complete for record in single)
 
     def total(self) -> Record:
-        """The counts of all shards that are done."""
-        return Record.total([*([self.together] if self.together else ()), *self.loose.values()])
+        """The counts of all shards."""
+        return Record.total([*([self.merged] if self.merged else ()), *self.single.values()])
 
     def kept_before(self, number: int) -> tuple[FuzzInput, ...]:
-        """The cases that the first ``number`` shards kept, in the order of their discovery."""
-        return tuple(k.case for k in sorted(self.kept.values()) if k.shard < number)
+        """The inputs that the first ``number`` shards kept, in order."""
+        return tuple(k.fuzz_input for k in sorted(self.kept.values()) if k.shard < number)
 
     def kinds_before(self, number: int) -> frozenset[str]:
         """The kinds of the findings of the first ``number`` shards."""
@@ -187,7 +188,7 @@ class Corpus:
         return frozenset(f["kind"] for f in findings if f["first_seen"]["shard"] < number)
 
     def reported(self) -> list[tuple[str, FindingData]]:
-        """Name and data of each finding with its count, the smallest programs first."""
+        """Name and data of each finding with its current count, the smallest programs first."""
         counts = self.total().findings
         counted = [(n, {**f, "count": counts[n] or f["count"]}) for n, f in self.findings.items()]
         return sorted(counted, key=lambda pair: (size_of(pair[1]), pair[0]))
@@ -195,14 +196,14 @@ class Corpus:
     # Writing.
 
     def begin(self, identity: Identity) -> None:
-        """Make a new corpus."""
+        """Create a new corpus."""
         self._write(CAMPAIGN, identity.to_json())
         self.identity = identity
 
     def add(self, answer: Answer) -> list[FindingData]:
-        """Record a shard, what it found first; the findings that are new.
+        """Record the answer of a shard, and return its new findings.
 
-        A shard that is recorded already, with as many programs or whole, is not counted again.
+        A shard that is recorded with as many programs, or merged, is not counted again.
         """
         record = answer.record
         if self.done(record.first, record.programs):
@@ -214,11 +215,11 @@ class Corpus:
             new += [finding] if is_new else []
         for undecided in answer.ill_conditioned:
             self._add_undecided(undecided)
-        for place, case in enumerate(answer.kept):
-            self._add_case(Kept(record.first, place, case.profile, case.data))
+        for index, one in enumerate(answer.kept):
+            self._add_input(KeptInput(record.first, index, one.profile, one.data))
         self._write_record(record)
-        self.loose[record.first] = record
-        self._put_together()
+        self.single[record.first] = record
+        self._merge_shards()
         return new
 
     def _add_finding(self, finding: FindingData, script: str) -> tuple[str, bool]:
@@ -229,7 +230,7 @@ class Corpus:
         return name, before is None
 
     def _name(self, finding: FindingData, now: str = "") -> str:
-        """The name for a finding, whose name is ``now``; another has the same if it is the same."""
+        """A name for a finding, which is ``now`` unless that of another finding."""
         name, second = names(finding)
         other = self.findings.get(name) if name != now else None
         return name if other is None or identity(other) == identity(finding) else second
@@ -248,39 +249,39 @@ class Corpus:
             self._write(f"{ILL_CONDITIONED}/{name}.json", difference)
             self.ill_conditioned[name] = difference
 
-    def _add_case(self, kept: Kept) -> None:
-        name = case_name(kept.case)
+    def _add_input(self, kept: KeptInput) -> None:
+        name = input_name(kept.fuzz_input)
         if name not in self.kept or kept < self.kept[name]:
             self._write(f"cases/{name}.json", encode(kept), quick=True)
             self.kept[name] = kept
 
-    def _put_together(self) -> None:
-        """Write the first shards into one file when there are many, then remove theirs."""
-        first = self.together.last + 1 if self.together else 0
+    def _merge_shards(self) -> None:
+        """Merge the first shards into one file if there are many, then remove their files."""
+        first = self.merged.last + 1 if self.merged else 0
         count = 0
-        while (record := self.loose.get(first + count)) is not None and record.complete:
+        while (record := self.single.get(first + count)) is not None and record.complete:
             count += 1
-        if count < LOOSE:
+        if count < MERGED:
             return
-        several = [self.loose[n] for n in range(first, first + count)]
-        before = self.together
-        self.together = Record.total([*([before] if before else ()), *several])
-        self._write_record(self.together)
+        several = [self.single[n] for n in range(first, first + count)]
+        before = self.merged
+        self.merged = Record.total([*([before] if before else ()), *several])
+        self._write_record(self.merged)
         for record in several:
-            del self.loose[record.first]
+            del self.single[record.first]
             self.store.remove(f"shards/{record.first}.json")
         if before is not None:
             self.store.remove(f"shards/0-{before.last}.json")
 
-    def settle(self) -> None:
-        """Write the counts of the findings into their files."""
+    def write_counts(self) -> None:
+        """Write the current counts of findings into their files."""
         for name, finding in self.reported():
             if finding != self.findings[name]:
                 self._write(f"findings/{name}.json", finding)
                 self.findings[name] = finding
 
     def replace(self, name: str, finding: FindingData, script: str) -> str:
-        """Put a finding in the place of the one with that name; the name that it has now."""
+        """Replace the finding of a name by another, and return the name of that."""
         new = self._name(finding, name)
         if new != name and new in self.findings:
             finding = _merged(self.findings[new], finding)
@@ -291,8 +292,8 @@ class Corpus:
         return new
 
     def _recount(self, name: str, new: str) -> None:
-        """Count what shards found under one name under a new one."""
-        for record in (*self.loose.values(), *([self.together] if self.together else ())):
+        """Move the counts of a finding to its new name."""
+        for record in (*self.single.values(), *([self.merged] if self.merged else ())):
             if record.findings[name]:
                 record.findings[new] += record.findings.pop(name)
                 self._write_record(record)
@@ -302,7 +303,7 @@ class Corpus:
         self._write(f"shards/{record.first}{several}.json", record.to_json())
 
     def forget(self, name: str) -> None:
-        """Move a finding that is fixed to the folder ``fixed``."""
+        """Move a fixed finding to the folder ``fixed``."""
         self._write(f"fixed/{name}.json", {**self.findings[name], "script": ""})
         self.drop(name)
 
@@ -313,7 +314,7 @@ class Corpus:
         del self.findings[name]
 
     def _write(self, name: str, data: Any, quick: bool = False) -> None:
-        if name in self.unreadable:  # what a person may want to mend is not written over
+        if name in self.unreadable:  # kept, since it may be repaired by hand
             self.store.write(f"{name}.unreadable", self.store.read(name) or b"")
             self.unreadable.discard(name)
         text = json.dumps(data, indent=1, allow_nan=False) + "\n"

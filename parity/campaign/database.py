@@ -1,4 +1,4 @@
-"""Where Hypothesis keeps programs that failed: a folder, or Redis to share them."""
+"""The Hypothesis example database of failing programs: a folder, or Redis to share it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,25 @@ class DatabaseError(UsageError):
 def examples_of(
     engine: AnyEngine, profile: str, where: str | None = None
 ) -> ExampleDatabase | None:
-    """The failing programs of a profile on an engine.
+    """The database of a profile on an engine.
 
-    ``where``: ``redis://host:port``, else they are in the folder ``.hypothesis``, and nowhere
-    if CI is set. Raises DatabaseError where Redis cannot be used.
+    Parameters
+    ----------
+    engine
+        The engine under test.
+    profile
+        The name of a profile.
+    where
+        ``redis://host:port``, or None for the folder ``.hypothesis``.
+
+    Returns
+    -------
+    None without ``where`` on a CI server, as with Hypothesis itself.
+
+    Raises
+    ------
+    DatabaseError
+        If Redis cannot be used.
     """
     if where:
         return _redis(where, f"parity:{engine.name}:{profile}:".encode())
@@ -32,7 +47,7 @@ def examples_of(
 
 
 def check_database(where: str) -> None:
-    """Raises DatabaseError, before anything runs, where Redis cannot be used."""
+    """Raise DatabaseError if Redis cannot be used, before anything runs."""
     _redis(where, b"parity:")
 
 

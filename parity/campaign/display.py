@@ -1,4 +1,4 @@
-"""What a person sees while a campaign runs: a live table with rich, else lines."""
+"""The display while a campaign runs: a live table with rich, or lines of text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from parity.campaign.campaign import Display, Status
 from parity.campaign.errors import CampaignError, optional
 from parity.campaign.records import FindingData
 
-#: Seconds between two lines where the output is no terminal.
+#: Seconds between two lines if the output is no terminal.
 EVERY = 5.0
 
 
 def display_for(stream: TextIO) -> Display:
-    """The display that fits where the output goes."""
+    """A live table for a terminal if rich is installed, lines otherwise."""
     if not stream.isatty():
         return Lines(stream)
     try:
@@ -24,7 +24,7 @@ def display_for(stream: TextIO) -> Display:
 
 
 class Lines(Display):
-    """A line every few seconds."""
+    """Prints a line every few seconds."""
 
     def __init__(self, stream: TextIO, every: float = EVERY) -> None:
         self.stream = stream
@@ -45,7 +45,7 @@ class Lines(Display):
 
 
 class Live(Display):
-    """A table that is drawn again in place, and lines above it."""
+    """A table that is redrawn in place, and lines above it."""
 
     def __init__(self, stream: TextIO) -> None:
         console = optional("rich.console", "cli", "the live display")
@@ -74,20 +74,20 @@ class Live(Display):
 
 
 def rows(status: Status) -> list[tuple[str, str]]:
-    """What is shown of a campaign, by name."""
+    """The rows of the table: names and texts."""
     kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(status.findings.items()))
     share = 100 * status.reached / max(status.reachable, 1)
     result = [
-        ("programs", f"{status.programs:,} ({status.rate:,.0f} a second)"),
+        ("programs", f"{status.programs:,} ({status.rate:,.0f} per second)"),
         ("findings", kinds or "none"),
-        ("exposure", f"{status.reached} of {status.reachable} ({share:.0f}%)"),
+        ("coverage", f"{status.reached} of {status.reachable} features ({share:.0f}%)"),
         ("workers", f"{status.workers}, {status.shards} shards running"),
         ("time", clock(status.seconds)),
     ]
     if status.left is not None:
         result.append(("left", clock(status.left)))
     if status.stopping:
-        result.append(("ending", "Ctrl-C again quits at once"))
+        result.append(("stopping", "Ctrl-C again quits at once"))
     return result
 
 

@@ -1,4 +1,4 @@
-"""What keeps a campaign from running, in one line; and packages that only some runs need."""
+"""Errors of campaigns, and imports of optional packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CampaignError(UsageError):
 
 
 def optional(module: str, extra: str, purpose: str) -> Any:
-    """A module of a package that ``extra`` installs. Raises CampaignError where it is missing."""
+    """Import a module that ``extra`` installs. Raises CampaignError if it is missing."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -24,5 +24,5 @@ def optional(module: str, extra: str, purpose: str) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """The message of an exception in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Cases for a campaign: blind ones, and changed copies of those that did something new.
+"""The guide of a campaign: random inputs, and mutated copies of inputs that did something new.
 
-What is new is in ``parity.campaign.novelty``: cells of exposure and lines of the engine. Lines
-are seen only where the engine runs in this process; of one in another process
-(``parity.engines.isolation.isolated``) the cells count alone.
+``parity.campaign.novelty`` decides what is new, by feature coverage and by lines of the engine.
+Lines are traced only if the engine runs in this process; for an engine in another process
+(``parity.engines.isolation.isolated``) feature coverage decides alone.
 """
 
 from __future__ import annotations
@@ -20,16 +20,25 @@ from parity.generate.profiles import PROFILES
 from parity.generate.schedule import rotation
 from parity.language.program import Program
 
-#: The share of cases that are changed copies.
+#: The share of inputs that are mutated copies.
 SHARE = 0.125
 
 
 class Guide:
-    """Draws cases for one engine; the same seed and kept cases give the same cases.
+    """Draws inputs for one engine; the same seed and kept inputs give the same inputs.
 
-    ``kept``: cases that earlier guides kept, to change and not to keep again; ``share``: of
-    cases that are changed copies, as soon as one is kept; ``learnt``: what kept cases do, which
-    the guides of a process share so that each case is read once.
+    Parameters
+    ----------
+    engine, reader
+        The engine under test, and its reader of inputs.
+    seed
+        Of all random choices.
+    kept
+        Inputs that earlier guides kept. They are mutated, and not kept again.
+    share
+        The share of inputs that are mutated copies, once one is kept.
+    seen
+        Features of kept inputs, shared by the guides of a process so that each input is read once.
     """
 
     def __init__(
@@ -40,54 +49,54 @@ class Guide:
         kept: Iterable[FuzzInput] = (),
         *,
         share: float = SHARE,
-        learnt: SeenFeatures | None = None,
+        seen: SeenFeatures | None = None,
     ) -> None:
         self.reader = reader
         self.share = share
         self.source = random.Random(f"guide:{seed}")
         self.mutators = {n: Mutator(d, self.source) for n, d in reader.decoders.items()}
         names = rotation(engine)
-        self.blind = _blind(names, seed)
+        self.random_inputs = _random_inputs(names, seed)
         self.turns = itertools.cycle(names)
-        #: The cases that this guide kept, in order.
+        #: The inputs that this guide kept, in order.
         self.kept: list[FuzzInput] = []
         self.by_profile: dict[str, list[FuzzInput]] = defaultdict(list)
         self.rejected: set[FuzzInput] = set()
-        useful, self.behaviour = (learnt or SeenFeatures(engine, reader)).of(tuple(kept))
-        for case in useful:
-            self._add(case)
+        useful, self.novelty = (seen or SeenFeatures(engine, reader)).of(tuple(kept))
+        for one in useful:
+            self._add(one)
 
-    def cases(self, n: int) -> Generator[tuple[FuzzInput, Program], None, None]:
-        """``n`` cases with their programs."""
+    def inputs(self, n: int) -> Generator[tuple[FuzzInput, Program], None, None]:
+        """``n`` inputs with their programs."""
         for _ in range(n):
-            case = self._next()
-            yield case, self.reader.program(case)
+            one = self._next()
+            yield one, self.reader.program(one)
 
-    def ran(self, case: FuzzInput, program: Program) -> None:
-        """Keep a case if its program, which ran, did something new."""
-        if self.behaviour.is_new(program) and case not in self.rejected:
-            self.kept.append(case)
-            self._add(case)
+    def observe(self, one: FuzzInput, program: Program) -> None:
+        """Keep an input if its program, which has run, did something new."""
+        if self.novelty.is_new(program) and one not in self.rejected:
+            self.kept.append(one)
+            self._add(one)
 
-    def reject(self, case: FuzzInput) -> None:
-        """Never keep a case: copies of one that fails would fail again and again."""
-        self.rejected.add(case)
+    def reject(self, one: FuzzInput) -> None:
+        """Never keep an input, since copies of one that fails would fail as well."""
+        self.rejected.add(one)
 
-    def _add(self, case: FuzzInput) -> None:
-        self.by_profile[case.profile].append(case)
+    def _add(self, one: FuzzInput) -> None:
+        self.by_profile[one.profile].append(one)
 
     def _next(self) -> FuzzInput:
         if self.source.random() < self.share:
-            # In turn here as well: some profiles keep few cases, and are there for a reason.
+            # Profiles take turns here as well, since some of them keep few inputs.
             profile = next(self.turns)
             kept = self.by_profile[profile]
             if kept:
                 return self.mutators[profile].mutated(self.source.choice(kept), kept)
-        return next(self.blind)
+        return next(self.random_inputs)
 
 
-def _blind(names: tuple[str, ...], seed: str) -> Iterator[FuzzInput]:
-    """The cases of ``parity.generate.schedule.stream``: the profiles in turn, without end."""
+def _random_inputs(names: tuple[str, ...], seed: str) -> Iterator[FuzzInput]:
+    """The inputs of ``parity.generate.schedule.stream``: the profiles in turn, without end."""
     sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(names)]
     for name, source in itertools.cycle(zip(names, sources, strict=True)):
         yield FuzzInput(name, source.randbytes(PROFILES[name].size))

@@ -1,7 +1,7 @@
-"""Lines of the engine under test that programs reach.
+"""Line coverage of the engine under test.
 
-``sys.settrace`` makes each line slow, so a program is run once more to be traced: if it does
-something new, and one of the others in so many.
+``sys.settrace`` makes each line slow. So a program is run a second time to be traced: if it has a
+new feature, and a sample of the others.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from parity.engines.execute import execute
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language.program import Program
 
-#: Not engines under test: the harness and what engines are built on.
+#: Packages that are not under test: parity itself, and those that engines are built on.
 _FOREIGN = frozenset({"parity", "numpy", "torch", "scipy", "hypothesis", *sys.stdlib_module_names})
-#: Of the programs that do nothing new one in so many is traced.
+#: One in so many programs without a new feature is traced.
 _SAMPLE = 128
 
 Line = tuple[str, int]
 
 
 class Lines:
-    """None are seen: the engine runs in another process."""
+    """Line coverage of an engine in another process, which cannot be traced: no line is new."""
 
-    def fresh(self, program: Program, new: bool) -> bool:
-        """Whether ``program`` reaches lines that none before it did.
+    def adds(self, program: Program, new: bool) -> bool:
+        """Whether ``program`` reaches a line for the first time.
 
-        ``new``: whether it is known to do something new.
+        ``new``: whether it is known to have a new feature.
         """
         return False
 
     def copy(self) -> Lines:
-        """Another that knows the same lines."""
+        """A copy with the same lines."""
         return self
 
 
 class Traced(Lines):
-    """Lines as ``sys.settrace`` tells them, of programs that do something new and of a sample."""
+    """Line coverage by ``sys.settrace``, of programs with new features and of a sample."""
 
     def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
         self.engine = engine
-        self.places = places(engine)
+        self.paths = source_paths(engine)
         self.seen = set(seen)
         self.programs = 0
-        #: Functions with all their lines seen.
+        #: Functions whose lines are all seen.
         self.done: set[CodeType] = set()
 
     def copy(self) -> Traced:
         return Traced(self.engine, self.seen)
 
-    def fresh(self, program: Program, new: bool) -> bool:
+    def adds(self, program: Program, new: bool) -> bool:
         self.programs += 1
         if not new and self.programs % _SAMPLE:
             return False
@@ -70,7 +70,7 @@ class Traced(Lines):
     def _call(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         code, seen = frame.f_code, self.seen
         file = code.co_filename
-        if code in self.done or not file.startswith(self.places):
+        if code in self.done or not file.startswith(self.paths):
             return None
         if all((file, number) in seen for _, _, number in code.co_lines() if number):
             self.done.add(code)
@@ -84,14 +84,14 @@ class Traced(Lines):
 
 
 def lines_of(engine: AnyEngine) -> Lines:
-    """What watches the lines of an engine here."""
+    """The line coverage of an engine; none of one in another process."""
     local = as_runner(engine).local_engine
     return Lines() if local is None else Traced(local)
 
 
 @functools.cache
-def _start(module: ModuleType) -> str:
-    """How the files of the package that a module is of begin; "" where it has none."""
+def _prefix(module: ModuleType) -> str:
+    """The path prefix of the files of a module's package; "" if it has no file."""
     file = getattr(module, "__file__", None)
     if not file:
         return ""
@@ -101,10 +101,10 @@ def _start(module: ModuleType) -> str:
     return str(file)
 
 
-def places(engine: Engine) -> tuple[str, ...]:
-    """How the paths of an engine's files begin: of its adapter, and of what that imports.
+def source_paths(engine: Engine) -> tuple[str, ...]:
+    """Path prefixes of an engine's files: those of its adapter and of what the adapter imports.
 
-    A package counts as a whole; the harness, NumPy, PyTorch and the standard library do not.
+    A package counts as a whole; parity, NumPy, PyTorch and the standard library do not count.
     """
     found: set[str] = set()
     for cls in type(engine).__mro__[:-1]:
@@ -115,10 +115,10 @@ def places(engine: Engine) -> tuple[str, ...]:
         for variable, value in vars(adapter).items():
             name = value.__name__ if isinstance(value, ModuleType) else _module(value)
             module = sys.modules.get(name)
-            # What loads a module, as pytest does, leaves names of its own there.
+            # Loaders of modules, such as pytest, add names of their own.
             foreign = name.partition(".")[0] in _FOREIGN or variable.startswith(("__", "@"))
             if module is not None and not foreign:
-                found.add(_start(module))
+                found.add(_prefix(module))
     return tuple(sorted(found - {""}))
 
 

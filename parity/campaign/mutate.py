@@ -1,7 +1,7 @@
-"""New cases out of kept ones, by changes that know what the bytes mean (``generate.decoder``).
+"""Structure-aware mutations of kept inputs, by the format of ``generate.decoder``.
 
-A program is a header, leaves and slots of fixed lengths, and any byte is valid at any
-place. So a change of one slot stays a small change of the program.
+A program is a header, leaves and slots of fixed lengths, and every byte is valid at every
+position. So a change of one slot is a small change of the program.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, SLOT_BYTES
 from parity.language.table import OPS
 
-#: How many changes make a mutation: mostly one or two.
+#: Numbers of changes of a mutation: mostly one or two.
 _CHANGES = (1, 1, 1, 2, 2, 3, 4)
-#: Slots at the end that take further events.
+#: The most slots at the end that are replaced by events.
 _LAST = 3
-#: Operands nearer than this are drawn as often as all others together: small bytes name new values.
+#: Operands nearer than this are drawn half of the time: small bytes name the newest values.
 _NEAR = 4
 
 
 @dataclass
 class _Draft:
-    """Bytes that change: ``data`` of a case, ``other`` of one with the same profile."""
+    """Bytes under mutation: ``data`` of an input, ``other`` of one with the same profile."""
 
     source: random.Random
     data: bytearray
@@ -33,17 +33,17 @@ class _Draft:
     decoder: Decoder
 
     def slot(self) -> int:
-        """The place of a slot."""
-        return self.place(self.source.randrange(self.decoder.profile.slots))
+        """The offset of a random slot."""
+        return self.offset(self.source.randrange(self.decoder.profile.slots))
 
-    def place(self, slot: int) -> int:
-        """Where slot number ``slot`` begins."""
+    def offset(self, slot: int) -> int:
+        """The offset of slot number ``slot``."""
         profile = self.decoder.profile
         return HEADER_BYTES + profile.leaves * LEAF_BYTES + slot * SLOT_BYTES
 
 
 class Mutator:
-    """Changes cases of one profile; draws from ``source``, so that a seed gives the same again."""
+    """Mutates inputs of one profile, with random choices from ``source``."""
 
     def __init__(self, decoder: Decoder, source: random.Random) -> None:
         self.decoder = decoder
@@ -51,46 +51,46 @@ class Mutator:
         opcodes: dict[str, list[int]] = {}
         for code, action in enumerate(decoder.menu):
             opcodes.setdefault(action, []).append(code)
-        #: The opcodes of each action: rare operations come as often as others.
+        #: The opcodes of each action, so that all operations are equally frequent.
         self.opcodes = list(opcodes.values())
         events = [codes for action, codes in opcodes.items() if action and action not in OPS]
         self.events = events or self.opcodes
 
-    def mutated(self, case: FuzzInput, others: Sequence[FuzzInput]) -> FuzzInput:
-        """A copy that differs; ``others``: of the same profile, one of them may lend slots."""
+    def mutated(self, one: FuzzInput, others: Sequence[FuzzInput]) -> FuzzInput:
+        """A mutated copy; ``others``: inputs of the same profile, for crossover."""
         source = self.source
-        draft = _Draft(source, bytearray(case.data), source.choice(others).data, self.decoder)
+        draft = _Draft(source, bytearray(one.data), source.choice(others).data, self.decoder)
         changes = source.choice(_CHANGES)
-        while changes > 0 or draft.data == case.data:
+        while changes > 0 or draft.data == one.data:
             source.choice(_MUTATIONS)(self, draft)
             changes -= 1
-        return FuzzInput(case.profile, bytes(draft.data))
+        return FuzzInput(one.profile, bytes(draft.data))
 
 
-def _opcode(of: Mutator, draft: _Draft) -> None:
+def _opcode(mutator: Mutator, draft: _Draft) -> None:
     """Another action on the same operands."""
-    draft.data[draft.slot()] = draft.source.choice(draft.source.choice(of.opcodes))
+    draft.data[draft.slot()] = draft.source.choice(draft.source.choice(mutator.opcodes))
 
 
-def _operand(of: Mutator, draft: _Draft) -> None:
-    """Another operand: one of the newest values as often as any."""
+def _operand(mutator: Mutator, draft: _Draft) -> None:
+    """Another operand: half of the time one of the newest values."""
     limit = draft.source.choice((_NEAR, 256))
     draft.data[draft.slot() + draft.source.choice((1, 2))] = draft.source.randrange(limit)
 
 
-def _extra(of: Mutator, draft: _Draft) -> None:
+def _extra(mutator: Mutator, draft: _Draft) -> None:
     """Other attributes, or another gradient."""
     draft.data[draft.slot() + SLOT_BYTES - 1] = draft.source.randrange(256)
 
 
-def _zero(of: Mutator, draft: _Draft) -> None:
-    """A slot that is its operand."""
-    place = draft.slot()
-    draft.data[place : place + SLOT_BYTES] = bytes(SLOT_BYTES)
+def _zero(mutator: Mutator, draft: _Draft) -> None:
+    """A slot of zeros, which adds no statement."""
+    offset = draft.slot()
+    draft.data[offset : offset + SLOT_BYTES] = bytes(SLOT_BYTES)
 
 
-def _swap(of: Mutator, draft: _Draft) -> None:
-    """Two slots in each other's place."""
+def _swap(mutator: Mutator, draft: _Draft) -> None:
+    """Two slots swapped."""
     a, b, data = draft.slot(), draft.slot(), draft.data
     data[a : a + SLOT_BYTES], data[b : b + SLOT_BYTES] = (
         data[b : b + SLOT_BYTES],
@@ -98,37 +98,37 @@ def _swap(of: Mutator, draft: _Draft) -> None:
     )
 
 
-def _insert(of: Mutator, draft: _Draft) -> None:
-    """A new slot; those behind it move on, the last one falls out."""
-    place, size = draft.slot(), len(draft.data)
-    code = draft.source.choice(draft.source.choice(of.opcodes))
-    draft.data[place:place] = bytes([code]) + draft.source.randbytes(SLOT_BYTES - 1)
+def _insert(mutator: Mutator, draft: _Draft) -> None:
+    """A new slot; later ones move by one, and the last is dropped."""
+    offset, size = draft.slot(), len(draft.data)
+    code = draft.source.choice(draft.source.choice(mutator.opcodes))
+    draft.data[offset:offset] = bytes([code]) + draft.source.randbytes(SLOT_BYTES - 1)
     del draft.data[size:]
 
 
-def _cross(of: Mutator, draft: _Draft) -> None:
-    """A range of slots of the other case, at the same place."""
+def _cross(mutator: Mutator, draft: _Draft) -> None:
+    """A range of slots of the other input, at the same offset."""
     first, last = sorted((draft.slot(), draft.slot()))
     draft.data[first : last + SLOT_BYTES] = draft.other[first : last + SLOT_BYTES]
 
 
-def _append(of: Mutator, draft: _Draft) -> None:
+def _append(mutator: Mutator, draft: _Draft) -> None:
     """Events at the end."""
     slots = draft.decoder.profile.slots
     for slot in range(slots - draft.source.randint(1, _LAST), slots):
-        place = draft.place(slot)
-        code = draft.source.choice(draft.source.choice(of.events))
-        draft.data[place : place + SLOT_BYTES] = bytes([code]) + draft.source.randbytes(
+        offset = draft.offset(slot)
+        code = draft.source.choice(draft.source.choice(mutator.events))
+        draft.data[offset : offset + SLOT_BYTES] = bytes([code]) + draft.source.randbytes(
             SLOT_BYTES - 1
         )
 
 
-def _leaf(of: Mutator, draft: _Draft) -> None:
+def _leaf(mutator: Mutator, draft: _Draft) -> None:
     """Another shape, other values, or another header."""
-    draft.data[draft.source.randrange(draft.place(0))] = draft.source.randrange(256)
+    draft.data[draft.source.randrange(draft.offset(0))] = draft.source.randrange(256)
 
 
-#: Each comes equally often.
+#: All are equally frequent.
 _MUTATIONS: tuple[Callable[[Mutator, _Draft], None], ...] = (
     *(_opcode, _operand, _extra, _zero, _swap, _insert, _cross, _append, _leaf),
 )

@@ -1,4 +1,4 @@
-"""What programs did that none before them did: cells of exposure, and lines of the engine."""
+"""Novelty of programs: features and lines of the engine that no program reached before."""
 
 from __future__ import annotations
 
@@ -10,34 +10,41 @@ from parity.engines.runner import AnyEngine
 from parity.generate.coverage import Cell, reached
 from parity.language import program as pr
 
-#: A program's group and cell of ``parity.generate.coverage``.
-Reached = tuple[str, Cell]
-#: After so many programs that did nothing new only one in ``EVERY`` is looked at: it costs a
-#: tenth of a program, and what is new by then is rare.
+#: A feature: its group and cell in ``parity.generate.coverage``.
+Feature = tuple[str, Cell]
+#: After ``QUIET`` programs without a new feature only one in ``EVERY`` is examined: that takes a
+#: tenth of the time of a program, and new features are rare by then.
 QUIET, EVERY = 500, 8
 
 
 class Novelty:
-    """What the programs of a run reached: cells, and lines of an engine in this process.
+    """The features that the programs of a run reached, and lines of an engine in this process.
 
-    ``every``: 1 to look at all programs, however long nothing was new.
+    Parameters
+    ----------
+    seen
+        Features that are not new.
+    lines
+        Line coverage of the engine.
+    every
+        1 to examine all programs, however long none is new.
     """
 
-    def __init__(self, seen: Iterable[Reached], lines: Lines, every: int = EVERY) -> None:
+    def __init__(self, seen: Iterable[Feature], lines: Lines, every: int = EVERY) -> None:
         self.seen = set(seen)
         self.lines = lines
         self.every = every
         self.programs = 0
-        # Whoever knows something at the start expects little that is new.
+        # With features from before, few new ones are expected.
         self.quiet = QUIET if self.seen else 0
 
     def is_new(self, program: pr.Program) -> bool:
-        """Whether ``program`` does anything for the first time."""
+        """Whether ``program`` has a feature, or reaches a line, for the first time."""
         self.programs += 1
-        new = (self.quiet < QUIET or not self.programs % self.every) and self._reaches(program)
-        return self.lines.fresh(program, new or self.every == 1) or new
+        new = (self.quiet < QUIET or not self.programs % self.every) and self._has_new(program)
+        return self.lines.adds(program, new or self.every == 1) or new
 
-    def _reaches(self, program: pr.Program) -> bool:
+    def _has_new(self, program: pr.Program) -> bool:
         before = len(self.seen)
         self.seen.update(reached(program))
         new = len(self.seen) > before
@@ -46,35 +53,34 @@ class Novelty:
 
 
 class SeenFeatures:
-    """What kept cases do, worked out once in a process for all its guides.
+    """Features and lines of kept inputs, computed once in a process for all its guides.
 
-    Lists of kept cases grow at their end, so that only the new ones are looked at. What is
-    said of a list depends on it alone, not on the lists before.
+    Lists of kept inputs grow at their end, so that only the new ones are examined. The result for
+    a list depends on that list alone, not on lists before.
     """
 
     def __init__(self, engine: AnyEngine, reader: Reader) -> None:
         self.engine = engine
         self.reader = reader
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
-        self.cases: list[FuzzInput] = []
-        #: Those that do what none before them in the list does.
+    def _clear(self) -> None:
+        self.inputs: list[FuzzInput] = []
+        #: Those with a feature or a line that none before them in the list has.
         self.useful: list[FuzzInput] = []
-        self.known = Novelty((), lines_of(self.engine), every=1)
+        self.novelty = Novelty((), lines_of(self.engine), every=1)
 
-    def of(self, cases: Sequence[FuzzInput]) -> tuple[list[FuzzInput], Novelty]:
-        """The cases that are worth a change, and a behaviour that knows what all of them do.
+    def of(self, inputs: Sequence[FuzzInput]) -> tuple[list[FuzzInput], Novelty]:
+        """The inputs that are worth mutating, and a novelty that knows the features of all.
 
-        Runs those that it has not seen on the engine, if that is in this process.
+        Runs inputs that it has not seen before on the engine, if that is in this process.
         """
-        if self.cases != list(cases[: len(self.cases)]):
-            self._forget()
-        new = cases[len(self.cases) :]
+        if self.inputs != list(inputs[: len(self.inputs)]):
+            self._clear()
+        new = inputs[len(self.inputs) :]
         if new:
             programs = map(self.reader.program, new)
-            adding = map(self.known.is_new, programs)
-            self.useful += [case for case, adds in zip(new, adding, strict=True) if adds]
-            self.cases += new
-        known = self.known
-        return list(self.useful), Novelty(known.seen, known.lines.copy())
+            adding = map(self.novelty.is_new, programs)
+            self.useful += [one for one, adds in zip(new, adding, strict=True) if adds]
+            self.inputs += new
+        return list(self.useful), Novelty(self.novelty.seen, self.novelty.lines.copy())

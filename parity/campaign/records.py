@@ -1,4 +1,4 @@
-"""What is recorded of shards and findings, as plain data."""
+"""Records of shards and findings, as plain data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,17 @@ _FROM_ZERO = Check("a number, 0 or more", lambda number: number >= 0)
 class Record:
     """Counts of the shards ``first`` to ``last``.
 
-    ``findings``: how often each was found, by name; programs that fail in a way that was
-    reduced often enough are in ``failing`` only, by kind. ``exposure``: cells of
-    ``generate.coverage`` by text, counted on a part of the programs. ``complete``: False where
-    a shard was ended before its last program; it is then run again, whole.
+    Attributes
+    ----------
+    failing
+        Programs that fail, by kind of finding.
+    findings
+        How often each finding was found, by name. Programs beyond those that a shard reduces are
+        only in ``failing``.
+    coverage
+        Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
+    complete
+        False if a shard was ended before its last program; it then runs again as a whole.
     """
 
     first: Count
@@ -39,7 +46,7 @@ class Record:
     complete: bool = True
     failing: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
-    exposure: Counter[str] = field(default_factory=Counter)
+    coverage: Counter[str] = field(default_factory=Counter, metadata={"key": "exposure"})
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -51,13 +58,13 @@ class Record:
 
     @staticmethod
     def from_json(data: object) -> Record:
-        """The inverse of ``to_json``. Raises FormatError where this is anything else."""
+        """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
         # Counts of a later version would be lost when shards are put together.
         return Decoder(exact=True).decode(Record, data)
 
     @staticmethod
     def total(records: Iterable[Record]) -> Record:
-        """The sum of records, which need not lie side by side."""
+        """The sum of records, which need not be consecutive."""
         result = Record(0, 0)
         several = list(records)
         for one in several:
@@ -70,7 +77,7 @@ class Record:
         return result
 
 
-_COUNTS = ("failing", "findings", "exposure")
+_COUNTS = ("failing", "findings", "coverage")
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class _Match:
     of: Count
 
 
-#: A probe has the number -1: it is no program of the stream.
+#: A probe has the number -1, since it is no program of the stream.
 _ProgramNumber = Count | Literal[-1]
 #: An array as a list, an exception as text, or no gradient.
 _Outcome = str | tuple[Any, ...] | None
@@ -97,7 +104,7 @@ class _FirstSeen:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What a file of a finding must have; it may have more."""
+    """The fields that the file of a finding must have; it may have more."""
 
     kind: Annotated[str, one_of(KINDS)]
     statements: Count
@@ -124,29 +131,29 @@ class _Finding:
 
 
 def checked_finding(data: Any) -> FindingData:
-    """The same data. Raises FormatError where it is no finding that ``finding_json`` made."""
+    """Check and return the data of a finding. Raises FormatError if they are of anything else."""
     decode(_Finding, data)
     return data  # type: ignore[no-any-return]
 
 
 def defects(finding: FindingData) -> tuple[str, ...]:
-    """The names of the defects that the diagnosis gives."""
+    """The names of the defects in the diagnosis."""
     return tuple(d["defect"] for d in finding["diagnosis"])
 
 
 def identity(finding: FindingData) -> tuple[Any, ...]:
-    """What makes two findings one: kind, diagnosis, and reduced program or probe."""
+    """The identity of a finding: kind, diagnosis, and reduced program or probe."""
     return finding["kind"], defects(finding), _subject(finding)
 
 
 def names(finding: FindingData) -> tuple[str, str]:
-    """The name of a finding, by its reduced program; the second if another has the first."""
+    """Two names of a finding; the second is used if another finding has the first."""
     return _digest(_subject(finding)), _digest(repr(identity(finding)))
 
 
-def case_name(case: FuzzInput) -> str:
-    """The name of a kept case."""
-    return _digest(f"{case.profile}:{case.data.hex()}")
+def input_name(one: FuzzInput) -> str:
+    """The name of a kept input."""
+    return _digest(f"{one.profile}:{one.data.hex()}")
 
 
 def _subject(finding: FindingData) -> str:
@@ -160,5 +167,5 @@ def _digest(text: str) -> str:
 
 
 def size_of(finding: FindingData) -> tuple[int, int, int]:
-    """The order of reports: the smallest programs first, then by time of discovery."""
+    """The sort key of findings: the smallest programs first, then by program number."""
     return finding["statements"], finding["leaves"], finding["first_seen"]["program"]

@@ -1,4 +1,4 @@
-"""Programs that once failed, kept with a project: JSON files that ``pytest parity/`` runs."""
+"""Regression tests of a project: JSON files of programs that once failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RegressionError(Exception):
 
 
 def regression_json(kind: str, program: Program, behaves_like: list[str]) -> dict[str, Any]:
-    """What such a file holds; all but the program is for people."""
+    """The data of such a file; all fields but the program are for readers."""
     return {
         "kind": kind,
         "text": str(program),
@@ -31,7 +31,7 @@ def regression_json(kind: str, program: Program, behaves_like: list[str]) -> dic
 
 
 def read_regression(file: Path) -> Program:
-    """The program of a file. Raises RegressionError where it has none."""
+    """Read the program of a file. Raises RegressionError if it has none."""
     try:
         data = json.loads(file.read_text("utf-8"))
         if not isinstance(data, Mapping) or "program" not in data:
@@ -48,18 +48,18 @@ def read_regression(file: Path) -> Program:
 
 
 def regression_files(root: Path, folder: str | None) -> list[Path]:
-    """The files below ``root``; ``folder`` is what the project sets, None if nothing.
+    """The files below ``root``; ``folder``: the setting of the project, None if it has none.
 
-    A folder that is set and not there is among them, so that its test says so.
+    A folder that is set and missing is among them, so that its test fails.
     """
-    place = root / (folder or REGRESSIONS)
-    if folder and not place.is_dir():
-        return [place]
-    return sorted(place.glob("*.json"))
+    path = root / (folder or REGRESSIONS)
+    if folder and not path.is_dir():
+        return [path]
+    return sorted(path.glob("*.json"))
 
 
 def read_finding(file: Path) -> FindingData:
-    """The finding of a file of a corpus. Raises CampaignError where it is none."""
+    """Read a finding of a corpus. Raises CampaignError if the file is none."""
     try:
         return checked_finding(json.loads(file.read_text("utf-8")))
     except OSError as error:
@@ -69,9 +69,9 @@ def read_finding(file: Path) -> FindingData:
 
 
 def promote(finding: FindingData, folder: Path) -> Path:
-    """Write the program of a finding into a folder that ``pytest parity/`` runs; the new file.
+    """Write the program of a finding, which is of no probe, as a regression test.
 
-    Raises CampaignError where it cannot be written. A finding of a probe has no program.
+    Returns the new file. Raises CampaignError if it cannot be written.
     """
     program = program_from_json(finding["program"])
     data = regression_json(finding["kind"], program, list(defects(finding)))

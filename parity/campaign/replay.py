@@ -47,7 +47,7 @@ def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Rep
             yield Replayed(name, finding, now.kind if now else None)
         reader = Reader(engine)
         for name, kept in sorted(corpus.kept.items(), key=lambda pair: pair[1]):
-            now = check_program(reader.program(kept.case), engine, reference)
+            now = check_program(reader.program(kept.fuzz_input), engine, reference)
             yield Replayed(name, None, now.kind if now else None)
 
 

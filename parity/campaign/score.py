@@ -236,7 +236,7 @@ def encoded_trial(name: str, seed: int, examples: int) -> dict[str, Any]:
 
 
 def markdown(result: Score) -> str:
-    """The table and what it comes to, as Markdown."""
+    """The table and a summary, as Markdown."""
     header = "defect", "found", "programs, median", "worst", "statements", "smallest", "diagnosis"
     rows = [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
     lines = table(header, rows, "lrrrrrr")
@@ -265,7 +265,7 @@ def _row(name: str, trials: list[Trial], smallest: int | None) -> tuple[str, ...
 
 
 def _summary(result: Score) -> list[str]:
-    """The figures that are asked for, each with what it is a part of."""
+    """The figures of the whole run, one line each."""
     groups = result.by_defect()
     found = [t for t in result.trials if t.found]
     always = sum(all(t.found for t in trials) for trials in groups.values())

@@ -121,7 +121,7 @@ class _Bench:
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
         self.engine, self.reference = open_engines(engine, reference, isolate, limits, check=False)
         self.reader = Reader(self.engine)
-        self.learnt = SeenFeatures(self.engine, self.reader)
+        self.seen = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()
 
     def fresh(self) -> Runner:
@@ -140,7 +140,7 @@ class _Shard:
         self.stopped = stopped
         self.engine, self.reference = bench.fresh(), bench.reference
         seed = f"{task.seed}:{task.number}"
-        self.source = Guide(self.engine, bench.reader, seed, task.kept, learnt=bench.learnt)
+        self.source = Guide(self.engine, bench.reader, seed, task.kept, seen=bench.seen)
         self.answer = Answer(Record(task.number, task.number))
         self.exposure = Coverage()
         self.failed: list[tuple[int, FuzzInput, Program, Finding]] = []
@@ -152,7 +152,7 @@ class _Shard:
         self._reduce(record)
         if self.task.number == 0 and record.complete:
             self._probe()
-        record.exposure = cells(self.exposure)
+        record.coverage = cells(self.exposure)
         self.answer.kept = list(self.source.kept)
         record.kept = len(self.answer.kept)
         record.complete = record.complete and self.task.programs == self.task.size
@@ -171,14 +171,14 @@ class _Shard:
                 record.programs += 1
                 if finding is not None:
                     self._failed(record, case, program, finding)
-                self.source.ran(case, program)
+                self.source.observe(case, program)
 
     def _checked(self) -> Generator[tuple[FuzzInput, Program, Finding | None], None, None]:
         """The cases with their programs and what these show; some programs run ahead."""
         waiting: deque[FuzzInput] = deque()
 
         def programs() -> Iterator[Program]:
-            for case, program in self.source.cases(self.task.programs):
+            for case, program in self.source.inputs(self.task.programs):
                 waiting.append(case)
                 yield program
 

@@ -1,7 +1,7 @@
-"""Where a corpus is kept: a folder, or whatever fsspec has a URL for.
+"""Storage of a corpus: a local folder, or a URL of fsspec.
 
-Names are relative, with ``/``. A file that is written is there whole or not at all, also
-if the process or the machine stops in the middle.
+Names of files are relative, with ``/``. Writes are atomic: a file is complete or absent, also if
+the process or the machine stops in the middle.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ _TEMPORARY = ".tmp"
 
 
 class Store(Protocol):
-    """Files by name. Each method raises CampaignError where the place does not do its part."""
+    """Files by name. Methods raise CampaignError if the storage cannot be read or written."""
 
     where: str
-    #: A file of this machine, which its processes lock while they work on the store.
+    #: A local file, which processes of this machine lock while they work on the store.
     lock_file: Path
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files of a folder, in order; none if there is no folder."""
+        """The sorted names of the files of a folder; none if there is no such folder."""
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, None if there is none."""
 
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
-        """Put a file in place of what was there; ``quick``: the disk need not have it yet."""
+        """Write a file atomically; ``quick``: without waiting for the disk."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put a file where there is none; whether there was none."""
+        """Write a file unless there is one of this name; whether it was written."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
 
 
 def open_store(where: str) -> Store:
-    """The store of a folder or a URL. Raises CampaignError where that is neither."""
+    """The store of a folder or a URL. Raises CampaignError if it cannot be opened."""
     if not where.partition("://")[0]:
         raise CampaignError(f"corpus {where!r} has no name: give a folder, or a URL like s3://a/b")
     if where.startswith("file://"):
@@ -52,7 +52,7 @@ def open_store(where: str) -> Store:
 
 
 class Folder:
-    """A folder of this machine; ``what`` it is stands in what is said of it."""
+    """A local folder; ``what`` it holds is named in error messages."""
 
     def __init__(self, path: Path, what: str = "corpus") -> None:
         self.path = path
@@ -61,9 +61,9 @@ class Folder:
         self.lock_file = path / ".lock"
 
     def names(self, folder: str) -> list[str]:
-        with self._complaint("read"):
-            place = self.path / folder
-            found = place.iterdir() if place.is_dir() else ()
+        with self._errors("cannot be read"):
+            path = self.path / folder
+            found = path.iterdir() if path.is_dir() else ()
             return sorted(
                 f"{folder}/{file.name}".removeprefix("./")
                 for file in found
@@ -71,18 +71,18 @@ class Folder:
             )
 
     def read(self, name: str) -> bytes | None:
-        with self._complaint("read"), contextlib.suppress(FileNotFoundError):
+        with self._errors("cannot be read"), contextlib.suppress(FileNotFoundError):
             return (self.path / name).read_bytes()
         return None
 
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
-        with self._complaint("written"), self._written(name, data, quick) as temporary:
+        with self._errors("cannot be written"), self._written(name, data, quick) as temporary:
             os.replace(temporary, self.path / name)
             if not quick:
                 _sync_folder((self.path / name).parent)
 
     def create(self, name: str, data: bytes) -> bool:
-        with self._complaint("written"), self._written(name, data) as temporary:
+        with self._errors("cannot be written"), self._written(name, data) as temporary:
             try:
                 os.link(temporary, self.path / name)
             except FileExistsError:
@@ -90,12 +90,12 @@ class Folder:
             return True
 
     def remove(self, name: str) -> None:
-        with self._complaint("written"):
+        with self._errors("cannot be written"):
             (self.path / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _written(self, name: str, data: bytes, quick: bool = False) -> Iterator[Path]:
-        """A new file with ``data``, safe on the disk, beside the one that it shall become."""
+        """A temporary file with ``data``, on the disk, in the folder of the final file."""
         file = self.path / name
         temporary = file.with_name(f".{file.name}.{os.getpid()}{_TEMPORARY}")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -111,18 +111,18 @@ class Folder:
                 temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _complaint(self, what: str) -> Iterator[None]:
+    def _errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise CampaignError(
-                f"{self.what} {self.where} cannot be {what}: {error.strerror or one_line(error)}; "
+                f"{self.what} {self.where} {what}: {error.strerror or one_line(error)}; "
                 "what was written before is kept, and the same command goes on from there"
             ) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name safe; systems that cannot open folders do so by themselves."""
+    """Write the entry of a new file to the disk, on systems that can open folders."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -132,7 +132,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 class Remote:
-    """A URL of fsspec: s3://, gcs://, memory:// and others. Object stores write files whole."""
+    """A URL of fsspec: s3://, gcs://, memory:// and others. Object stores write atomically."""
 
     def __init__(self, url: str) -> None:
         core = optional("fsspec.core", "distributed", f"corpus {url}")
@@ -140,11 +140,11 @@ class Remote:
         name = f"parity-{hashlib.sha256(url.encode()).hexdigest()[:20]}.lock"
         self.lock_file = Path(tempfile.gettempdir(), name)
         self.root: str
-        with self._complaint("opened"):
+        with self._errors("cannot be opened"):
             self.files, self.root = core.url_to_fs(url)
 
     def names(self, folder: str) -> list[str]:
-        with self._complaint("read"):
+        with self._errors("cannot be read"):
             self.files.invalidate_cache()
             try:
                 found: list[dict[str, Any]] = self.files.ls(self._at(folder), detail=True)
@@ -154,12 +154,12 @@ class Remote:
             return sorted(f"{folder}/{name}".removeprefix("./") for name in files)
 
     def read(self, name: str) -> bytes | None:
-        with self._complaint("read"), contextlib.suppress(FileNotFoundError):
+        with self._errors("cannot be read"), contextlib.suppress(FileNotFoundError):
             return bytes(self.files.cat_file(self._at(name)))
         return None
 
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
-        with self._complaint("written"):
+        with self._errors("cannot be written"):
             self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
             self.files.pipe_file(self._at(name), data)
 
@@ -167,22 +167,20 @@ class Remote:
         if self.read(name) is not None:
             return False
         self.write(name, data)
-        return self.read(name) == data  # of two that write at once, the later one has it
+        return self.read(name) == data  # of two that write at the same time, the later one wins
 
     def remove(self, name: str) -> None:
-        with self._complaint("written"), contextlib.suppress(FileNotFoundError):
+        with self._errors("cannot be written"), contextlib.suppress(FileNotFoundError):
             self.files.rm_file(self._at(name))
 
     def _at(self, name: str) -> str:
         return f"{self.root}/{name}".removesuffix("/.")
 
     @contextlib.contextmanager
-    def _complaint(self, what: str) -> Iterator[None]:
+    def _errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except (CampaignError, FileNotFoundError):
             raise
-        except Exception as error:  # each of fsspec's file systems has its own
-            raise CampaignError(
-                f"corpus {self.where} cannot be {what}: {one_line(error)}"
-            ) from error
+        except Exception as error:  # each file system of fsspec has its own exceptions
+            raise CampaignError(f"corpus {self.where} {what}: {one_line(error)}") from error

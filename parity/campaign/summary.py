@@ -1,4 +1,4 @@
-"""What a campaign came to: as text for the terminal, as Markdown for the page of a CI run."""
+"""The summary of a campaign: text for the terminal, Markdown for the page of a CI run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.oracle.verdict import ILL_CONDITIONED, no_findings
 
-#: Findings that a summary shows whole; the corpus has all.
+#: Causes that a summary shows with a program; the corpus has all findings.
 SHOWN = 20
 
 
@@ -32,7 +32,7 @@ def text(outcome: Outcome, where: str) -> str:
         lines += [f"  {line}" for line in _facts(outcome, finding)]
         lines.append(f"  finding: {where}/findings/{name}.json")
         if len(several) > 1:
-            lines.append(f"  and {len(several) - 1} more programs of the same kind and diagnosis")
+            lines.append(f"  and {len(several) - 1} more findings of the same kind and diagnosis")
     return "\n".join([*lines, "", *_ending(outcome, where)])
 
 
@@ -46,7 +46,7 @@ def _headline(outcome: Outcome) -> str:
 
 
 def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
-    """Values, diagnosis and script of a finding, a line each."""
+    """Values, diagnosis and script of a finding, one line each."""
     for who, shown in zip((outcome.engine, outcome.reference), finding["shown"], strict=True):
         yield f"{label(who)}: {shown}"
     if finding["wrong"] == "reference":
@@ -65,15 +65,15 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.total.ill_conditioned:
         count = outcome.total.ill_conditioned
         yield f"{no_findings(count)}; they are in {where}/{ILL_CONDITIONED}"
-    reached = len(outcome.reachable & set(outcome.total.exposure))
-    yield f"exposure: {reached} of {len(outcome.reachable)} cells reached"
-    if outcome.handed_over:
+    reached = len(outcome.reachable & set(outcome.total.coverage))
+    yield f"coverage: {reached} of {len(outcome.reachable)} features reached"
+    if outcome.exported:
         yield (
-            f"{outcome.handed_over} findings are left for Hypothesis: pytest --pyargs parity "
-            f"--engine {outcome.identity.spec} replays them first"
+            f"{outcome.exported} findings are exported to the Hypothesis database: "
+            f"pytest --pyargs parity --engine {outcome.identity.spec} replays them first"
         )
     if outcome.interrupted:
-        yield "interrupted: the same command goes on from here"
+        yield "interrupted: the same command continues from here"
     if outcome.findings:
         failing = outcome.total.failing.total()
         yield (
@@ -85,21 +85,21 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
 
 
 def markdown(outcome: Outcome, where: str) -> str:
-    """The summary as a page."""
+    """The summary as Markdown."""
     verdict = "findings" if outcome.findings else "parity"
     total = outcome.total
     counts = (
         f"{total.programs:,}",
         f"{total.failing.total():,}",
         len(outcome.findings),
-        f"{len(outcome.reachable & set(total.exposure))} of {len(outcome.reachable)}",
+        f"{len(outcome.reachable & set(total.coverage))} of {len(outcome.reachable)}",
     )
     lines = [
         f"## parity fuzz: {verdict}",
         "",
         _headline(outcome) + ("; interrupted" if outcome.interrupted else ""),
         "",
-        *table(("programs", "programs that differ", "findings", "exposure"), [counts], "rrrr"),
+        *table(("programs", "programs that differ", "findings", "coverage"), [counts], "rrrr"),
     ]
     causes = outcome.causes()
     if causes:

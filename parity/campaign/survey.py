@@ -202,7 +202,7 @@ def versions() -> str:
 
 
 def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> str:
-    """The page: a table of engines and kinds, then each engine with its findings."""
+    """The survey as Markdown: a table of engines and kinds, then the findings of each engine."""
     kinds = [k for k in KINDS if any(k in e.kinds for s in result for e in s.entries)]
     lines = [
         "# What real engines get wrong",
@@ -242,7 +242,7 @@ def _section(one: Surveyed) -> list[str]:
         f"dtypes: {', '.join(one.engine.dtypes)}.",
     ]
     if one.engine.quirks:
-        lines += ["", f"Dialect: {', '.join(sorted(one.engine.quirks))}."]
+        lines += ["", f"Quirks: {', '.join(sorted(one.engine.quirks))}."]
     if not one.entries:
         lines += ["", "No difference found."]
     for number, entry in enumerate(one.entries, 1):

@@ -166,7 +166,7 @@ def test_an_interrupt_ends_it_with_the_summary() -> None:
     outcome = run("c", 200, display=InterruptsAt(20))
     assert outcome.interrupted
     assert 20 <= outcome.total.programs < 200
-    assert "interrupted: the same command goes on from here" in text(outcome, "c")
+    assert "interrupted: the same command continues from here" in text(outcome, "c")
     assert "interrupted" in markdown(outcome, "c")
     assert signal.getsignal(signal.SIGINT) is before
     run("whole", 60)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from parity.campaign.cases import FuzzInput
-from parity.campaign.corpus import LOOSE, Corpus, Identity
+from parity.campaign.corpus import MERGED, Corpus, Identity
 from parity.campaign.errors import CampaignError
 from parity.campaign.records import Record
 from parity.campaign.shard import Answer
@@ -117,49 +117,49 @@ def test_a_shard_that_ended_early_is_replaced_by_the_whole_one() -> None:
 
 def test_many_shards_become_one_file() -> None:
     corpus = Corpus(Folder(Path("c")))
-    for number in [*range(1, LOOSE + 3), 0, *range(LOOSE + 10, 2 * LOOSE + 20)]:
+    for number in [*range(1, MERGED + 3), 0, *range(MERGED + 10, 2 * MERGED + 20)]:
         corpus.add(_answer(number, failing=Counter(gradient=1)))
-    for number in range(LOOSE + 3, LOOSE + 10):
+    for number in range(MERGED + 3, MERGED + 10):
         corpus.add(_answer(number))
     names = [file.name for file in Path("c/shards").iterdir()]
-    assert names == [f"0-{2 * LOOSE + 19}.json"]
+    assert names == [f"0-{2 * MERGED + 19}.json"]
     again = Corpus(Folder(Path("c")))
     assert again.total() == corpus.total()
-    assert again.total().programs == 10 * (2 * LOOSE + 20)
-    assert again.total().failing == {"gradient": 2 * LOOSE + 13}
-    assert again.done(2 * LOOSE + 19, 10)
-    assert not again.done(2 * LOOSE + 20, 10)
+    assert again.total().programs == 10 * (2 * MERGED + 20)
+    assert again.total().failing == {"gradient": 2 * MERGED + 13}
+    assert again.done(2 * MERGED + 19, 10)
+    assert not again.done(2 * MERGED + 20, 10)
 
 
 def test_a_shard_that_ended_early_is_not_put_together() -> None:
     corpus = Corpus(Folder(Path("c")))
-    for number in range(LOOSE + 2):
+    for number in range(MERGED + 2):
         corpus.add(_answer(number, 4 if number == 5 else 10, complete=number != 5))
     for seen in (corpus, Corpus(Folder(Path("c")))):
-        assert seen.together is None
+        assert seen.merged is None
         assert not seen.done(5, 10)
     corpus.add(_answer(5))
-    assert [file.name for file in Path("c/shards").iterdir()] == [f"0-{LOOSE + 1}.json"]
+    assert [file.name for file in Path("c/shards").iterdir()] == [f"0-{MERGED + 1}.json"]
 
 
 def test_files_that_a_kill_left_beside_their_sum_count_once() -> None:
     corpus = Corpus(Folder(Path("c")))
-    for number in range(LOOSE - 1):
+    for number in range(MERGED - 1):
         corpus.add(_answer(number))
     before = {file.name: file.read_bytes() for file in Path("c/shards").iterdir()}
-    corpus.add(_answer(LOOSE - 1))
+    corpus.add(_answer(MERGED - 1))
     for name, data in before.items():
         Path("c/shards", name).write_bytes(data)
-    assert Corpus(Folder(Path("c"))).total().programs == 10 * LOOSE
+    assert Corpus(Folder(Path("c"))).total().programs == 10 * MERGED
     (sum_,) = Path("c/shards").glob("0-*.json")
     first = sum_.read_bytes()
-    for number in range(LOOSE, 2 * LOOSE):
+    for number in range(MERGED, 2 * MERGED):
         corpus.add(_answer(number))
     sum_.write_bytes(first)
     again = Corpus(Folder(Path("c")))
-    assert again.total().programs == 20 * LOOSE
-    assert again.finished(2 * LOOSE)
-    assert not again.finished(2 * LOOSE + 1)
+    assert again.total().programs == 20 * MERGED
+    assert again.finished(2 * MERGED)
+    assert not again.finished(2 * MERGED + 1)
 
 
 def test_kept_cases_belong_to_the_first_shard_that_kept_them() -> None:
@@ -293,7 +293,7 @@ def test_the_first_program_that_showed_a_finding_stays(campaign: Path) -> None:
                 ["print()"],
             )
         )
-    corpus.settle()
+    corpus.write_counts()
     ((name, stored),) = Corpus(Folder(Path("d"))).findings.items()
     assert corpus.findings == {name: stored}
     assert stored["first_seen"] == {"shard": 2, "program": 23}
@@ -400,10 +400,10 @@ def test_a_finding_that_shrinks_has_another_name_its_counts_and_a_script(two: An
 
 def test_counts_that_are_put_together_move_as_well(two: Any) -> None:
     corpus, _, larger = two
-    for number in range(LOOSE):
+    for number in range(MERGED):
         corpus.add(_answer(number))
-    assert corpus.together is not None
-    for number in range(LOOSE, LOOSE + 2):
+    assert corpus.merged is not None
+    for number in range(MERGED, MERGED + 2):
         corpus.add(Answer(Record(number, number, 10), [corpus.findings[larger]], [""]))
     count = _reopened()[larger]["count"]
     smaller = {
@@ -412,7 +412,7 @@ def test_counts_that_are_put_together_move_as_well(two: Any) -> None:
     }
     new = corpus.replace(larger, smaller, "")
     assert count == 15
-    assert _reopened()[new]["count"] == corpus.together.findings[new] + 10 == 15
+    assert _reopened()[new]["count"] == corpus.merged.findings[new] + 10 == 15
 
 
 def test_a_finding_of_another_kind_with_the_same_program_is_not_merged(two: Any) -> None:

@@ -5,31 +5,26 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
-import warnings
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 
-from parity.campaign import guide_benchmark
 from parity.campaign import line_coverage as lines_module
-from parity.campaign import novelty as behaviour_module
+from parity.campaign import novelty as novelty_module
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.guide import Guide
-from parity.campaign.guide_benchmark import grown, time_to_find, times_to_find
-from parity.campaign.line_coverage import Lines, lines_of, places
+from parity.campaign.line_coverage import Lines, lines_of, source_paths
 from parity.campaign.mutate import Mutator
 from parity.campaign.novelty import Novelty, SeenFeatures
-from parity.diagnose.defects import DEFECTS
-from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.engines.runner import LocalRunner
 from parity.generate.coverage import reached
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import ROTATION
 from parity.language import program as pr
-from tests.helpers.programs import DEZERO, apply, failing, hunted, leaf, program, write_module
+from tests.helpers.programs import DEZERO, apply, hunted, leaf, program, write_module
 
 READER = Reader(DEZERO)
 X = leaf(3.0)
@@ -58,9 +53,9 @@ def guide() -> Any:
 
 def given(guide: Guide, n: int) -> list[tuple[FuzzInput, pr.Program]]:
     drawn = []
-    for case, program_of_it in guide.cases(n):
+    for case, program_of_it in guide.inputs(n):
         drawn.append((case, program_of_it))
-        guide.ran(case, program_of_it)
+        guide.observe(case, program_of_it)
     return drawn
 
 
@@ -97,8 +92,8 @@ def test_nothing_is_changed_before_something_is_kept(guide: Any) -> None:
 def test_one_in_eight_is_a_changed_copy_unless_told(guide: Any) -> None:
     first = guide("3")
     given(first, 50)
-    drawn = {case for case, _ in guide("4", first.kept).cases(400)}
-    blind = {case for case, _ in guide("4", share=0.0).cases(400)}
+    drawn = {case for case, _ in guide("4", first.kept).inputs(400)}
+    blind = {case for case, _ in guide("4", share=0.0).inputs(400)}
     assert 30 < len(drawn - blind) < 70
 
 
@@ -129,8 +124,8 @@ def test_kept_are_the_programs_with_a_feature_that_none_before_had(guide: Any) -
     seen: set[Any] = set()
     expected = []
     one = guide("4")
-    for case, drawn in one.cases(200):
-        one.ran(case, drawn)
+    for case, drawn in one.inputs(200):
+        one.observe(case, drawn)
         if not set(reached(drawn)) <= seen:
             expected.append(case)
         seen |= set(reached(drawn))
@@ -154,51 +149,51 @@ def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
     twice = [*first.kept, *(case for case, _ in given(guide("7", share=0.0), 50))]
-    useful, behaviour = SeenFeatures(Absent(), READER).of(twice)
+    useful, novelty = SeenFeatures(Absent(), READER).of(twice)
     assert useful == first.kept
     changed = guide("7", twice).by_profile
     assert changed == {
         n: [c for c in useful if c.profile == n] for n in {c.profile for c in useful}
     }
-    assert behaviour.seen == set().union(*(set(reached(READER.program(case))) for case in twice))
+    assert novelty.seen == set().union(*(set(reached(READER.program(case))) for case in twice))
 
 
 def test_kept_cases_are_all_looked_at(guide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
-    monkeypatch.setattr(behaviour_module, "QUIET", 0)
+    monkeypatch.setattr(novelty_module, "QUIET", 0)
     assert SeenFeatures(Absent(), READER).of(first.kept)[0] == first.kept
 
 
-def test_what_is_learnt_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
+def test_what_is_seen_of_a_list_depends_on_the_list_alone(guide: Any) -> None:
     cases = [case for case, _ in given(guide("9", share=0.0), 60)]
-    learnt = SeenFeatures(Absent(), READER)
+    seen = SeenFeatures(Absent(), READER)
     read, said = [], []
-    learnt.reader = Reader(DEZERO)
-    program_of = learnt.reader.program
-    learnt.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
+    seen.reader = Reader(DEZERO)
+    program_of = seen.reader.program
+    seen.reader.program = lambda case: (read.append(case), program_of(case))[1]  # type: ignore
     for part in (cases[:20], cases[:40], cases, cases[10:30]):
-        useful, behaviour = learnt.of(part)
+        useful, novelty = seen.of(part)
         fresh_useful, fresh = SeenFeatures(Absent(), READER).of(part)
-        said.append((useful, behaviour.seen, fresh_useful, fresh.seen))
+        said.append((useful, novelty.seen, fresh_useful, fresh.seen))
     assert all(one[:2] == one[2:] for one in said)
     assert read == cases + cases[10:30]
 
 
 def test_what_a_guide_sees_is_not_known_to_the_next(guide: Any) -> None:
-    learnt = SeenFeatures(Absent(), READER)
-    first, second = (guide("7", learnt=learnt, share=0.0) for _ in range(2))
+    seen = SeenFeatures(Absent(), READER)
+    first, second = (guide("7", seen=seen, share=0.0) for _ in range(2))
     given(first, 50)
     given(second, 50)
     assert first.kept == second.kept != []
 
 
-def test_guides_share_what_is_learnt(guide: Any) -> None:
+def test_guides_share_what_is_seen(guide: Any) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
-    learnt = SeenFeatures(Absent(), READER)
-    guide("8", first.kept, learnt=learnt)
-    assert learnt.cases == first.kept != []
+    seen = SeenFeatures(Absent(), READER)
+    guide("8", first.kept, seen=seen)
+    assert seen.inputs == first.kept != []
 
 
 def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
@@ -206,11 +201,11 @@ def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
     (case, drawn), *_ = given(one, 2)
     assert one.kept[0] == case
     other.reject(case)
-    other.ran(case, drawn)
+    other.observe(case, drawn)
     assert other.kept == []
     assert other.by_profile[case.profile] == []
     # What it does is known: others that do the same would fail as well.
-    assert other.behaviour.seen >= set(reached(drawn))
+    assert other.novelty.seen >= set(reached(drawn))
 
 
 # When programs are looked at.
@@ -219,24 +214,24 @@ def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
 def test_all_programs_are_looked_at_until_nothing_is_new_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(behaviour_module, "QUIET", 3)
+    monkeypatch.setattr(novelty_module, "QUIET", 3)
     looked: list[int] = []
     one = program([X], apply("neg", 0))
     for number in range(1, 25):
         monkeypatch.setattr(
-            behaviour_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
+            novelty_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
         )
         if number == 1:
-            behaviour = Novelty((), Lines())
-        assert behaviour.is_new(one) == (number == 1)
+            novelty = Novelty((), Lines())
+        assert novelty.is_new(one) == (number == 1)
     assert looked == [1, 2, 3, 4, 8, 16, 24]
 
 
 def test_who_knows_something_looks_at_one_in_some_until_it_is_new() -> None:
     one, other = program([X], apply("neg", 0)), program([X], apply("exp", 0))
-    behaviour = Novelty(reached(one), Lines())
-    assert [behaviour.is_new(other) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
-    assert behaviour.quiet == 2
+    novelty = Novelty(reached(one), Lines())
+    assert [novelty.is_new(other) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
+    assert novelty.quiet == 2
 
 
 # Lines.
@@ -280,7 +275,7 @@ def square(value: float) -> pr.Program:
 def test_lines_that_were_not_reached_before_are_fresh(branching: Engine) -> None:
     lines = lines_of(branching)
     cases = (square(3.0), square(4.0), square(30.0), square(31.0))
-    said = [lines.fresh(case, True) for case in cases]
+    said = [lines.adds(case, True) for case in cases]
     assert said == [True, False, True, False]
     files = {Path(file).name for file, _ in lines.seen}
     assert {"branching.py", "beside.py"} <= files
@@ -291,20 +286,20 @@ def test_a_program_with_no_new_feature_is_kept_for_its_lines(
     branching: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines_module, "_SAMPLE", 1)
-    behaviour = Novelty((), lines_of(branching))
-    said = [behaviour.is_new(case) for case in (square(3.0), square(4.0), square(30.0))]
+    novelty = Novelty((), lines_of(branching))
+    said = [novelty.is_new(case) for case in (square(3.0), square(4.0), square(30.0))]
     assert set(reached(square(3.0))) == set(reached(square(30.0)))
     assert said == [True, False, True]
 
 
 def test_lines_that_kept_cases_reach_are_known(branching: Engine) -> None:
     reader = Reader(branching)
-    case = next(case for case, _ in Guide(branching, reader, "1").cases(1))
-    learnt = SeenFeatures(branching, reader)
+    case = next(case for case, _ in Guide(branching, reader, "1").inputs(1))
+    seen = SeenFeatures(branching, reader)
     for _ in range(2):  # what one guide sees, the next does not know
-        _, behaviour = learnt.of([case])
-        assert behaviour.lines.fresh(reader.program(case), True) is False
-        assert behaviour.lines.fresh(square(30.0), True) is True
+        _, novelty = seen.of([case])
+        assert novelty.lines.adds(reader.program(case), True) is False
+        assert novelty.lines.adds(square(30.0), True) is True
 
 
 def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
@@ -312,9 +307,9 @@ def test_kept_cases_are_useful_for_their_lines_alone(branching: Engine) -> None:
     cases = [FuzzInput("general", bytes([n]) * PROFILES["general"].size) for n in range(3)]
     reader = Reader(branching)
     reader.program = dict(zip(cases, programs, strict=True)).__getitem__  # type: ignore
-    useful, behaviour = SeenFeatures(branching, reader).of(cases)
+    useful, novelty = SeenFeatures(branching, reader).of(cases)
     assert useful == [cases[0], cases[2]]
-    assert behaviour.lines.fresh(square(31.0), True) is False
+    assert novelty.lines.adds(square(31.0), True) is False
 
 
 def test_a_tracer_is_left_as_it_was(branching: Engine) -> None:
@@ -335,82 +330,11 @@ def test_places_are_the_adapter_and_the_package_of_the_engine() -> None:
     import parity.engines.adapters.dezero
 
     package = str(Path(dezero.__file__).parent)
-    assert set(places(DEZERO)) == {package + "/", parity.engines.adapters.dezero.__file__}
-    assert not any(np.__file__.startswith(place) for place in places(DEZERO))
+    assert set(source_paths(DEZERO)) == {package + "/", parity.engines.adapters.dezero.__file__}
+    assert not any(np.__file__.startswith(prefix) for prefix in source_paths(DEZERO))
 
 
 def test_lines_of_an_engine_in_another_process_are_not_seen() -> None:
     lines = lines_of(Absent())
     assert type(lines) is Lines
-    assert lines.fresh(square(3.0), True) is False
-
-
-# Measuring.
-
-
-def test_what_is_grown_is_what_a_guide_keeps() -> None:
-    grown_ = [grown(60, seed, share) for seed, share in (("1", 0.5), ("2", 0.5), ("1", 0.0))]
-    assert len({tuple(kept) for kept in grown_}) == 3
-    one = Guide(TapeEngine(), Reader(TapeEngine()), "2", share=0.5)
-    given(one, 60)
-    assert grown_[1] == one.kept
-
-
-class Watched(Guide):
-    """Notes with what each guide starts, and which cases it is told of."""
-
-    made: ClassVar[list[Watched]]
-
-    def __init__(self, engine: Engine, reader: Reader, seed: str, kept: Any, **options: Any):
-        super().__init__(engine, reader, seed, kept, **options)
-        self.start = type(engine), seed, kept, options
-        self.told: list[FuzzInput] = []
-        self.made.append(self)
-
-    def ran(self, case: FuzzInput, program: pr.Program) -> None:
-        super().ran(case, program)
-        self.told.append(case)
-
-
-def test_time_to_find_counts_programs_up_to_the_first_finding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kept = tuple(grown(40, "1"))
-    assert kept
-    monkeypatch.setattr(Watched, "made", [], raising=False)
-    monkeypatch.setattr(guide_benchmark, "Guide", Watched)
-    ways = {"blind": ((), 0.0), "guided": (kept, 1.0)}
-    found = times_to_find(["overwrite"], iter(["1", "2"]), ways, 60)
-    assert set(found) == {("overwrite", "blind"), ("overwrite", "guided")}
-    for seed, blind in zip((1, 2), found["overwrite", "blind"], strict=True):
-        assert blind.programs == next(failing(DEFECTS["overwrite"](), seed, 60))[0] + 1
-        assert blind.seconds > 0
-    assert all(one.programs and one.programs <= 60 for one in found["overwrite", "guided"])
-    assert [one.start for one in Watched.made] == [
-        (DEFECTS["overwrite"], seed, cases, {"share": share})
-        for seed in "12"
-        for cases, share in ways.values()
-    ]
-    taken = itertools.chain(*zip(*found.values(), strict=True))
-    assert [len(one.told) + 1 for one in Watched.made] == [one.programs for one in taken]
-    assert time_to_find("transpose-not-inverted", "1", (), 0.0, 1).programs is None
-
-
-def test_every_defect_is_hunted_with_every_seed() -> None:
-    found = times_to_find(["overwrite", "zero-replaces"], iter("12"), {"blind": ((), 0.0)}, 1)
-    defects = [defect for defect, _ in found]
-    assert defects == ["overwrite", "zero-replaces"]
-    assert [len(several) for several in found.values()] == [2, 2]
-
-
-class Warns(TapeEngine):
-    """Right, with warnings."""
-
-    def value(self, t: Any) -> Any:
-        warnings.warn("for the test", stacklevel=1)
-        return super().value(t)
-
-
-def test_a_warning_of_an_engine_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guide_benchmark, "DEFECTS", {"warns": Warns})
-    assert time_to_find("warns", "1", (), 0.0, 10).programs is None
+    assert lines.adds(square(3.0), True) is False

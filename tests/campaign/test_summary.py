@@ -68,14 +68,14 @@ FINDINGS = [
 
 def outcome(findings: list[tuple[str, dict[str, Any]]], **other: Any) -> Outcome:
     total = Record(0, 0, 12345, failing=Counter(gradient=1000, value=234))
-    total.exposure = Counter({"ops: add": 3, "ops: mul": 1, "of an older engine": 1})
+    total.coverage = Counter({"ops: add": 3, "ops: mul": 1, "of an older engine": 1})
     fields: dict[str, Any] = {
         "engine": Plain(),
         "identity": Identity("my.engine", "mine 2", "torch", "9", 10),
         "untested": (),
         "before": 0,
         "interrupted": False,
-        "handed_over": 0,
+        "exported": 0,
         "total": total,
         **other,
     }
@@ -98,7 +98,7 @@ gradient: a gradient differs
   {THEIRS}: 2.0
   found 3 times, first by program 7
   finding: c/findings/a.json
-  and 1 more programs of the same kind and diagnosis
+  and 1 more findings of the same kind and diagnosis
 
 value: a value differs
     x0 = leaf(3.0)
@@ -112,7 +112,7 @@ value: a value differs
   found 3 times, first by program 7
   finding: c/findings/c.json
 
-exposure: 2 of 3 cells reached
+coverage: 2 of 3 features reached
 3 findings of 2 kinds and diagnoses; 1,234 of 12,345 programs differ"""
 
 MARKDOWN = f"""\
@@ -120,7 +120,7 @@ MARKDOWN = f"""\
 
 {HEAD}
 
-| programs | programs that differ | findings | exposure |
+| programs | programs that differ | findings | coverage |
 |---:|---:|---:|---:|
 | 12,345 | 1,234 | 3 | 2 of 3 |
 
@@ -168,11 +168,11 @@ def test_without_findings_there_is_little_to_tell() -> None:
     nothing = outcome([], total=Record(0, 0, 10))
     head = HEAD.replace("12,345", "10")
     assert text(nothing, "c") == (
-        f"{head}\n\nexposure: 0 of 3 cells reached\nparity: no difference found"
+        f"{head}\n\ncoverage: 0 of 3 features reached\nparity: no difference found"
     )
     assert markdown(nothing, "c") == (
         f"## parity fuzz: parity\n\n{head}\n\n"
-        "| programs | programs that differ | findings | exposure |\n|---:|---:|---:|---:|\n"
+        "| programs | programs that differ | findings | coverage |\n|---:|---:|---:|---:|\n"
         "| 10 | 0 | 0 | 0 of 3 |\n"
     )
 
@@ -186,7 +186,7 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
             untested=("exp", "zero_grad"),
             before=2000,
             interrupted=True,
-            handed_over=5,
+            exported=5,
             total=total,
         ),
         "s3://b/c",
@@ -199,10 +199,10 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
         "",
         "4 differences are no findings: rounding decides there; they are in "
         "s3://b/c/ill-conditioned",
-        "exposure: 0 of 3 cells reached",
-        "5 findings are left for Hypothesis: pytest --pyargs parity --engine my.engine replays "
-        "them first",
-        "interrupted: the same command goes on from here",
+        "coverage: 0 of 3 features reached",
+        "5 findings are exported to the Hypothesis database: pytest --pyargs parity "
+        "--engine my.engine replays them first",
+        "interrupted: the same command continues from here",
         "parity: no difference found",
     ]
     page = markdown(outcome([], interrupted=True), "c")
@@ -233,21 +233,21 @@ STATUS = Status(1200, 400.4, Counter(value=1, gradient=2), 100, 400, 3, 2, 3.0, 
 
 def test_rows_of_the_display() -> None:
     assert rows(STATUS) == [
-        ("programs", "1,200 (400 a second)"),
+        ("programs", "1,200 (400 per second)"),
         ("findings", "gradient 2, value 1"),
-        ("exposure", "100 of 400 (25%)"),
+        ("coverage", "100 of 400 features (25%)"),
         ("workers", "3, 2 shards running"),
         ("time", "0:00:03"),
         ("left", "0:01:00"),
     ]
     ending = Status(0, 0.0, Counter(), 0, 0, 1, 0, 0.0, None, True)
     assert rows(ending) == [
-        ("programs", "0 (0 a second)"),
+        ("programs", "0 (0 per second)"),
         ("findings", "none"),
-        ("exposure", "0 of 0 (0%)"),
+        ("coverage", "0 of 0 features (0%)"),
         ("workers", "1, 0 shards running"),
         ("time", "0:00:00"),
-        ("ending", "Ctrl-C again quits at once"),
+        ("stopping", "Ctrl-C again quits at once"),
     ]
     over = Status(1, 1.0, Counter(), 0, 1, 1, 1, 5.0, 0.0, False)
     assert rows(over)[-1] == ("left", "0:00:00")

@@ -383,7 +383,7 @@ def test_what_cannot_be_promoted_is_one_line(capsys: pytest.CaptureFixture[str])
         assert len(err.splitlines()) == 1
 
 
-# What is left for Hypothesis.
+# Findings exported to the Hypothesis database.
 
 
 def _case(profile: str) -> dict[str, Any]:

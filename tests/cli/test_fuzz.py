@@ -119,8 +119,9 @@ def test_without_a_terminal_there_are_lines() -> None:
     assert isinstance(display, Lines)
     Lines(stream, every=0).update(STATUS)
     assert stream.getvalue() == (
-        "parity: programs: 1,200 (400 a second); findings: gradient 2; exposure: 100 of 400 (25%); "
-        "workers: 2, 2 shards running; time: 0:00:03; left: 0:01:00\n"
+        "parity: programs: 1,200 (400 per second); findings: gradient 2; "
+        "coverage: 100 of 400 features (25%); workers: 2, 2 shards running; "
+        "time: 0:00:03; left: 0:01:00\n"
     )
     display.update(STATUS)
     assert len(stream.getvalue().splitlines()) == 1
@@ -159,7 +160,7 @@ def test_ctrl_c_ends_a_process_with_the_summary() -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 1, err
-    assert "interrupted: the same command goes on from here" in out
+    assert "interrupted: the same command continues from here" in out
     assert "Traceback" not in err
 
 

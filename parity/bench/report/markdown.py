@@ -8,7 +8,7 @@ from parity._util.markdown import escape, table
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
 from parity.bench.report.results import REFERENCE, Ratio, Results, Times
-from parity.bench.report.summary import Statement, mean, summary
+from parity.bench.report.summary import Paragraph, mean, summary
 from parity.bench.report.tables import NONE, change_row, changes, direction
 
 #: Changes beyond these are counted, since comments on pull requests have a limited length.
@@ -21,9 +21,9 @@ def markdown(results: Results, comparison: Comparison | None) -> str:
     """The summary as text; the same result gives the same text."""
     lines = [f"## Performance of {escape(formatting.listed(results.names or ['nothing']))}", ""]
     lines += [_origin(results, comparison), ""]
-    for statement in summary(results, comparison):
-        if statement.heading != _IN_TABLE:
-            lines += [*_block(statement), ""]
+    for paragraph in summary(results, comparison):
+        if paragraph.heading != _IN_TABLE:
+            lines += [*_block(paragraph), ""]
     if comparison:
         lines += _changed(comparison)
     lines += _ratios(results)
@@ -38,16 +38,16 @@ def _origin(results: Results, comparison: Comparison | None) -> str:
     return escape(f"Measured {formatting.moment(results.created)}{machine}{at}{older}.")
 
 
-def _block(statement: Statement) -> Iterator[str]:
-    heading = escape(statement.heading)
-    if statement.loud:
+def _block(paragraph: Paragraph) -> Iterator[str]:
+    heading = escape(paragraph.heading)
+    if paragraph.loud:
         yield "> [!WARNING]"
-        sentences = (f"{statement.heading}.", *statement.sentences)
+        sentences = (f"{paragraph.heading}.", *paragraph.sentences)
         yield from (f"> {escape(sentence)}  " for sentence in sentences)
         return
     yield f"**{heading}**"
     yield ""
-    yield from (f"- {escape(sentence)}" for sentence in statement.sentences)
+    yield from (f"- {escape(sentence)}" for sentence in paragraph.sentences)
 
 
 def _changed(comparison: Comparison) -> list[str]:

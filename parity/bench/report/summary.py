@@ -16,7 +16,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Statement:
+class Paragraph:
     """Sentences under a heading; ``loud``: a warning."""
 
     heading: str
@@ -24,21 +24,21 @@ class Statement:
     loud: bool = False
 
 
-def summary(results: Results, comparison: Comparison | None = None) -> list[Statement]:
-    """Statements on a result, warnings first; those without a sentence are left out."""
-    statements = [
-        Statement("Incomplete", tuple(_incomplete(results)), loud=True),
-        Statement(
+def summary(results: Results, comparison: Comparison | None = None) -> list[Paragraph]:
+    """Paragraphs on a result, warnings first; those without a sentence are left out."""
+    paragraphs = [
+        Paragraph("Incomplete", tuple(_incomplete(results)), loud=True),
+        Paragraph(
             "Not the same machine, versions or settings", tuple(_conditions(comparison)), loud=True
         ),
-        Statement("Changes", tuple(_changes(comparison))),
-        Statement(f"Speed against {REFERENCE}", tuple(_speed(results))),
-        Statement("Growth with the length of the graph", tuple(_growth(results))),
-        Statement("Memory", tuple(_memory(results))),
-        Statement("Noise", tuple(_noise(results))),
-        Statement("Program generator", tuple(_generator(results))),
+        Paragraph("Changes", tuple(_changes(comparison))),
+        Paragraph(f"Speed against {REFERENCE}", tuple(_speed(results))),
+        Paragraph("Growth with the length of the graph", tuple(_growth(results))),
+        Paragraph("Memory", tuple(_memory(results))),
+        Paragraph("Noise", tuple(_noise(results))),
+        Paragraph("Program generator", tuple(_generator(results))),
     ]
-    return [one for one in statements if one.sentences]
+    return [one for one in paragraphs if one.sentences]
 
 
 def named(case: ReportCase) -> str:

@@ -51,9 +51,9 @@ def _loaded(folder: Path, data: dict[str, Any]) -> Results:
 def _said(results: Results, heading: str, comparison: Comparison | None = None) -> str:
     return " ".join(
         sentence
-        for statement in summary(results, comparison)
-        if statement.heading.startswith(heading)
-        for sentence in statement.sentences
+        for paragraph in summary(results, comparison)
+        if paragraph.heading.startswith(heading)
+        for sentence in paragraph.sentences
     )
 
 
