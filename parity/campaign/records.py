@@ -100,7 +100,7 @@ def finding_json(reported: Report, case: Case | None, shard: int) -> FindingData
     differ also where only dtypes or shapes do.
     """
     texts = told_apart(reported.finding.engine, reported.finding.reference)
-    probe = next((p.name for p in PROBES if p.says == reported.probe), "")
+    probe = next((p.name for p in PROBES if p.description == reported.probe), "")
     return {
         **reported.to_json(),
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),

@@ -47,7 +47,7 @@ class Report:
     @property
     def probe_name(self) -> str:
         """The name of the probe; "" for what is no probe, which no baseline can accept."""
-        return next((p.name for p in PROBES if p.says == self.probe), "")
+        return next((p.name for p in PROBES if p.description == self.probe), "")
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract (``parity check --json``)."""

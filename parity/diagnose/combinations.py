@@ -17,7 +17,7 @@ from parity.diagnose.defects.base import Defect
 _FIRST, _PAIRS, _NAMED = 5, 2, 3
 #: What every defect defines.
 _WORDS = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
-    *("name", "says", "seen", "smallest", "forms")
+    *("name", "description", "seen", "smallest", "forms")
 }
 
 
@@ -100,7 +100,7 @@ def _overrides(defect: type[Defect]) -> set[str]:
 def _class(parts: tuple[type[Defect], ...]) -> type[Defect]:
     words = {
         "name": " + ".join(part.name for part in parts),
-        "says": "; and ".join(part.says for part in parts),
+        "description": "; and ".join(part.description for part in parts),
         "__module__": __name__,
     }
     return type("Together", parts, words)

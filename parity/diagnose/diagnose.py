@@ -84,13 +84,13 @@ class Agreement:
     """
 
     defect: str
-    says: str
+    description: str
     agrees: int
     of: int
     beside: int = 0
 
     def __str__(self) -> str:
-        text = f"`{self.defect}`: {self.says}; {self.agrees} of {self.of} probes"
+        text = f"`{self.defect}`: {self.description}; {self.agrees} of {self.of} probes"
         return f"{text}; other faults show in {self.beside} more" if self.beside else text
 
 
@@ -114,7 +114,7 @@ class Diagnosis:
     def to_json(self) -> list[dict[str, Any]]:
         """The list of the contract (``parity check --json``): empty if no defect agrees fully."""
         return [
-            {"defect": m.defect, "agrees": m.agrees, "of": m.of, "says": m.says}
+            {"defect": m.defect, "agrees": m.agrees, "of": m.of, "says": m.description}
             for m in self.matches
         ]
 
@@ -128,7 +128,9 @@ class Diagnosis:
         text = self._without_matches()
         if self.operation:
             text = f"{self.by_itself}; {text}"
-        meant = (f"if that is meant, it is the quirk `{q}`: {QUIRKS[q].says}" for q in self.quirks)
+        meant = (
+            f"if that is meant, it is the quirk `{q}`: {QUIRKS[q].description}" for q in self.quirks
+        )
         return "\n".join([text, *meant])
 
     def _without_matches(self) -> str:
@@ -332,7 +334,7 @@ def _of_probe(
     shown = any(case.finding is not None for case in cases)
     number = len(cases) + 1
     return tuple(
-        Agreement(name, defect.says, number, number)
+        Agreement(name, defect.description, number, number)
         for name, defect in defects.items()
         if (shown or defect.probe == probe.name)
         and all(case.agrees(defect) for case in cases)
@@ -419,7 +421,7 @@ def _verdict(
 
 def _agreement(defect: type[Defect], cases: list[_Case]) -> Agreement:
     agrees = sum(case.agrees(defect) for case in cases)
-    return Agreement(defect.name, defect.says, agrees, len(cases))
+    return Agreement(defect.name, defect.description, agrees, len(cases))
 
 
 class _Common:

@@ -32,7 +32,7 @@ class Probe:
     """A named probe: ``search`` yields findings; ``needs``: operations, one of which it uses."""
 
     name: str
-    says: str
+    description: str
     search: Callable[[Engine], Iterator[Finding]]
     needs: tuple[str, ...]
 

@@ -135,14 +135,14 @@ class Everything(Defect):
     """No defect of the list: shows nothing where the engine is right, and never what is wrong."""
 
     name = "everything-right"
-    says = "nothing is wrong"
+    description = "nothing is wrong"
 
 
 class Half(Defect):
     """Wrong where ``overwrite`` is, in other numbers."""
 
     name = "half"
-    says = "half of the gradient"
+    description = "half of the gradient"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         grads[t] = g / 2
@@ -150,14 +150,14 @@ class Half(Defect):
 
 class Twin(DEFECTS["overwrite"]):  # type: ignore[misc]
     name = "twin"
-    says = "the same in other words"
+    description = "the same in other words"
 
 
 class Sometimes(DEFECTS["overwrite"]):  # type: ignore[misc]
     """Like ``overwrite``, but only for the second of two backwards."""
 
     name = "sometimes"
-    says = "overwritten in the first backward"
+    description = "overwritten in the first backward"
 
     def store(self, leaf: Any, g: Any) -> None:
         leaf.grad = np.array(g) if leaf.grad is None else leaf.grad - g
@@ -203,7 +203,7 @@ class Seldom(DEFECTS["overwrite"]):  # type: ignore[misc]
     """Like ``overwrite``, but for arrays of one shape."""
 
     name = "seldom"
-    says = "overwritten but for arrays of shape (2, 2)"
+    description = "overwritten but for arrays of shape (2, 2)"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         if t.shape == (2, 2):
@@ -294,7 +294,7 @@ class RaisesOnReuse(Tape):
 
 class RaisesToo(Defect):
     name = "raises-too"
-    says = "a second use raises"
+    description = "a second use raises"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         if t in grads:
@@ -388,7 +388,7 @@ class Recursive(Tape):
 
 class RecursiveToo(Defect):
     name = "recursive-too"
-    says = "the graph is walked by a function that calls itself"
+    description = "the graph is walked by a function that calls itself"
     probe = "deep-chain"
 
     def order(self, root: Any, grads: Any) -> Any:
@@ -402,7 +402,7 @@ class OnlyClaims(Defect):
     """Known for the probe, but right."""
 
     name = "only-claims"
-    says = "nothing is wrong"
+    description = "nothing is wrong"
     probe = "deep-chain"
 
 
@@ -435,7 +435,7 @@ def test_a_finding_of_a_probe_is_diagnosed(
     monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
     engine = Recursive()
     reported = next(r for r in run_probes(engine) if r.finding.kind == "depth")
-    probe = next(p for p in ENGINE_PROBES if p.says == reported.probe)
+    probe = next(p for p in ENGINE_PROBES if p.description == reported.probe)
     known = {d.name: d for d in defects}
     assert _names(diagnose_probe(probe, reported.finding, engine, TORCH, known)) == names
 

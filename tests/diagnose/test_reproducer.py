@@ -142,9 +142,9 @@ def test_a_script_shows_program_kind_and_how_to_run_it(
     one = written[name]
     description = ast.get_docstring(ast.parse(one.file.read_text()))
     assert description is not None
-    assert description.startswith(f"{one.finding.kind}: {one.finding.says} (mine 1)") or (
-        CASES[name][0] == "Dezero"
-    )
+    assert description.startswith(
+        f"{one.finding.kind}: {one.finding.kind.description} (mine 1)"
+    ) or (CASES[name][0] == "Dezero")
     assert str(CASES[name][2]) in description
     assert f"python {one.file.name}" in description
 

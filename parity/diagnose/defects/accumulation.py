@@ -13,7 +13,7 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 class SecondBackwardOverwrites(Defect):
     name = "second-backward-overwrites"
-    says = "gradients are summed within one backward only: a second one overwrites them"
+    description = "gradients are summed within one backward only: a second one overwrites them"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -26,7 +26,7 @@ class SecondBackwardOverwrites(Defect):
 
 class OldGradientDoubled(Defect):
     name = "old-gradient-doubled"
-    says = "from the second backward on the gradient so far is counted twice"
+    description = "from the second backward on the gradient so far is counted twice"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -40,7 +40,7 @@ class OldGradientDoubled(Defect):
 
 class StaleIntermediates(Defect):
     name = "stale-intermediates"
-    says = (
+    description = (
         "gradients of intermediate values are kept and counted again on a second backward "
         "or from a second head"
     )
@@ -68,7 +68,9 @@ class StaleIntermediates(Defect):
 
 class StaleRoot(Defect):
     name = "stale-root"
-    says = "the root keeps its own gradient, and the next backward from it starts with the sum"
+    description = (
+        "the root keeps its own gradient, and the next backward from it starts with the sum"
+    )
     smallest = program("""
         x0 = leaf(3.0)
         x1 = neg(x0)
@@ -86,7 +88,7 @@ class StaleRoot(Defect):
 
 class RootLeafOverwritten(Defect):
     name = "root-leaf-overwritten"
-    says = "a backward from a leaf itself sets its gradient instead of adding to it"
+    description = "a backward from a leaf itself sets its gradient instead of adding to it"
     seen = "micrograd 0.1.0"
     smallest = program("""
         x0 = leaf(3.0)
@@ -103,7 +105,7 @@ class RootLeafOverwritten(Defect):
 
 class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
     name = "micrograd-backward"
-    says = (
+    description = (
         "as in micrograd, every value keeps its gradient and adds to it, the root's is set, and no "
         "graph is freed: what an earlier backward left in intermediate values is counted again"
     )

@@ -12,7 +12,7 @@ from parity.diagnose.defects.tensor import Tensor
 
 class SiblingsShare(Defect):
     name = "siblings-share"
-    says = "leaves that get the same array, as from an addition, share it as their gradient"
+    description = "leaves that get the same array, as from an addition, share it as their gradient"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0)
@@ -52,7 +52,7 @@ class _Keeps(Defect):
 
 class UserGradientKept(_Keeps):
     name = "user-gradient-kept"
-    says = "the array that the user passes to backward becomes the gradient as it is"
+    description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("""
         x0 = leaf(3.0)
@@ -66,7 +66,7 @@ class UserGradientKept(_Keeps):
 
 class UserGradientViewKept(_Keeps):
     name = "user-gradient-view-kept"
-    says = (
+    description = (
         "a view of the array that the user passes to backward, as reshape hands it on, "
         "becomes the gradient"
     )
@@ -84,7 +84,9 @@ class UserGradientViewKept(_Keeps):
 
 class RootGradientShared(Defect):
     name = "root-gradient-shared"
-    says = "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
+    description = (
+        "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
+    )
     smallest = program("""
         x0 = leaf(3.0)
         x1 = add_scalar(x0, c=2)

@@ -19,7 +19,7 @@ class Defect(TapeEngine):
     #: Kebab-case; unique.
     name: ClassVar[str] = ""
     #: Completes "behaves like `name`: ...".
-    says: ClassVar[str] = ""
+    description: ClassVar[str] = ""
     #: Where it was seen: projects and issues; "" if nowhere yet.
     seen: ClassVar[str] = ""
     #: The smallest ``parity.language.program.Program`` that shows it; None if only a probe does.

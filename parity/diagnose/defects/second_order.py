@@ -10,7 +10,7 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 class FirstOrderAgain(Defect):
     name = "first-order-again"
-    says = "the gradient of a gradient is the first-order gradient again"
+    description = "the gradient of a gradient is the first-order gradient again"
     seen = "tinygrad#2584"
     smallest = program("""
         x0 = leaf(3.0)
@@ -29,7 +29,7 @@ class FirstOrderAgain(Defect):
 
 class CrossTermLost(Defect):
     name = "cross-term-lost"
-    says = "the gradients of a product treat the other factor as a constant"
+    description = "the gradients of a product treat the other factor as a constant"
     # Without the sum the gradient depends on nothing, and going back from it raises.
     smallest = program("""
         x0 = leaf(3.0)
@@ -44,7 +44,7 @@ class CrossTermLost(Defect):
 
 class SavedResultDetached(Defect):
     name = "saved-result-detached"
-    says = "a result that is kept for the backward pass is a constant in it"
+    description = "a result that is kept for the backward pass is a constant in it"
     seen = "PyTorch#58509"
     smallest = program("""
         x0 = leaf(3.0)

@@ -14,7 +14,7 @@ from parity.diagnose.defects.vjps import RULES, Rule
 
 class ZeroDimBecomesVector(Defect):
     name = "zero-dim-becomes-vector"
-    says = "the gradient of a 0-d leaf has shape (1,)"
+    description = "the gradient of a 0-d leaf has shape (1,)"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -26,7 +26,9 @@ class ZeroDimBecomesVector(Defect):
 
 class ScalarGetsVector(Defect):
     name = "scalar-gets-vector"
-    says = "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
+    description = (
+        "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
+    )
     seen = "jax#6452"
     smallest = program("""
         x0 = leaf(3.0)
@@ -41,7 +43,7 @@ class ScalarGetsVector(Defect):
 
 class Float32Widened(Defect):
     name = "float32-widened"
-    says = "the gradient of a float32 variable is float64"
+    description = "the gradient of a float32 variable is float64"
     seen = "HIPS autograd#163"
     smallest = program("""
         x0 = leaf(3.0, float32)
@@ -89,7 +91,7 @@ class _DtypeOfSum(_DtypeKept):
 
 class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
     name = "gradient-dtype-of-result"
-    says = "the gradient of a float32 operand keeps the dtype of a float64 result"
+    description = "the gradient of a float32 operand keeps the dtype of a float64 result"
     smallest = program("""
         x0 = leaf(3.0, float32)
         x1 = leaf(3.0)
@@ -106,7 +108,7 @@ def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
 
 class PythonScalarsPromote(Defect):
     name = "python-scalars-promote"
-    says = "a Python number makes a float32 operand float64"
+    description = "a Python number makes a float32 operand float64"
     smallest = program("""
         x0 = leaf(3.0, float32)
         x1 = add_scalar(x0, c=1.0)
@@ -119,7 +121,7 @@ class PythonScalarsPromote(Defect):
 
 class DtypeOfOtherOperand(Defect):
     name = "dtype-of-other-operand"
-    says = "the gradient of an operand gets the dtype of the other one"
+    description = "the gradient of an operand gets the dtype of the other one"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0, float32)

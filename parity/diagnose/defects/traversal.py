@@ -20,7 +20,7 @@ def _again(node: Node, ran: set[Node]) -> Node:
 
 class Overwrite(Defect):
     name = "overwrite"
-    says = "a reused variable's gradient is overwritten instead of summed"
+    description = "a reused variable's gradient is overwritten instead of summed"
     seen = "DeZero step 13; tinygrad#119"
     smallest = program("""
         x0 = leaf(3.0)
@@ -34,7 +34,7 @@ class Overwrite(Defect):
 
 class InplaceAccumulation(Defect):
     name = "inplace-accumulation"
-    says = "contributions are added in place to an array that other gradients hold as well"
+    description = "contributions are added in place to an array that other gradients hold as well"
     seen = "DeZero, section 14.2 of the book; OneFlow#9497"
     smallest = program("""
         x0 = leaf(3.0)
@@ -52,7 +52,7 @@ class InplaceAccumulation(Defect):
 
 class CreationOrderIgnored(Defect):
     name = "creation-order-ignored"
-    says = (
+    description = (
         "nodes run from a plain stack each time they are reached, with the sum so far, "
         "so that early contributions are sent on twice"
     )
@@ -75,7 +75,7 @@ class CreationOrderIgnored(Defect):
 
 class SendsAgain(Defect):
     name = "sends-again"
-    says = (
+    description = (
         "nodes wait in a queue, and one that is reached twice runs twice "
         "and sends all that it has gathered again"
     )
@@ -98,7 +98,7 @@ class SendsAgain(Defect):
 
 class DepthFirst(Defect):
     name = "depth-first"
-    says = (
+    description = (
         "nodes run depth first, each once, when it is first reached; "
         "what arrives later is not sent on"
     )
@@ -124,7 +124,9 @@ class DepthFirst(Defect):
 
 class NodeCleared(Defect):
     name = "node-cleared"
-    says = "a node forgets its operands once it has run: a retained graph is not there any more"
+    description = (
+        "a node forgets its operands once it has run: a retained graph is not there any more"
+    )
     seen = "TrenTorch#182"
     smallest = program("""
         x0 = leaf(3.0)
@@ -141,7 +143,9 @@ class NodeCleared(Defect):
 
 class Recursion(Defect):
     name = "recursion"
-    says = "the graph is sorted by a function that calls itself: a deep graph exhausts the stack"
+    description = (
+        "the graph is sorted by a function that calls itself: a deep graph exhausts the stack"
+    )
     seen = "micrograd"
     probe = "deep-chain"
 
@@ -160,7 +164,7 @@ class Recursion(Defect):
 
 class OnePassAPath(Defect):
     name = "one-pass-a-path"
-    says = "a node runs once for each path that leads to it: the time is exponential"
+    description = "a node runs once for each path that leads to it: the time is exponential"
     probe = "doublings"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
@@ -190,7 +194,9 @@ class OnePassAPath(Defect):
 
 class GraphKept(Defect):
     name = "graph-kept"
-    says = "a backward without retain_graph does not free its graph: a second one runs through it"
+    description = (
+        "a backward without retain_graph does not free its graph: a second one runs through it"
+    )
     seen = "micrograd 0.1.0"
     smallest = program("""
         x0 = leaf(3.0)

@@ -38,7 +38,7 @@ class Quirk(Engine):
     #: What reports and ``Engine.quirks`` call the quirk.
     quirk: ClassVar[str] = ""
     #: Completes "quirk `name`: ...".
-    says: ClassVar[str] = ""
+    description: ClassVar[str] = ""
     #: An engine has at most one quirk about the same thing.
     about: ClassVar[str] = ""
     #: Abilities (``parity.engines.base.abilities``) of which it says nothing: an engine that has

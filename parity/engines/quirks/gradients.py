@@ -12,7 +12,7 @@ from parity.engines.quirks.base import Box, Quirk
 
 class ClearsGradsOnUse(Quirk):
     quirk = "clears-grads-on-use"
-    says = "a variable loses its gradient when a recorded operation uses it"
+    description = "a variable loses its gradient when a recorded operation uses it"
     about = "use"
 
     def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
@@ -29,7 +29,7 @@ class ClearsGradsOnUse(Quirk):
 
 class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
     quirk = "clears-grads-on-use-except-views"
-    says = (
+    description = (
         "a variable loses its gradient when a recorded operation uses it, unless the result "
         "is a NumPy view of it"
     )
@@ -47,7 +47,7 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
 
 class ClearsGradsOnBackward(Quirk):
     quirk = "clears-grads-on-backward"
-    says = "a backward replaces the gradients of the variables that it reaches"
+    description = "a backward replaces the gradients of the variables that it reaches"
 
     def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
         # Which variables a pass reaches shows in who has a gradient afterwards.
@@ -85,7 +85,7 @@ class ClearsGradsOnBackward(Quirk):
 
 class SeedsAnyShapeWithOnes(Quirk):
     quirk = "seeds-any-shape-with-ones"
-    says = "a backward without a gradient starts with ones, whatever the shape of the root"
+    description = "a backward without a gradient starts with ones, whatever the shape of the root"
 
     def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
         if gradient is None:
@@ -96,7 +96,7 @@ class SeedsAnyShapeWithOnes(Quirk):
 
 class ZerosInsteadOfNone(Quirk):
     quirk = "zeros-instead-of-none"
-    says = (
+    description = (
         "a variable has a gradient of zeros where PyTorch has None: at first and when it is cleared"
     )
 
@@ -122,4 +122,4 @@ class KeepsIntermediateGrads(Quirk):
     """
 
     quirk = "keeps-intermediate-grads"
-    says = "results of operations have gradients as well; those of leaves are as without"
+    description = "results of operations have gradients as well; those of leaves are as without"

@@ -11,7 +11,9 @@ from parity.engines.quirks.base import Box, Quirk
 
 class KeepsGraphs(Quirk):
     quirk = "keeps-graphs"
-    says = "a backward keeps its graph, so that a second one through it needs no retain_graph"
+    description = (
+        "a backward keeps its graph, so that a second one through it needs no retain_graph"
+    )
     about = "graphs"
 
     def backward(
@@ -49,7 +51,7 @@ class ClearsGraphs(Quirk):
     """
 
     quirk = "clears-graphs"
-    says = (
+    description = (
         "a backward, also with retain_graph, takes all tensors that it reaches out of every "
         "graph: a later one ends at them, and fails at one that no operation has used since"
     )
@@ -128,7 +130,9 @@ def variable(dialect: Quirk, box: Box) -> Any:
 
 class NoGradGivesVariables(Quirk):
     quirk = "no-grad-gives-variables"
-    says = "the result of an operation under no_grad is a variable of its own, not a constant"
+    description = (
+        "the result of an operation under no_grad is a variable of its own, not a constant"
+    )
 
     def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
         result = super().apply(name, *xs, **attrs)
@@ -140,7 +144,7 @@ class NoGradGivesVariables(Quirk):
 
 class ConstantsStopQuietly(Quirk):
     quirk = "constants-stop-quietly"
-    says = "a backward from a constant does nothing; in PyTorch it raises"
+    description = "a backward from a constant does nothing; in PyTorch it raises"
 
     def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
         if t.varies:

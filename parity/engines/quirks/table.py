@@ -50,7 +50,7 @@ QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
 
 def descriptions(quirks: frozenset[str]) -> dict[str, str]:
     """What each quirk means, by name in alphabetical order."""
-    return {name: QUIRKS[name].says for name in sorted(quirks)}
+    return {name: QUIRKS[name].description for name in sorted(quirks)}
 
 
 def contradicting(quirks: frozenset[str]) -> tuple[str, ...]:

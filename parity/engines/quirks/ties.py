@@ -52,7 +52,7 @@ def of_operands(op: str, kind: str) -> type[Quirk]:
 
     class Ties(Quirk):
         quirk = f"{op}-ties-{kind}"
-        says = f"where the operands of {op} are equal, {words}"
+        description = f"where the operands of {op} are equal, {words}"
         about = op
 
         def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
@@ -78,7 +78,7 @@ class ClipTiesNeither(Quirk):
     """PyTorch passes the whole gradient of an element on a bound (semantics.md 9)."""
 
     quirk = "clip-ties-neither"
-    says = "where an element is equal to a bound of clip, it gets no gradient"
+    description = "where an element is equal to a bound of clip, it gets no gradient"
     about = "clip"
 
     def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
@@ -107,7 +107,7 @@ def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
 
     class First(Quirk):
         quirk = f"{op}-ties-first"
-        says = (
+        description = (
             f"where several elements are the {op}, the first, in the order of their indices, "
             "gets the whole gradient"
         )

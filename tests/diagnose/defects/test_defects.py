@@ -48,15 +48,15 @@ def test_a_defect_says_what_it_is(name: str) -> None:
     cls = DEFECTS[name]
     assert cls.name == name
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+|[a-z]+", name)
-    assert len(cls.says) > 20
-    assert cls.says[0].islower() or cls.says.startswith("Python")
-    assert not cls.says.endswith(".")
+    assert len(cls.description) > 20
+    assert cls.description[0].islower() or cls.description.startswith("Python")
+    assert not cls.description.endswith(".")
     assert isinstance(cls.seen, str)
     assert (cls.smallest is None) == bool(cls.probe)
 
 
 def test_each_defect_has_words_of_its_own() -> None:
-    assert len({cls.says for cls in DEFECTS.values()}) == len(DEFECTS)
+    assert len({cls.description for cls in DEFECTS.values()}) == len(DEFECTS)
     assert len(set(DEFECTS.values())) == len(DEFECTS) >= 40
 
 

@@ -339,8 +339,8 @@ def test_each_quirk_has_words_and_an_engine_that_has_it() -> None:
     assert set(DIALECTS) == set(QUIRKS)
     for name, cls in QUIRKS.items():
         assert cls.quirk == name
-        assert cls.says
-        assert "\n" not in cls.says
+        assert cls.description
+        assert "\n" not in cls.description
 
 
 @pytest.mark.parametrize(
@@ -371,4 +371,4 @@ def test_a_run_lists_quirks_with_their_words() -> None:
     quirk = "clears-grads-on-use"
     result = search(declaring(DIALECTS[quirk], quirk), TORCH, 3, ops=("add",)).to_json()
     assert result["quirks"] == [quirk]
-    assert result["quirks_say"] == {quirk: QUIRKS[quirk].says}
+    assert result["quirks_say"] == {quirk: QUIRKS[quirk].description}
