@@ -38,7 +38,7 @@ class program:
 
     def __get__(self, instance: object, owner: type) -> Any:
         # By name: an engine does not need the harness, nor do scripts that copy its source.
-        return importlib.import_module("parity.language.text_format").read_text(self.text)
+        return importlib.import_module("parity.language.text_format").program_from_text(self.text)
 
 
 def rules_with(**vjps: Callable[..., tuple[Any, ...]]) -> Mapping[str, Rule]:

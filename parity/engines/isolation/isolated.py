@@ -147,16 +147,20 @@ class IsolatedRunner(Runner):
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         """Run programs in order, one per batch; those that come next run meanwhile."""
+        if self._fresh:
+            for program in programs:
+                yield [(program, self.run(program) if self.supports(program) else None)]
+            return
         source = iter(programs)
         waiting: deque[tuple[Program, _Sent | None]] = deque()
         more = True
         while more or waiting:
             while more and len(waiting) < _AHEAD and self._has_room():
-                program = next(source, None)
-                more = program is not None
-                if program is not None:
-                    sent = self._send(program) if self.supports(program) else None
-                    waiting.append((program, sent))
+                following = next(source, None)
+                more = following is not None
+                if following is not None:
+                    sent = self._send(following) if self.supports(following) else None
+                    waiting.append((following, sent))
             if waiting:
                 program, sent = waiting.popleft()
                 yield [(program, None if sent is None else self._result(sent))]
