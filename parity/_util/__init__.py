@@ -1,1 +1,4 @@
-"""TODO."""
+"""Helpers for all packages: ``errors`` (``UsageError``) and ``process`` (``fuzzing_runtime``).
+
+Nothing here imports another package of parity.
+"""

@@ -71,7 +71,7 @@ def adjudicate(
         return Verdict(ENGINE)
     judge = _Judge()
     exact = execute(program, with_quirks(judge, engine.quirks), judge.at)
-    if judge.edges:
+    if judge.left_reals_count:
         return Verdict(None, "the program leaves the real numbers")
     ours = as_runner(engine).run(program)
     theirs = execute(program, with_quirks(reference, engine.quirks))

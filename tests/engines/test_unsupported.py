@@ -13,7 +13,7 @@ from parity.cli.main import PARITY, main
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 from parity.engines.execute import execute, owns_buffer
-from parity.engines.selfcheck import faults
+from parity.engines.selfcheck import mistakes
 from parity.engines.trace import UNSUPPORTED
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
@@ -100,7 +100,7 @@ def test_it_does_not_hide_what_pytorch_refuses_before() -> None:
 
 @pytest.mark.parametrize("cls", [Wide, OneAxis])
 def test_the_trial_takes_it_for_no_fault(cls: type[TapeEngine]) -> None:
-    assert list(faults(cls(), TORCH)) == []
+    assert list(mistakes(cls(), TORCH)) == []
 
 
 def test_the_trial_looks_at_the_operands_that_remain() -> None:
@@ -110,7 +110,7 @@ def test_the_trial_looks_at_the_operands_that_remain() -> None:
             whole = self.ops["sub"]
             self.ops = {**self.ops, "sub": lambda a, b: whole(b, a)}
 
-    assert "operands exchanged" in next(faults(Swapped(), TORCH))
+    assert "operands exchanged" in next(mistakes(Swapped(), TORCH))
 
 
 def test_a_run_lists_it() -> None:

@@ -158,7 +158,7 @@ class SeedsAnyShape(TapeEngine):
 
 
 class AsksForGradient(TapeEngine):
-    """As PyTorch does, it implies a gradient for one element only (semantics.md 4.1)."""
+    """As PyTorch does, it implies a gradient for one element only (docs/semantics.md 4.1)."""
 
     name = "asks-for-gradient"
 

@@ -281,7 +281,7 @@ def test_an_engine_that_ends_its_parent_is_a_finding_and_another_is_started() ->
     engine = IsolatedRunner(f"{ENGINES}:Kills", LIMITS)
     finding = check(program([leaf(3.0)], apply("neg", 0)), engine)
     assert finding is not None
-    assert (finding.kind, finding.engine) == ("crash", "it closed the channel of the harness")
+    assert (finding.kind, finding.engine) == ("crash", "it closed the pipe of parity")
     assert check(program([leaf(3.0)], apply("mul", 0, 0)), engine) is None
     engine.close()
 

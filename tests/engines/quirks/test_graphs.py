@@ -236,5 +236,6 @@ def test_there_is_no_second_order_in_graphs_that_are_cleared(tmp_path: Path) -> 
             quirks = frozenset({"clears-graphs"})
     """
     file = write_module(tmp_path, "mine.py", text)
-    with pytest.raises(EngineError, match="clears-graphs and grad_tensor: leave one out"):
+    words = "clears-graphs and the method grad_tensor exclude each other"
+    with pytest.raises(EngineError, match=words):
         load_engine(f"{file}:Mine")

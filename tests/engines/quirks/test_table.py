@@ -347,8 +347,8 @@ def test_each_quirk_has_words_and_an_engine_that_has_it() -> None:
     ("quirks", "words"),
     [
         ("dances', 'seeds-any-shape-with-ones", ["dances", "clears-grads-on-use, "]),
-        ("maximum-ties-first', 'maximum-ties-both", ["at once", "maximum-ties-both"]),
-        ("clears-graphs', 'keeps-graphs", ["at once", "keeps-graphs"]),
+        ("maximum-ties-first', 'maximum-ties-both", ["exclude each other", "maximum-ties-both"]),
+        ("clears-graphs', 'keeps-graphs", ["exclude each other", "keeps-graphs"]),
     ],
 )
 def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: list[str]) -> None:
