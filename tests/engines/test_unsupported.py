@@ -1,4 +1,4 @@
-"""What an adapter says that its engine lacks is no finding, and does not hide one."""
+"""What an adapter declares unsupported is not a finding, and does not hide one."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def test_a_program_ends_without_a_finding() -> None:
     trace = execute(program, OneAxis())
     assert trace.failure is not None
     assert (trace.failure.kind, trace.failure.statement) == (UNSUPPORTED, 1)
-    lacks: Counter[str] = Counter()
-    assert check_program(program, OneAxis(), TORCH, lacks) is None
-    assert lacks == {"sum along all axes": 1}
+    unsupported: Counter[str] = Counter()
+    assert check_program(program, OneAxis(), TORCH, unsupported) is None
+    assert unsupported == {"sum along all axes": 1}
 
 
 def test_what_came_before_is_compared() -> None:

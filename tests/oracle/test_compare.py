@@ -381,7 +381,7 @@ def test_none_equals_zeros_for_leaves_that_are_not_cleared(event: str) -> None:
 def test_none_that_equalled_zeros_is_no_finding_after_an_event_that_keeps_none(
     statement: pr.Statement,
 ) -> None:
-    """``x.grad.zero_()`` and an in-place change leave None as it is (semantics.md 5.3)."""
+    """``x.grad.zero_()`` and an in-place change leave None as it is (docs/semantics.md 5.3)."""
 
     class NoneForZeros(TapeEngine):
         def store(self, leaf: Tensor, g: Any) -> None:
