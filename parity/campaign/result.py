@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.campaign.baseline import BaselineEntry
-from parity.diagnose.diagnose import Diagnosis
+from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Runner

@@ -235,7 +235,7 @@ def _section(one: Surveyed) -> list[str]:
         f"dtypes: {', '.join(one.engine.dtypes)}.",
     ]
     if one.engine.quirks:
-        lines += ["", f"Dialect: {', '.join(sorted(one.engine.quirks))}."]
+        lines += ["", f"Quirks: {', '.join(sorted(one.engine.quirks))}."]
     if not one.entries:
         lines += ["", "No difference found."]
     for number, entry in enumerate(one.entries, 1):

@@ -15,8 +15,10 @@ from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.defects.engine import TapeEngine
-from parity.diagnose.diagnose import PROBES, Agreement, Diagnosis, Near, diagnose, diagnose_probe
+from parity.diagnose.diagnose import PROBES, diagnose, diagnose_probe
+from parity.diagnose.diagnosis import Agreement, Diagnosis
 from parity.diagnose.neighbours import NeighbourLimits, neighbours
+from parity.diagnose.probe import DefectTolerance
 from parity.diagnose.shrink import reduced
 from parity.diagnose.traversals import other_traversals
 from parity.engines.base import Engine
@@ -187,7 +189,7 @@ def test_all_that_cannot_be_told_apart_are_named() -> None:
     lines = diagnosis.text().splitlines()
     assert lines[0].startswith("behaves like `overwrite`: a reused variable's gradient is")
     assert lines[1].startswith("or like `twin`: the same in other words; ")
-    assert lines[1].endswith("these cannot be told apart here")
+    assert lines[1].endswith("the probes do not distinguish them")
 
 
 def test_the_nearest_is_named_with_its_count() -> None:
@@ -230,10 +232,10 @@ def test_an_engine_that_is_right_is_like_no_defect() -> None:
 
 def test_in_exact_programs_a_few_roundings_are_allowed_and_no_more() -> None:
     case = program([leaf([3.0, 2.0])], *(apply("add", i, i) for i in range(6)))
-    near = Near(case)
-    assert near.exact
+    tolerance = DefectTolerance(case)
+    assert tolerance.exact
     ones = np.ones(2)
-    np.testing.assert_allclose(near.bound(3, ones), 8 * 2.0**-53, rtol=1e-12)
+    np.testing.assert_allclose(tolerance.bound(3, ones), 8 * 2.0**-53, rtol=1e-12)
 
 
 class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
@@ -255,7 +257,7 @@ class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
         return super().value(t)
 
 
-def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
+def test_probes_use_nothing_that_the_engine_does_not_support() -> None:
     engine = Flat()
     finding = check(SQUARE, engine)
     assert finding is not None
@@ -267,12 +269,12 @@ def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "order"),
+    ("index", "order"),
     [(None, [4, 3, 2, 1, 0]), (0, [4, 3, 2, 1, 0]), (1, [4, 1, 0, 3, 2]), (2, [4, 3, 1, 0, 2])],
     ids=["newest first", "depth first", "depth first, last operand", "generations"],
 )
-def test_orders(place: int | None, order: list[int]) -> None:
-    cls = Twin if place is None else other_traversals(Twin)[place]
+def test_orders(index: int | None, order: list[int]) -> None:
+    cls = Twin if index is None else other_traversals(Twin)[index]
     engine = cls()
     x = engine.leaf(np.array(2.0))
     neg, add = engine.ops["neg"], engine.ops["add"]
@@ -329,7 +331,7 @@ def test_what_the_defects_lack_is_said() -> None:
     assert finding is not None
     diagnosis = diagnose(case, finding, engine, TORCH)
     assert diagnosis.to_json() == []
-    assert diagnosis.text().endswith("; no known defect; none was tried, as they have no softplus")
+    assert diagnosis.text().endswith("none was compared, since defects do not have softplus")
 
 
 # What a diagnosis costs and shows.

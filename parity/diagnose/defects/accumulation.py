@@ -1,4 +1,4 @@
-"""Defects of accumulation: how what several passes contribute comes together."""
+"""Defects of accumulation: how the gradients of several backward passes are added."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OldGradientDoubled(Defect):
     """)
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        # The sum of a pass starts from the gradient so far, and is added to it.
+        # The sum of a pass starts from the old gradient and is added to it again.
         super().store(leaf, g if leaf.grad is None else leaf.grad + g)
 
 
@@ -120,7 +120,7 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
         super().__init__()
         ops = self.ops
         inverse = functools.partial(ops["pow"], exponent=-1)
-        # Composed there, so that there are intermediate values that no program names.
+        # micrograd composes these operations, so that there are hidden intermediate values.
         self.ops = {  # type: ignore[misc]
             **ops,
             "sub": lambda a, b: ops["add"](a, ops["neg"](b)),
@@ -130,7 +130,7 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
         }
 
     def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
-        """A gradient enters as a factor, since such a backward takes none."""
+        """Multiply the root by the gradient, since micrograd's backward takes none."""
         if gradient is not None:
             if gradient.shape != t.data.shape:
                 raise RuntimeError(f"the gradient has shape {gradient.shape}, not {t.data.shape}")

@@ -1,4 +1,4 @@
-"""Defects of aliasing: a gradient that is an array which somebody else holds as well."""
+"""Defects of aliasing: a gradient shares memory with another array."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class SiblingsShare(Defect):
             super().store(leaf, g)
 
 
-class _Keeps(Defect):
-    """A gradient that is made of the user's array without a copy, in some cases."""
+class _KeepsUserArray(Defect):
+    """Stores the array passed to backward, or a view of it, as a gradient without a copy."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.given: Any = None  # the user's array
+        self.user_array: Any = None
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
-        super().seed(t, gradient)  # for its errors
-        self.given = gradient
+        super().seed(t, gradient)  # to raise its errors
+        self.user_array = gradient
         return super().seed(t, gradient) if gradient is None else gradient
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None and self.given is not None and self.keeps(g):
+        if leaf.grad is None and self.user_array is not None and self.keeps(g):
             leaf.grad = g
         else:
             super().store(leaf, g)
@@ -50,7 +50,7 @@ class _Keeps(Defect):
         raise NotImplementedError
 
 
-class UserGradientKept(_Keeps):
+class UserGradientKept(_KeepsUserArray):
     name = "user-gradient-kept"
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
@@ -61,10 +61,10 @@ class UserGradientKept(_Keeps):
     """)
 
     def keeps(self, g: Any) -> bool:
-        return g is self.given
+        return g is self.user_array
 
 
-class UserGradientViewKept(_Keeps):
+class UserGradientViewKept(_KeepsUserArray):
     name = "user-gradient-view-kept"
     description = (
         "a view of the array that the user passes to backward, as reshape hands it on, "
@@ -79,7 +79,7 @@ class UserGradientViewKept(_Keeps):
     """)
 
     def keeps(self, g: Any) -> bool:
-        return g is not self.given and np.shares_memory(g, self.given)
+        return g is not self.user_array and np.shares_memory(g, self.user_array)
 
 
 class RootGradientShared(Defect):
@@ -110,6 +110,6 @@ class RootGradientShared(Defect):
 
     def store(self, leaf: Tensor, g: Any) -> None:
         if leaf.grad is None and g is self.root:
-            leaf.grad, self.root = g, None  # one leaf takes it over
+            leaf.grad, self.root = g, None  # shared with one leaf only
         else:
             super().store(leaf, g)

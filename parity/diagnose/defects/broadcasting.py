@@ -1,4 +1,4 @@
-"""Defects of broadcasting: how a gradient gets back the shape of a smaller operand."""
+"""Defects of broadcasting: how a gradient is summed to the shape of a broadcast operand."""
 
 from __future__ import annotations
 

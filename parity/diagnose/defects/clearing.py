@@ -1,4 +1,4 @@
-"""Defects of clearing: gradients that are to be None, and gradients that are to be zero."""
+"""Defects of clearing: setting gradients to None and filling them with zeros."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ZeroesSiblings(Defect):
 
     def __init__(self) -> None:
         super().__init__()
-        self.group: list[Tensor] = []  # leaves whose gradients lie in one buffer
+        self.group: list[Tensor] = []  # leaves whose gradients share one buffer
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
         super().finish(grads)
@@ -127,7 +127,7 @@ class ZeroUndone(Defect):
         self.totals: WeakKeyDictionary[Tensor, Any] = WeakKeyDictionary()
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        # The user sees a copy of the total, and zeroes the copy.
+        # The user gets a copy of the total and zeroes the copy.
         if leaf.grad is None:
             leaf.grad, self.totals[leaf] = np.array(g), np.array(g)
         else:

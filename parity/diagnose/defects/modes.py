@@ -1,4 +1,4 @@
-"""Defects of modes: what is recorded, and what gets a gradient."""
+"""Defects of modes: no_grad, detach and requires_grad."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NoGradNotRestored(Defect):
     @contextmanager
     def _until_the_end(self) -> Iterator[None]:
         outer, self.recording = self.recording, False
-        yield  # an exception leaves here
+        yield  # without try and finally
         self.recording = outer
 
     def no_grad(self) -> AbstractContextManager[Any]:
@@ -50,7 +50,7 @@ class NestedNoGradKept(Defect):
 
     @contextmanager
     def _one_kept(self) -> Iterator[None]:
-        self.kept, self.recording = self.recording, False  # the inner one forgets what was outside
+        self.kept, self.recording = self.recording, False  # the inner one overwrites the outer mode
         try:
             yield
         finally:

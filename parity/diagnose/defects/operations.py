@@ -1,4 +1,4 @@
-"""Defects of single operations: a formula that is wrong."""
+"""Defects of single operations: a wrong formula of a gradient."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class MeanDivisor(Defect):
 
 
 def _overwriting_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
-    places = np.arange(g.size).reshape(g.shape)
+    positions = np.arange(g.size).reshape(g.shape)
     last = np.zeros(a.shape, int)
-    last[index] = places
-    return (do("put", do("select", g, keep=last[index] == places), shape=a.shape, index=index),)
+    last[index] = positions
+    return (do("put", do("select", g, keep=last[index] == positions), shape=a.shape, index=index),)
 
 
 class RepeatedIndexOverwritten(Defect):
@@ -67,7 +67,7 @@ class RepeatedIndexOverwritten(Defect):
 
 
 def _shifted(item: Any, length: int) -> Any:
-    """A slice that starts one element too early, unless it starts with the first."""
+    """Shift a slice one element to the front, unless it starts at the first."""
     if not isinstance(item, slice):
         return item
     start, stop, step = item.indices(length)

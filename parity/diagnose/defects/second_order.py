@@ -21,7 +21,7 @@ class FirstOrderAgain(Defect):
     """)
 
     def total(self, leaf: Tensor, g: Tensor) -> Tensor:
-        # As if the gradient were a result that it is itself the derivative of.
+        # As if the gradient were its own derivative.
         total = super().total(leaf, g)
         result: Tensor = self.operation(lambda a: total.data, lambda g, y, a: (g * y,))(leaf)
         return result
@@ -30,7 +30,7 @@ class FirstOrderAgain(Defect):
 class CrossTermLost(Defect):
     name = "cross-term-lost"
     description = "the gradients of a product treat the other factor as a constant"
-    # Without the sum the gradient depends on nothing, and going back from it raises.
+    # Without the sum the gradient is a constant, and a backward from it raises.
     smallest = program("""
         x0 = leaf(3.0)
         x1 = mul(x0, x0)

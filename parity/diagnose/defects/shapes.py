@@ -1,4 +1,4 @@
-"""Defects of shapes and dtypes."""
+"""Defects of the shapes and dtypes of gradients."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class Float32Widened(Defect):
 
 
 class _DtypeKept(Defect):
-    """Gradients keep the dtype in which they arrive."""
+    """Gradients keep the dtype of the results."""
 
     def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
-        # As wide as the results, not as the formulas of the base happen to be.
+        # The dtype of the results, not the one that the formulas happen to give.
         dtype = np.result_type(*(x.dtype for x in (*gs, *node.outputs)))
         found = (g if isinstance(g, Tensor) else np.asarray(g) for g in super().slopes(node, gs))
         return tuple(super(_DtypeKept, self).cast(g, dtype) for g in found)
@@ -71,7 +71,7 @@ class _DtypeKept(Defect):
 
 
 class _DtypeOfIndexed(_DtypeKept):
-    """But what is indexed gets its gradient in zeros like itself."""
+    """The same, but the gradient of an indexed array has the dtype of the array."""
 
     def fit(self, node: Node, place: int, g: Any) -> Any:
         fitted = super().fit(node, place, g)
@@ -80,7 +80,7 @@ class _DtypeOfIndexed(_DtypeKept):
 
 
 class _DtypeOfSum(_DtypeKept):
-    """Sums of several passes are new arrays, so that a later pass can widen them."""
+    """The same, and sums of several passes are new arrays, which a later pass can widen."""
 
     def store(self, leaf: Tensor, g: Any) -> None:
         if leaf.grad is None or g.dtype == leaf.grad.dtype:
@@ -102,7 +102,7 @@ class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
 
 
 def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
-    """The value of an operation whose scalar was made a float64 array first."""
+    """Wrap the value of an operation so that its scalar is a float64 array first."""
     return lambda a, c: value(a, np.array(c, np.float64))
 
 
@@ -130,5 +130,5 @@ class DtypeOfOtherOperand(Defect):
     """)
 
     def fit(self, node: Node, place: int, g: Any) -> Any:
-        other = node.parents[place - 1]  # of one operand: itself
+        other = node.parents[place - 1]  # itself, if there is one operand
         return self.cast(super().fit(node, place, g), other.dtype)

@@ -1,4 +1,4 @@
-"""Defects of the traversal: in which order nodes run, how often, and what becomes of it."""
+"""Defects of the traversal: the order in which nodes run, and how often."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parity.diagnose.defects.tensor import Node, Tensor
 
 
 def _again(node: Node, ran: set[Node]) -> Node:
-    """``node``, which may run a second time in one pass: that is the defect, not an error."""
+    """Return ``node``, which may run again in the same pass without an error."""
     if node in ran:
         node.freed = False
     ran.add(node)
@@ -172,18 +172,18 @@ class OnePassAPath(Defect):
         while todo:
             t, g = todo.pop()
             if t.node is not None:
-                for other in t.node.outputs:  # only what came along this path is sent
+                for other in t.node.outputs:  # propagate the contribution of this path alone
                     grads.pop(other, None)
                 grads[t] = g
                 yield _again(t.node, ran)
                 todo += self.paths(t.node, grads)
 
     def paths(self, node: Node, grads: dict[Tensor, Any]) -> list[tuple[Tensor, Any]]:
-        """The operands of a node, each with what the node sends to it."""
+        """Return the operands of a node, each with its gradient from this node."""
         slopes = self.slopes(node, self.arrived(node, grads))
         return [
-            (parent, self.fit(node, place, g))
-            for place, (parent, g) in enumerate(zip(node.parents, slopes, strict=True))
+            (parent, self.fit(node, index, g))
+            for index, (parent, g) in enumerate(zip(node.parents, slopes, strict=True))
             if parent.node is not None
         ]
 

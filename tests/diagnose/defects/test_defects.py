@@ -1,4 +1,4 @@
-"""Each defect is what it says: found, by the program that it names and by hunting."""
+"""Each defect is what it says: found, by the program that it names and by a search."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def test_the_smallest_program_does_not_reduce_to_fewer_statements(name: str) -> 
     assert _length(small) == _length(case), str(small)
 
 
-# Hunting.
+# Search.
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_hunting_finds_the_defect_within_the_default_budget(name: str) -> None:
+def test_a_search_finds_the_defect_within_the_default_budget(name: str) -> None:
     assert any(next(failing(DEFECTS[name](), seed, DEFAULT_EXAMPLES), None) for seed in range(3))
 
 
