@@ -115,7 +115,7 @@ def test_a_finding_depends_on_an_operation_that_most_others_do_not_share(
     monkeypatch.setattr(
         "parity.diagnose.shrink.with_other_operation", lambda program, number: several
     )
-    monkeypatch.setattr("parity.oracle.check.check_program", lambda one, *pair: others[one])
+    monkeypatch.setattr("parity.diagnose.shrink.check_program", lambda one, *pair: others[one])
     assert depends_on_operation(0, SCALARS, finding, Wrong(), TORCH) == depends
 
 
