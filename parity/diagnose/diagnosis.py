@@ -100,8 +100,8 @@ class Diagnosis:
 
     def _without_matches(self) -> str:
         if self.unsupported:
-            missing = ", ".join(self.unsupported)
-            return f"no known defect; none was compared, since defects do not have {missing}"
+            lacks = ", ".join(f"`{name}`" for name in self.unsupported)
+            return f"no known defect was tried: the engine that they are built on lacks {lacks}"
         near = self.nearest
         if near is None or 2 * near.agrees < near.of:  # some defect always agrees on a few probes
             return "no known defect"

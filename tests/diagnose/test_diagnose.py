@@ -331,7 +331,9 @@ def test_what_the_defects_lack_is_said() -> None:
     assert finding is not None
     diagnosis = diagnose(case, finding, engine, TORCH)
     assert diagnosis.to_json() == []
-    assert diagnosis.text().endswith("none was compared, since defects do not have softplus")
+    assert diagnosis.text().endswith(
+        "; no known defect was tried: the engine that they are built on lacks `softplus`"
+    )
 
 
 # What a diagnosis costs and shows.
