@@ -1,1 +1,4 @@
-"""Helpers without knowledge of engines and programs; they import nothing else of parity."""
+"""Helpers for all packages: errors, process settings, decoding of plain data, Markdown tables.
+
+Nothing here imports another package of parity.
+"""

@@ -54,7 +54,7 @@ def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> Non
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
         return
-    probe = next((p for p in PROBES if p.says == reported.probe), None)
+    probe = next((p for p in PROBES if p.description == reported.probe), None)
     if probe is None:
         return
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)

@@ -12,7 +12,7 @@ from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
 from parity.campaign.describe import told_apart
 from parity.campaign.records import FindingData
-from parity.diagnose.diagnose import Diagnosis
+from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
@@ -55,7 +55,7 @@ class Report:
     @property
     def probe_name(self) -> str:
         """The name of the probe; "" for what is no probe, which no baseline can accept."""
-        return next((p.name for p in PROBES if p.says == self.probe), "")
+        return next((p.name for p in PROBES if p.description == self.probe), "")
 
     def text(self, engine: AnyEngine, reference: Engine) -> str:
         """The finding as a person reads it: program, both values, kind and script."""
@@ -217,7 +217,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
     differ also where only dtypes or shapes do.
     """
     texts = told_apart(reported.finding.engine, reported.finding.reference)
-    probe = next((p.name for p in PROBES if p.says == reported.probe), "")
+    probe = next((p.name for p in PROBES if p.description == reported.probe), "")
     return {
         **reported.to_json(),
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),

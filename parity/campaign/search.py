@@ -260,7 +260,7 @@ def run_probes(engine: AnyEngine) -> Iterator[Report]:
         if probe.applies(engine):
             finding = probe.first(engine)
             if finding is not None:
-                yield Report(finding, None, -1, probe=probe.says)
+                yield Report(finding, None, -1, probe=probe.description)
 
 
 def _simplest_first(reported: Report) -> tuple[int, int]:

@@ -1,82 +1,81 @@
-"""Engines with several faults at once: defects combined until they show what the engine shows.
+"""Combine defects, for engines with several faults at once.
 
-A defect overrides one step of the base engine, so a class that inherits from two
-defects has both faults. Where no single defect agrees with the engine on all probes, those
-that agree on the reduced program get a second one, and the best pairs a third.
+A defect overrides one step of the base engine, so a class that inherits from two defects has both
+faults. Where no single defect agrees with the engine on all probes, a second defect is added to
+those that agree on the reduced program, and a third to the best pairs.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
 from parity.diagnose.defects.base import Defect
+from parity.diagnose.probe import DiagnosisProbe
 
-#: Defects that get a second one, pairs that get a third, combinations that are named at most.
+#: Defects to which a second is added, pairs to which a third is added, combinations named at most.
 _FIRST, _PAIRS, _NAMED = 5, 2, 3
-#: What every defect defines.
-_WORDS = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
-    *("name", "says", "seen", "smallest", "forms")
+#: Attributes that every defect defines, which are no behaviour.
+_NOT_BEHAVIOUR = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
+    *("name", "description", "seen", "smallest", "forms")
 }
 
 
-class Case(Protocol):
-    """A probe program with what the engine showed."""
-
-    @property
-    def finding(self) -> object | None:
-        """What is wrong there, or None."""
-
-    def agrees(self, defect: type[Defect]) -> bool:
-        """Whether ``defect`` shows the same."""
-
-
 def find_combination(
-    cases: Sequence[Case], defects: Mapping[str, type[Defect]]
+    probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
 ) -> list[type[Defect]]:
-    """The combinations of fewest defects that agree on all cases; of one set only one order.
+    """Find the combinations of fewest defects that agree with the engine on all probes.
 
-    The first case is the reduced program: a single fault explains it. A third fault has to be
-    seen by itself on some case that fails: else too much fits by chance.
+    Parameters
+    ----------
+    probes
+        The probes, the reduced program first: one of the defects must agree on it alone.
+    defects
+        The defects to combine. A third one must agree alone on some probe on which the
+        engine is wrong; otherwise too many would fit by chance.
+
+    Returns
+    -------
+    list
+        Classes that inherit from the defects, one per set of defects.
     """
-    wrong = [case for case in cases if case.finding is not None]
-    seen = [d for d in defects.values() if any(case.agrees(d) for case in wrong)]
-    firsts = [d for d in defects.values() if cases[0].agrees(d)]
-    bests = sorted(firsts, key=lambda d: -_score(d, cases))[:_FIRST]
-    for others in (list(defects.values()), seen):
+    wrong = [probe for probe in probes if probe.finding is not None]
+    visible = [d for d in defects.values() if any(probe.agrees(d) for probe in wrong)]
+    firsts = [d for d in defects.values() if probes[0].agrees(d)]
+    bests = sorted(firsts, key=lambda d: -_score(d, probes))[:_FIRST]
+    for others in (list(defects.values()), visible):
         tried = [
-            (joined, *_until_it_fails(joined, _failing_first(best, cases)))
+            (combined, *_until_it_fails(combined, _failing_first(best, probes)))
             for best in bests
             for defect in others
-            for joined in _joined(best, defect)
+            for combined in _combined(best, defect)
         ]
-        found = [joined for joined, fails, _score in tried if not fails]
+        found = [combined for combined, fails, _score in tried if not fails]
         if found:
             return list({frozenset(c.__bases__): c for c in found}.values())[:_NAMED]
         tried.sort(key=lambda each: -each[2])
-        bests = [joined for joined, _fails, score in tried[:_PAIRS] if score]
+        bests = [combined for combined, _fails, score in tried[:_PAIRS] if score]
     return []
 
 
-def _score(defect: type[Defect], cases: Sequence[Case]) -> int:
-    return sum(case.agrees(defect) for case in cases)
+def _score(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> int:
+    return sum(probe.agrees(defect) for probe in probes)
 
 
-def _failing_first(defect: type[Defect], cases: Sequence[Case]) -> list[Case]:
-    return sorted(cases, key=lambda case: case.agrees(defect))
+def _failing_first(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> list[DiagnosisProbe]:
+    return sorted(probes, key=lambda probe: probe.agrees(defect))
 
 
-def _until_it_fails(joined: type[Defect], cases: Sequence[Case]) -> tuple[bool, int]:
-    """Whether a case disagrees, and how many agree before it."""
-    for number, case in enumerate(cases):
-        if not case.agrees(joined):
+def _until_it_fails(combined: type[Defect], probes: Sequence[DiagnosisProbe]) -> tuple[bool, int]:
+    """Return whether a probe disagrees, and how many agree before it."""
+    for number, probe in enumerate(probes):
+        if not probe.agrees(combined):
             return True, number
-    return False, len(cases)
+    return False, len(probes)
 
 
-def _joined(one: type[Defect], other: type[Defect]) -> Iterator[type[Defect]]:
-    """Both in one class; in both orders where they override the same."""
+def _combined(one: type[Defect], other: type[Defect]) -> Iterator[type[Defect]]:
+    """Yield a class with both defects; in both orders if they override the same methods."""
     parts, others = _parts(one), _parts(other)
     if any(issubclass(a, b) or issubclass(b, a) for a in parts for b in others):
         return
@@ -86,21 +85,23 @@ def _joined(one: type[Defect], other: type[Defect]) -> Iterator[type[Defect]]:
 
 
 def _parts(defect: type[Defect]) -> tuple[type[Defect], ...]:
+    """Return the defects of a combination, or the defect itself."""
     return defect.__bases__ if defect.__module__ == __name__ else (defect,)
 
 
 def _overrides(defect: type[Defect]) -> set[str]:
+    """Return the names that a defect defines differently from the base engine."""
     return {
         name
         for cls in defect.__mro__[: defect.__mro__.index(Defect)]
-        for name in vars(cls).keys() - _WORDS
+        for name in vars(cls).keys() - _NOT_BEHAVIOUR
     }
 
 
 def _class(parts: tuple[type[Defect], ...]) -> type[Defect]:
-    words = {
+    attributes = {
         "name": " + ".join(part.name for part in parts),
-        "says": "; and ".join(part.says for part in parts),
+        "description": "; and ".join(part.description for part in parts),
         "__module__": __name__,
     }
-    return type("Together", parts, words)
+    return type("Combination", parts, attributes)

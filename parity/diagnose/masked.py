@@ -1,92 +1,83 @@
-"""A defect that an engine has beside other faults, known or not.
+"""Find a defect that is masked by other faults of the engine.
 
-Where no defect, and no few of them together, agree with the engine on all probes, one that
-disagrees on few may be there all the same: what else is wrong shows on those few. Each of them is
-reduced to the smallest program on which the engine and the defect differ. If the engine is wrong
-there in another way than in the finding, and the defect is not wrong at all, the probe shows
-another fault and says nothing about this one. Where the engine is right and the defect wrong,
-the engine does not have the defect.
+Where neither one defect nor a combination agrees with the engine on all probes, a defect that
+disagrees on a few may still be there: the other faults show on those few. Each of them is reduced
+to the smallest program on which engine and defect differ. If the engine is wrong there in another
+way than in the finding, and the defect is not wrong at all, the probe shows another fault and does
+not contradict the defect. If the engine is right there and the defect wrong, it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from parity.diagnose.defects.base import Defect
+from parity.diagnose.probe import DiagnosisProbe
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine
 from parity.language import program as pr
 from parity.oracle.check import check_program
-from parity.oracle.finding import Finding
 
-#: A defect disagrees on at most one in so many of the probes on which the engine is wrong.
+#: A defect may disagree on one in so many of the probes on which the engine is wrong.
 _FEW = 5
-#: Reducing takes longer than all else: so many defects are looked at, the nearest first.
+#: How many of the nearest defects are tried, since reducing probes takes long.
 _NEAREST = 2
-
-
-class Case(Protocol):
-    """A probe program with what the engine showed."""
-
-    program: pr.Program
-    finding: Finding | None
-
-    def agrees(self, defect: type[Defect]) -> bool:
-        """Whether ``defect`` shows the same."""
-
-
-C = TypeVar("C", bound=Case)
 
 
 @dataclass(frozen=True)
 class MaskedDefects:
-    """Looks for a defect in an engine that has other faults as well."""
+    """Searches for a defect in an engine that has other faults as well."""
 
     engine: AnyEngine
     reference: Engine
 
     def search(
-        self, cases: Sequence[C], defects: Mapping[str, type[Defect]]
-    ) -> tuple[type[Defect], list[C]] | None:
-        """The defect with the probes on which it agrees, or None; the first is the finding's."""
-        wrong = [case for case in cases if case.finding is not None]
-        agreeing = {d: [case for case in cases if case.agrees(d)] for d in defects.values()}
+        self, probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
+    ) -> tuple[type[Defect], list[DiagnosisProbe]] | None:
+        """Return a defect with the probes on which it agrees, or None.
+
+        The first probe must be the program of the finding.
+        """
+        wrong = [probe for probe in probes if probe.finding is not None]
+        agreeing = {d: [probe for probe in probes if probe.agrees(d)] for d in defects.values()}
         near = [
             d
             for d, some in agreeing.items()
-            if cases[0].agrees(d) and _FEW * (len(cases) - len(some)) <= len(wrong)
+            if probes[0].agrees(d) and _FEW * (len(probes) - len(some)) <= len(wrong)
         ]
         near.sort(key=lambda d: -len(agreeing[d]))
         for defect in near[:_NEAREST]:
-            others = (case for case in cases if not case.agrees(defect))
-            if all(self._shows_another(case, defect, cases[0]) for case in others):
+            others = (probe for probe in probes if not probe.agrees(defect))
+            if all(self._shows_other_fault(probe, defect, probes[0]) for probe in others):
                 return defect, agreeing[defect]
         return None
 
-    def _shows_another(self, case: Case, defect: type[Defect], first: Case) -> bool:
-        """Whether the engine differs from the defect by a fault that is not that of ``first``."""
-        if case.finding is None:
+    def _shows_other_fault(
+        self, probe: DiagnosisProbe, defect: type[Defect], first: DiagnosisProbe
+    ) -> bool:
+        """Return whether engine and defect differ by another fault than that of ``first``."""
+        if probe.finding is None:
             return False
-        found = check_program(case.program, self.engine, defect())
+        found = check_program(probe.program, self.engine, defect())
         if found is None:
             return False
-        small, _ = reduced(case.program, found, self.engine, defect())
+        small, _ = reduced(probe.program, found, self.engine, defect())
         wrong = check_program(small, self.engine, self.reference)
         if wrong is None or self._is_wrong(defect, small):
             return False
         assert first.finding is not None
-        return wrong.kind != first.finding.kind or alone(small, first.program)
+        return wrong.kind != first.finding.kind or is_other_operation(small, first.program)
 
     def _is_wrong(self, defect: type[Defect], program: pr.Program) -> bool:
-        alike = with_quirks(defect(), self.engine.quirks)  # the reference follows its quirks
-        return check_program(program, alike, self.reference) is not None
+        """Return whether the defect itself shows a finding on a program."""
+        with_same_quirks = with_quirks(defect(), self.engine.quirks)
+        return check_program(program, with_same_quirks, self.reference) is not None
 
 
-def alone(small: pr.Program, first: pr.Program) -> bool:
-    """Whether one operation is wrong by itself that the program of the finding does not have."""
+def is_other_operation(small: pr.Program, first: pr.Program) -> bool:
+    """Return whether ``small`` has a single operation, and ``first`` does not use it."""
     ops, others = ([s for s in p.statements if isinstance(s, pr.Apply)] for p in (small, first))
     return len(ops) == 1 and ops[0].op not in {s.op for s in others}

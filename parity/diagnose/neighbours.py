@@ -1,8 +1,7 @@
-"""Programs near a given one: the same fault should show in them, in other numbers.
+"""Variations of a program, in which the same fault should show with other numbers.
 
-Each step changes a program in one way: other data, shapes, gradients, operations
-or operands, a value used once more, an event doubled, a leaf added. The same
-program gives the same variations.
+Each step changes one thing: data, shapes, gradients, operations or operands, one more use of a
+value, a repeated event, a new leaf. The same program always gives the same variations.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.diagnose.shrink_passes import repaired
+from parity.diagnose.repair import repaired
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
@@ -21,7 +20,7 @@ from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices
 
 _SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (3, 1), (1, 3), (2, 2), (1,), (2, 1, 3))
-#: A variation is this many steps away at most, and no larger than this.
+#: Limits of a variation: steps away from the program, statements, elements of a value.
 _STEPS = 4
 _STATEMENTS = 16
 _ELEMENTS = 64
@@ -29,19 +28,29 @@ _ELEMENTS = 64
 
 @dataclass(frozen=True)
 class NeighbourLimits:
-    """What variations may use: operations, the largest rank, dtypes."""
+    """What variations may use.
+
+    Attributes
+    ----------
+    ops
+        Names of operations.
+    max_ndim
+        The largest number of dimensions of a leaf.
+    dtypes
+        Dtypes of leaves.
+    """
 
     ops: tuple[str, ...]
     max_ndim: int
     dtypes: tuple[str, ...]
 
 
-#: One step away, or None where the step does not apply; to be repaired.
+#: One step: a changed program, to be repaired, or None where the step does not apply.
 Change = Callable[[pr.Program, random.Random, NeighbourLimits], pr.Program | None]
 
 
 def neighbours(program: pr.Program, limits: NeighbourLimits, attempts: int) -> Iterator[pr.Program]:
-    """Valid programs near ``program``, at most ``attempts``, none twice."""
+    """Yield valid variations of ``program``, at most ``attempts``, each once."""
     source = random.Random(zlib.crc32(dumps(program).encode()))
     seen = {program}
     for _ in range(attempts):
@@ -61,14 +70,18 @@ def _is_small(program: pr.Program) -> bool:
 
 
 def _data(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
-    """Other values; sometimes the same in all leaves, so that there are ties."""
+    """Change the values of leaves; sometimes to the same in all, so that there are ties."""
     pool = source.choice((EXACT_VALUES, EXACT_VALUES, EXACT_POSITIVE))
-    start, step, apart = source.randrange(len(pool)), source.randint(1, 4), source.choice((0, 1, 5))
+    start, step, offset = (
+        source.randrange(len(pool)),
+        source.randint(1, 4),
+        source.choice((0, 1, 5)),
+    )
     leaves = [
         replace(
             leaf,
             values=tuple(
-                pool[(start + i * step + k * apart) % len(pool)] for i in range(size(leaf.shape))
+                pool[(start + i * step + k * offset) % len(pool)] for i in range(size(leaf.shape))
             ),
         )
         for k, leaf in enumerate(program.leaves)
@@ -83,7 +96,7 @@ def _with_shape(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
 
 
 def _shapes(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
-    """Another shape for all leaves, or for one."""
+    """Change the shape of all leaves, or of one."""
     shape = source.choice([s for s in _SHAPES if len(s) <= limits.max_ndim])
     chosen = range(len(program.leaves))
     if source.random() < 0.5:
@@ -92,10 +105,10 @@ def _shapes(program: pr.Program, source: random.Random, limits: NeighbourLimits)
     return replace(program, leaves=tuple(leaves))
 
 
-def _kind_of_leaf(
+def _dtype_or_constant(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program:
-    """Another dtype for all leaves, or one leaf becomes a constant or a variable."""
+    """Change the dtype of all leaves, or ``requires_grad`` of one."""
     if source.random() < 0.5:
         dtype = source.choice(limits.dtypes)
         return replace(program, leaves=tuple(replace(x, dtype=dtype) for x in program.leaves))
@@ -110,7 +123,7 @@ def _positions(program: pr.Program, *kinds: type[Any]) -> list[int]:
 
 
 def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Program:
-    """The program with statement ``position`` replaced by others."""
+    """Replace the statement at ``position`` by others."""
     old = program.statements
     return replace(program, statements=(*old[:position], *statements, *old[position + 1 :]))
 
@@ -118,11 +131,11 @@ def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Pr
 def _gradient(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """A backward gets another gradient, or none where it needs none."""
-    places = _positions(program, pr.Backward)
-    if not places:
+    """Change the gradient of a backward; to None where the root has one element."""
+    positions = _positions(program, pr.Backward)
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = program.statements[position]
     info = program.infos[statement.value]
     n, start = size(info.shape), source.randrange(len(GRADIENTS))
@@ -135,11 +148,11 @@ def _gradient(
 def _operation(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """Another operation on the same operands."""
-    places = _positions(program, pr.Apply)
-    if not places:
+    """Replace an operation by another one on the same operands."""
+    positions = _positions(program, pr.Apply)
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = program.statements[position]
     return _put(program, position, _any_apply(source, limits, statement.inputs, statement.no_grad))
 
@@ -147,7 +160,7 @@ def _operation(
 def _any_apply(
     source: random.Random, limits: NeighbourLimits, values: Sequence[int], no_grad: bool = False
 ) -> pr.Apply:
-    """Some operation on the first of ``values``, or on as many as it takes."""
+    """Return a random operation on ``values``, repeated or cut to its number of operands."""
     name = source.choice(limits.ops)
     arity = OPS[name].arity or 2
     return pr.Apply(name, (tuple(values) * arity)[:arity], no_grad=no_grad)
@@ -156,11 +169,11 @@ def _any_apply(
 def _operands(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """Operands change places, or one of them becomes an earlier value."""
-    places = _positions(program, pr.Apply)
-    if not places:
+    """Reverse the operands of an operation, or replace one by an earlier value."""
+    positions = _positions(program, pr.Apply)
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = program.statements[position]
     if source.random() < 0.5:
         return _put(program, position, replace(statement, inputs=statement.inputs[::-1]))
@@ -170,12 +183,12 @@ def _operands(
 
 
 def _defined_before(program: pr.Program, position: int) -> int:
-    """How many values there are before a statement."""
+    """Return how many values are defined before a statement."""
     return len(program.leaves) + sum(map(len, program.defined[:position]))
 
 
 def _use(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
-    """A new operation on earlier values; a value is replaced by its result from there on."""
+    """Insert an operation on earlier values; its result replaces one of them from there on."""
     events = _positions(program, pr.Backward)
     position = source.randint(0, events[0] if events else len(program.statements))
     count = _defined_before(program, position)
@@ -194,7 +207,7 @@ def _use(program: pr.Program, source: random.Random, limits: NeighbourLimits) ->
 
 
 def _renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
-    """A statement that reads other values."""
+    """Renumber the values that a statement reads."""
     if isinstance(statement, pr.Apply):
         return replace(statement, inputs=tuple(map(moved, statement.inputs)))
     if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
@@ -203,17 +216,17 @@ def _renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
 
 
 def _leaf(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
-    """A new leaf, as an operand of an operation."""
+    """Add a leaf as an operand of an operation."""
     count = len(program.leaves)
     if count > 3:
         return None
     leaves = (*program.leaves, source.choice(program.leaves))
     later = [_renumbered(s, lambda v: v + (v >= count)) for s in program.statements]
     wider = pr.Program(leaves, tuple(later))
-    places = _positions(wider, pr.Apply)
-    if not places:
+    positions = _positions(wider, pr.Apply)
+    if not positions:
         return wider
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = wider.statements[position]
     inputs = list(statement.inputs)
     inputs[source.randrange(len(inputs))] = count
@@ -226,17 +239,17 @@ _EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 def _double(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """An event happens twice."""
-    places = _positions(program, *_EVENTS)
-    if not places:
+    """Repeat an event."""
+    positions = _positions(program, *_EVENTS)
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     event = program.statements[position]
     return _retained(_put(program, position, event, event))
 
 
 def _again(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program:
-    """All events happen once more."""
+    """Repeat all events at the end."""
     events = [program.statements[i] for i in _positions(program, *_EVENTS)]
     return _retained(replace(program, statements=(*program.statements, *events)))
 
@@ -244,15 +257,15 @@ def _again(program: pr.Program, source: random.Random, limits: NeighbourLimits) 
 def _event(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """One event more, at the end or before another event."""
+    """Insert an event at the end or before another event."""
     count = len(program.leaves)
     leaves = source.choice((tuple(range(count)), (source.randrange(count),)))
     backward = pr.Backward(source.randrange(len(program.infos)))
     event: pr.Statement = source.choice((backward, backward, pr.Clear(leaves), pr.Zero(leaves)))
     if source.random() < 0.1:
         event = source.choice((pr.ChangeGrad(leaves[-1]), pr.ChangeGradient()))
-    places = [*_positions(program, *_EVENTS)[1:], len(program.statements)]
-    position = source.choice(places)
+    positions = [*_positions(program, *_EVENTS)[1:], len(program.statements)]
+    position = source.choice(positions)
     old = program.statements
     return _retained(replace(program, statements=(*old[:position], event, *old[position:])))
 
@@ -260,13 +273,13 @@ def _event(
 def _attributes(
     program: pr.Program, source: random.Random, limits: NeighbourLimits
 ) -> pr.Program | None:
-    """An operation gets other attributes."""
-    places = [
+    """Change the attributes of an operation."""
+    positions = [
         i for i in _positions(program, pr.Apply) if getattr(program.statements[i], "attrs", ())
     ]
-    if not places:
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = program.statements[position]
     infos = program.infos
     choices = attribute_choices(statement.op, tuple(infos[i].shape for i in statement.inputs))
@@ -274,28 +287,28 @@ def _attributes(
 
 
 def _mode(program: pr.Program, source: random.Random, limits: NeighbourLimits) -> pr.Program | None:
-    """An operation goes under ``no_grad``, or out of it."""
-    places = _positions(program, pr.Apply)
-    if not places:
+    """Put an operation under ``no_grad``, or out of it."""
+    positions = _positions(program, pr.Apply)
+    if not positions:
         return None
-    position = source.choice(places)
+    position = source.choice(positions)
     statement: Any = program.statements[position]
     return _put(program, position, replace(statement, no_grad=not statement.no_grad))
 
 
 def _retained(program: pr.Program) -> pr.Program:
-    """Every backward but the last keeps the graph, so that it is no error to run another."""
-    places = _positions(program, pr.Backward)[:-1]
+    """Set ``retain_graph`` on every backward but the last, so that the next one can run."""
+    positions = _positions(program, pr.Backward)[:-1]
     statements = [
-        replace(s, retain_graph=True) if i in places and isinstance(s, pr.Backward) else s
+        replace(s, retain_graph=True) if i in positions and isinstance(s, pr.Backward) else s
         for i, s in enumerate(program.statements)
     ]
     return replace(program, statements=tuple(statements))
 
 
-#: Those that change what a fault depends on most come more often.
+#: Steps; those on which faults depend most often are repeated.
 _CHANGES: tuple[Change, ...] = (
     *(_data, _data, _data, _gradient, _gradient, _shapes, _shapes),
     *(_use, _use, _use, _use, _operation, _operands, _attributes, _leaf, _leaf),
-    *(_double, _again, _event, _event, _kind_of_leaf, _mode),
+    *(_double, _again, _event, _event, _dtype_or_constant, _mode),
 )

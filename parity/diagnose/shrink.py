@@ -1,8 +1,8 @@
-"""From a program that shows a difference to the smallest one that does.
+"""Shrink a program with a finding to the smallest one with the same kind of finding.
 
-Greedy: try every way to make the program one step simpler, take the first that
-still shows the same kind of finding, and start again until none does. Programs
-are small, so this takes a few hundred runs.
+The search is greedy: it tries every step of ``parity.diagnose.shrink_passes`` that makes the
+program simpler, takes the first that keeps the finding, and starts again until none does. Programs
+are small, so that this takes a few hundred runs.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from parity.diagnose.repair import GRADIENT_VALUES, simplest_wrong_shape
 from parity.diagnose.shrink_passes import (
-    GRADIENT_VALUES,
     LEAF_VALUES,
     PLAIN_VALUES,
     Freedom,
     simpler,
-    simplest_misfit,
     with_other_operation,
 )
 from parity.engines.base import Engine
@@ -29,13 +28,13 @@ from parity.language.table import OPS, attribute_choices
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 
-#: Kinds that a finding may turn into on the way: what is wrong later is often wrong at once.
+#: Kinds that a finding may change into: a wrong result often shows earlier in a smaller program.
 SIMPLER: dict[str, frozenset[str]] = {
     "accumulation": frozenset({"gradient"}),
     "second-order": frozenset({"gradient", "accumulation"}),
     "exception": frozenset({"shape", "gradient", "dtype"}),
 }
-#: Runs after which the smallest program so far is taken.
+#: Runs after which the search stops with the smallest program so far.
 BUDGET = 4000
 
 Check = Callable[[pr.Program], Finding | None]
@@ -48,7 +47,25 @@ def reduce_program(
     budget: int = BUDGET,
     freedom: Freedom = Freedom.ALL,
 ) -> tuple[pr.Program, Finding]:
-    """The smallest program found on which ``check`` gives the same kind of finding."""
+    """Shrink a program with a check.
+
+    Parameters
+    ----------
+    program, finding
+        The program and its finding.
+    check
+        Returns the finding on a program, or None.
+    budget
+        How often ``check`` may be called.
+    freedom
+        What steps may do in addition to dropping and simplifying.
+
+    Returns
+    -------
+    tuple of (Program, Finding)
+        The smallest program on which ``check`` returned the same kind of finding, with that
+        finding.
+    """
     search = _Search(program, finding, check, budget, freedom)
     while search.step():
         pass
@@ -56,6 +73,8 @@ def reduce_program(
 
 
 class _Search:
+    """A greedy search: the smallest program so far and its finding."""
+
     def __init__(
         self,
         program: pr.Program,
@@ -73,14 +92,14 @@ class _Search:
         self.may_rerun = reruns_freed_graph(program)
 
     def step(self) -> bool:
-        """Take one simplification; False if there is none."""
+        """Take one step that keeps the finding; return False if there is none."""
         cost = _cost(self.program)
         for candidate in simpler(self.program, self.finding.statement, self.freedom):
             if candidate in self.tried or _cost(candidate) >= cost:
                 continue
             self.tried.add(candidate)
             if not self.may_rerun and reruns_freed_graph(candidate):
-                continue  # engines may refuse that where PyTorch does not (semantics.md 1.2)
+                continue  # correct engines may differ there (docs/semantics.md 1.2)
             if self.budget <= 0:
                 return False
             self.budget -= 1
@@ -91,37 +110,37 @@ class _Search:
         return False
 
     def is_same(self, finding: Finding) -> bool:
-        """Whether it may be the fault that is reduced.
+        """Return whether a finding may have the same cause as that of the program.
 
-        A pole that the program did not reach has faults of its own.
+        A program that newly has inf or nan shows other faults.
         """
         kinds = SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
         return finding.kind in kinds and (self.finding.non_finite or not finding.non_finite)
 
 
 def reruns_freed_graph(program: pr.Program) -> bool:
-    """Whether a backward runs operations that an earlier one freed."""
-    behind: list[frozenset[int]] = [frozenset()] * len(program.leaves)
+    """Return whether a backward runs operations that an earlier one freed."""
+    graphs: list[frozenset[int]] = [frozenset()] * len(program.leaves)
     infos = program.infos
     recorded: frozenset[int] = frozenset()
     freed: frozenset[int] = frozenset()
     for number, (s, defined) in enumerate(zip(program.statements, program.defined, strict=True)):
         if isinstance(s, pr.Backward):
-            if behind[s.value] & freed:
+            if graphs[s.value] & freed:
                 return True
             if s.create_graph:
-                recorded |= behind[s.value]
+                recorded |= graphs[s.value]
             elif not s.retain_graph:
-                freed |= behind[s.value]
-        graph = frozenset({number}).union(*(behind[i] for i in pr.operands(s)))
+                freed |= graphs[s.value]
+        graph = frozenset({number}).union(*(graphs[i] for i in pr.operands(s)))
         if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
             graph |= recorded
-        behind += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
+        graphs += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
     return False
 
 
 def _cost(program: pr.Program) -> tuple[Any, ...]:
-    """What makes a program large, the most important first."""
+    """Return the size of a program, to compare: the most important criterion first."""
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     backwards = [s for s in program.statements if isinstance(s, pr.Backward)]
     gradients = _gradients(program)
@@ -135,7 +154,7 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(not leaf.requires_grad for leaf in program.leaves)
         + sum(isinstance(s, pr.Drop) for s in program.statements),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
-        sum(_misfit(g.shape, root) for g, root in gradients),
+        sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(map(list(OPS).index, (s.op for s in applied))),
         _attribute_rank(program),
         sum(len(pr.leaf_operands(s)) for s in program.statements),
@@ -147,7 +166,7 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
 
 
 def _gradients(program: pr.Program) -> list[tuple[pr.Constant, Shape]]:
-    """The gradients of backwards, each with the shape of its root, which may be another."""
+    """Return the gradients passed to backwards, each with the shape of its root."""
     infos = program.infos
     return [
         (s.gradient, infos[s.value].shape)
@@ -156,9 +175,9 @@ def _gradients(program: pr.Program) -> list[tuple[pr.Constant, Shape]]:
     ]
 
 
-def _misfit(gradient: Shape, root: Shape) -> int:
-    """How far the shape of a gradient is from one that fits or is simply wrong."""
-    return 0 if gradient in (root, simplest_misfit(root)) else size(gradient) + len(gradient)
+def _mismatch_cost(gradient: Shape, root: Shape) -> int:
+    """Return the cost of a gradient of the wrong shape; 0 for the simplest one."""
+    return 0 if gradient in (root, simplest_wrong_shape(root)) else size(gradient) + len(gradient)
 
 
 def _usual(gradient: Shape, root: Shape) -> tuple[float, ...]:
@@ -166,7 +185,7 @@ def _usual(gradient: Shape, root: Shape) -> tuple[float, ...]:
 
 
 def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
-    """How far values are from a pattern that repeats; plain ones are nearer than others."""
+    """Return how far values are from a repeated pattern; plain values cost less than others."""
     ranks = {v: 1 + i for i, v in enumerate(PLAIN_VALUES)}
     usual = itertools.cycle(pattern)
     return sum(
@@ -175,7 +194,7 @@ def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
 
 
 def _attribute_rank(program: pr.Program) -> int:
-    """How far attributes are from the simplest of their operations."""
+    """Return how far attributes are from the simplest ones of their operations."""
     infos = program.infos
     rank = 0
     for s in program.statements:
@@ -185,7 +204,7 @@ def _attribute_rank(program: pr.Program) -> int:
     return rank
 
 
-#: Operations that are tried in place of one, to see whether a finding depends on it.
+#: Operations that replace another one, to see whether a finding depends on it.
 _OTHERS = 8
 
 
@@ -196,11 +215,24 @@ def reduced(
     reference: Engine,
     freedom: Freedom = Freedom.ALL,
 ) -> tuple[Program, Finding]:
-    """The smallest program on which the two still differ in that way, and the finding there.
+    """Shrink a program on which an engine and the reference differ.
 
-    ``freedom``: what the steps may do beside dropping and simplifying.
-    An engine that does not come back is not waited for as long in each step; the
-    smallest program is then given the whole time.
+    An engine that runs into the time limit has a shorter one in each step; the smallest program
+    then runs with the full limit again.
+
+    Parameters
+    ----------
+    program, finding
+        The program and its finding.
+    engine, reference
+        The engine under test, and the reference.
+    freedom
+        What steps may do in addition to dropping and simplifying.
+
+    Returns
+    -------
+    tuple of (Program, Finding)
+        The smallest program with the same kind of finding, with that finding.
     """
 
     def check(p: Program) -> Finding | None:
@@ -223,7 +255,10 @@ def reduced(
 def depends_on_operation(
     number: int, program: Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> bool:
-    """Whether most operations in place of that of a statement do not show the finding."""
+    """Return whether a finding depends on the operation of a statement.
+
+    It does if most other operations in its place do not show the finding.
+    """
     kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
     others = (p for p in with_other_operation(program, number) if as_runner(engine).supports(p))
     tried = list(itertools.islice(others, _OTHERS))
@@ -238,9 +273,9 @@ def _reduced_in_fresh_processes(
     check: Callable[[Program], Finding | None],
     freedom: Freedom,
 ) -> tuple[Program, Finding]:
-    """The smallest program that differs in a process in which no other ran before.
+    """Shrink to a program that differs in a process in which no other program ran before.
 
-    Most engines keep nothing between programs, so that is asked only at the end.
+    Most engines keep no state between programs, so that this is checked only at the end.
     """
     small, found = reduce_program(program, finding, check, freedom=freedom)
     with runner.fresh_process():

@@ -1,40 +1,44 @@
-"""Programs that are one step simpler than another: what ``parity.diagnose.shrink`` tries.
+"""Shrink passes: the programs that are one step simpler than a given one.
 
-A step drops something, gives a leaf, an attribute or a gradient a simpler form, puts
-another operation in place of one, or lets a statement read another value.
+A step drops a statement or leaf, simplifies a leaf, an attribute or a gradient, replaces an
+operation by another, or lets a statement read another value.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from parity.diagnose.repair import (
+    GRADIENT_VALUES,
+    WRONG_SHAPES,
+    WrongShapeGradient,
+    repaired,
+    with_wrong_shapes_marked,
+    wrong_shape_gradient,
+)
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS, attribute_choices, output_shapes
+from parity.language.table import OPS, attribute_choices
 
-#: Gradients that are put in place of one whose shape no longer fits. Ones where none fits.
-GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
-#: What leaves hold where their values do not matter.
+#: The usual values of leaves, repeated.
 LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
-#: What they hold otherwise if that will do, simplest first.
+#: Simpler values of leaves, simplest first.
 PLAIN_VALUES = (0.0, 1.0, -1.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
-#: Shapes of gradients that do not fit a root, simplest first.
-_MISFITS: tuple[Shape, ...] = ((2,), ())
-#: Leaves up to which a computed value may be replaced by one.
+#: A computed value may be replaced by a new leaf if there are fewer leaves than this.
 _MOST_LEAVES = 4
-#: Elements of a leaf up to which each is simplified on its own.
+#: Each element is simplified by itself in leaves of up to so many.
 _MOST_ELEMENTS = 12
 
 
 class Freedom(enum.Flag):
-    """What steps may do beside dropping and simplifying.
+    """What steps may do in addition to dropping and simplifying.
 
-    ``SWAP``: put another operation in place of one. ``REWIRE``: let a statement read a
-    value that it did not depend on, so that values are used more often than before.
+    ``SWAP``: replace an operation by another one. ``REWIRE``: let a statement read a value on
+    which it did not depend, so that a value may get more uses than before.
     """
 
     NONE = 0
@@ -44,11 +48,18 @@ class Freedom(enum.Flag):
 
 
 def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> Iterator[pr.Program]:
-    """Programs that are one step simpler, the largest steps first; valid ones only.
+    """Yield the valid programs that are one step simpler, the largest steps first.
 
-    ``last``: the statement of the finding, after which nothing matters.
+    Parameters
+    ----------
+    program
+        The program to simplify.
+    last
+        The index of the statement of the finding; later statements are dropped.
+    freedom
+        What steps may do in addition to dropping and simplifying.
     """
-    for candidate in _candidates(_with_misfits_marked(program), last, freedom):
+    for candidate in _candidates(with_wrong_shapes_marked(program), last, freedom):
         fitting = repaired(candidate)
         if fitting is not None:
             yield fitting
@@ -77,14 +88,14 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
 
 
 def _finer(program: pr.Program) -> Iterator[pr.Program]:
-    """The steps for programs that are nearly as small as they get."""
+    """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
         for simple in (*_parts(leaf), *_plainer(leaf)):
             yield _with_leaf(program, i, simple)
     plain = replace(program, statements=tuple(map(_without_gradient, program.statements)))
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Apply):
-            for attrs in _choices(program, statement):  # where a result of one element comes
+            for attrs in _choices(program, statement):  # the result may have one element
                 yield _with_statement(plain, number, replace(statement, attrs=attrs))
             yield from _with_matching_values(program, number, statement)
     yield from _with_leaves_swapped(program)
@@ -137,18 +148,18 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
 
 
 def _parts(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """One element of the leaf, or what is at one place of an axis: which one may matter."""
+    """Yield the leaf reduced to one of its elements, or to one index of an axis."""
     array = leaf.array()
     for v in dict.fromkeys(leaf.values) if leaf.shape else ():
         yield replace(leaf, shape=(), values=(v,))
     for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
-        for place in range(n):
-            part = array.take(place, axis)
+        for index in range(n):
+            part = array.take(index, axis)
             yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
 
 
 def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """The leaf with plain values, all of them or one."""
+    """Yield the leaf with all values, or one, replaced by plain ones."""
     n = len(leaf.values)
     for v in PLAIN_VALUES:
         yield replace(leaf, values=(v,) * n)
@@ -159,7 +170,7 @@ def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
 
 
 def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
-    """Simpler attributes with leaves that follow: a value on a bound stays on one."""
+    """Yield simpler attributes with leaves that follow: a value on a bound stays on it."""
     held = {v for leaf in program.leaves for v in leaf.values}
     olds = [v for v in _numbers(s.attrs) if v in held]
     if not olds:
@@ -180,7 +191,7 @@ def _with_value(leaf: pr.Leaf, old: float, new: float) -> pr.Leaf:
 
 
 def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
-    """The same program with two leaves in each other's place."""
+    """Yield the program with two leaves exchanged."""
     for j in range(1, len(program.leaves)):
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
@@ -217,19 +228,22 @@ def _simpler_applications(
     for attrs in _choices(program, s):
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
-        for place in range(len(s.inputs)):
-            yield replace(s, inputs=s.inputs[:place] + s.inputs[place + 1 :])
+        for index in range(len(s.inputs)):
+            yield replace(s, inputs=s.inputs[:index] + s.inputs[index + 1 :])
     yield replace(s, inputs=tuple(sorted(s.inputs)))
-    for place, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
+    for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
         for other in range(value):
-            yield replace(s, inputs=(*s.inputs[:place], other, *s.inputs[place + 1 :]))
+            yield replace(s, inputs=(*s.inputs[:index], other, *s.inputs[index + 1 :]))
 
 
 def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
-    """The program with others of one operand, or of several, in place of an operation."""
+    """Yield the program with other operations in place of that of a statement.
+
+    An operation of one operand is replaced by others of one operand, one of several by such.
+    """
     s = program.statements[number]
     assert isinstance(s, pr.Apply)
-    marked = _with_misfits_marked(program)
+    marked = with_wrong_shapes_marked(program)
     for other in _with_other_operations(s):
         fitting = repaired(_with_statement(marked, number, other))
         if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
@@ -246,9 +260,9 @@ def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
     yield replace(s, gradient=None)
     yield replace(s, create_graph=False)
     yield replace(s, retain_graph=False)
-    if isinstance(s.gradient, _Misfit):
-        for shape in (*_MISFITS, s.gradient.shape):
-            yield replace(s, gradient=_misfit(shape))
+    if isinstance(s.gradient, WrongShapeGradient):
+        for shape in (*WRONG_SHAPES, s.gradient.shape):
+            yield replace(s, gradient=wrong_shape_gradient(shape))
     elif s.gradient is not None:
         n = len(s.gradient.values)
         yield replace(s, gradient=replace(s.gradient, values=GRADIENT_VALUES[:1] * n))
@@ -256,7 +270,7 @@ def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
 
 
 def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> Iterator[pr.Program]:
-    """The program without one statement; what it defined is replaced by an earlier value."""
+    """Yield the program without a statement; earlier values replace those that it defined."""
     defined = program.defined[number]
     rest = program.statements[:number] + program.statements[number + 1 :]
     if not defined:
@@ -273,7 +287,7 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
 
 
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
-    """The program with a leaf of its own in place of what a statement computes."""
+    """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
     new = len(program.leaves)
     if len(defined) != 1 or new >= _MOST_LEAVES:
@@ -299,7 +313,7 @@ def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[
             yield pr.Program(leaves, _renumbered(program.statements, numbers))
 
 
-# Values by other numbers.
+# Renumbering of values.
 
 
 def _values(program: pr.Program) -> range:
@@ -307,14 +321,14 @@ def _values(program: pr.Program) -> range:
 
 
 def _removed(program: pr.Program, first: int, count: int, substitute: int) -> list[int]:
-    """New numbers where ``count`` values from ``first`` on are gone, in favour of another."""
+    """Return new numbers if ``substitute`` replaces ``count`` values from ``first`` on."""
     numbers = [v if v < first else v - count for v in _values(program)]
     numbers[first : first + count] = [numbers[substitute]] * count
     return numbers
 
 
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
-    """The statements with each value ``v`` called ``numbers[v]``."""
+    """Renumber each value ``v`` as ``numbers[v]``."""
     return tuple(_with_numbers(s, numbers) for s in statements)
 
 
@@ -328,92 +342,3 @@ def _with_numbers(s: Any, numbers: list[int]) -> Any:
     if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
         return replace(s, leaf=numbers[s.leaf])
     return s
-
-
-# Gradients that do not fit, as in programs that have to raise.
-
-
-@dataclass(frozen=True, slots=True)
-class _Misfit(pr.Constant):
-    """A gradient that has not the shape of its root and shall not get it.
-
-    It stands in programs only between a step and ``repaired``: so it is known, whatever
-    the step does, which gradients did not fit before it.
-    """
-
-
-def simplest_misfit(shape: Shape) -> Shape:
-    """The shape of the simplest gradient that does not fit a root of ``shape``."""
-    return next(s for s in _MISFITS if s != shape)
-
-
-def _misfit(shape: Shape) -> _Misfit:
-    return _Misfit(shape, GRADIENT_VALUES[:1] * size(shape))
-
-
-def _with_misfits_marked(program: pr.Program) -> pr.Program:
-    infos = program.infos
-
-    def marked(s: pr.Statement) -> pr.Statement:
-        if not isinstance(s, pr.Backward) or s.gradient is None:
-            return s
-        old = s.gradient
-        if old.shape == infos[s.value].shape:
-            return s
-        return replace(s, gradient=_Misfit(old.shape, old.values, old.dtype))
-
-    return replace(program, statements=tuple(map(marked, program.statements)))
-
-
-def _unfitting_gradient(gradient: _Misfit, info: pr.Info) -> pr.Constant:
-    if gradient.shape == info.shape:
-        gradient = _misfit(simplest_misfit(info.shape))
-    return pr.Constant(gradient.shape, gradient.values, info.dtype)
-
-
-# Programs that make sense again.
-
-
-def repaired(program: pr.Program) -> pr.Program | None:
-    """The program with attributes and gradients that fit its shapes, or None if none do.
-
-    Gradients that are marked as unfitting stay so.
-    """
-    infos = [leaf.info() for leaf in program.leaves]
-    statements: list[pr.Statement] = []
-    try:
-        for s in program.statements:
-            if isinstance(s, pr.Apply):
-                s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
-            elif isinstance(s, pr.Backward) and isinstance(s.gradient, _Misfit):
-                s = replace(s, gradient=_unfitting_gradient(s.gradient, infos[s.value]))
-            elif isinstance(s, pr.Backward) and s.gradient is not None:
-                s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
-            elif isinstance(s, pr.Backward) and size(infos[s.value].shape) != 1:
-                s = replace(s, gradient=_fitting_gradient(None, infos[s.value]))
-            infos += pr.outputs_of(s, infos)
-            statements.append(s)
-        result = replace(program, statements=tuple(statements))
-        result.validate()
-    except (pr.ProgramError, IndexError):
-        return None
-    return result
-
-
-def _with_fitting_attrs(s: pr.Apply, inputs: list[pr.Info]) -> pr.Apply:
-    shapes = tuple(info.shape for info in inputs)
-    names = tuple(name for name, _ in s.attrs)
-    if names == tuple(sorted(OPS[s.op].attrs)) and output_shapes(s.op, shapes, s.attrs):
-        return s
-    for attrs in attribute_choices(s.op, shapes):
-        if output_shapes(s.op, shapes, attrs) is not None:
-            return replace(s, attrs=attrs)
-    raise pr.ProgramError("no attributes fit")
-
-
-def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constant:
-    if gradient is not None and (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
-        return gradient
-    n = size(info.shape)
-    values = ((gradient.values if gradient else ()) + GRADIENT_VALUES * (n + 1))[:n]
-    return pr.Constant(info.shape, values, info.dtype)

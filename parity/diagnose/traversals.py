@@ -1,8 +1,8 @@
-"""Orders in which a backward pass may run the nodes of a graph, each node after its users.
+"""Topological orders in which a backward pass may run the nodes of a graph.
 
-Right engines give the same gradients in all of them. Wrong ones do not: which of two
-contributions overwrites the other is a question of order. So a defect is tried in the
-orders that engines are known to use.
+Correct engines compute the same gradients in all of them, wrong ones may not: the order decides
+which of two contributions overwrites the other. Defects are therefore also compared in the orders
+that engines are known to use.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.tensor import Node, Tensor
 
 
-def _behind(node: Node) -> list[Node]:
-    """The nodes that made the operands of ``node``."""
+def _inputs_of(node: Node) -> list[Node]:
+    """Return the nodes that computed the operands of ``node``."""
     return [t.node for t in node.parents if t.node is not None]
 
 
 def _depth_first(root: Tensor, last_operand_first: bool) -> list[Node]:
-    """The reverse of the order in which a depth-first search leaves nodes (micrograd)."""
-    left: list[Node] = []
+    """Return the reverse postorder of a depth-first search, as micrograd does."""
+    postorder: list[Node] = []
     if root.node is None:
-        return left
+        return postorder
     step = -1 if last_operand_first else 1
     seen = {root.node}
-    path: list[tuple[Node, Iterator[Node]]] = [(root.node, iter(_behind(root.node)[::step]))]
+    path: list[tuple[Node, Iterator[Node]]] = [(root.node, iter(_inputs_of(root.node)[::step]))]
     while path:
         node, rest = path[-1]
         following = next((n for n in rest if n not in seen), None)
         if following is None:
-            left.append(node)
+            postorder.append(node)
             path.pop()
         else:
             seen.add(following)
-            path.append((following, iter(_behind(following)[::step])))
-    return left[::-1]
+            path.append((following, iter(_inputs_of(following)[::step])))
+    return postorder[::-1]
 
 
 def _by_generation(root: Tensor) -> list[Node]:
-    """The longest way from the leaves first; among equals what was reached last (DeZero)."""
+    """Run nodes with the longest path from a leaf first, the last reached among equals (DeZero)."""
     order: list[Node] = []
     generation: dict[Node, int] = {}
     for node in reversed(_depth_first(root, False)):
-        generation[node] = 1 + max((generation[n] for n in _behind(node)), default=0)
+        generation[node] = 1 + max((generation[n] for n in _inputs_of(node)), default=0)
     waiting = [] if root.node is None else [root.node]
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
         order.append(node)
-        for other in _behind(node):
+        for other in _inputs_of(node):
             if other not in seen:
                 seen.add(other)
                 waiting.append(other)
@@ -69,7 +69,10 @@ _ORDERS: tuple[Callable[[Tensor], list[Node]], ...] = (
 
 @functools.cache
 def other_traversals(defect: type[Defect]) -> tuple[type[Defect], ...]:
-    """The defect in other orders than that of its base; none if the order is its fault."""
+    """Return the defect with other orders than the base engine's.
+
+    Empty if the defect itself is about the order.
+    """
     if defect.order is not TapeEngine.order:
         return ()
     return tuple(_in_order(defect, order) for order in _ORDERS)

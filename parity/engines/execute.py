@@ -1,8 +1,8 @@
-"""Runs a program on an engine and records what it shows.
+"""Run a program on an engine and record its observations in a ``Trace``.
 
-After each operation its results are observed, after each event the gradients of
-all leaves. At the end come the values of the leaves and the gradient arrays
-that were passed in: no engine may change them.
+The results of each operation are observed after it, the gradients of all leaves after each
+event (backward, clear, zero, in-place change). At the end the values of the leaves and the arrays
+that were passed to ``backward`` are observed: an engine must not have changed them.
 """
 
 from __future__ import annotations
@@ -19,31 +19,54 @@ from parity.language import program as pr
 from parity.language.table import OPS, keywords
 
 
-def execute(program: pr.Program, engine: Engine, at: Callable[[int], None] | None = None) -> Trace:
-    """Run ``program`` on ``engine``. Exceptions of the engine end the trace, none escapes.
+def execute(
+    program: pr.Program, engine: Engine, on_statement: Callable[[int], None] | None = None
+) -> Trace:
+    """Run ``program`` on ``engine``.
 
-    ``at`` is told the number of each statement before it runs.
+    Parameters
+    ----------
+    program
+        A valid program that the engine supports.
+    engine
+        An engine in this process.
+    on_statement
+        Called with the index of each statement before it runs.
+
+    Returns
+    -------
+    Trace
+        What the run showed. An ``Exception`` of the engine ends the run and is kept in
+        ``Trace.failure``; none is raised from here.
+
+    Examples
+    --------
+    >>> from parity.engines.adapters.torch import Torch
+    >>> from parity.language.text_format import program_from_text
+    >>> trace = execute(program_from_text("x0 = leaf(3.0)\\nx1 = mul(x0, x0)"), Torch())
+    >>> trace.observations[0].array.item()
+    9.0
     """
     run = _Run(program, engine)
-    number, edges = -1, engine.edges
+    number, left_reals_count = -1, engine.left_reals_count
     with np.errstate(all="ignore"):
         try:
             run.start()
             for number, statement in enumerate(program.statements):
                 run.number = number
-                if at is not None:
-                    at(number)
+                if on_statement is not None:
+                    on_statement(number)
                 _STEPS[type(statement)](run, statement)
             run.number = number = len(program.statements)
             run.finish()
         except Exception as error:
             run.trace.failure = Failure(number, error)
-    run.trace.left_reals = engine.edges != edges
+    run.trace.left_reals = engine.left_reals_count != left_reals_count
     return run.trace
 
 
 class _Run:
-    """The state of one run."""
+    """The state of one run: values by index, the trace so far, arrays passed to ``backward``."""
 
     def __init__(self, program: pr.Program, engine: Engine) -> None:
         self.program = program
@@ -62,23 +85,26 @@ class _Run:
 
     def finish(self) -> None:
         for i, t in enumerate(self.leaves):
-            self.see("value", i, self.engine.value(t))
+            self.observe("value", i, self.engine.value(t))
         for statement, array in self.gradients:
-            self.see("gradient", statement, array)
+            self.observe("gradient", statement, array)
 
-    def see(self, what: str, which: int, array: Any) -> None:
+    def observe(self, what: str, which: int, array: Any) -> None:
+        """Add a copy of an array to the trace."""
         if array is None and what == "value":
-            raise AdapterError("the adapter returned None for a value")
+            raise AdapterError("`value` returned None, not an ndarray")
         if array is not None:
             array = np.array(array)
             if array.dtype.kind not in "fiub":
-                raise AdapterError(f"the adapter returned {array.dtype} for a {what}")
+                raise AdapterError(
+                    f"the adapter returned an array of dtype {array.dtype} for a {what}"
+                )
         self.trace.observations.append(Observation(self.number, what, which, array))
 
-    def see_grads(self) -> None:
+    def observe_grads(self) -> None:
         grad = self.engine.grad
         for i, t in enumerate(self.leaves):
-            self.see("grad", i, grad(t))
+            self.observe("grad", i, grad(t))
 
     def apply(self, s: pr.Apply) -> None:
         function = self.engine.ops[s.op]
@@ -90,17 +116,17 @@ class _Run:
             result = function(*inputs, **keywords(s.op, s.attrs))
         results = result if isinstance(result, (tuple, list)) else (result,)
         for t in results:
-            self.see("value", len(self.values), self.engine.value(t))
+            self.observe("value", len(self.values), self.engine.value(t))
             self.values.append(t)
 
     def detach(self, s: pr.Detach) -> None:
         t = self.engine.detach(self.values[s.value])
-        self.see("value", len(self.values), self.engine.value(t))
+        self.observe("value", len(self.values), self.engine.value(t))
         self.values.append(t)
 
     def take_grad(self, s: pr.TakeGrad) -> None:
         t = self.engine.grad_tensor(self.leaves[s.leaf])
-        self.see("value", len(self.values), self.engine.value(t))
+        self.observe("value", len(self.values), self.engine.value(t))
         self.values.append(t)
 
     def backward(self, s: pr.Backward) -> None:
@@ -114,12 +140,12 @@ class _Run:
         if s.retain_graph or s.create_graph:
             flags["retain_graph"] = True
         self.engine.backward(self.values[s.value], array, **flags)
-        self.see_grads()
+        self.observe_grads()
 
     def clear(self, s: pr.Clear) -> None:
         for i in s.leaves:
             self.engine.clear_grad(self.leaves[i])
-        self.see_grads()
+        self.observe_grads()
 
     def zero(self, s: pr.Zero) -> None:
         held = []
@@ -128,24 +154,24 @@ class _Run:
             if buffer is not None:
                 held.append((i, buffer))
                 self.engine.zero_grad(self.leaves[i])
-        self.see_grads()
+        self.observe_grads()
         own = owns_buffer(self.engine)
         for i, buffer in held:
-            self.see("held", i, buffer if own and not isinstance(buffer, np.generic) else None)
+            self.observe("held", i, buffer if own and not isinstance(buffer, np.generic) else None)
 
     def change_grad(self, s: pr.ChangeGrad) -> None:
         buffer = self.engine.grad(self.leaves[s.leaf])
-        if isinstance(buffer, np.generic):  # the sum of two 0-d arrays is no array
-            raise Unsupported("changes in place of gradients that are NumPy scalars")
+        if isinstance(buffer, np.generic):  # adding two 0-d arrays gives a NumPy scalar
+            raise Unsupported("in-place changes of gradients that are NumPy scalars")
         if buffer is not None:
             _change(buffer)
-        self.see_grads()
+        self.observe_grads()
 
     def change_gradient(self, s: pr.ChangeGradient) -> None:
         number, array = self.gradients.pop()
-        self.see("gradient", number, array)
+        self.observe("gradient", number, array)
         _change(array)
-        self.see_grads()
+        self.observe_grads()
 
     def drop(self, s: pr.Drop) -> None:
         self.values[s.value] = None
@@ -170,14 +196,18 @@ def _change(array: NDArray[Any]) -> None:
 
 
 def owns_buffer(engine: Engine) -> bool:
-    """Whether ``grad`` returns the engine's own array, not a copy: tried once on ``x * x``."""
+    """Return whether ``grad`` returns the engine's own array instead of a copy.
+
+    One backward is run to find out; the answer is kept on the engine.
+    """
     known = vars(engine).get("_owns_buffer")
     if known is None:
-        known = vars(engine)["_owns_buffer"] = _tries_buffer(engine)
+        known = vars(engine)["_owns_buffer"] = _returns_same_buffer(engine)
     return bool(known)
 
 
-def _tries_buffer(engine: Engine) -> bool:
+def _returns_same_buffer(engine: Engine) -> bool:
+    """Run a backward through one operation and call ``grad`` twice."""
     op = next((name for name in ("mul", "add", "square", "neg") if name in engine.ops), None)
     if op is None:
         return False
@@ -187,8 +217,8 @@ def _tries_buffer(engine: Engine) -> bool:
             engine.backward(engine.ops[op](*(x,) * OPS[op].arity))
             first, second = engine.grad(x), engine.grad(x)
             return bool(np.shares_memory(first, second)) and bool(first.flags.writeable)
-        except Unsupported:  # there are no scalars
+        except Unsupported:  # the engine has no 0-d arrays
             continue
-        except Exception:  # then the first program of a run shows what is wrong
+        except Exception:  # the programs of the run will show what is wrong
             break
     return False

@@ -1,4 +1,4 @@
-"""From the name on a command line to an engine."""
+"""Load an engine by its built-in name, its module or its file."""
 
 from __future__ import annotations
 
@@ -16,29 +16,42 @@ from parity.engines.builtin import AS_IS, BUILT_IN, PEERS
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.table import OPS
 
-#: The start of the names of modules that were loaded from a file.
+#: Prefix of the names of modules that were loaded from a file.
 FILE_MODULE = "parity_engine_"
 
 
 class EngineError(UsageError):
-    """An engine cannot be used; the message is one line that says why and what to do."""
+    """An engine cannot be used; the message is one line with the reason and the remedy."""
 
 
 def load_engine(spec: str) -> Engine:
-    """The engine of a built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
+    """Load and create an engine.
 
-    Raises EngineError where there is none, or where it does not fulfil the contract.
+    Parameters
+    ----------
+    spec
+        A built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
+
+    Raises
+    ------
+    EngineError
+        If it does not exist, cannot be imported or does not implement ``Engine``.
+
+    Examples
+    --------
+    >>> load_engine("torch").name
+    'torch'
     """
-    place, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
+    source, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
     if not colon and spec.endswith(".py"):
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
-    if not colon or not place or not class_name:
+    if not colon or not source or not class_name:
         raise EngineError(
             f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
             "path/to/file.py:Class"
         )
     _check_installed(spec)
-    module = _load_file(place) if place.endswith(".py") else _load_module(place)
+    module = _load_file(source) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)
     if cls is None:
         classes = [
@@ -47,15 +60,15 @@ def load_engine(spec: str) -> Engine:
             if isinstance(value, type) and issubclass(value, Engine) and value is not Engine
         ]
         found = f"; it has {', '.join(classes)}" if classes else ""
-        raise EngineError(f"engine {spec!r}: {place} has no class {class_name!r}{found}")
+        raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
     return _checked(cls, spec)
 
 
 def tested_spec(engine: str, reference: str) -> str:
-    """The name under which the engine under test is loaded beside ``reference``.
+    """Return the name by which ``load_engine`` loads the engine under test.
 
-    PyTorch under test is PyTorch as it is. Against itself it takes the same
-    precautions on both sides: then nothing but the harness is under test.
+    The reference copies gradients, so that they never share memory. PyTorch as the engine under
+    test does not, unless the reference is PyTorch too: such a run tests parity itself.
     """
     return engine if engine == reference else AS_IS.get(engine, engine)
 
@@ -64,7 +77,7 @@ def _load_file(path: str) -> ModuleType:
     file = Path(path)
     if not file.is_file():
         raise EngineError(f"engine file {path!r} does not exist")
-    # A name of its own a file: two adapters called engine.py do not meet.
+    # One module name per path, so that two files called engine.py are two modules.
     name = f"{FILE_MODULE}{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -81,26 +94,26 @@ def _load_file(path: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
-        mend = f"; it imports itself: {file.name} needs another name" if itself else ""
+        remedy = f"; it imports itself: rename {file.name}" if itself else ""
         raise EngineError(
-            f"engine file {path!r} cannot be loaded: {_one_line(error)}{mend}"
+            f"engine file {path!r} cannot be loaded: {_one_line(error)}{remedy}"
         ) from error
     return module
 
 
 def _before_packages() -> int:
-    """Where the folder of an adapter goes in ``sys.path``.
+    """Return the index in ``sys.path`` at which the folder of an adapter is inserted.
 
-    The engine beside an adapter is the one that it means, also where a package of that name
-    is installed, as ``dezero`` always is. What Python itself has is not hidden.
+    An adapter imports the engine in its own folder, also where a package of that name is
+    installed, as ``dezero`` always is. Modules of the standard library keep precedence.
     """
     installed = ("site-packages", "dist-packages")
-    places = (i for i, place in enumerate(sys.path) if place.endswith(installed))
-    return next(places, len(sys.path))
+    indices = (i for i, folder in enumerate(sys.path) if folder.endswith(installed))
+    return next(indices, len(sys.path))
 
 
 def _check_installed(spec: str) -> None:
-    """Say which extra installs a built-in engine of another project, if it is not there."""
+    """Raise EngineError if the packages of a built-in engine are not installed."""
     missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
     if missing:
         raise EngineError(
@@ -112,7 +125,7 @@ def _check_installed(spec: str) -> None:
 def _installed(package: str) -> bool:
     try:
         return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):  # None or a stand-in in sys.modules
+    except (ImportError, ValueError):  # None or a substitute in sys.modules
         return False
 
 
@@ -124,7 +137,7 @@ def _load_module(name: str) -> ModuleType:
 
 
 def _checked(cls: Any, spec: str) -> Engine:
-    """An instance of a class that fulfils the contract of ``Engine``."""
+    """Create an instance of a class, and check that it implements ``Engine``."""
     start = f"engine {spec!r}"
     if not (isinstance(cls, type) and issubclass(cls, Engine)):
         raise EngineError(f"{start} is not a subclass of parity.engines.Engine")
@@ -144,7 +157,7 @@ def _checked(cls: Any, spec: str) -> Engine:
     unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
         raise EngineError(
-            f"{start} has operations that are not known: {', '.join(unknown)}; known are "
+            f"{start} has unknown operations in ops: {', '.join(unknown)}; known are "
             f"{', '.join(OPS)}"
         )
     not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
@@ -155,31 +168,34 @@ def _checked(cls: Any, spec: str) -> Engine:
 
 
 def _check_settings(engine: Engine, start: str) -> None:
-    """The attributes of an engine that are plain data."""
+    """Check the attributes of an engine that are not callables."""
     dtypes = engine.dtypes
     known = ("float32", "float64")
     if not isinstance(dtypes, (tuple, list)) or not dtypes or any(d not in known for d in dtypes):
         raise EngineError(f"{start}: dtypes {dtypes!r} is not a tuple of float32, float64 or both")
     limit = engine.max_ndim
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise EngineError(f"{start}: max_ndim {limit!r} is neither None nor a number of dimensions")
+        raise EngineError(f"{start}: max_ndim {limit!r} is neither None nor an int of 0 or more")
     if not isinstance(engine.version, str):
-        raise EngineError(f"{start}: version {engine.version!r} is not a text")
+        raise EngineError(f"{start}: version {engine.version!r} is not a string")
     quirks = engine.quirks
     if isinstance(quirks, str) or not all(isinstance(q, str) for q in quirks):
-        raise EngineError(f"{start}: quirks {quirks!r} is not a set of texts")
+        raise EngineError(f"{start}: quirks {quirks!r} is not a set of strings")
     others = sorted(set(quirks) - QUIRKS.keys())
     if others:
         raise EngineError(
-            f"{start} has quirks that are not known: {', '.join(others)}; known are "
-            f"{', '.join(QUIRKS)}"
+            f"{start} has unknown quirks: {', '.join(others)}; known are {', '.join(QUIRKS)}"
         )
-    alike = contradicting(frozenset(quirks))
-    if alike:
-        raise EngineError(f"{start} cannot have the quirks {' and '.join(alike)} at once")
+    exclusive = contradicting(frozenset(quirks))
+    if exclusive:
+        raise EngineError(
+            f"{start}: the quirks {' and '.join(exclusive)} exclude each other: keep one"
+        )
     for name in sorted(quirks):
         for ability in sorted(QUIRKS[name].without & abilities(engine)):
-            raise EngineError(f"{start} cannot have the quirk {name} and {ability}: leave one out")
+            raise EngineError(
+                f"{start}: the quirk {name} and the method {ability} exclude each other: keep one"
+            )
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,7 +1,6 @@
-"""The front door: from the names on a command line to a runner and its reference.
+"""``open_engines``: load, isolate and check the engine under test and load its reference.
 
-Every command, the pytest plugin, campaigns and the survey come in through
-``open_engines``, which loads, isolates and self-checks the engine under test.
+Every command, the pytest plugin, campaigns and the survey get their engines from here.
 """
 
 from __future__ import annotations
@@ -28,16 +27,21 @@ def open_engines(
     spec, reference
         A built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
     isolate
-        Whether the engine runs in a process of its own; None isolates engines given by file.
+        Whether the engine runs in a worker process. None isolates engines given by file.
     limits
-        What an isolated engine may use for one program.
+        Time and memory of an isolated engine for one program; None for the default.
     check
-        Whether the adapter is tried before it is used (``parity.engines.selfcheck``).
+        Whether the adapter is checked before it is used (``parity.engines.selfcheck``).
+
+    Returns
+    -------
+    tuple of (Runner, Engine)
+        A runner of the engine under test, and the reference.
 
     Raises
     ------
     EngineError
-        If one cannot be used; the message is one line that says why and what to do.
+        If one cannot be used. The message is one line with the reason and the remedy.
 
     Examples
     --------
@@ -50,11 +54,11 @@ def open_engines(
     tested = tested_spec(spec, reference)
     runner: Runner
     if isolate:
-        right = load_engine(reference)
+        expected = load_engine(reference)
         runner = IsolatedRunner(tested, limits or Limits())
     else:
         runner = LocalRunner(load_engine(tested))
-        right = load_engine(reference)
+        expected = load_engine(reference)
     if check:
         check_adapter(runner)
-    return runner, right
+    return runner, expected

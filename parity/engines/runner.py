@@ -1,8 +1,8 @@
-"""Runners: run programs on an engine, in this process or in another one.
+"""Runners: run programs on an engine in this process or in a worker process.
 
-The harness above this package talks to a ``Runner`` and never asks where the engine
-lives. ``LocalRunner`` holds an ``Engine``; ``isolation.isolated.IsolatedRunner`` holds a
-process. Functions that take an engine take either and begin with ``as_runner``.
+The packages above use a ``Runner`` and need not know where the engine runs. ``LocalRunner``
+holds an ``Engine``; ``isolation.isolated.IsolatedRunner`` holds a worker process. Functions with
+a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_runner`` first.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from parity.engines.limits import Limits
 from parity.engines.trace import Trace
 from parity.language.program import Apply, Program
 
-#: Programs that run on one side before they run on the other.
+#: Programs that run on the engine before they run on the reference.
 BATCH = 32
 
 
-class EngineStopped(Exception):  # noqa: N818 - it tells how a call ended
-    """The process of an engine ended, or was ended, during a call.
+class EngineStopped(Exception):  # noqa: N818 - the outcome of a call
+    """The worker process of an engine ended, or was killed, during a call.
 
-    ``kind`` is a kind of finding: "crash", "time" or "memory".
+    Attributes
+    ----------
+    kind
+        The kind of finding: "crash", "time" or "memory".
     """
 
     def __init__(self, kind: str, description: str) -> None:
@@ -37,9 +40,9 @@ class EngineStopped(Exception):  # noqa: N818 - it tells how a call ended
 
 
 class Runner(ABC):
-    """Runs programs and functions on one engine.
+    """Runs programs and functions of parity on one engine.
 
-    The attributes are the engine's own (``parity.engines.base.Engine``).
+    The attributes without a comment are those of ``parity.engines.base.Engine``.
     """
 
     name: str
@@ -49,14 +52,15 @@ class Runner(ABC):
     max_ndim: int | None
     bitwise: bool
     quirks: frozenset[str]
+    #: Time and memory limits of one program; a local engine ignores them.
     limits: Limits = Limits()
-    #: Whether the engine runs in another process, which can be replaced by a new one.
+    #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
 
     @property
     @abstractmethod
     def abilities(self) -> frozenset[str]:
-        """What ``parity.engines.base.abilities`` says of the engine."""
+        """The abilities of the engine, from ``parity.engines.base.abilities``."""
 
     @property
     @abstractmethod
@@ -75,56 +79,81 @@ class Runner(ABC):
 
     @abstractmethod
     def run(self, program: Program) -> Trace:
-        """Run one program; whatever the engine does ends up in the trace."""
+        """Run one program.
+
+        Returns
+        -------
+        Trace
+            Also where the engine raises, crashes or exceeds a limit: ``Trace.failure`` has that.
+        """
 
     @abstractmethod
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
-        """Run programs in order, in batches; None for a program that is not supported.
+        """Run programs in order.
 
-        A local engine runs ``batch`` programs at once, so that what it works with stays in
-        the caches of the processor. A process of its own works ahead by itself.
+        Parameters
+        ----------
+        programs
+            An iterable, which is read as far as needed.
+        batch
+            How many programs a local engine runs before a batch is yielded: its code and data
+            stay in the caches of the processor. A worker process runs ahead on its own and
+            ignores it.
+
+        Yields
+        ------
+        list of (Program, Trace or None)
+            None for a program that the engine does not support.
         """
 
     @abstractmethod
     def call(self, function: str, *data: Any) -> Any:
-        """Call ``function(engine, *data)`` where the engine lives.
+        """Call ``function(engine, *data)`` in the process of the engine.
 
         Parameters
         ----------
         function
             ``"module:name"`` of a function of parity.
         *data
-            Plain data (what JSON has, and NumPy arrays); so is the result.
+            JSON-like values and NumPy arrays.
+
+        Returns
+        -------
+        Any
+            The result of the function, JSON-like values and NumPy arrays as well.
 
         Raises
         ------
         EngineStopped
-            If the process of the engine ended.
+            If the worker process ended.
         """
 
-    def restart(self) -> None:  # noqa: B027 - without a process there is nothing to do
-        """Replace the process of the engine by a new one; in this process nothing happens."""
+    def restart(self) -> None:  # noqa: B027 - a local engine has no worker process
+        """Replace the worker process, if there is one, by a new one."""
 
     def renewed(self) -> Runner:
-        """A runner of an engine that no program has used yet."""
+        """Return a runner of an engine that has not run any program yet."""
         self.restart()
         return self
 
     def fresh_process(self) -> AbstractContextManager[Any]:
-        """A context in which no program runs after another one in the same process."""
+        """Return a context in which each program runs in a new worker process."""
         return nullcontext()
 
     def impatient(self, on: bool) -> AbstractContextManager[Any]:
-        """A context with a shorter time limit (many runs may hang), or with the whole one."""
+        """Return a context with a shorter time limit, if ``on``, or with the full one.
+
+        The shorter limit is for many programs of which most may hang.
+        """
         return nullcontext()
 
-    def close(self) -> None:  # noqa: B027 - the same
-        """End the process of the engine, if it has one."""
+    def close(self) -> None:  # noqa: B027 - a local engine has no worker process
+        """End the worker process, if there is one."""
 
     def supports(self, program: Program) -> bool:
-        """Whether the engine has the operations, dtypes and dimensions of a program."""
+        """Return whether the engine has the operations, dtypes and dimensions of a program."""
         ops, dtypes, limit = self.ops, self.dtypes, self.max_ndim
         return (
             all(s.op in ops for s in program.statements if isinstance(s, Apply))
@@ -175,17 +204,17 @@ class LocalRunner(Runner):
         return LocalRunner(type(self.engine)())
 
 
-#: What functions of the harness take as an engine under test.
+#: Type of parameters for the engine under test.
 AnyEngine: TypeAlias = Engine | Runner
 
 
 def as_runner(engine: AnyEngine) -> Runner:
-    """The runner itself, or a runner of an engine in this process."""
+    """Return ``engine`` itself if it is a runner, else a ``LocalRunner`` of it."""
     return engine if isinstance(engine, Runner) else LocalRunner(engine)
 
 
 def function_named(name: str) -> Callable[..., Any]:
-    """The function of ``"module:name"``; only modules of parity are imported.
+    """Import the function ``"module:name"``; only modules of parity are allowed.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Tries an adapter before a run, so that its faults are not taken for the engine's.
+"""Self-check of an adapter before a run, so that its mistakes are not reported as findings.
 
-Only what an adapter's author gets wrong is asked: signatures, what ``leaf``, ``value`` and
-``grad`` give, and whether an operation is the one of its name. Nothing is used twice here,
-so an engine that is wrong about reuse passes; what else is wrong shows in the run itself.
+It checks the signatures of the methods, the results of ``leaf``, ``value`` and ``grad``, and
+whether each operation is the one that its name says. No tensor is used twice, so that
+an engine with faults in reuse or accumulation passes: the programs of the run find those.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
-#: How the harness calls each method: a tensor, an array and flags stand for themselves.
+#: Arguments with which each method is called; only their number and keywords matter.
 _CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "leaf": ((None,), {}),
     "value": ((None,), {}),
@@ -38,39 +38,45 @@ _CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "optimizer": ((None, None, None), {}),
 }
 _SHAPES: tuple[Shape, ...] = ((2, 3), (2,), (3,), (3, 3), (), (1, 3))
-#: How many plain programs an operation is tried on.
+#: Programs on which each operation is checked.
 SAMPLES = 3
-#: How many are tried where the adapter says of some that the engine lacks them.
+#: Programs that are tried to get these, where the adapter raises ``Unsupported`` on some.
 MOST = 24
 
 
 def check_adapter(engine: AnyEngine) -> None:
-    """Raise EngineError, in one line that names the method, if the adapter is at fault."""
+    """Check the adapter of an engine.
+
+    Raises
+    ------
+    EngineError
+        If the adapter has a mistake. The message is one line that names the method.
+    """
     runner = as_runner(engine)
     try:
-        fault = runner.call("parity.engines.selfcheck:first_fault")
-    except EngineStopped:  # for the programs to find
+        mistake = runner.call("parity.engines.selfcheck:first_mistake")
+    except EngineStopped:  # the programs will find it
         return
-    if fault is not None:
-        raise EngineError(f"adapter of {runner.name!r}: {' '.join(fault.split())}")
+    if mistake is not None:
+        raise EngineError(f"adapter of {runner.name!r}: {' '.join(mistake.split())}")
 
 
-def first_fault(engine: Engine) -> str | None:
-    """The first fault of an adapter, in words, or None.
+def first_mistake(engine: Engine) -> str | None:
+    """Return a description of the first mistake of an adapter, or None.
 
-    Adapters of parity's own are not tried before each run, but by its tests.
+    Adapters that are part of parity are checked by its tests, not before each run.
     """
     if type(engine).__module__.startswith(("parity.engines.", "parity.oracle.")):
         return None
     try:
         with np.errstate(all="ignore"):
-            return next(faults(engine, load_engine("torch")), None)
-    except Exception:  # for the programs to find
+            return next(mistakes(engine, load_engine("torch")), None)
+    except Exception:  # the programs will find it
         return None
 
 
-def faults(engine: Engine, reference: Engine) -> Iterator[str]:
-    """What is wrong with an adapter, in words; each may be the reason for the next."""
+def mistakes(engine: Engine, reference: Engine) -> Iterator[str]:
+    """Yield a description of each mistake of an adapter; one may be the cause of the next."""
     yield from _signatures(engine)
     yield from _leaves(engine)
     for name in OPS:
@@ -87,49 +93,50 @@ def _signatures(engine: Engine) -> Iterator[str]:
                 flags = {**flags, "create_graph": True}
             wrong = _refuses(getattr(engine, name), arguments, flags)
             if wrong:
-                yield f"`{name}` cannot be called as the contract says: {wrong}"
+                yield f"the signature of `{name}` differs from Engine.{name}: {wrong}"
 
 
 def _refuses(function: Callable[..., Any], arguments: Any, keywords: Any) -> str:
-    """Why a function does not take these arguments; "" if it does, or cannot be asked."""
+    """Return why a function does not accept these arguments; "" if it does or is not Python."""
     try:
         inspect.signature(function).bind(*arguments, **keywords)
     except TypeError as error:
         return str(error)
-    except ValueError:  # a function that is not written in Python
+    except ValueError:  # a builtin without a signature
         pass
     return ""
 
 
 def _values(n: int, start: int) -> tuple[float, ...]:
-    """Numbers between 0.25 and 2, in the domain of every operation, all different."""
+    """Return ``n`` different numbers between 0.25 and 2, in the domain of every operation."""
     return tuple(0.25 + (5 * i + 3 * start) % 28 / 16 for i in range(n))
 
 
 def _leaves(engine: Engine) -> Iterator[str]:
-    array = _accepted(engine)
+    array = _accepted_array(engine)
     before = array.copy()
     try:
         t = engine.leaf(array)
-        seen, shown = engine.value(t), engine.grad(t)
+        value, gradient = engine.value(t), engine.grad(t)
     except Exception as error:
         yield f"`leaf`, `value` or `grad` of a new leaf raised {type(error).__name__}: {error}"
         return
-    if not _numeric(seen):
-        yield f"`value` returned {_kind(seen)}, not an ndarray"
+    if not _is_numeric(value):
+        yield f"`value` returned {_type_name(value)}, not an ndarray"
         return
-    if shown is not None and not _numeric(shown):
-        yield f"`grad` returned {_kind(shown)}, not an ndarray or None"
-    seen = np.array(seen)
-    if not np.array_equal(seen.ravel(), before.ravel()):
-        yield f"`value` of a leaf is {_short(seen)}, but `leaf` was given {_short(before)}"
+    if gradient is not None and not _is_numeric(gradient):
+        yield f"`grad` returned {_type_name(gradient)}, not an ndarray or None"
+    value = np.array(value)
+    if not np.array_equal(value.ravel(), before.ravel()):
+        given = _one_line(before)
+        yield f"`value` of a leaf is {_one_line(value)}, but `leaf` was called with {given}"
     array += 1
-    if not np.array_equal(np.asarray(engine.value(t)), seen):
+    if not np.array_equal(np.asarray(engine.value(t)), value):
         yield "`leaf` does not copy the array: changing the array changes the value of the leaf"
 
 
-def _accepted(engine: Engine) -> Any:
-    """An array that the engine takes: a vector, where it has vectors."""
+def _accepted_array(engine: Engine) -> Any:
+    """Return an array that ``leaf`` accepts: a vector, if the engine has vectors."""
     dtype = engine.dtypes[-1] if isinstance(engine.dtypes, (tuple, list)) else "float64"
     shapes: tuple[Shape, ...] = ((),) if engine.max_ndim == 0 else ((3,), (2, 3), ())
     for shape in shapes:
@@ -138,24 +145,24 @@ def _accepted(engine: Engine) -> Any:
             engine.leaf(array.copy())
         except Unsupported:
             continue
-        except Exception:  # `_leaves` says so
+        except Exception:  # `_leaves` reports it
             pass
         return array
     return array
 
 
-def _numeric(a: Any) -> bool:
+def _is_numeric(a: Any) -> bool:
     try:
         return a is not None and np.array(a).dtype.kind in "fiub"
     except ValueError:  # lists of different lengths
         return False
 
 
-def _kind(a: Any) -> str:
+def _type_name(a: Any) -> str:
     return "None" if a is None else f"an object of type {type(a).__name__}"
 
 
-def _short(a: Any) -> str:
+def _one_line(a: Any) -> str:
     return " ".join(str(np.asarray(a)).split())
 
 
@@ -163,35 +170,36 @@ def _short(a: Any) -> str:
 
 
 def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[str]:
-    cases, runs = _tried(name, engine)
+    cases, runs = _supported_cases(name, engine)
     for case in cases:
         statement = case.statements[0]
         assert isinstance(statement, pr.Apply)
         wrong = _refuses(engine.ops[name], statement.inputs, dict(statement.attrs))
         if wrong:
-            yield f"`{name}` of ops cannot be called as the contract says: {wrong}"
+            yield f'ops["{name}"] has another signature than parity calls it with: {wrong}'
             return
     if runs and all(r.failure and isinstance(r.failure.error, AdapterError) for r in runs):
         assert runs[0].failure is not None
-        yield f"`{name}` of ops: {runs[0].failure.error}"
-    rights = [_result(execute(case, reference)) for case in cases]
+        yield f'ops["{name}"]: {runs[0].failure.error}'
+    expected = [_result(execute(case, reference)) for case in cases]
     results = [_result(run) for run in runs]
-    if not cases or any(map(_same, results, rights)):
+    if not cases or any(map(_same, results, expected)):
         return
     other = _other_name(cases, results, reference)
     if other:
-        yield f"`{name}` of ops gives what {other} gives: is it under the wrong name?"
+        yield f'ops["{name}"] computes {other}: is it under the wrong name?'
 
 
-def _tried(name: str, engine: Engine) -> tuple[list[pr.Program], list[Trace]]:
-    """A few plain programs and their runs, without what the adapter says that the engine lacks."""
-    tried = ((case, execute(case, engine)) for case in itertools.islice(_plain(name, engine), MOST))
-    claimed = list(itertools.islice((t for t in tried if t[1].unsupported is None), SAMPLES))
-    return [case for case, _ in claimed], [run for _, run in claimed]
+def _supported_cases(name: str, engine: Engine) -> tuple[list[pr.Program], list[Trace]]:
+    """Return ``SAMPLES`` programs on which the adapter does not raise Unsupported, and traces."""
+    cases = itertools.islice(_single_operation(name, engine), MOST)
+    tried = ((case, execute(case, engine)) for case in cases)
+    supported = list(itertools.islice((t for t in tried if t[1].unsupported is None), SAMPLES))
+    return [case for case, _ in supported], [run for _, run in supported]
 
 
-def _plain(name: str, engine: Engine) -> Iterator[pr.Program]:
-    """Programs of that operation on leaves that are used once."""
+def _single_operation(name: str, engine: Engine) -> Iterator[pr.Program]:
+    """Yield programs of that operation alone, on leaves that are used once."""
     shapes = [s for s in _SHAPES if engine.max_ndim is None or len(s) <= engine.max_ndim]
     dtype = tuple(engine.dtypes)[-1]
     arity = OPS[name].arity or 2
@@ -209,7 +217,7 @@ def _apply(name: str, arity: int, attrs: Attrs) -> pr.Apply:
 
 
 def _result(trace: Trace) -> Any:
-    """The first value that an operation gave, or None."""
+    """Return the first observed value, or None."""
     return next((o.array for o in trace.observations if o.what == "value"), None)
 
 
@@ -220,7 +228,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) -> str:
-    """The operation that gives these results, or the same with its operands exchanged."""
+    """Return the operation, or exchange of operands, that computes these results; "" if none."""
     first = cases[0].statements[0]
     assert isinstance(first, pr.Apply)
     op = OPS[first.op]
@@ -228,7 +236,7 @@ def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) 
         if other.arity == op.arity and set(other.attrs) == set(op.attrs):
             for inputs in dict.fromkeys((first.inputs, first.inputs[::-1])):
                 if (other is not op or inputs != first.inputs) and all(
-                    _same(result, _given(case, other.name, inputs, reference))
+                    _same(result, _result_of(case, other.name, inputs, reference))
                     for case, result in zip(cases, results, strict=True)
                 ):
                     swapped = " with its operands exchanged" if inputs != first.inputs else ""
@@ -236,7 +244,8 @@ def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) 
     return ""
 
 
-def _given(case: pr.Program, name: str, inputs: tuple[int, ...], reference: Engine) -> Any:
+def _result_of(case: pr.Program, name: str, inputs: tuple[int, ...], reference: Engine) -> Any:
+    """Return the reference's result with another operation, or other inputs, in a program."""
     statement = case.statements[0]
     assert isinstance(statement, pr.Apply)
     chosen = tuple(case.leaves[i].shape for i in inputs)
@@ -254,16 +263,16 @@ def _events(engine: Engine) -> Iterator[str]:
     if "no_grad" in able:
         try:
             context = engine.no_grad()
-        except Exception:  # it is the run that shows this
+        except Exception:  # the programs will find it
             context = contextlib.nullcontext()
         if not hasattr(context, "__enter__"):
-            yield f"`no_grad` returned {_kind(context)}, not a context manager"
+            yield f"`no_grad` returned {_type_name(context)}, not a context manager"
     if CONSTANTS in able:
         wrong = _refuses(engine.leaf, (None, False), {})
         if wrong:
-            yield f"`leaf` cannot be called as the contract says: {wrong}"
+            yield f"the signature of `leaf` differs from Engine.leaf: {wrong}"
     op = next((name for name in OPS if name in engine.ops and not OPS[name].attrs), None)
-    case = next(_plain(op, engine), None) if op else None
+    case = next(_single_operation(op, engine), None) if op else None
     if case is None:
         return
     root = len(case.leaves)
@@ -283,4 +292,4 @@ def _events(engine: Engine) -> Iterator[str]:
             if o.what == "grad" and o.which == 0
         ]
         if len(grads) == 2 and grads[1] is not None and np.any(grads[0]) and _same(*grads):
-            yield "`zero_grad` has no effect: does it fill a copy of the gradient with zeros?"
+            yield "`zero_grad` has no effect: does it zero a copy of the gradient?"

@@ -1,4 +1,4 @@
-"""The sources that a script needs: an engine's module and what it imports of its own."""
+"""Source code of an engine's modules, for reproducer scripts that do not import parity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 
 
 def sources_of(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
-    """Modules by name, each after those it imports; which are packages; folders for imports."""
+    """Collect modules and what they import of parity and of the engine's own folders.
+
+    Returns
+    -------
+    tuple
+        The sources of modules to embed in a script by name, each after those that it imports;
+        which of these are packages; and folders that the script puts on ``sys.path``.
+    """
     found: dict[str, str] = {}
     packages: list[str] = []
     folders: list[str] = []
@@ -30,7 +37,7 @@ def sources_of(*modules: str) -> tuple[dict[str, str], list[str], list[str]]:
 def _collect(
     name: str, found: dict[str, str], packages: list[str], folders: list[str], seen: set[str]
 ) -> None:
-    """Add a module after what it imports: its source, or the folder it is imported from."""
+    """Add a module after its imports: its source, or the folder from which it is imported."""
     if name in seen:
         return
     seen.add(name)
@@ -45,9 +52,9 @@ def _collect(
     if not own and root not in folders:
         folders.append(root)
     for imported in _imports(source, name if package else name.rpartition(".")[0]):
-        # What belongs to parity is copied; the engine's own modules may import more of it.
+        # Modules of parity are embedded; the engine's own modules may import further ones.
         top = imported.partition(".")[0]
-        if top in ("parity", name.partition(".")[0]) or _lies_in(imported, folders):
+        if top in ("parity", name.partition(".")[0]) or _is_in_folders(imported, folders):
             parts = imported.split(".")
             for i in range(1, len(parts) + 1):
                 if ".".join(parts[:i]) != name:
@@ -58,10 +65,10 @@ def _collect(
         packages.remove(name)
 
 
-def _lies_in(name: str, folders: list[str]) -> bool:
-    """Whether a loaded module lies in one of the folders of the engine, and is not installed there.
+def _is_in_folders(name: str, folders: list[str]) -> bool:
+    """Return whether a loaded module is a file of one of the folders, and not installed.
 
-    A virtual environment may lie in the folder as well.
+    A virtual environment may be inside such a folder.
     """
     file = getattr(sys.modules.get(name), "__file__", None)
     if file is None:
@@ -74,7 +81,7 @@ def _lies_in(name: str, folders: list[str]) -> bool:
 
 
 def _imports(source: str, package: str) -> list[str]:
-    """The loaded modules that a source imports anywhere, with submodules that it names."""
+    """Return the loaded modules and submodules that the import statements of a source name."""
     names: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -89,7 +96,15 @@ def _imports(source: str, package: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Adapter:
-    """Where the class of an engine is: modules with their sources, packages, folders, names."""
+    """The class of an engine as source code.
+
+    Attributes
+    ----------
+    sources, packages, folders
+        As ``sources_of`` returns them.
+    module, cls
+        The module and the name of the class.
+    """
 
     sources: dict[str, str]
     packages: list[str]
@@ -99,12 +114,19 @@ class Adapter:
 
 
 def adapter_of(engine: AnyEngine, more: tuple[str, ...] = ()) -> Adapter:
-    """What a script needs to make the engine again, and ``more`` modules.
+    """Return the source code that a script needs to create the engine.
+
+    Parameters
+    ----------
+    engine
+        The engine under test.
+    more
+        Names of further modules of parity to embed.
 
     Raises
     ------
     EngineError
-        If the process of the engine ended.
+        If the worker process of the engine ended.
     """
     runner = as_runner(engine)
     try:
@@ -120,7 +142,7 @@ def adapter_of(engine: AnyEngine, more: tuple[str, ...] = ()) -> Adapter:
 
 
 def adapter_data(engine: Engine) -> dict[str, Any]:
-    """The fields of ``Adapter`` as plain data."""
+    """Return the fields of ``Adapter`` as JSON-like data; called in the engine's process."""
     cls = type(engine)
     scope = vars(sys.modules[cls.__module__])
     name = next((n for n, v in scope.items() if v is cls), cls.__name__)

@@ -1,4 +1,4 @@
-"""What a run of a program on an engine shows: observations, and how it failed."""
+"""Traces: the observed arrays of one run of a program, and the exception that ended it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,22 @@ from parity.engines.base import Unsupported
 
 
 class Observation(NamedTuple):
-    """One array that an engine showed; None where there is no gradient.
+    """One array that was read from an engine.
 
-    ``what``: "value" of value ``which``, "grad" of leaf ``which``, "held" (the
-    gradient array of leaf ``which`` that was taken before it was zeroed; None if the
-    engine only hands out copies) or
-    "gradient" (the array passed to the backward of statement ``which``).
+    Attributes
+    ----------
+    statement
+        The index of the statement after which it was read; the number of statements for what is
+        read at the end.
+    what
+        "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held":
+        the gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None
+        if the engine only returns copies). "gradient": the array that was passed to
+        the backward of statement ``which``.
+    which
+        The index of the tensor, leaf or statement.
+    array
+        A copy of the array; None where there is no gradient.
     """
 
     statement: int
@@ -28,21 +38,21 @@ class Observation(NamedTuple):
     array: NDArray[Any] | None
 
 
-#: How a run ends at what an engine does not have (``parity.engines.Unsupported``).
+#: ``Failure.kind`` of a run that raised ``parity.engines.Unsupported``.
 UNSUPPORTED = "unsupported"
-#: How a run ends that ends the process of the engine: kinds of findings.
+#: ``Failure.kind`` of runs that ended the process of the engine; these are kinds of findings.
 STOPPED = frozenset({"crash", "time", "memory"})
 
 
-#: Where it raised in NumPy or here does not help: what called it does.
-_NOT_OF_ENGINES = (
+#: Frames in NumPy and in this package are left out of locations: their caller is of interest.
+_FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),
     *(str(Path(__file__).with_name(name)) for name in ("execute.py", "trace.py")),
 )
 
 
-class RemoteFailure(Exception):  # noqa: N818 - it tells of an exception
-    """How a run in another process failed: ``kind`` and ``location`` as in ``Failure``."""
+class RemoteFailure(Exception):  # noqa: N818 - stands for an exception elsewhere
+    """Stands for an exception in another process; ``kind`` and ``location`` as in ``Failure``."""
 
     def __init__(self, kind: str, description: str, location: str = "") -> None:
         super().__init__(description)
@@ -52,17 +62,25 @@ class RemoteFailure(Exception):  # noqa: N818 - it tells of an exception
 
 @dataclass(slots=True)
 class Failure:
-    """An exception of the engine: the statement, the type and the message."""
+    """An exception that ended a run.
+
+    Attributes
+    ----------
+    statement
+        The index of the statement that raised; -1 while leaves were created.
+    error
+        The exception.
+    """
 
     statement: int
     error: Exception
 
     @property
     def kind(self) -> str:
-        """The kind of finding that it is where the reference does not fail.
+        """The kind of finding it is, if the reference does not raise.
 
-        "depth", "exception", or, from another process, "crash", "time" or "memory". It is
-        UNSUPPORTED, which is no finding, where the adapter says that the engine lacks it.
+        "depth" for a RecursionError, "exception" for others; "crash", "time" or "memory" from an
+        engine in another process. ``UNSUPPORTED``, which is no finding, for ``Unsupported``.
         """
         if isinstance(self.error, RemoteFailure):
             return self.error.kind
@@ -71,13 +89,13 @@ class Failure:
         return "depth" if isinstance(self.error, RecursionError) else "exception"
 
     def location(self) -> str:
-        """Where the engine or its adapter raised: " (engine.py:12)", or "" if that is no help."""
+        """Return where the engine or its adapter raised, as " (engine.py:12)"; "" if unknown."""
         if isinstance(self.error, RemoteFailure):
             return self.error.location
         frames = [
             (frame.f_code.co_filename, line)
             for frame, line in traceback.walk_tb(self.error.__traceback__)
-            if not frame.f_code.co_filename.startswith(_NOT_OF_ENGINES)
+            if not frame.f_code.co_filename.startswith(_FRAMES_LEFT_OUT)
         ]
         if self.kind != "exception" or not frames:
             return ""
@@ -85,6 +103,7 @@ class Failure:
         return f" ({Path(file).name}:{line})"
 
     def text(self) -> str:
+        """Return the type and the message of the exception in one line."""
         if isinstance(self.error, RemoteFailure):
             return str(self.error)
         message = " ".join(str(self.error).split())
@@ -95,16 +114,16 @@ class Failure:
 
 @dataclass(slots=True)
 class Trace:
-    """What a run showed, in order, and how it failed if it did."""
+    """The observations of a run in order, and the exception that ended it, if any."""
 
     observations: list[Observation] = field(default_factory=list)
     failure: Failure | None = None
-    #: Whether the exact evaluation met something that is no real number (a pole, nan).
+    #: Whether the exact evaluation met a value that is not a real number (a pole, nan).
     left_reals: bool = False
 
     @property
     def unsupported(self) -> str | None:
-        """What the adapter said that the engine lacks, where that ended the run."""
+        """The message of the ``Unsupported`` that ended the run, or None."""
         failure = self.failure
         return failure.text() if failure and failure.kind == UNSUPPORTED else None
 
@@ -116,4 +135,4 @@ class Trace:
 
 
 class AdapterError(Exception):
-    """An adapter returned something that the contract does not allow."""
+    """An adapter returned something that ``parity.engines.Engine`` does not allow."""

@@ -1,12 +1,14 @@
-"""The third opinion: which of two sides is wrong, by an evaluation that is like neither.
+"""Adjudication: decide by a third, exact evaluation whether the engine or the reference is wrong.
 
-The program is run on ``parity.oracle.exact.engine``: exact numbers, derivatives going
-forward. Undecided, with the reason in the note, are only
-- programs that leave the real numbers (infinity, nan, floats that overflow);
-- programs with an operation for which it has no rule;
-- whether a backward may run again through a graph of gradients: which arrays such
-  a graph keeps depends on formulas that this evaluation does not have;
-- programs that it refuses while both sides go on, and findings without a program.
+The program runs on ``parity.oracle.exact.engine``, which has exact numbers and forward-mode
+derivatives and is independent of both sides. A verdict is undecided, with the reason in its
+note, only for
+
+- programs with values that are not real numbers (infinity, nan, overflow);
+- programs with an operation for which the exact evaluation has no rule;
+- exceptions of a second backward through a graph of gradients: whether it is freed depends on the
+  tensors that PyTorch saves, which the exact evaluation does not model;
+- programs on which the exact evaluation raises and both sides do not, and findings of probes.
 """
 
 from __future__ import annotations
@@ -36,34 +38,50 @@ from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
 def adjudicate(
     program: pr.Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> Verdict:
-    """Say which side is wrong in a finding on a program.
+    """Decide which side is wrong in a finding.
 
-    Both sides are compared with the exact evaluation where the finding is, with
-    the bounds of ``parity.oracle.tolerance``, all with the quirks of the engine
-    (``parity.engines.quirks.table``). If neither is too far from it, or if rounding put one of them
-    on another side of a kink, the program decides nothing. If both are, the engine is
-    wrong all the same, and the note says that it is not alone. An engine that declares
-    equal bits (``Engine.bitwise``) is wrong where IEEE 754 fixes every bit and one differs.
+    Both sides are compared with the exact evaluation at the observation of the finding, with the
+    bounds of ``parity.oracle.tolerance`` and the quirks of the engine. The finding is
+    ill-conditioned if both are within the bounds, or if rounding put a value on another side
+    of a kink. If neither is within the bounds, the engine is wrong and the note says that the
+    reference is too. An engine that declares ``Engine.bitwise`` is wrong where IEEE 754
+    determines every bit and one differs.
+
+    Parameters
+    ----------
+    program
+        The program, usually the reduced one.
+    finding
+        The finding on it.
+    engine, reference
+        The two sides.
+
+    Returns
+    -------
+    Verdict
+        Which side is wrong, if any.
     """
     if finding.stopped:
         return Verdict(ENGINE)
-    judge = _Judge()
-    without_rule = _without_rule(program, judge)
+    recorder = _Recorder()
+    without_rule = _without_rule(program, recorder)
     if without_rule:
         return Verdict(None, f"the exact evaluation has no rule for {without_rule}")
-    exact = execute(program, with_quirks(judge, engine.quirks), judge.at)
-    if judge.edges:
-        return Verdict(None, "the program leaves the real numbers")
+    exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
+    if recorder.left_reals_count:
+        return Verdict(None, "a value is not a real number")
     ours = as_runner(engine).run(program)
     theirs = execute(program, with_quirks(reference, engine.quirks))
     if finding.what == "exception":
-        return _of_exceptions(program, finding, exact)
+        return _verdict_on_exception(program, finding, exact)
     if exact.failure is not None and exact.failure.statement <= finding.statement:
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
-    kink = None if bits else _parted(program, finding, judge, ours, theirs)
+    kink = None if bits else _crossed_kink(program, finding, recorder, ours, theirs)
     if kink is not None:
-        return Verdict(ILL_CONDITIONED, f"rounding decides on which side of a kink {kink} is")
+        return Verdict(
+            ILL_CONDITIONED, f"rounding decides on which side of its kink an operand of {kink} is"
+        )
     ours_differs, theirs_differs = (
         _differs(program, finding, trace, exact, engine.quirks) for trace in (ours, theirs)
     )
@@ -72,50 +90,52 @@ def adjudicate(
     return _VERDICTS[ours_differs, theirs_differs]
 
 
-_BITS = Verdict(ENGINE, "rounding explains it, but the engine declares equal bits", bits=True)
+_BITS = Verdict(
+    ENGINE, "rounding explains the difference, but the engine declares bitwise", bits=True
+)
 _VERDICTS = {
     (True, False): Verdict(ENGINE),
     (False, True): Verdict(REFERENCE),
     (True, True): Verdict(ENGINE, "the reference is wrong as well"),
-    (False, False): Verdict(ILL_CONDITIONED, "both are as near as rounding allows"),
+    (False, False): Verdict(ILL_CONDITIONED, "both are within the error bounds"),
 }
 
 
-class _Judge(Exact):
-    """Remembers values before they are rounded to floats, by statement.
+class _Recorder(Exact):
+    """The exact evaluation, which records the tensors whose values are read, by statement.
 
-    Quirks look at values as well, but before: the last of a statement are its results.
+    Quirks read values as well, but earlier: the last ones of a statement are its results.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[list[Node]] = []
+        self.read: list[list[Node]] = []
 
-    def at(self, number: int) -> None:
-        """Statement ``number`` begins."""
-        self.seen.append([])
+    def on_statement(self, number: int) -> None:
+        """Begin the record of a statement."""
+        self.read.append([])
 
     def value(self, t: Node) -> Any:
-        if self.seen:
-            self.seen[-1].append(t)
+        if self.read:
+            self.read[-1].append(t)
         return super().value(t)
 
 
-def _without_rule(program: pr.Program, judge: Exact) -> str:
+def _without_rule(program: pr.Program, exact: Exact) -> str:
     """The operations of a program that the exact evaluation does not have, in words."""
     used = dict.fromkeys(s.op for s in program.statements if isinstance(s, pr.Apply))
-    return ", ".join(f"`{name}`" for name in used if name not in judge.ops)
+    return ", ".join(f"`{name}`" for name in used if name not in exact.ops)
 
 
-def _of_exceptions(program: pr.Program, finding: Finding, exact: Trace) -> Verdict:
-    """One of the two raised: the exact evaluation raises there as well, or it does not."""
+def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -> Verdict:
+    """Decide by whether the exact evaluation raises at the same statement."""
     number = finding.statement
     before = program.statements[: max(number, 0)]
     if any(isinstance(s, pr.TakeGrad) for s in before):
         return Verdict(None, "the graph of a gradient may have been freed")
     failed = exact.failure.statement if exact.failure else None
     if failed is not None and failed < number:
-        return Verdict(None, "the exact evaluation raises before")
+        return Verdict(None, "the exact evaluation raises earlier")
     engine_raised = finding.kind != "no-exception"
     return Verdict(ENGINE if engine_raised == (failed is None or failed > number) else REFERENCE)
 
@@ -123,31 +143,34 @@ def _of_exceptions(program: pr.Program, finding: Finding, exact: Trace) -> Verdi
 def _differs(
     program: pr.Program, finding: Finding, trace: Trace, exact: Trace, quirks: frozenset[str]
 ) -> bool:
-    """Whether a run differs from the exact one in the observation of the finding."""
+    """Return whether a run differs from the exact one in the observation of the finding."""
     number = finding.statement
-    if isinstance(finding.engine, str):  # the numbers of arrays differ
-        return _shown(trace, number) != _shown(exact, number)
+    if isinstance(finding.engine, str):  # the operation has another number of outputs
+        return _observed(trace, number) != _observed(exact, number)
     key = (number, finding.what, finding.which)
-    place = next(i for i, o in enumerate(exact.observations) if o[:3] == key)
+    index = next(i for i, o in enumerate(exact.observations) if o[:3] == key)
     observed = next((o for o in trace.observations if o[:3] == key), None)
     if observed is None:
         return True
-    same = exact.observations[:place]
-    ours, right = Trace([*same, observed]), Trace([*same, exact.observations[place]])
-    return compare(program, ours, right, tolerance=Tolerance(program, quirks=quirks)) is not None
+    same = exact.observations[:index]
+    ours, expected = Trace([*same, observed]), Trace([*same, exact.observations[index]])
+    return compare(program, ours, expected, tolerance=Tolerance(program, quirks=quirks)) is not None
 
 
-def _shown(trace: Trace, number: int) -> list[tuple[Any, ...]]:
+def _observed(trace: Trace, number: int) -> list[tuple[Any, ...]]:
+    """Return which arrays were observed at a statement."""
     return [o[:3] for o in trace.observations if o.statement == number]
 
 
-def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace) -> str | None:
-    """The first operation up to the finding at whose kink the runs stand on different sides."""
+def _crossed_kink(
+    program: pr.Program, finding: Finding, recorder: _Recorder, *traces: Trace
+) -> str | None:
+    """Return the first operation whose operands are on different sides of a kink in the runs."""
     infos = program.infos
     leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))
     exact = dict(leaves)
-    for numbers, seen in zip(program.defined, judge.seen, strict=False):
-        results = seen[len(seen) - len(numbers) :]
+    for numbers, read in zip(program.defined, recorder.read, strict=False):
+        results = read[len(read) - len(numbers) :]
         exact.update((i, t.exact) for i, t in zip(numbers, results, strict=False))
     runs = [exact, *({**leaves, **_values(trace)} for trace in traces)]
     for statement in program.statements[: finding.statement + 1]:
@@ -156,17 +179,19 @@ def _parted(program: pr.Program, finding: Finding, judge: _Judge, *traces: Trace
         if not all(i in run for run in runs for i in statement.inputs):
             continue
         shapes = [infos[i].shape for i in statement.inputs]
-        found = []
+        sides_of_runs = []
         for run in runs:
             operands = [run[i].reshape(s) for i, s in zip(statement.inputs, shapes, strict=True)]
-            found.append(sides(statement.op, operands, keywords(statement.op, statement.attrs)))
-        if any(f != found[0] for f in found):
+            sides_of_runs.append(
+                sides(statement.op, operands, keywords(statement.op, statement.attrs))
+            )
+        if any(s != sides_of_runs[0] for s in sides_of_runs):
             return statement.op
     return None
 
 
 def _values(trace: Trace) -> dict[int, nu.Array]:
-    """The values that a run showed, as the very numbers that the floats are."""
+    """Return the observed values of a run as exact numbers."""
     return {
         o.which: nu.from_floats(np.asarray(o.array))
         for o in reversed(trace.observations)

@@ -1,4 +1,4 @@
-"""One program on an engine and the reference: a finding, or none."""
+"""Run programs on the engine under test and the reference, and compare them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,36 @@ from parity.oracle.tolerance import Tolerance
 def check_program(
     program: Program, engine: AnyEngine, reference: Engine, unsupported: Counter[str] | None = None
 ) -> Finding | None:
-    """Run ``program`` on both and compare; the first difference, or None.
+    """Run a program on the engine and the reference, and compare the traces.
 
-    A program that asks for what the engine does not have shows nothing, nor does one
-    that leaves the real numbers beside the exact evaluation, which has no opinion on
-    it. Equal bits are asked for only where both sum in PyTorch's order. What inexact
-    programs may differ by is estimated with disturbed runs of PyTorch, whatever the
-    reference is (``parity.oracle.tolerance``); exact programs may not differ at all. The
-    reference follows the quirks of the engine (``quirks.table``). ``unsupported`` counts what the
-    adapter says that the engine lacks, where that ended a run (``engines.Unsupported``).
+    Exact programs must give equal results. For others the allowed difference is estimated with
+    perturbed runs of PyTorch (``parity.oracle.tolerance``). The reference has the quirks of the
+    engine (``parity.engines.quirks``).
+
+    Parameters
+    ----------
+    program
+        The program.
+    engine
+        The engine under test, or a runner of it.
+    reference
+        The reference, usually PyTorch.
+    unsupported
+        If given, counts the messages of ``parity.engines.Unsupported`` that ended runs.
+
+    Returns
+    -------
+    Finding or None
+        The first difference. None if there is none, if the engine does not support the
+        program, or if one side is the exact evaluation and a value is not a real number.
+
+    Examples
+    --------
+    >>> from parity.engines.open import open_engines
+    >>> from parity.language.text_format import program_from_text
+    >>> program = program_from_text("x0 = leaf(3.0); x1 = mul(x0, x0); backward(x1)")
+    >>> print(check_program(program, *open_engines("dezero")))
+    None
     """
     ((_, finding),) = check_programs((program,), engine, reference, unsupported)
     return finding
@@ -40,25 +61,30 @@ def check_programs(
     unsupported: Counter[str] | None = None,
     batch: int = BATCH,
 ) -> Iterator[tuple[Program, Finding | None]]:
-    """Each program in turn with what ``check_program`` says of it, in less time.
+    """Check several programs in order, faster than by ``check_program``.
 
-    ``batch`` programs run on the engine, then on the reference: what a side works with
-    stays in the caches of the processor. So many are read before the first is given back;
-    one by one where the engine is in another process, which works ahead by itself.
+    ``batch`` programs run on the engine, then on the reference, which makes better use of the
+    processor's caches. That many programs are read before the first result is yielded. A
+    worker process runs ahead instead, and results are yielded one by one.
+
+    Yields
+    ------
+    tuple of (Program, Finding or None)
+        Each program with what ``check_program`` returns for it.
     """
     runner = as_runner(engine)
     reference = with_quirks(reference, runner.quirks)
     bitwise = runner.bitwise and reference.bitwise
-    for some in runner.run_many(programs, batch):
-        theirs = [None if mine is None else execute(p, reference) for p, mine in some]
-        for (program, mine), right in zip(some, theirs, strict=True):
-            if unsupported is not None and mine is not None and mine.unsupported is not None:
-                unsupported[mine.unsupported] += 1
-            if mine is None or right is None or mine.left_reals or right.left_reals:
+    for traces in runner.run_many(programs, batch):
+        expected = [None if trace is None else execute(p, reference) for p, trace in traces]
+        for (program, ours), theirs in zip(traces, expected, strict=True):
+            if unsupported is not None and ours is not None and ours.unsupported is not None:
+                unsupported[ours.unsupported] += 1
+            if ours is None or theirs is None or ours.left_reals or theirs.left_reals:
                 yield program, None
                 continue
             tolerance = Tolerance(program, bitwise, runner.quirks)
-            finding = compare(program, mine, right, tolerance=tolerance)
+            finding = compare(program, ours, theirs, tolerance=tolerance)
             if finding is not None:
-                finding = replace(finding, non_finite=right.non_finite)
+                finding = replace(finding, non_finite=theirs.non_finite)
             yield program, finding

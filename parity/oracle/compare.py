@@ -1,4 +1,4 @@
-"""Two traces to a finding: the first thing on which an engine and the reference differ."""
+"""``compare``: the first difference between the traces of an engine and the reference."""
 
 from __future__ import annotations
 
@@ -19,21 +19,30 @@ def compare(
     bitwise: bool = False,
     tolerance: Tolerance | None = None,
 ) -> Finding | None:
-    """The first difference, or None.
+    """Return the first difference of two traces of one program, or None.
 
-    Arrays are compared by bits first; only where they differ is it asked how
-    much they may (``parity.oracle.tolerance``; ``bitwise``: the engine declares that it
-    sums in PyTorch's order). None and zeros are the same gradient after a
-    backward (semantics.md 5.3, 11.2), but not after a clear or a zero. ``tolerance``:
-    another one than that of the program.
+    Arrays are compared bit by bit first, and by the bounds of ``tolerance`` where they differ. A
+    gradient of None equals one of zeros after a backward (PyTorch rule: docs/semantics.md 5.3,
+    11.2), but not after a clear or a zero.
+
+    Parameters
+    ----------
+    program
+        The program that both ran.
+    engine, reference
+        The traces.
+    bitwise
+        Whether both engines declare ``Engine.bitwise``; used for the default tolerance.
+    tolerance
+        The error bounds; the default is ``Tolerance(program, bitwise)``.
     """
     tolerance = tolerance or Tolerance(program, bitwise)
-    stand_ins: set[int] = set()  # leaves where None stood for zeros, or zeros for None
+    none_or_zeros: set[int] = set()  # leaves with None on one side and zeros on the other
     pairs = zip(engine.observations, reference.observations, strict=False)
-    for place, (e, r) in enumerate(pairs):
+    for index, (e, r) in enumerate(pairs):
         a, b = e.array, r.array
         if e[:3] != r[:3]:
-            return _of_counts(engine, reference, min(e.statement, r.statement))
+            return _count_difference(engine, reference, min(e.statement, r.statement))
         if a is b or (
             a is not None
             and b is not None
@@ -43,38 +52,39 @@ def compare(
         ):
             continue
         if e.what == "held" and (a is None or b is None):
-            continue  # copies say nothing of the buffer itself
+            continue  # this engine returns copies of gradients
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
-            if e.which in stand_ins and _keeps_none(program, e):
-                return None  # None stays None where zeros are changed: no more can be said
-            finding = _of_form(program, e, r, place, tolerance)
-            stand_ins.add(e.which)
+            if e.which in none_or_zeros and _keeps_none(program, e):
+                return None  # None stays None where zeros change: later gradients must differ
+            finding = _form_difference(program, e, r, index, tolerance)
+            none_or_zeros.add(e.which)
         else:
-            finding = _of_values(program, e, r, place, tolerance)
+            finding = _value_difference(program, e, r, index, tolerance)
         if finding is not None:
             return finding
     if engine.failure is None and reference.failure is None:
         if len(engine.observations) != len(reference.observations):
-            return _of_counts(engine, reference, len(program.statements))
+            return _count_difference(engine, reference, len(program.statements))
         return None
-    return _of_failures(engine, reference)
+    return _failure_difference(engine, reference)
 
 
 def _keeps_none(program: pr.Program, e: Observation) -> bool:
-    """Whether ``e`` follows an event that leaves None as it is (semantics.md 2.3)."""
+    """Return whether ``e`` follows an event that does not change None (docs/semantics.md 2.3)."""
     statement = _statement(program, e.statement)
     return isinstance(statement, (pr.Zero, pr.ChangeGrad)) and e.which in pr.leaf_operands(
         statement
     )
 
 
-def _of_counts(engine: Trace, reference: Trace, number: int) -> Finding:
-    """One of two runs showed more than the other: an operation with another number of outputs."""
+def _count_difference(engine: Trace, reference: Trace, number: int) -> Finding:
+    """Return the finding that an operation has another number of outputs than in PyTorch."""
     counts = [sum(o.statement == number for o in t.observations) for t in (engine, reference)]
     return Finding(Kind.SHAPE, number, "value", 0, f"{counts[0]} arrays", f"{counts[1]} arrays")
 
 
-def _of_failures(engine: Trace, reference: Trace) -> Finding | None:
+def _failure_difference(engine: Trace, reference: Trace) -> Finding | None:
+    """Return the finding that one side raised earlier, or alone."""
     e, r = engine.failure, reference.failure
     if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
         if e.kind == UNSUPPORTED:
@@ -91,10 +101,10 @@ def _statement(program: pr.Program, number: int) -> pr.Statement | None:
     return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
-def _of_form(
-    program: pr.Program, e: Observation, r: Observation, place: int, tolerance: Tolerance
+def _form_difference(
+    program: pr.Program, e: Observation, r: Observation, index: int, tolerance: Tolerance
 ) -> Finding | None:
-    """A difference in presence, shape or dtype."""
+    """Return a difference in presence, shape or dtype."""
     a, b = e.array, r.array
     statement = _statement(program, e.statement)
     details = (e.statement, e.what, e.which, a, b)
@@ -110,33 +120,33 @@ def _of_form(
     assert present is not None
     if not np.any(present):
         return None
-    with np.errstate(all="ignore"):  # None is as good as a zero that rounding made something else
+    with np.errstate(all="ignore"):  # rounding may have turned a zero into a small number
         error = np.abs(present.astype(np.float64))
-        if tolerance.excess(place, error, np.zeros_like(error)) is None:
+        if tolerance.excess(index, error, np.zeros_like(error)) is None:
             return None
-        allowed = tolerance.bound(place, present)
+        allowed = tolerance.bound(index, present)
     kind = Kind.MISSING_GRADIENT if a is None else Kind.SPURIOUS_GRADIENT
     return Finding(kind, *details, allowed=allowed)
 
 
-def _of_values(
-    program: pr.Program, e: Observation, r: Observation, place: int, tolerance: Tolerance
+def _value_difference(
+    program: pr.Program, e: Observation, r: Observation, index: int, tolerance: Tolerance
 ) -> Finding | None:
-    """A difference in values that is larger than rounding explains."""
+    """Return a difference in values that exceeds the error bound."""
     a, b = e.array, r.array
     assert a is not None
     assert b is not None
     same = (a == b) | (np.isnan(a) & np.isnan(b))
-    if same.all():  # zeros of different sign, or other bits of nan
+    if same.all():  # zeros with other signs or nans with other bits
         return None
     with np.errstate(all="ignore"):
         error = np.where(same, 0.0, np.abs(a.astype(np.float64) - b.astype(np.float64)))
         error = np.where(np.isnan(error), np.inf, error)
-        excess = tolerance.excess(place, error, b)
+        excess = tolerance.excess(index, error, b)
         if excess is None:
             return None
         worst = float(np.max(excess))
-        allowed = tolerance.bound(place, b)
+        allowed = tolerance.bound(index, b)
     ratio = worst if np.isfinite(worst) else None
     kind = _kind_of_value(program, e)
     return Finding(kind, e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
@@ -151,12 +161,13 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     if e.what == "value":
         if isinstance(statement, pr.TakeGrad):
             return Kind.GRADIENT
-        return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves, seen again at the end
+        return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves are observed at the end
     kind = _KIND_OF_GRAD.get(type(statement))
-    return _of_backward(program, e.statement) if kind is None else kind
+    return _kind_after_backward(program, e.statement) if kind is None else kind
 
 
-def _of_backward(program: pr.Program, number: int) -> Kind:
+def _kind_after_backward(program: pr.Program, number: int) -> Kind:
+    """Return the kind of a wrong gradient after a backward."""
     before = program.statements[:number]
     if any(isinstance(s, pr.TakeGrad) for s in before):
         return Kind.SECOND_ORDER

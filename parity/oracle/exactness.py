@@ -1,10 +1,10 @@
-"""Which programs leave no room for rounding: there, engines must agree in every bit.
+"""Which programs are free of rounding errors: there, engines must agree in every bit.
 
-A *grid* says that values are multiples of ``2 ** -places``, at most ``steps`` of
-them away from zero. They are exact in binary floating point if ``steps`` fits the
-significand, and then so is every sum in every order. Grids go forward through the
-operations and back through the gradients; if all fit, the program is exact on every
-correct engine.
+The analysis is an abstract interpretation. A *grid* ``(steps, places)`` describes values that are
+multiples of ``2 ** -places`` with absolute values of at most ``steps`` such multiples. Binary
+floating point represents them exactly if ``steps`` fits the significand, and then
+every sum of them in every order is exact too. Grids are propagated forward through operations
+and backward through gradients. If all of them fit, the program is exact on every correct engine.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from parity.language.shapes import Shape, elementwise, size, where
 from parity.language.table import OPS
 
 SIGNIFICAND = {"float32": 24, "float64": 53}
-#: Bits of a significand that gradients given to a backward leave free.
+#: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
-#: Powers of two beyond which numbers lose bits or become infinite.
+#: Exponents beyond which numbers are subnormal or infinite.
 EXPONENT = {"float32": 126, "float64": 1022}
 
 
-#: Shape rules of operations that sum the gradient of an operand that is smaller than the result.
+#: Shape rules of broadcasting operations, which sum the gradient of a smaller operand.
 _BROADCASTING = (elementwise, where)
 
 
 def is_exact(program: pr.Program) -> bool:
-    """Whether every value and gradient of the program is free of rounding."""
-    for statement in program.statements:  # most programs that are not exact show it here
+    """Return whether every value and gradient of the program is free of rounding errors."""
+    for statement in program.statements:  # most inexact programs are recognized here
         if isinstance(statement, pr.TakeGrad):
             return False
         if isinstance(statement, pr.Apply) and OPS[statement.op].dyadic is None:
@@ -42,11 +42,11 @@ def is_exact(program: pr.Program) -> bool:
 
 
 def is_rounded(program: pr.Program) -> bool:
-    """Whether IEEE 754 and PyTorch's order of accumulation fix every bit (docs/semantics.md 15).
+    """Return whether IEEE 754 and PyTorch's order of additions determine every bit.
 
-    Sums of five elements and more are left out: NumPy and PyTorch add them in
-    different orders (15.8); so are sums over several axes of an array that does not lie
-    in memory in the order of its axes.
+    PyTorch rule: docs/semantics.md 15. Programs with sums of five or more elements are excluded,
+    since NumPy and PyTorch add them in different orders (docs/semantics.md 15.8), and so are
+    those with sums over several axes of an array that is not C-contiguous.
     """
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
@@ -72,17 +72,17 @@ def is_rounded(program: pr.Program) -> bool:
 
 
 def _summed_axes(operand: Shape, result: Shape) -> int:
-    """Over how many axes a gradient of a result's shape is summed to an operand's."""
+    """Return over how many axes a gradient of the result is summed for an operand."""
     aligned = (1,) * (len(result) - len(operand)) + operand
     return sum(n > 1 and m == 1 for m, n in zip(aligned, result, strict=False))
 
 
 class _InexactError(Exception):
-    pass
+    """A value may be rounded."""
 
 
 class _Grids:
-    """The grids of one program's values and gradients."""
+    """The grids of the values and gradients of one program."""
 
     def __init__(self, program: pr.Program) -> None:
         self.program = program
@@ -95,7 +95,7 @@ class _Grids:
         self.totals: dict[int, Grid] = {}
 
     def checked(self, grid: Grid | None) -> Grid:
-        """``grid``; raises _InexactError unless every number on it is a floating-point number."""
+        """Return ``grid`` if all its numbers are floating-point numbers, else raise."""
         if grid is None or grid[0] > 1 << self.bits:
             raise _InexactError
         if not -self.exponent < -grid[1] < self.exponent - grid[0].bit_length():
@@ -103,17 +103,17 @@ class _Grids:
         return grid
 
     def of(self, constant: pr.Constant) -> Grid:
-        """The grid of given numbers."""
+        """Return the grid of the numbers of a constant."""
         array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
         return self.checked(grid_of(array.ravel().tolist()))
 
     def seed(self, gradient: pr.Constant | None) -> Grid:
-        """The grid of a root's gradient; its numbers leave room for a formula's detours.
+        """Return the grid of the root's gradient, whose numbers must leave some bits unused.
 
-        A correct gradient of ``absolute`` may be ``gy * x / abs(x)``, which is rounded where
-        ``gy`` uses all bits.
+        Correct engines use different formulas: the gradient of ``absolute`` as ``gy * x / abs(x)``
+        is rounded if ``gy`` uses all bits.
         """
         if gradient is None:
             return ONE
@@ -136,7 +136,7 @@ class _Grids:
             elif isinstance(statement, pr.TakeGrad):
                 raise _InexactError
             elif isinstance(statement, pr.ChangeGrad):
-                # Without a gradient there may be zeros (``zeros-instead-of-none``).
+                # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
                 total = self.totals.get(statement.leaf)
                 changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
                 self.totals[statement.leaf] = self.checked(changed)
@@ -179,7 +179,7 @@ class _Grids:
                 self.totals[i] = self.checked(grads[i] if old is None else grid_sum(old, grads[i]))
 
     def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
-        """How many terms a gradient of an operand may sum."""
+        """Return how many terms the gradient of an operand sums at most."""
         same = all(self.infos[i].shape == self.infos[value].shape for i in outputs)
         if OPS[statement.op].shape is elementwise and same:
             return 1

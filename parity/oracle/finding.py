@@ -1,4 +1,4 @@
-"""Findings: the kinds of difference between an engine and the reference."""
+"""Findings: differences between an engine and the reference, and their kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.engines.trace import STOPPED
 
 
 class Kind(enum.StrEnum):
-    """What differs. Equal to its name as text, which JSON and reports use."""
+    """The kind of a difference. A string, equal to its name in JSON and reports."""
 
     description: str
 
@@ -53,19 +53,18 @@ class Finding:
     kind
         What differs.
     statement
-        The number of the statement in the program, or of the step of a probe that tells its
-        steps apart.
+        The index of the statement in the program; for probes with several steps the step.
     what, which
         The observation: "grad" of leaf ``which`` (``parity.engines.trace.Observation``),
         or "exception".
     engine, reference
-        The arrays that differ (None: no gradient), or a text where an exception is concerned.
+        The arrays that differ (None: no gradient); strings where one side raised.
     error_over_bound
-        The difference as a multiple of what is allowed; None where that is no number.
+        The largest error divided by its bound; None if that is not a finite number.
     allowed
-        The largest difference that is allowed, by element; None if size is not the question.
+        The error bound of each element; None where values were not compared.
     non_finite
-        Whether the reference shows inf or nan anywhere in the program.
+        Whether the reference computed inf or nan anywhere in the program.
     """
 
     kind: Kind
@@ -80,7 +79,7 @@ class Finding:
 
     @property
     def stopped(self) -> bool:
-        """Whether the process of the engine ended, or was ended, in the middle of a program."""
+        """Whether the worker process ended, or was killed, during a program."""
         return self.what == "exception" and self.kind in STOPPED
 
     def __str__(self) -> str:
@@ -88,5 +87,5 @@ class Finding:
 
 
 def engine_stopped(kind: str, description: str) -> Finding:
-    """The finding that the process of an engine ended outside of a program."""
+    """Return the finding that the worker process ended outside of a program."""
     return Finding(KINDS[kind], 0, "exception", 0, description, "no exception")

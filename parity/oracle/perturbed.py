@@ -1,4 +1,7 @@
-"""PyTorch in float64 with random rounding, from which error bounds are estimated."""
+"""PyTorch in float64 with random rounding errors, to estimate error bounds by sampling.
+
+This is Monte Carlo arithmetic (D. S. Parker 1997); ``parity.oracle.tolerance`` uses the samples.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,16 @@ from parity.language.operation import Operation
 from parity.language.shapes import elementwise
 from parity.language.table import OPS
 
-#: The sizes of random disturbances, equally likely: (a**2 + a*b + b**2) / 3 is 1.
-_SIZES = (0.5, (math.sqrt(45) - 1) / 4)
+#: Noise is uniform in absolute value between these, a and b. The mean square is 1:
+#: (a**2 + a*b + b**2) / 3 == 1.
+_NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
 
-
+#: The unit roundoff of dtypes.
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
 
-def _nodes(t: Any) -> list[Any]:
-    """The formulas through which a pass from ``t`` goes; those of leaves give nothing on."""
+def _graph_nodes(t: Any) -> list[Any]:
+    """Return the autograd nodes that a backward from ``t`` runs, without those of leaves."""
     found: dict[Any, None] = {}
     waiting = [t.grad_fn]
     while waiting:
@@ -35,102 +39,124 @@ def _nodes(t: Any) -> list[Any]:
 
 
 class Perturbed(Torch):
-    """PyTorch in float64 with random roundings of ``unit``; ``still``: of gradients alone."""
+    """PyTorch in float64 with random relative errors.
 
-    name = "torch, disturbed"
+    Parameters
+    ----------
+    unit
+        The unit roundoff of the errors; 0 for none.
+    accumulations
+        How many roundings the accumulation of a gradient may add.
+    seed
+        The seed of the random numbers.
+    gradients_only
+        Whether only gradients get errors, not values.
 
-    def __init__(self, unit: float, folds: int, seed: Any, still: bool = False) -> None:
+    Attributes
+    ----------
+    count
+        How many random numbers were drawn so far.
+    """
+
+    name = "torch, perturbed"
+
+    def __init__(
+        self, unit: float, accumulations: int, seed: Any, gradients_only: bool = False
+    ) -> None:
         super().__init__()
-        self.still = still
-        self.recorded = False  # whether there is a graph of gradients
+        self.gradients_only = gradients_only
+        self.recorded = False  # whether a backward with create_graph ran
         self.random = np.random.default_rng(seed)
         self.unit = unit
-        self.folds = folds
+        self.accumulations = accumulations
         self.count = 0
         self.ops = {  # type: ignore[misc]
-            name: partial(self.disturbed, op) for name, op in OPS.items()
+            name: partial(self.perturbed_operation, op) for name, op in OPS.items()
         }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)
         if requires_grad and self.unit:
-            t.register_hook(self.arriving)
+            t.register_hook(self.round_at_leaf)
         return t
 
-    def arriving(self, g: Any) -> Any:
-        """What a pass gives a leaf, rounded when it is formed and when it is added."""
-        return self.rounded(g, 1 + self.folds)
+    def round_at_leaf(self, g: Any) -> Any:
+        """Round the gradient of a leaf as it is computed and as it is accumulated."""
+        return self.rounded(g, 1 + self.accumulations)
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        """A pass; once it may meet a graph of gradients, each formula in it rounds.
+        """Run a backward; once gradients were recorded, every node rounds its results.
 
-        The operand of a second derivative gets its gradient from several formulas. Those of
-        ``a / b`` cancel for equal operands, as long as one factor is common to all.
+        In second derivatives an operand gets its gradient from several nodes. With an error
+        common to all, those of ``a / b`` would cancel for equal operands.
         """
         wide = None if gradient is None else gradient.astype(np.float64)
-        nodes = _nodes(t) if self.recorded and self.unit else []
-        hooks = [node.register_hook(self.leaving) for node in nodes]
+        nodes = _graph_nodes(t) if self.recorded and self.unit else []
+        hooks = [node.register_hook(self.round_at_node) for node in nodes]
         super().backward(t, wide, **flags)
         for hook in hooks:
             hook.remove()
         self.recorded |= flags.get("create_graph", False)
 
-    def leaving(self, grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
-        """What a formula gives its operands, rounded as terms of sums."""
-        return tuple(g if g is None else self.rounded(g, 1 + self.folds) for g in grads)
+    def round_at_node(self, grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
+        """Round the gradients that a node computes for its operands."""
+        return tuple(g if g is None else self.rounded(g, 1 + self.accumulations) for g in grads)
 
-    def disturb(self, t: Any, ulps: float) -> Any:
-        """``t`` with other roundings of its value and, independently, of its gradients.
+    def perturb(self, t: Any, ulps: float) -> Any:
+        """Return ``t`` with random errors in its value and, independently, in its gradients.
 
-        A common factor for both would not do: it leaves gradients that cancel, as
-        those of ``x`` in ``x * y / x``, cancelled. Nor would one factor for all
-        passes, since the gradients of several may cancel.
+        With the same error in both, gradients that cancel, as that of ``x`` in ``x * y / x``, would
+        still cancel. The error is drawn again for each backward, since gradients of several
+        passes may cancel as well.
         """
         if not self.unit:
             return t
-        if not self.still:
-            t = t + t.detach() * (self.unit * ulps * self.signs(t))
+        if not self.gradients_only:
+            t = t + t.detach() * (self.unit * ulps * self.noise(t))
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:
-        """``g`` with another rounding of up to ``ulps``."""
-        return g * (1 + self.unit * ulps * self.signs(g))
+        """Return ``g`` with random errors of up to about ``ulps`` units of roundoff."""
+        return g * (1 + self.unit * ulps * self.noise(g))
 
-    def signs(self, t: Any) -> Any:
-        """Random numbers of either sign in the shape of ``t``; their mean square is 1.
+    def noise(self, t: Any) -> Any:
+        """Draw random numbers of either sign in the shape of ``t``, with mean square 1.
 
-        They differ in size as well: of two elements that count alike, ones of plus and minus
-        cancel in all of ``SAMPLES`` samples once in 2**8 times, and the bound is lost.
+        Plain signs would not do: the errors of two equally weighted elements would cancel in all
+        ``SAMPLES`` samples once in 2**8 programs, and the bound would be zero.
         """
         self.count += t.numel()
         drawn = self.random.uniform(-1.0, 1.0, tuple(t.shape))
-        low, high = _SIZES
-        signs = np.copysign(low + (high - low) * np.abs(drawn), drawn)
-        return super().leaf(np.asarray(signs), requires_grad=False)
+        low, high = _NOISE_RANGE
+        noise = np.copysign(low + (high - low) * np.abs(drawn), drawn)
+        return super().leaf(np.asarray(noise), requires_grad=False)
 
-    def disturbed(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
-        """An operation whose operands and results are disturbed."""
-        result = op.function(*[self.disturb(x, 1 + self.folds) for x in xs], **attrs)
-        # Where elements are summed, forward or back, each term is rounded once an addition.
+    def perturbed_operation(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
+        """Run an operation with errors in its operands and results."""
+        result = op.function(*[self.perturb(x, 1 + self.accumulations) for x in xs], **attrs)
+        # Where elements are summed, forward or backward, each addition may round each term.
         terms = max(t.numel() for t in xs) if op.sums else 1
         if isinstance(result, tuple):
-            return tuple(self.disturb(y, op.ulps) for y in result)
+            return tuple(self.perturb(y, op.ulps) for y in result)
         if any(x.shape != result.shape for x in xs):
             terms = max(terms, result.numel(), *(x.numel() for x in xs))
-        result = self.disturb(result, op.ulps + terms)
-        return self.tilted(result, xs[0], op) if op.slope_ulps else result
+        result = self.perturb(result, op.ulps + terms)
+        return self.with_slope_error(result, xs[0], op) if op.slope_ulps else result
 
-    def tilted(self, y: Any, x: Any, op: Operation) -> Any:
-        """``y`` disturbed by what cancels inside: relative to the operand, in value and slopes."""
+    def with_slope_error(self, y: Any, x: Any, op: Operation) -> Any:
+        """Add errors relative to the operand to the value and first two derivatives of ``y``.
+
+        They stand for cancellation inside the operation.
+        """
         if not self.unit:
             return y
         fixed = x.detach()
-        step = x - fixed  # zero, with derivative one
-        value, first, second = (self.unit * op.slope_ulps * self.signs(x) for _ in range(3))
-        if self.still:
+        step = x - fixed  # zero, with derivative 1
+        value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))
+        if self.gradients_only:
             value = torch.zeros_like(value)
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
             second = second * (1 + y.detach().abs().max() / smallest**2)
         change = value * fixed + first * step + second * step * step / 2
-        return y + (change if op.shape is elementwise else self.signs(y) * change.sum())
+        return y + (change if op.shape is elementwise else self.noise(y) * change.sum())

@@ -1,8 +1,8 @@
-"""Findings that random programs do not reach: depth, growth, and memory.
+"""Probes: fixed checks of what random programs do not cover: depth, growth, memory and modes.
 
-Each probe is one function from an engine to findings. Growth is counted, not
-timed: the number of calls that backward makes must not grow faster than the
-graph. So a probe gives the same answer on a busy machine.
+A probe is a function from an engine to findings. Growth is measured by counting function calls
+instead of time, so that a probe gives the same result on a busy machine: the calls of a backward
+must not grow faster than the graph.
 """
 
 from __future__ import annotations
@@ -21,23 +21,40 @@ from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.oracle.finding import KINDS, Finding, Kind, engine_stopped
 
-#: Nodes of the deep chain, and uses of the shared value.
+#: Nodes of the deep chain.
 DEEP = 100_000
+#: Uses of one tensor.
 WIDE = 10_000
+#: Additions of a tensor to itself, one after another.
 DOUBLINGS = 60
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A named probe: ``search`` yields findings; ``needs``: operations, one of which it uses."""
+    """A named check of an engine.
+
+    Attributes
+    ----------
+    name
+        The name, in kebab-case.
+    description
+        What is checked, for reports.
+    search
+        Yields findings on an engine.
+    needs
+        Operations; the probe applies to engines that have one of them.
+    """
 
     name: str
-    says: str
+    description: str
     search: Callable[[Engine], Iterator[Finding]]
     needs: tuple[str, ...]
 
     def run(self, engine: Engine) -> Iterator[Finding]:
-        """What the probe finds; exceptions of the engine are findings, but for Unsupported."""
+        """Yield findings on an engine in this process.
+
+        Exceptions of the engine are findings; ``Unsupported`` ends the probe.
+        """
         try:
             yield from self.search(engine)
         except Unsupported:
@@ -57,7 +74,7 @@ class Probe:
             )
 
     def first(self, engine: AnyEngine) -> Finding | None:
-        """The first finding, wherever the engine lives; what ends its process is one."""
+        """Return the first finding, or None; an engine in a worker process may end it."""
         runner = as_runner(engine)
         try:
             data = runner.call("parity.oracle.probes:first_finding", self.name)
@@ -70,12 +87,12 @@ class Probe:
         return Finding(KINDS[kind], *fields)
 
     def applies(self, engine: AnyEngine) -> bool:
-        """Whether the engine has an operation that the probe can use."""
+        """Return whether the engine has an operation that the probe can use."""
         return any(name in engine.ops for name in self.needs)
 
 
 def _scalar(engine: Engine) -> Any:
-    """A leaf of one element: a scalar, or a matrix where the engine has only those."""
+    """Create a leaf of one element: 0-d, or (1, 1) if the engine has only matrices."""
     try:
         return engine.leaf(np.ones((), engine.dtypes[-1]))
     except Unsupported:
@@ -83,6 +100,7 @@ def _scalar(engine: Engine) -> Any:
 
 
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
+    """Yield a finding if the gradient of ``x`` is not ``expected``."""
     gradient = engine.grad(x)
     if gradient is None or np.shape(gradient) != np.shape(engine.value(x)):
         kind = Kind.MISSING_GRADIENT if gradient is None else Kind.SHAPE
@@ -92,7 +110,7 @@ def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
 
 
 def deep_chain(engine: Engine) -> Iterator[Finding]:
-    """``y = y + x``, ``DEEP`` times: no recursion, the gradient is the length plus one."""
+    """Run ``y = y + x`` ``DEEP`` times: no RecursionError, and the gradient is ``DEEP + 1``."""
     for depth in (1_000, DEEP):
         x = _scalar(engine)
         y = x
@@ -115,7 +133,7 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
 
 
 def wide_use(engine: Engine) -> Iterator[Finding]:
-    """One value used ``WIDE`` times: the gradient is the number of uses."""
+    """Use one tensor ``WIDE`` times: the gradient counts the uses."""
     x = _scalar(engine)
     add = engine.ops["add"]
     try:
@@ -123,15 +141,16 @@ def wide_use(engine: Engine) -> Iterator[Finding]:
         terms = [add(h, x) for _ in range(WIDE // 2)]
         engine.backward(functools.reduce(add, terms))
     except RecursionError:
-        return  # the deep chain says so
+        return  # the deep chain reports it
     yield from _expect(engine, x, 3.0 * (WIDE // 2))
 
 
 def doublings(engine: Engine) -> Iterator[Finding]:
-    """``x = x + x``, ``DOUBLINGS`` times: 2 to the 60th paths, but 60 nodes.
+    """Run ``x = x + x`` ``DOUBLINGS`` times: a graph of 60 nodes with 2**60 paths.
 
-    Calls are counted for 6 and for 12 doublings first: one pass a path makes 64
-    times as many, one pass a node twice as many. Only then the whole is run.
+    First the calls of backwards through 6 and 12 doublings are counted: an engine that runs a
+    node once per path makes 64 times as many, one that runs it once twice as many.
+    The full graph is run only in the second case.
     """
     few, many = _calls(engine, 6), _calls(engine, 12)
     if many > 8 * (few + 8):
@@ -148,7 +167,7 @@ def doublings(engine: Engine) -> Iterator[Finding]:
 
 
 def _calls(engine: Engine, n: int) -> int:
-    """Function calls that a backward through ``n`` doublings makes."""
+    """Count the function calls of a backward through ``n`` doublings."""
     y = _scalar(engine)
     for _ in range(n):
         y = engine.ops["add"](y, y)
@@ -168,14 +187,14 @@ def _calls(engine: Engine, n: int) -> int:
 
 
 def dropped_graph(engine: Engine) -> Iterator[Finding]:
-    """A graph that was dropped is gone after a garbage collection, backward or not."""
+    """Drop a graph: garbage collection frees it, with and without a backward."""
     for backward in (False, True):
         x = _scalar(engine)
         function = engine.ops["mul"]
         intermediate = function(x, x)
         try:
             alive = weakref.ref(intermediate)
-        except TypeError:  # this engine's tensors cannot be watched
+        except TypeError:  # tensors of this engine have no weak references
             return
         root = function(intermediate, x)
         if backward:
@@ -185,13 +204,18 @@ def dropped_graph(engine: Engine) -> Iterator[Finding]:
         if alive() is not None:
             when = "after" if backward else "without"
             yield Finding(
-                Kind.LEAK, 0, "leak", 0, f"an intermediate lives on {when} a backward", "it is gone"
+                Kind.LEAK,
+                0,
+                "leak",
+                0,
+                f"an intermediate value stays in memory {when} a backward",
+                "freed",
             )
             return
 
 
 def nested_no_grad(engine: Engine) -> Iterator[Finding]:
-    """``no_grad`` inside ``no_grad`` ends neither early nor never (semantics.md 6.1)."""
+    """Nest ``no_grad``: the outer one ends neither early nor never (docs/semantics.md 6.1)."""
     if not _has_no_grad(engine):
         return
     x, add = _scalar(engine), engine.ops["add"]
@@ -199,11 +223,11 @@ def nested_no_grad(engine: Engine) -> Iterator[Finding]:
         with engine.no_grad():
             pass
         constant = add(x, x)
-    yield from _recorded(engine, "after both", x, constant, 1.0)
+    yield from _recorded(engine, "after nested no_grad", x, constant, 1.0)
 
 
 def no_grad_and_exception(engine: Engine) -> Iterator[Finding]:
-    """An exception inside ``no_grad`` ends it as well, and passes (semantics.md 6.1)."""
+    """Raise inside ``no_grad``: it ends, and the exception passes (docs/semantics.md 6.1)."""
     if not _has_no_grad(engine):
         return
     try:
@@ -214,18 +238,23 @@ def no_grad_and_exception(engine: Engine) -> Iterator[Finding]:
         yield from _recorded(engine, "after the exception", x, x, 2.0)
     else:
         yield Finding(
-            Kind.NO_EXCEPTION, 0, "exception", 0, "the exception inside is lost", "it passes"
+            Kind.NO_EXCEPTION,
+            0,
+            "exception",
+            0,
+            "no_grad suppresses an exception",
+            "the exception passes",
         )
 
 
-class _Inside(Exception):  # noqa: N818 - no error
-    """Raised under ``no_grad``; nothing else raises it."""
+class _Inside(Exception):  # noqa: N818 - not an error
+    """Raised inside ``no_grad`` by the probe."""
 
 
 def _has_no_grad(engine: Engine) -> bool:
-    """Whether there is a ``no_grad`` to probe: it exists, and operations are recorded outside.
+    """Return whether the engine has ``no_grad`` and records operations outside of it.
 
-    Where they are not, programs or the probe before show it, and nothing is known of this one.
+    If it does not record them, programs or the previous probe report that.
     """
     if "no_grad" not in abilities(engine):
         return False
@@ -234,17 +263,17 @@ def _has_no_grad(engine: Engine) -> bool:
 
 
 def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) -> Iterator[Finding]:
-    """Whether ``other + x`` is recorded; ``expected``: the gradient of ``x``.
+    """Check that ``other + x`` is recorded, with the gradient ``expected`` of ``x``.
 
-    Where nothing is, engines raise or give no gradient; both are step 1 of the probe, apart
-    from what raises before and from wrong gradients.
+    Findings that it is not recorded have statement 1, whether the backward raises or gives no
+    gradient; wrong gradients and earlier exceptions have statement 0.
     """
     y = engine.ops["add"](other, x)
     try:
         engine.backward(y)
     except Exception as error:
-        shown = f"{when}: {type(error).__name__}: {error}"
-        yield Finding(Kind.EXCEPTION, 1, "exception", 0, shown, "no exception")
+        message = f"{when}: {type(error).__name__}: {error}"
+        yield Finding(Kind.EXCEPTION, 1, "exception", 0, message, "no exception")
         return
     gradient = engine.grad(x)
     if gradient is None or not np.any(gradient):
@@ -254,7 +283,7 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
 
 
 def first_finding(engine: Engine, name: str) -> list[Any] | None:
-    """The first finding of a probe as plain data, for ``Probe.first``."""
+    """Return the first finding of a probe as JSON-like data; called in the engine's process."""
     found = next(PROBES_BY_NAME[name].run(engine), None)
     if found is None:
         return None

@@ -1,23 +1,26 @@
-"""How far two correct engines may differ on a program, and no further.
+"""Error bounds: how far two correct engines may differ on a program.
 
 1. Exact programs (``parity.oracle.exactness``): not at all.
-2. Programs whose every bit IEEE 754 fixes: not at all, if the engine declares that
-   it sums in PyTorch's order (``Engine.bitwise``).
-3. Others: a bound for this very program and its data, from random rounding
-   (Monte Carlo arithmetic, D. S. Parker 1997). The program is run again in
-   float64 with each operand of each use and each result disturbed by the
-   rounding that is allowed there. To first order the disturbance of an observed
-   number is a sum of c_i * s_i with one random number s_i a disturbed element, of
-   either sign and of mean square 1. Its root mean square is the 2-norm of c, and
-   by Cauchy-Schwarz the worst case, the 1-norm, is at most sqrt(N) times that for
-   N elements. Two engines differ by at most twice the worst case; another factor 2
-   covers the estimate of the norm from a few samples. Where a kink or a pole lies
-   within rounding, the samples scatter and so the bound grows: such a program
-   decides nothing. A few further samples disturb gradients alone: where values tie,
-   most elements lose their gradient in a sample that breaks the tie, and an element
-   that loses it in all of them would have no bound for what it really gets.
-   The bound is a sum over the samples, so each of them can only raise it: what the
-   first ones allow needs no further ones, and what all of them forbid is a finding.
+2. Programs of which IEEE 754 determines every bit: not at all, if the engine declares that it
+   adds in PyTorch's order (``Engine.bitwise``).
+3. Other programs: by a bound for this program and its data, estimated by Monte Carlo arithmetic
+   (D. S. Parker 1997). The program runs several times in float64 with random errors, of the size
+   of the allowed rounding, in each operand of each use and in each result.
+
+   To first order the error of an observed number is the sum of c_i * s_i, with one random number
+   s_i of mean square 1 per perturbed element. Its root mean square is the 2-norm of c. By the
+   Cauchy-Schwarz inequality the worst case, the 1-norm of c, is at most sqrt(N) times that for N
+   elements. Two engines differ by at most twice the worst case. Another factor 2 covers
+   the estimate of the norm from a few samples.
+
+   Near a kink or a pole the samples scatter and the bound becomes large: no finding there.
+
+   A few more samples perturb only gradients. Where values tie, a sample with perturbed values
+   breaks the tie and most elements lose their gradient; an element that loses it in every sample
+   would get no bound for its actual gradient.
+
+   Each sample adds to the bound. So a difference that the first samples allow needs no further
+   ones, and a difference that all of them forbid is a finding.
 """
 
 from __future__ import annotations
@@ -38,17 +41,25 @@ from parity.language import program as pr
 from parity.oracle.exactness import is_exact, is_rounded
 from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
 
+#: Samples with errors in values and gradients.
 SAMPLES = 8
-#: How many samples disturb gradients alone, after the others.
-STILL = 4
-#: After how many of them it is looked whether they allow a difference.
-STEPS = (1, 2, SAMPLES, SAMPLES + STILL)
+#: Samples with errors in gradients only, drawn after the others.
+GRADIENT_SAMPLES = 4
+#: Numbers of samples after which a difference is compared with the bound.
+SAMPLE_COUNTS = (1, 2, SAMPLES, SAMPLES + GRADIENT_SAMPLES)
 
 
 class Tolerance:
-    """The bounds of one program; samples are drawn when they are first needed.
+    """The error bounds of one program. Samples are drawn when they are first needed.
 
-    ``quirks``: the dialect in which it runs (``parity.engines.quirks.table``).
+    Parameters
+    ----------
+    program
+        The program.
+    bitwise
+        Whether both engines declare ``Engine.bitwise``.
+    quirks
+        The quirks with which the program runs (``parity.engines.quirks``).
     """
 
     def __init__(
@@ -58,12 +69,12 @@ class Tolerance:
         self.bitwise = bitwise
         self.quirks = quirks
         self._samples: list[Trace] = []
-        self._wanted = STEPS[-1]  # how many of them bounds are made of
+        self._wanted = SAMPLE_COUNTS[-1]  # number of samples that the bound uses
         self._count = 1
 
     @cached_property
     def unit(self) -> float:
-        """The roundoff of the narrowest dtype in the program."""
+        """The unit roundoff of the narrowest dtype of a leaf."""
         narrow = any(leaf.dtype == "float32" for leaf in self.program.leaves)
         return UNIT_ROUNDOFF["float32" if narrow else "float64"]
 
@@ -73,45 +84,57 @@ class Tolerance:
         return is_exact(self.program) or (self.bitwise and is_rounded(self.program))
 
     def excess(
-        self, place: int, error: NDArray[Any], reference: NDArray[Any]
+        self, index: int, error: NDArray[Any], reference: NDArray[Any]
     ) -> NDArray[Any] | None:
-        """``error`` over its bound in observation number ``place``, by element.
+        """Compare the errors of one observation with their bounds.
 
-        None if no error exceeds its bound. For programs that must agree in every
-        bit the unit is the roundoff of the value.
+        Parameters
+        ----------
+        index
+            The index of the observation in the trace.
+        error
+            The absolute differences, by element.
+        reference
+            The values of the reference.
+
+        Returns
+        -------
+        ndarray or None
+            ``error`` divided by its bound, by element; by the roundoff of the value in programs
+            that must agree in every bit. None if no error exceeds its bound.
         """
         floor = self._floor(reference)
         if self.strict:
             return np.where(error > 0, error / floor, 0.0)
         least = bound = 8 * floor
-        for wanted in STEPS:
+        for wanted in SAMPLE_COUNTS:
             if np.all(error <= bound):
                 return None
             self._wanted = wanted
-            bound = least + self._sampled(place, reference.shape)
+            bound = least + self._sampled(index, reference.shape)
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
 
-    def bound(self, place: int, reference: NDArray[Any]) -> NDArray[Any]:
-        """The largest difference allowed in observation number ``place``, by element."""
+    def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
+        """Return the bound of each element of the observation number ``index``."""
         if self.strict:
             return np.zeros(reference.shape)
-        self._wanted = STEPS[-1]
-        bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(place, reference.shape)
+        self._wanted = SAMPLE_COUNTS[-1]
+        bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(index, reference.shape)
         return bound
 
     def _floor(self, reference: NDArray[Any]) -> NDArray[Any]:
-        """The roundoff of each element."""
+        """Return the roundoff of each element."""
         floor = self.unit * np.abs(reference.astype(np.float64))
         finite: NDArray[Any] = np.where(np.isfinite(floor), floor, 0.0)
         return finite + np.finfo(np.float64).tiny
 
-    def _sampled(self, place: int, shape: tuple[int, ...]) -> NDArray[Any]:
-        """The part of the bound that comes from samples, as many as are wanted."""
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return the part of the bound that comes from the first ``self._wanted`` samples."""
         self._draw()
         traces = [self._base, *self._samples[: self._wanted]]
-        if place >= min(len(t.observations) for t in traces):
+        if index >= min(len(t.observations) for t in traces):
             return np.zeros(shape)
-        exact, *samples = [t.observations[place].array for t in traces]
+        exact, *samples = [t.observations[index].array for t in traces]
         if exact is None or exact.shape != shape:
             return np.zeros(shape)
         return sampled_bound(exact, samples, self._count)
@@ -122,14 +145,17 @@ class Tolerance:
 
     @cached_property
     def _base(self) -> Trace:
-        """The run that nothing disturbs."""
-        return self._run(Perturbed(0.0, _folds(self.program), self._seed))
+        """The trace without random errors."""
+        return self._run(Perturbed(0.0, _accumulations(self.program), self._seed))
 
     def _draw(self) -> None:
-        """Run the samples that are wanted and not there yet."""
+        """Draw the samples up to ``self._wanted`` that are missing."""
         for k in range(len(self._samples), self._wanted):
             engine = Perturbed(
-                self.unit, _folds(self.program), (self._seed, k + 1), still=k >= SAMPLES
+                self.unit,
+                _accumulations(self.program),
+                (self._seed, k + 1),
+                gradients_only=k >= SAMPLES,
             )
             self._samples.append(self._run(engine))
             if k == 0:
@@ -140,10 +166,17 @@ class Tolerance:
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:
-    """The bound from disturbed values of what is ``exact``: ``count`` elements were disturbed.
+    """Compute an error bound from samples.
 
-    Of fewer than ``SAMPLES`` samples it is a part of the bound, never more. Each further
-    one, as those of gradients alone, can only raise it.
+    Parameters
+    ----------
+    exact
+        The values without random errors.
+    samples
+        The values with random errors. With fewer than ``SAMPLES`` the result is a lower bound of
+        the full bound; each further sample can only raise it.
+    count
+        How many elements had random errors.
     """
     squares = np.zeros(exact.shape)
     for array in samples:
@@ -154,8 +187,8 @@ def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> ND
     return np.where(np.isnan(bound), np.inf, bound)
 
 
-def _folds(program: pr.Program) -> int:
-    """How often a sum of contributions may be rounded, in all backwards together."""
+def _accumulations(program: pr.Program) -> int:
+    """Return how often the sum of a gradient may be rounded over all backward passes."""
     uses = Counter(v for statement in program.statements for v in pr.operands(statement))
     passes = sum(isinstance(s, pr.Backward) for s in program.statements)
     return max(uses.values(), default=0) + passes

@@ -1,9 +1,8 @@
-"""Whole training runs of small networks, compared step by step.
+"""Training runs of small networks on an engine and PyTorch, compared step by step.
 
-Parameters are updated by the engine's own optimizer, gradients cleared in either
-way or not at all. What is compared after each step are the parameters and their
-gradients; how far they may differ comes from disturbed runs of PyTorch, as in
-``parity.oracle.tolerance``.
+The engine's own optimizer updates the parameters. Gradients are set to None, zeroed or kept
+between steps. Parameters and gradients are compared after each step, with error bounds from
+perturbed runs of PyTorch as in ``parity.oracle.tolerance``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from parity.engines.runner import AnyEngine, as_runner
 from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
-#: What a run needs of an engine.
+#: Operations that a training run uses.
 NEEDS = ("matmul", "add", "sub", "mul", "sum", "tanh", "sigmoid", "relu")
 OPTIMIZERS = ("sgd", "momentum", "adam")
 CLEARS = ("none", "zero", "forget")
@@ -28,7 +27,22 @@ CLEARS = ("none", "zero", "forget")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A network, its data and how it is trained."""
+    """A multi-layer perceptron, its data and how it is trained.
+
+    Attributes
+    ----------
+    sizes
+        Input size, hidden sizes and output size.
+    activation
+        "tanh", "sigmoid" or "relu".
+    optimizer, lr
+        The optimizer of ``OPTIMIZERS`` and its learning rate.
+    clears
+        What is done with gradients after each step, of ``CLEARS``: "none" sets them to None, "zero"
+        zeroes them, "forget" keeps them.
+    seed
+        The seed of the data and the parameters.
+    """
 
     sizes: tuple[int, ...]
     activation: str
@@ -39,7 +53,7 @@ class TrainingRun:
 
     @staticmethod
     def draw(source: random.Random) -> TrainingRun:
-        """A random run of up to six steps."""
+        """Draw a random run of two to six steps."""
         sizes = tuple(source.randint(1, 4) for _ in range(source.randint(2, 4)))
         return TrainingRun(
             sizes,
@@ -51,16 +65,16 @@ class TrainingRun:
         )
 
     def trace(self, engine: Engine) -> list[NDArray[Any]]:
-        """Parameters and gradients after each step."""
-        numbers = np.random.default_rng(self.seed)
+        """Train on an engine and return parameters and gradients after each step."""
+        rng = np.random.default_rng(self.seed)
         ops = engine.ops
-        x = engine.leaf(numbers.standard_normal((3, self.sizes[0])), False)
-        target = engine.leaf(numbers.standard_normal((3, self.sizes[-1])), False)
+        x = engine.leaf(rng.standard_normal((3, self.sizes[0])), False)
+        target = engine.leaf(rng.standard_normal((3, self.sizes[-1])), False)
         params = []
         for n, m in zip(self.sizes, self.sizes[1:], strict=False):
-            params += [engine.leaf(numbers.standard_normal((n, m))), engine.leaf(np.zeros(m))]
+            params += [engine.leaf(rng.standard_normal((n, m))), engine.leaf(np.zeros(m))]
         optimizer = engine.optimizer(self.optimizer, params, self.lr)
-        seen: list[NDArray[Any]] = []
+        observed: list[NDArray[Any]] = []
         for clear in self.clears:
             h = x
             for i in range(0, len(params), 2):
@@ -71,33 +85,33 @@ class TrainingRun:
             engine.backward(ops["sum"](ops["mul"](diff, diff), axis=None, keepdims=False))
             optimizer.step()
             for p in params:
-                seen += [np.array(engine.value(p)), np.array(engine.grad(p))]
+                observed += [np.array(engine.value(p)), np.array(engine.grad(p))]
             if clear != "forget":
                 optimizer.zero_grad(set_to_none=clear == "none")
-        return seen
+        return observed
 
     def difference(self, engine: AnyEngine, reference: Engine) -> str | None:
-        """Where the runs differ by more than rounding explains, or None."""
+        """Describe the first difference that rounding does not explain; None if there is none."""
         ours = as_runner(engine).call("parity.oracle.training:trace_of", asdict(self))
         theirs = self.trace(reference)
         pairs = list(zip(ours, theirs, strict=True))
         if all(np.array_equal(a, b) for a, b in pairs):
             return None
-        unit, folds = UNIT_ROUNDOFF["float64"], 4 * len(self.clears)
-        base = self.trace(Perturbed(0.0, folds, 0))
-        engines = [Perturbed(unit, folds, k + 1) for k in range(SAMPLES)]
+        unit, accumulations = UNIT_ROUNDOFF["float64"], 4 * len(self.clears)
+        base = self.trace(Perturbed(0.0, accumulations, 0))
+        engines = [Perturbed(unit, accumulations, k + 1) for k in range(SAMPLES)]
         samples = [self.trace(e) for e in engines]
-        for place, (a, b) in enumerate(pairs):
-            bound = sampled_bound(base[place], [s[place] for s in samples], engines[0].count)
+        for index, (a, b) in enumerate(pairs):
+            bound = sampled_bound(base[index], [s[index] for s in samples], engines[0].count)
             allowed = bound + 64 * unit * np.abs(b)
             if not np.all(np.abs(a - b) <= allowed):
-                step, what = divmod(place, len(theirs) // len(self.clears))
+                step, what = divmod(index, len(theirs) // len(self.clears))
                 kind = "the gradient" if what % 2 else "the value"
                 return f"step {step}: {kind} of parameter {what // 2} is {a}, PyTorch's {b}\n{self}"
         return None
 
 
 def trace_of(engine: Engine, fields: dict[str, Any]) -> list[NDArray[Any]]:
-    """``TrainingRun.trace`` for a run given as plain data."""
+    """Call ``TrainingRun.trace`` of a run in JSON-like data; called in the engine's process."""
     frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
     return TrainingRun(**frozen).trace(engine)

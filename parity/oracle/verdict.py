@@ -9,9 +9,17 @@ ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``wrong``: "engine", "reference", "ill-conditioned" (no finding) or None (undecided).
+    """The result of an adjudication.
 
-    ``bits``: rounding explains the difference, but the engine declares equal bits.
+    Attributes
+    ----------
+    wrong
+        "engine", "reference", "ill-conditioned" (rounding explains it: not a finding) or None
+        (undecided).
+    note
+        The reason, or "".
+    bits
+        Whether rounding explains the difference, but the engine declares ``Engine.bitwise``.
     """
 
     wrong: str | None
@@ -19,10 +27,10 @@ class Verdict:
     bits: bool = False
 
 
-#: The verdict on what has no program.
+#: The verdict on findings without a program.
 UNDECIDED = Verdict(None)
 
 
 def no_findings(count: int) -> str:
-    """What is said of so many differences that are ill-conditioned."""
+    """Return the line of a report about differences that are ill-conditioned."""
     return f"{count} differences are no findings: rounding decides there"

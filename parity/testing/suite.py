@@ -118,7 +118,7 @@ class Suite:
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
         finding = probe.first(self.engine)
         if finding is not None:
-            reported = Report(finding, None, -1, probe=probe.says)
+            reported = Report(finding, None, -1, probe=probe.description)
             entry = self.known.find(finding.kind, reported.key)
             if entry is not None:
                 self._accept(Counter([entry]))

@@ -24,7 +24,7 @@ from parity.generate.coverage import reached
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import ROTATION
 from parity.language import program as pr
-from tests.helpers.programs import DEZERO, apply, hunted, leaf, program, write_module
+from tests.helpers.programs import DEZERO, apply, leaf, program, searched, write_module
 
 READER = Reader(DEZERO)
 X = leaf(3.0)
@@ -64,7 +64,7 @@ def given(guide: Guide, n: int) -> list[tuple[FuzzInput, pr.Program]]:
 
 def test_without_changes_the_programs_are_those_of_a_hunt(guide: Any) -> None:
     drawn = given(guide("5", share=0.0), 60)
-    assert [p for _, p in drawn] == list(itertools.islice(hunted(DEZERO, 5), 60))
+    assert [p for _, p in drawn] == list(itertools.islice(searched(DEZERO, 5), 60))
     assert [READER.program(case) for case, _ in drawn] == [p for _, p in drawn]
 
 

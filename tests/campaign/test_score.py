@@ -22,12 +22,12 @@ FEW = {name: DEFECTS[name] for name in ("overwrite", "zero-clears")}
 
 class Right(Defect):
     name = "right"
-    says = "nothing is wrong"
+    description = "nothing is wrong"
 
 
 class Deep(Defect):
     name = "deep"
-    says = "a long chain is too much"
+    description = "a long chain is too much"
     probe = "deep-chain"
 
     def order(self, root: Any, grads: Any) -> Any:

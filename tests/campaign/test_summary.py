@@ -194,8 +194,8 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
     assert said.splitlines() == [
         f"mine 2 against {THEIRS}: 10 programs, 2,000 of them in earlier runs, seed 9, 1:02:05",
         "not tested, since the engine lacks it: exp, zero_grad",
-        f"quirk keeps-graphs: {QUIRKS['keeps-graphs'].says}",
-        f"quirk max-ties-first: {QUIRKS['max-ties-first'].says}",
+        f"quirk keeps-graphs: {QUIRKS['keeps-graphs'].description}",
+        f"quirk max-ties-first: {QUIRKS['max-ties-first'].description}",
         "",
         "4 differences are no findings: rounding decides there; they are in "
         "s3://b/c/ill-conditioned",

@@ -14,8 +14,10 @@ from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.defects.engine import TapeEngine
-from parity.diagnose.diagnose import PROBES, Agreement, Diagnosis, Near, diagnose, diagnose_probe
+from parity.diagnose.diagnose import PROBES, diagnose, diagnose_probe
+from parity.diagnose.diagnosis import Agreement, Diagnosis
 from parity.diagnose.neighbours import NeighbourLimits, neighbours
+from parity.diagnose.probe import DefectTolerance
 from parity.diagnose.shrink import reduced
 from parity.diagnose.traversals import other_traversals
 from parity.engines.base import Engine
@@ -134,14 +136,14 @@ class Everything(Defect):
     """No defect of the list: shows nothing where the engine is right, and never what is wrong."""
 
     name = "everything-right"
-    says = "nothing is wrong"
+    description = "nothing is wrong"
 
 
 class Half(Defect):
     """Wrong where ``overwrite`` is, in other numbers."""
 
     name = "half"
-    says = "half of the gradient"
+    description = "half of the gradient"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         grads[t] = g / 2
@@ -149,14 +151,14 @@ class Half(Defect):
 
 class Twin(DEFECTS["overwrite"]):  # type: ignore[misc]
     name = "twin"
-    says = "the same in other words"
+    description = "the same in other words"
 
 
 class Sometimes(DEFECTS["overwrite"]):  # type: ignore[misc]
     """Like ``overwrite``, but only for the second of two backwards."""
 
     name = "sometimes"
-    says = "overwritten in the first backward"
+    description = "overwritten in the first backward"
 
     def store(self, leaf: Any, g: Any) -> None:
         leaf.grad = np.array(g) if leaf.grad is None else leaf.grad - g
@@ -186,7 +188,7 @@ def test_all_that_cannot_be_told_apart_are_named() -> None:
     lines = diagnosis.text().splitlines()
     assert lines[0].startswith("behaves like `overwrite`: a reused variable's gradient is")
     assert lines[1].startswith("or like `twin`: the same in other words; ")
-    assert lines[1].endswith("these cannot be told apart here")
+    assert lines[1].endswith("the probes do not distinguish them")
 
 
 def test_the_nearest_is_named_with_its_count() -> None:
@@ -202,7 +204,7 @@ class Seldom(DEFECTS["overwrite"]):  # type: ignore[misc]
     """Like ``overwrite``, but for arrays of one shape."""
 
     name = "seldom"
-    says = "overwritten but for arrays of shape (2, 2)"
+    description = "overwritten but for arrays of shape (2, 2)"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         if t.shape == (2, 2):
@@ -229,10 +231,10 @@ def test_an_engine_that_is_right_is_like_no_defect() -> None:
 
 def test_in_exact_programs_a_few_roundings_are_allowed_and_no_more() -> None:
     case = program([leaf([3.0, 2.0])], *(apply("add", i, i) for i in range(6)))
-    near = Near(case)
-    assert near.exact
+    tolerance = DefectTolerance(case)
+    assert tolerance.exact
     ones = np.ones(2)
-    np.testing.assert_allclose(near.bound(3, ones), 8 * 2.0**-53, rtol=1e-12)
+    np.testing.assert_allclose(tolerance.bound(3, ones), 8 * 2.0**-53, rtol=1e-12)
 
 
 class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
@@ -254,7 +256,7 @@ class Flat(FAULTS["overwrite"]):  # type: ignore[misc]
         return super().value(t)
 
 
-def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
+def test_probes_use_nothing_that_the_engine_does_not_support() -> None:
     engine = Flat()
     finding = check(SQUARE, engine)
     assert finding is not None
@@ -266,12 +268,12 @@ def test_an_engine_is_asked_for_nothing_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "order"),
+    ("index", "order"),
     [(None, [4, 3, 2, 1, 0]), (0, [4, 3, 2, 1, 0]), (1, [4, 1, 0, 3, 2]), (2, [4, 3, 1, 0, 2])],
     ids=["newest first", "depth first", "depth first, last operand", "generations"],
 )
-def test_orders(place: int | None, order: list[int]) -> None:
-    cls = Twin if place is None else other_traversals(Twin)[place]
+def test_orders(index: int | None, order: list[int]) -> None:
+    cls = Twin if index is None else other_traversals(Twin)[index]
     engine = cls()
     x = engine.leaf(np.array(2.0))
     neg, add = engine.ops["neg"], engine.ops["add"]
@@ -293,7 +295,7 @@ class RaisesOnReuse(Tape):
 
 class RaisesToo(Defect):
     name = "raises-too"
-    says = "a second use raises"
+    description = "a second use raises"
 
     def add(self, grads: dict[Any, Any], t: Any, g: Any) -> None:
         if t in grads:
@@ -389,7 +391,7 @@ class Recursive(Tape):
 
 class RecursiveToo(Defect):
     name = "recursive-too"
-    says = "the graph is walked by a function that calls itself"
+    description = "the graph is walked by a function that calls itself"
     probe = "deep-chain"
 
     def order(self, root: Any, grads: Any) -> Any:
@@ -403,7 +405,7 @@ class OnlyClaims(Defect):
     """Known for the probe, but right."""
 
     name = "only-claims"
-    says = "nothing is wrong"
+    description = "nothing is wrong"
     probe = "deep-chain"
 
 
@@ -436,7 +438,7 @@ def test_a_finding_of_a_probe_is_diagnosed(
     monkeypatch.setattr("parity.oracle.probes.DEEP", 2000)
     engine = Recursive()
     reported = next(r for r in run_probes(engine) if r.finding.kind == "depth")
-    probe = next(p for p in ENGINE_PROBES if p.says == reported.probe)
+    probe = next(p for p in ENGINE_PROBES if p.description == reported.probe)
     known = {d.name: d for d in defects}
     assert _names(diagnose_probe(probe, reported.finding, engine, TORCH, known)) == names
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from parity.diagnose.defects import DEFECTS
-from parity.diagnose.diagnose import Diagnosis, diagnose
+from parity.diagnose.diagnose import diagnose
+from parity.diagnose.diagnosis import Diagnosis
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from tests.helpers.other_engine import Cell, Tape, made

@@ -9,7 +9,8 @@ import pytest
 
 from parity.diagnose.defects.base import rules_with
 from parity.diagnose.defects.engine import RULES, TapeEngine
-from parity.diagnose.diagnose import Diagnosis, diagnose
+from parity.diagnose.diagnose import diagnose
+from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.adapters.autograd import Autograd
 from parity.engines.base import Engine
 from parity.language.text_format import program_from_text
@@ -156,11 +157,13 @@ def test_a_quirk_that_explains_the_finding_is_said() -> None:
     assert diagnosis.quirks == ("clip-ties-neither",)
     first, second = diagnosis.text().splitlines()
     assert first.startswith("the gradient of `clip` itself is wrong")
-    assert second.startswith("if that is meant, it is the quirk `clip-ties-neither`: where an ")
+    assert second.startswith(
+        "if that is intended, declare the quirk `clip-ties-neither`: where an "
+    )
     assert _diagnosed(Sine(), SIN).quirks == ()
 
 
-def test_a_quirk_beside_those_of_the_engine_explains() -> None:
+def test_a_quirk_added_to_those_of_the_engine_explains() -> None:
     class Keeps(TapeEngine):
         """Each backward replaces gradients, by its own quirk; graphs are kept, by none."""
 

@@ -9,8 +9,9 @@ from parity.campaign.search import search
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect, rules_with
 from parity.diagnose.defects.tensor import raw
-from parity.diagnose.diagnose import Diagnosis, diagnose
-from parity.diagnose.masked import alone
+from parity.diagnose.diagnose import diagnose
+from parity.diagnose.diagnosis import Diagnosis
+from parity.diagnose.masked import is_other_operation
 from parity.engines.base import Engine
 from parity.engines.open import open_engines
 from parity.language.text_format import program_from_text
@@ -62,13 +63,13 @@ def _diagnosed(engine: Engine, text: str = REUSE) -> Diagnosis:
     return diagnose(case, finding, engine, TORCH)
 
 
-def test_a_defect_beside_other_faults_is_named_with_what_was_left_out() -> None:
+def test_a_defect_masked_by_other_faults_is_named_with_the_probes_left_out() -> None:
     (match,) = _diagnosed(WithOwnFaults()).matches
     assert match.defect == "overwrite"
     assert match.agrees == match.of
-    assert 0 < match.beside < 10
-    assert match.of + match.beside == 40
-    assert str(match).endswith(f"; other faults show in {match.beside} more")
+    assert 0 < match.other_faults < 10
+    assert match.of + match.other_faults == 40
+    assert str(match).endswith(f"; {match.other_faults} more show other faults")
 
 
 class OftenRight(DEFECTS["overwrite"]):  # type: ignore[misc]
@@ -111,4 +112,4 @@ def test_what_is_like_a_defect_but_not_it_is_not_named(engine: type[Defect]) -> 
     ],
 )
 def test_another_fault_of_that_kind_is_one_operations_own(text: str, other: bool) -> None:
-    assert alone(program_from_text(text), program_from_text(REUSE)) is other
+    assert is_other_operation(program_from_text(text), program_from_text(REUSE)) is other

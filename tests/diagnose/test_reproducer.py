@@ -123,7 +123,7 @@ def test_a_script_ends_with_one_while_the_engine_is_wrong(
     lines = output.splitlines()
     assert lines[-1] == "they differ"
     assert any(line.startswith("mine: ") for line in lines)
-    assert any(line.startswith(("torch: ", "torch, in the dialect of ")) for line in lines)
+    assert any(line.startswith(("torch: ", "torch, with the quirks of ")) for line in lines)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -142,9 +142,9 @@ def test_a_script_shows_program_kind_and_how_to_run_it(
     one = written[name]
     description = ast.get_docstring(ast.parse(one.file.read_text()))
     assert description is not None
-    assert description.startswith(f"{one.finding.kind}: {one.finding.says} (mine 1)") or (
-        CASES[name][0] == "Dezero"
-    )
+    assert description.startswith(
+        f"{one.finding.kind}: {one.finding.kind.description} (mine 1)"
+    ) or (CASES[name][0] == "Dezero")
     assert str(CASES[name][2]) in description
     assert f"python {one.file.name}" in description
 
@@ -186,7 +186,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
         },
         "at_relative.adapter:Mine",
     ),
-    "class of a module beside the file": (
+    "class of a module next to the file": (
         {
             "at_beside_base.py": SMALL + _class(name="Base"),
             "adapter.py": "from at_beside_base import Base\n\n\n" + _class("Base", method=""),
@@ -279,7 +279,7 @@ def test_a_script_runs_wherever_the_adapter_lies(placed: dict[str, Written], nam
 
 @pytest.fixture(scope="module")
 def defects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int | str, str]]:
-    """Kind, status and output of the scripts of the three defects, written by a hunt."""
+    """Kind, status and output of the scripts of the three defects, written by a search."""
     folder = tmp_path_factory.mktemp("defects")
     found = {}
     for name in ("Overwrite", "InplaceAccumulation", "CreationOrderIgnored"):

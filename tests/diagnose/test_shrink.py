@@ -29,10 +29,10 @@ from tests.helpers.programs import (
     check,
     constant,
     failing,
-    hunted,
     leaf,
     program,
     sample,
+    searched,
 )
 
 DEFECTS: dict[str, type[Engine]] = {
@@ -186,7 +186,7 @@ def test_what_is_reduced_cannot_be_reduced(cls: type[Engine]) -> None:
 
 def test_a_kind_turns_only_into_a_simpler_one() -> None:
     """A check that answers with other kinds does not lead the reduction astray."""
-    case = next(case for case in hunted(DEZERO, 0) if len(case.statements) > 6)
+    case = next(case for case in searched(DEZERO, 0) if len(case.statements) > 6)
     answers = {"gradient": "value", "value": "gradient", "accumulation": "second-order"}
     for kind, other in answers.items():
         first = Finding(KINDS[kind], len(case.statements) - 1, "grad", 0, None, None)
@@ -230,7 +230,7 @@ def test_statements_after_the_finding_go_first() -> None:
 
 @pytest.mark.parametrize("budget", [0, 1, 7])
 def test_the_budget_bounds_the_runs(budget: int) -> None:
-    case = next(case for case in hunted(DEZERO, 1) if len(case.statements) > 8)
+    case = next(case for case in searched(DEZERO, 1) if len(case.statements) > 8)
     runs: list[pr.Program] = []
 
     def never(p: pr.Program) -> Finding | None:
@@ -246,7 +246,7 @@ def test_the_budget_bounds_the_runs(budget: int) -> None:
 @pytest.mark.parametrize("number", range(14))
 def test_reduction_ends_where_everything_fails(number: int) -> None:
     """With a check that always agrees, the smallest program of all is left."""
-    case = next(itertools.islice(hunted(DEZERO, 2), number, None))
+    case = next(itertools.islice(searched(DEZERO, 2), number, None))
 
     def always(p: pr.Program) -> Finding:
         p.validate()

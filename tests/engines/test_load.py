@@ -113,7 +113,7 @@ def test_a_file_that_imports_itself_is_told_so(
     monkeypatch.setattr(sys, "path", list(sys.path))
     text = "    import own_name_engines.engine" + MINE
     file = write_module(tmp_path, "own_name_engines.py", text)
-    assert "it imports itself: own_name_engines.py needs another name" in _refused(f"{file}:Mine")
+    assert "it imports itself: rename own_name_engines.py" in _refused(f"{file}:Mine")
 
 
 #: Files that are no good: text after an import of TapeEngine, class name, words of the message.
@@ -157,9 +157,9 @@ BAD_ATTRIBUTES: dict[str, tuple[str, list[str]]] = {
     "ops a list": ("ops = ['add']", ["has no operations"]),
     "ops unknown": (
         "ops = {'add': max, 'frob': max, 'bar': max}",
-        ["not known", "bar", "frob", "mul"],
+        ["unknown operations", "bar", "frob", "mul"],
     ),
-    "ops with numbers": ("ops = {1: max, 'add': max}", ["not known", "1"]),
+    "ops with numbers": ("ops = {1: max, 'add': max}", ["unknown operations", "1"]),
     "ops not callable": ("ops = {'add': 3, 'mul': max}", ["not callable", "add"]),
     "dtypes unknown": ("dtypes = ('float64', 'float16')", ["float16"]),
     "dtypes empty": ("dtypes = ()", ["dtypes ()"]),

@@ -17,7 +17,7 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine
-from parity.engines.selfcheck import check_adapter, faults
+from parity.engines.selfcheck import check_adapter, mistakes
 from parity.language.table import OPS
 from tests.helpers.programs import TORCH, write_module
 
@@ -143,7 +143,7 @@ def test_the_first_line_that_is_not_filled_in_is_named(
         ("there.py", "exists already"),
         ("folder.py", "exists already"),
         ("no/folder/new.py", "No such file or directory"),
-        ("new.txt", "ends with .py"),
+        ("new.txt", "must end with .py"),
     ],
 )
 def test_what_is_there_is_left_as_it_is(
@@ -217,7 +217,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "grad is a tensor after a backward": (
         lambda: _without(TapeEngine, grad=lambda self, t: None if t.grad is None else t),
-        "`grad` after a backward: the adapter returned object for a grad",
+        "`grad` after a backward: the adapter returned an array of dtype object for a grad",
     ),
     "leaf raises": (
         lambda: _without(TapeEngine, leaf=lambda self, array, requires_grad=True: array.nothing),
@@ -225,11 +225,11 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "backward takes no gradient": (
         lambda: _without(TapeEngine, backward=lambda self, t: None),
-        "`backward` cannot be called as the contract says: too many positional arguments",
+        "the signature of `backward` differs from Engine.backward: too many positional arguments",
     ),
     "backward takes no flags": (
         lambda: _without(TapeEngine, backward=lambda self, t, gradient=None: None),
-        "`backward` cannot be called as the contract says: got an unexpected keyword argument",
+        "the signature of `backward` differs from Engine.backward: got an unexpected keyword",
     ),
     "zero_grad fills a copy": (lambda: _without(Filling), "`zero_grad` has no effect"),
     "no_grad is no context manager": (
@@ -238,34 +238,34 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "sub is a + b": (
         lambda: _with_op(sub=lambda e: e.ops["add"]),
-        "`sub` of ops gives what `add` gives: is it under the wrong name?",
+        'ops["sub"] computes `add`: is it under the wrong name?',
     ),
     "sub is b - a": (
         lambda: _with_op(sub=lambda e: lambda a, b: e.rules and TapeEngine.operation(
             e, *e.rules["sub"])(b, a)),
-        "`sub` of ops gives what `sub` with its operands exchanged gives",
+        'ops["sub"] computes `sub` with its operands exchanged',
     ),
     "mean is sum": (
         lambda: _with_op(mean=lambda e: e.ops["sum"]),
-        "`mean` of ops gives what `sum` gives",
+        'ops["mean"] computes `sum`',
     ),
     "sum takes no keepdims": (
         lambda: _with_op(sum=lambda e: lambda a, *, axis: a),
-        "`sum` of ops cannot be called as the contract says: got an unexpected keyword argument",
+        'ops["sum"] has another signature than parity calls it with: got an unexpected keyword',
     ),
     "add takes one operand": (
         lambda: _with_op(add=lambda e: lambda a: a),
-        "`add` of ops cannot be called as the contract says: too many positional arguments",
+        'ops["add"] has another signature than parity calls it with: too many positional',
     ),
     "an operation gives no array": (
         lambda: _with_op(neg=lambda e: lambda a: type("T", (), {"data": None})()),
-        "`neg` of ops: the adapter returned None for a value",
+        'ops["neg"]: `value` returned None, not an ndarray',
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("way", BROKEN)
-def test_a_fault_of_an_adapter_is_said_in_words(way: str) -> None:
+def test_a_mistake_of_an_adapter_is_described(way: str) -> None:
     make, words = BROKEN[way]
     with pytest.raises(EngineError) as caught:
         check_adapter(make())
@@ -277,13 +277,13 @@ def test_a_fault_of_an_adapter_is_said_in_words(way: str) -> None:
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defects_of_engines_are_left_to_the_run(name: str) -> None:
-    assert list(faults(DEFECTS[name](), TORCH)) == []
+    assert list(mistakes(DEFECTS[name](), TORCH)) == []
 
 
 @pytest.mark.parametrize("name", ["dezero", "torch", "micrograd", "mygrad", "autograd"])
 @pytest.mark.filterwarnings("ignore")
-def test_built_in_adapters_have_no_fault(name: str) -> None:
-    assert list(faults(load_engine(name), TORCH)) == []
+def test_built_in_adapters_have_no_mistake(name: str) -> None:
+    assert list(mistakes(load_engine(name), TORCH)) == []
 
 
 def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
@@ -297,7 +297,7 @@ def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
         return t
 
     engine.ops = {**engine.ops, "exp": wrong}  # type: ignore[misc]
-    assert list(faults(engine, TORCH)) == []
+    assert list(mistakes(engine, TORCH)) == []
 
 
 ADAPTER = """
@@ -328,4 +328,4 @@ def test_a_run_does_not_begin(command: list[str], tmp_path: Path) -> None:
         text=True,
     )
     assert run.returncode == CANNOT_RUN
-    assert "adapter of 'mine': `sub` of ops gives what `add` gives" in run.stdout + run.stderr
+    assert """adapter of 'mine': ops["sub"] computes `add`""" in run.stdout + run.stderr

@@ -1,4 +1,4 @@
-"""What an adapter says that its engine lacks is no finding, and does not hide one."""
+"""What an adapter declares unsupported is not a finding, and does not hide one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.cli.status import PARITY
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 from parity.engines.execute import execute, owns_buffer
-from parity.engines.selfcheck import faults
+from parity.engines.selfcheck import mistakes
 from parity.engines.trace import UNSUPPORTED
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
@@ -71,9 +71,9 @@ def test_a_program_ends_without_a_finding() -> None:
     trace = execute(program, OneAxis())
     assert trace.failure is not None
     assert (trace.failure.kind, trace.failure.statement) == (UNSUPPORTED, 1)
-    lacks: Counter[str] = Counter()
-    assert check_program(program, OneAxis(), TORCH, lacks) is None
-    assert lacks == {"sum along all axes": 1}
+    unsupported: Counter[str] = Counter()
+    assert check_program(program, OneAxis(), TORCH, unsupported) is None
+    assert unsupported == {"sum along all axes": 1}
 
 
 def test_what_came_before_is_compared() -> None:
@@ -101,7 +101,7 @@ def test_it_does_not_hide_what_pytorch_refuses_before() -> None:
 
 @pytest.mark.parametrize("cls", [Wide, OneAxis])
 def test_the_trial_takes_it_for_no_fault(cls: type[TapeEngine]) -> None:
-    assert list(faults(cls(), TORCH)) == []
+    assert list(mistakes(cls(), TORCH)) == []
 
 
 def test_the_trial_looks_at_the_operands_that_remain() -> None:
@@ -111,7 +111,7 @@ def test_the_trial_looks_at_the_operands_that_remain() -> None:
             whole = self.ops["sub"]
             self.ops = {**self.ops, "sub": lambda a, b: whole(b, a)}
 
-    assert "operands exchanged" in next(faults(Swapped(), TORCH))
+    assert "operands exchanged" in next(mistakes(Swapped(), TORCH))
 
 
 def test_a_run_lists_it() -> None:

@@ -18,7 +18,7 @@ from parity.generate.schedule import sweep
 from parity.language import program as pr
 from parity.language.table import OPS
 from tests.helpers.other_engine import Scalars, Tape
-from tests.helpers.programs import DEZERO, apply, constant, hunted, leaf, program
+from tests.helpers.programs import DEZERO, apply, constant, leaf, program, searched
 
 X, PAIR = leaf(3.0), leaf([3.0, 2.0])
 
@@ -191,7 +191,7 @@ def test_what_was_reached_is_not_missed() -> None:
 def test_generated_programs_reach_nothing_that_is_said_to_be_out_of_reach() -> None:
     for engine in (DEZERO, Tape(), Scalars()):
         exposure = Coverage.of(engine)
-        for case, _ in zip(hunted(engine, 3), range(500), strict=False):
+        for case, _ in zip(searched(engine, 3), range(500), strict=False):
             exposure.add(case)
         for group, counts in exposure.groups().items():
             assert set(counts) - set(exposure.reachable[group]) == set()

@@ -23,7 +23,7 @@ from parity.generate.strategies import programs
 from parity.language import program as pr
 from parity.language.shapes import size
 from parity.language.table import OPS
-from tests.helpers.programs import DEZERO, TORCH, hunted, sample, steady
+from tests.helpers.programs import DEZERO, TORCH, sample, searched, steady
 
 
 class Few(TapeEngine):
@@ -417,7 +417,7 @@ _READERS: tuple[Callable[[pr.Program, list[pr.Info]], Iterator[str]], ...] = (
 def _features(profiles: tuple[str, ...], count: int) -> Counter[str]:
     """In how many of ``count`` programs each feature occurs."""
     total: Counter[str] = Counter()
-    for case in itertools.islice(hunted(DEZERO, 0, profiles), count):
+    for case in itertools.islice(searched(DEZERO, 0, profiles), count):
         infos = case.infos
         total.update({feature for reader in _READERS for feature in reader(case, infos)})
     return total

@@ -65,8 +65,10 @@ def sample(profile: str, count: int, engine: Engine = DEZERO, seed: Any = 0) -> 
     return list(itertools.islice(sweep(Decoder.of(PROFILES[profile], engine), seed), count))
 
 
-def hunted(engine: Engine, seed: int, profiles: tuple[str, ...] = ROTATION) -> Iterator[pr.Program]:
-    """The programs that ``hunt`` runs, without end and before anything is reduced."""
+def searched(
+    engine: Engine, seed: int, profiles: tuple[str, ...] = ROTATION
+) -> Iterator[pr.Program]:
+    """Yield the programs that ``search`` runs, endlessly and before any is reduced."""
     decoders = [Decoder.of(PROFILES[name], engine) for name in profiles]
     streams = [sweep(decoder, f"{seed}:{i}") for i, decoder in enumerate(decoders)]
     return (next(stream) for stream in itertools.cycle(streams))
@@ -79,7 +81,7 @@ def check(case: pr.Program, engine: Engine) -> Finding | None:
 
 def failing(engine: Engine, seed: int, limit: int) -> Iterator[tuple[int, pr.Program, Finding]]:
     """Number, program and finding of each of ``limit`` programs on which an engine is wrong."""
-    for number, case in enumerate(itertools.islice(hunted(engine, seed), limit)):
+    for number, case in enumerate(itertools.islice(searched(engine, seed), limit)):
         finding = check(case, engine)
         if finding is not None:
             yield number, case, finding

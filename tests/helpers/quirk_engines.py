@@ -1,4 +1,4 @@
-"""Engines that have a dialect, built on the small correct one; some declare it."""
+"""Engines that have a quirk, built on ``TapeEngine``; some declare it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from parity.engines.base import Engine
 
 class ClearsOnUse(TapeEngine):
     name = "clears-on-use"
-    dialect = "clears-grads-on-use"
+    quirk = "clears-grads-on-use"
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class ClearsOnUse(TapeEngine):
 
 class ClearsOnUseExceptViews(ClearsOnUse):
     name = "clears-on-use-except-views"
-    dialect = "clears-grads-on-use-except-views"
+    quirk = "clears-grads-on-use-except-views"
     rules: ClassVar[Mapping[str, Rule]] = {
         **RULES,
         "broadcast_to": Rule(np.broadcast_to, RULES["broadcast_to"].vjp),
@@ -54,7 +54,7 @@ class ClearsOnUseExceptViews(ClearsOnUse):
 
 class ReplacesGradients(TapeEngine):
     name = "replaces-gradients"
-    dialect = "clears-grads-on-backward"
+    quirk = "clears-grads-on-backward"
 
     def store(self, leaf: Tensor, g: Any) -> None:
         leaf.grad = np.array(g)
@@ -65,7 +65,7 @@ class ReplacesGradients(TapeEngine):
 
 class KeepsGraphs(TapeEngine):
     name = "keeps-graphs"
-    dialect = "keeps-graphs"
+    quirk = "keeps-graphs"
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         super().run(node, grads, True)
@@ -75,7 +75,7 @@ class ClearsGraphs(TapeEngine):
     """Tensors know the nodes that read them, as long as the results of these are there."""
 
     name = "clears-graphs"
-    dialect = "clears-graphs"
+    quirk = "clears-graphs"
     grad_tensor = Engine.grad_tensor  # there is no second order
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class ClearsGraphs(TapeEngine):
 
 class NoGradVariables(TapeEngine):
     name = "no-grad-variables"
-    dialect = "no-grad-gives-variables"
+    quirk = "no-grad-gives-variables"
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class NoGradVariables(TapeEngine):
 
 class QuietConstants(TapeEngine):
     name = "quiet-constants"
-    dialect = "constants-stop-quietly"
+    quirk = "constants-stop-quietly"
 
     def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
         if t.requires_grad:
@@ -141,7 +141,7 @@ class QuietConstants(TapeEngine):
 
 class KeepsIntermediates(TapeEngine):
     name = "keeps-intermediates"
-    dialect = "keeps-intermediate-grads"
+    quirk = "keeps-intermediate-grads"
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
         for t, g in grads.items():
@@ -154,11 +154,11 @@ class SeedsAnyShape(TapeEngine):
     """As the base is: ones in the shape of the root. ``AsksForGradient`` is the other way."""
 
     name = "seeds-any-shape"
-    dialect = "seeds-any-shape-with-ones"
+    quirk = "seeds-any-shape-with-ones"
 
 
 class AsksForGradient(TapeEngine):
-    """As PyTorch does, it implies a gradient for one element only (semantics.md 4.1)."""
+    """As PyTorch does, it implies a gradient for one element only (docs/semantics.md 4.1)."""
 
     name = "asks-for-gradient"
 
@@ -170,7 +170,7 @@ class AsksForGradient(TapeEngine):
 
 class Zeros(TapeEngine):
     name = "zeros"
-    dialect = "zeros-instead-of-none"
+    quirk = "zeros-instead-of-none"
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
         t = super().leaf(array, requires_grad)
@@ -193,7 +193,7 @@ def _ties(op: str, kind: str, first: float, second: float) -> type[TapeEngine]:
         return tuple(do("select", g * w, keep=k) for w, k in zip(weights, keeps, strict=True))
 
     quirk = f"{op}-ties-{kind}"
-    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    body = {"name": quirk, "quirk": quirk, "rules": rules_with(**{op: vjp})}
     return type(TapeEngine)(f"{op}_{kind}", (TapeEngine,), body)
 
 
@@ -212,7 +212,7 @@ def _first(op: str) -> type[TapeEngine]:
         return (do("select", whole, keep=keep),)
 
     quirk = f"{op}-ties-first"
-    body = {"name": quirk, "dialect": quirk, "rules": rules_with(**{op: vjp})}
+    body = {"name": quirk, "quirk": quirk, "rules": rules_with(**{op: vjp})}
     return type(TapeEngine)(f"{op}_first", (TapeEngine,), body)
 
 
@@ -224,12 +224,12 @@ def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]
 
 class ClipTies(TapeEngine):
     name = "clip-ties"
-    dialect = "clip-ties-neither"
+    quirk = "clip-ties-neither"
     rules = rules_with(clip=_clip_vjp)
 
 
-DIALECTS: dict[str, Any] = {
-    cls.dialect: cls
+QUIRK_ENGINES: dict[str, Any] = {
+    cls.quirk: cls
     for cls in (
         ClearsOnUse,
         ClearsOnUseExceptViews,

@@ -20,7 +20,7 @@ from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.diagnose import diagnose
 from parity.engines.adapters.torch import Torch
 from parity.engines.execute import execute
-from parity.engines.selfcheck import faults
+from parity.engines.selfcheck import mistakes
 from parity.engines.template import write_adapter
 from parity.generate.coverage import Coverage
 from parity.language import program as pr
@@ -222,7 +222,7 @@ def test_a_new_row_is_in_the_adapter_that_is_begun(tmp_path: Path) -> None:
     write_adapter(tmp_path / "mine.py")
     text = (tmp_path / "mine.py").read_text()
     assert '# "roll": lambda a, *, axis, shifts: a.roll(axis=axis, shifts=shifts),' in text
-    assert not list(faults(Mine(), Torch()))
+    assert not list(mistakes(Mine(), Torch()))
 
 
 @pytest.mark.usefixtures("new_rows")

@@ -18,14 +18,14 @@ from tests.helpers.programs import DEZERO, TORCH, apply, constant, leaf, program
 from tests.helpers.quirk_engines import ReplacesGradients
 
 REUSED = program([leaf(3.0)], apply("add", 0, 0), pr.Backward(1))
-#: The dialect is seen first, the fault later.
+#: The quirk shows first, the fault later.
 AGAIN = program([leaf(3.0)], apply("add", 0, 0), *[pr.Backward(1, retain_graph=True)] * 2)
 
 
 class OverwritesAndReplaces(Overwrite):
-    """A fault beside a legitimate difference that is declared."""
+    """A fault in addition to a legitimate difference that is declared."""
 
-    quirks = frozenset({ReplacesGradients.dialect})
+    quirks = frozenset({ReplacesGradients.quirk})
     store = ReplacesGradients.store
     total = ReplacesGradients.total
 

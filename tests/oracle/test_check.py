@@ -18,8 +18,8 @@ from parity.language.table import OPS, attribute_choices, output_shapes
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import KINDS, Finding
-from parity.oracle.tolerance import STEPS, Tolerance
-from tests.helpers.programs import DEZERO, TORCH, apply, constant, hunted, leaf, program
+from parity.oracle.tolerance import SAMPLE_COUNTS, Tolerance
+from tests.helpers.programs import DEZERO, TORCH, apply, constant, leaf, program, searched
 
 
 class Wrong(Dezero):
@@ -43,7 +43,7 @@ def shown(finding: Finding | None) -> tuple[Any, ...] | None:
 
 @pytest.mark.parametrize("batch", [1, 7, 60, 1000])
 def test_a_batch_gives_what_each_program_gives(batch: int) -> None:
-    cases = list(itertools.islice(hunted(Wrong(), 3), 60))
+    cases = list(itertools.islice(searched(Wrong(), 3), 60))
     engine = Wrong()
     one_by_one = [shown(check_program(case, engine, TORCH)) for case in cases]
     assert sum(one is not None for one in one_by_one) > 3
@@ -62,10 +62,10 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
 
     checked = check_programs(endless(), DEZERO, TORCH, batch=5)
     assert read == []
-    for done, place in ((5, 1), (5, 5), (10, 6)):
-        while place > 0 and len(read) < done:
+    for done, count in ((5, 1), (5, 5), (10, 6)):
+        while count > 0 and len(read) < done:
             next(checked)
-            place -= 1
+            count -= 1
         assert len(read) == done
     assert next(check_programs([], DEZERO, TORCH), None) is None
 
@@ -115,7 +115,7 @@ def test_a_finding_depends_on_an_operation_that_most_others_do_not_share(
     monkeypatch.setattr(
         "parity.diagnose.shrink.with_other_operation", lambda program, number: several
     )
-    monkeypatch.setattr("parity.oracle.check.check_program", lambda one, *pair: others[one])
+    monkeypatch.setattr("parity.diagnose.shrink.check_program", lambda one, *pair: others[one])
     assert depends_on_operation(0, SCALARS, finding, Wrong(), TORCH) == depends
 
 
@@ -137,7 +137,7 @@ class Counted(Tolerance):
 
 
 def inexact() -> list[tuple[pr.Program, int, np.ndarray[Any, Any]]]:
-    """Programs where rounding decides, with a gradient that PyTorch shows and its place."""
+    """Programs where rounding decides, with a gradient that PyTorch shows and its index."""
     cases = [
         program([leaf([0.7, 1.3])], apply("tanh", 0), pr.Backward(1, constant([1.0, 2.0]))),
         program(
@@ -150,42 +150,42 @@ def inexact() -> list[tuple[pr.Program, int, np.ndarray[Any, Any]]]:
     found = []
     for case in cases:
         seen = execute(case, TORCH).observations
-        place = max(i for i, o in enumerate(seen) if o.what == "grad")
-        array = seen[place].array
+        index = max(i for i, o in enumerate(seen) if o.what == "grad")
+        array = seen[index].array
         assert array is not None
-        found.append((case, place, array))
+        found.append((case, index, array))
     return found
 
 
-@pytest.mark.parametrize(("case", "place", "array"), inexact())
+@pytest.mark.parametrize(("case", "index", "array"), inexact())
 def test_samples_are_drawn_until_they_allow_a_difference(
-    case: pr.Program, place: int, array: np.ndarray[Any, Any]
+    case: pr.Program, index: int, array: np.ndarray[Any, Any]
 ) -> None:
-    full = Tolerance(case).bound(place, array)
+    full = Tolerance(case).bound(index, array)
     floor = 8 * Tolerance(case).unit * np.abs(array)
     within = Counted(case)
-    assert within.excess(place, 0.9 * floor, array) is None
+    assert within.excess(index, 0.9 * floor, array) is None
     assert within.runs == 0
-    assert within.excess(place, 1.1 * floor, array) is None
+    assert within.excess(index, 1.1 * floor, array) is None
     assert within.runs == 2  # one of them is not disturbed
-    assert within.excess(place, 0.999 * full, array) is None
+    assert within.excess(index, 0.999 * full, array) is None
     runs = within.runs
-    excess = within.excess(place, 1.001 * full, array)
+    excess = within.excess(index, 1.001 * full, array)
     assert excess is not None
     assert np.allclose(excess, 1.001, rtol=1e-12)
-    assert within.runs == 1 + STEPS[-1] >= runs
+    assert within.runs == 1 + SAMPLE_COUNTS[-1] >= runs
 
 
-@pytest.mark.parametrize(("case", "place", "array"), inexact())
+@pytest.mark.parametrize(("case", "index", "array"), inexact())
 def test_what_few_samples_allow_all_of_them_allow(
-    case: pr.Program, place: int, array: np.ndarray[Any, Any]
+    case: pr.Program, index: int, array: np.ndarray[Any, Any]
 ) -> None:
-    full = Tolerance(case).bound(place, array)
+    full = Tolerance(case).bound(index, array)
     for part in np.linspace(0.01, 1.3, 60):
         tolerance = Tolerance(case)
-        allowed = tolerance.excess(place, part * full, array) is None
+        allowed = tolerance.excess(index, part * full, array) is None
         assert allowed == bool(np.all(part * full <= full))
-        assert np.array_equal(tolerance.bound(place, array), full)
+        assert np.array_equal(tolerance.bound(index, array), full)
 
 
 # Fits.

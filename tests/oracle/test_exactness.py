@@ -231,8 +231,8 @@ def _einsum(a: Any, b: Any, *, subscripts: str) -> Any:
         for k, n in zip(name, x.shape, strict=True)
     }
     result = np.full([lengths[k] for k in output], Fraction(0), object)
-    for place in np.ndindex(*lengths.values()):
-        at = dict(zip(lengths, place, strict=True))
+    for position in np.ndindex(*lengths.values()):
+        at = dict(zip(lengths, position, strict=True))
         terms = (x[tuple(at[k] for k in name)] for name, x in zip(names, (a, b), strict=True))
         result[tuple(at[k] for k in output)] += math.prod(terms)
     return result
@@ -287,8 +287,8 @@ RATIONAL: dict[str, Callable[..., Any]] = {
 
 def _fractions(array: Any) -> Any:
     result = np.empty(np.shape(array), object)
-    for place in np.ndindex(result.shape):
-        result[place] = Fraction(float(np.asarray(array)[place]))
+    for position in np.ndindex(result.shape):
+        result[position] = Fraction(float(np.asarray(array)[position]))
     return result
 
 
@@ -329,7 +329,7 @@ def test_values_of_exact_programs_equal_rational_arithmetic(profile: str) -> Non
                     assert seen.array.shape == expected[seen.which].shape
 
 
-def _tangent(case: pr.Program, number: int, place: tuple[int, ...], step: Fraction) -> Any:
+def _tangent(case: pr.Program, number: int, position: tuple[int, ...], step: Fraction) -> Any:
     """The gradient's element for one backward, by a difference of polynomials.
 
     Exact for programs that are polynomials of degree two at most.
@@ -337,7 +337,7 @@ def _tangent(case: pr.Program, number: int, place: tuple[int, ...], step: Fracti
     totals = []
     for sign in (1, -1):
         leaves = [_fractions(item.array()) for item in case.leaves]
-        leaves[number][place] += sign * step
+        leaves[number][position] += sign * step
         values = list(leaves)
         for s in case.statements:
             if isinstance(s, pr.Apply):
@@ -375,10 +375,10 @@ def test_gradients_of_exact_programs_equal_rational_arithmetic(
     for engine in (DEZERO, TORCH):
         grads = [o for o in execute(case, engine).observations if o.what == "grad"]
         for seen in grads:
-            for place in np.ndindex(2):
-                expected = _tangent(case, seen.which, place, Fraction(1, 8))
+            for position in np.ndindex(2):
+                expected = _tangent(case, seen.which, position, Fraction(1, 8))
                 assert seen.array is not None
-                assert Fraction(float(seen.array[place])) == expected
+                assert Fraction(float(seen.array[position])) == expected
 
 
 @pytest.mark.parametrize(("gradient", "exact"), [(0.1, False), (0.75, True), (2.0**40, True)])

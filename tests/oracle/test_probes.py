@@ -276,7 +276,7 @@ def test_no_grad_is_not_probed_where_there_is_none() -> None:
 
 def test_a_finding_says_when_nothing_was_recorded() -> None:
     findings = {cls: next(NAMED["no-grad"].run(cls())) for cls in (NeverAgain, NoReentry)}
-    assert findings[NeverAgain].engine.startswith("after both: RuntimeError: ")
+    assert findings[NeverAgain].engine.startswith("after nested no_grad: RuntimeError: ")
     assert findings[NoReentry].engine == "ValueError: entered twice"
     finding = next(NAMED["no-grad-exception"].run(NotRestored()))
     assert finding.engine.startswith("after the exception: RuntimeError: ")

@@ -131,7 +131,7 @@ class WrongGradient(TapeEngine):
         grads[t] = g
 
 
-def test_hunt_runs_the_programs_counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_runs_the_programs_counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that what is found early above is found by the command as well."""
     engine = WrongGradient()
     numbers = [number for number, _, _ in failing(engine, seed=5, limit=60)]
@@ -160,14 +160,14 @@ def test_gradients_of_several_passes_that_cancel_are_rounded_each_by_itself() ->
         ),
     )
     seen = execute(case, TORCH).observations
-    (place,) = (i for i, o in enumerate(seen) if o[:2] == (3, "grad"))
-    bound = float(np.max(Tolerance(case).bound(place, np.zeros(()))))
+    (index,) = (i for i, o in enumerate(seen) if o[:2] == (3, "grad"))
+    bound = float(np.max(Tolerance(case).bound(index, np.zeros(()))))
     assert 1e-8 < bound < 5e-5
 
 
 def test_disturbances_differ_in_size_so_that_two_do_not_cancel() -> None:
     """Of ones that are 1 and -1, two cancel in all samples once in 2**8 programs."""
-    drawn = Perturbed(1.0, 0, 7).signs(TORCH.leaf(np.zeros(40_000))).numpy()
+    drawn = Perturbed(1.0, 0, 7).noise(TORCH.leaf(np.zeros(40_000))).numpy()
     assert np.mean(drawn**2) == pytest.approx(1, abs=0.02)
     assert abs(np.mean(drawn)) < 0.02
     assert np.min(np.abs(drawn)) >= 0.5
@@ -185,8 +185,8 @@ def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
             backward(x2, gradient=[1.0, 1.0])
         """)
         seen = execute(case, TORCH).observations
-        (place,) = (i for i, o in enumerate(seen) if o.what == "grad")
-        bounds.append(Tolerance(case).bound(place, np.zeros(2))[0])
+        (index,) = (i for i, o in enumerate(seen) if o.what == "grad")
+        bounds.append(Tolerance(case).bound(index, np.zeros(2))[0])
     assert min(bounds) > np.median(bounds) / 20
 
 
@@ -281,7 +281,7 @@ def _bounds(case: pr.Program, statement: int) -> list[Any]:
     """The bounds of the gradients after a statement, without the roundoff of the values."""
     tolerance = Tolerance(case)
     return [
-        tolerance.bound(place, np.zeros(o.array.shape))
-        for place, o in enumerate(execute(case, TORCH).observations)
+        tolerance.bound(index, np.zeros(o.array.shape))
+        for index, o in enumerate(execute(case, TORCH).observations)
         if o[:2] == (statement, "grad") and o.array is not None
     ]

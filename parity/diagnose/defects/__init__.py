@@ -1,7 +1,14 @@
-"""Engines that are wrong on purpose, one defect a class, a module a family.
+"""Known defects: engines with one deliberate fault each, by family.
 
-``DEFECTS`` holds all of them by name. It is collected when it is first asked for, so
-that one defect can be loaded without the others.
+``DEFECTS`` has all of them by name. It is collected on first access, so that one defect can be
+loaded without importing the others.
+
+Modules, in reading order: ``tensor``, ``vjps`` and ``engine`` (the correct engine on which they are
+built), ``base`` (``Defect``), and the families ``traversal``, ``accumulation``, ``aliasing``,
+``broadcasting``, ``clearing``, ``modes``, ``operations``, ``second_order`` and ``shapes``.
+
+Scripts embed the source of these modules. They import ``parity.engines.base`` and each other, and
+``parity.language`` only when a program is read.
 """
 
 from __future__ import annotations
@@ -28,9 +35,12 @@ def __getattr__(name: str) -> Any:
 
 @functools.cache
 def _collected() -> Mapping[str, type[Defect]]:
-    """The subclasses of ``Defect`` that the modules of this package define.
+    """Return the named subclasses of ``Defect`` that the modules of this package define.
 
-    Raises ValueError where two have one name.
+    Raises
+    ------
+    ValueError
+        If two have the same name.
     """
     base = importlib.import_module(f"{__name__}.base").Defect
     found: dict[str, type[Defect]] = {}
@@ -38,7 +48,7 @@ def _collected() -> Mapping[str, type[Defect]]:
         module = importlib.import_module(f"{__name__}.{info.name}")
         for cls in vars(module).values():
             mine = isinstance(cls, type) and cls.__module__ == module.__name__
-            # What defects share has no name of its own.
+            # Shared base classes have no name.
             if mine and issubclass(cls, base) and vars(cls).get("name"):
                 if cls.name in found:
                     raise ValueError(f"two defects are called {cls.name!r}")

@@ -1,4 +1,4 @@
-"""Defects of accumulation: how what several passes contribute comes together."""
+"""Defects of accumulation: how the gradients of several backward passes are added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 class SecondBackwardOverwrites(Defect):
     name = "second-backward-overwrites"
-    says = "gradients are summed within one backward only: a second one overwrites them"
+    description = "gradients are summed within one backward only: a second one overwrites them"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -26,7 +26,7 @@ class SecondBackwardOverwrites(Defect):
 
 class OldGradientDoubled(Defect):
     name = "old-gradient-doubled"
-    says = "from the second backward on the gradient so far is counted twice"
+    description = "from the second backward on the gradient so far is counted twice"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -34,13 +34,13 @@ class OldGradientDoubled(Defect):
     """)
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        # The sum of a pass starts from the gradient so far, and is added to it.
+        # The sum of a pass starts from the old gradient and is added to it again.
         super().store(leaf, g if leaf.grad is None else leaf.grad + g)
 
 
 class StaleIntermediates(Defect):
     name = "stale-intermediates"
-    says = (
+    description = (
         "gradients of intermediate values are kept and counted again on a second backward "
         "or from a second head"
     )
@@ -68,7 +68,9 @@ class StaleIntermediates(Defect):
 
 class StaleRoot(Defect):
     name = "stale-root"
-    says = "the root keeps its own gradient, and the next backward from it starts with the sum"
+    description = (
+        "the root keeps its own gradient, and the next backward from it starts with the sum"
+    )
     smallest = program("""
         x0 = leaf(3.0)
         x1 = neg(x0)
@@ -86,7 +88,7 @@ class StaleRoot(Defect):
 
 class RootLeafOverwritten(Defect):
     name = "root-leaf-overwritten"
-    says = "a backward from a leaf itself sets its gradient instead of adding to it"
+    description = "a backward from a leaf itself sets its gradient instead of adding to it"
     seen = "micrograd 0.1.0"
     smallest = program("""
         x0 = leaf(3.0)
@@ -103,7 +105,7 @@ class RootLeafOverwritten(Defect):
 
 class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
     name = "micrograd-backward"
-    says = (
+    description = (
         "as in micrograd, every value keeps its gradient and adds to it, the root's is set, and no "
         "graph is freed: what an earlier backward left in intermediate values is counted again"
     )
@@ -118,7 +120,7 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
         super().__init__()
         ops = self.ops
         inverse = functools.partial(ops["pow"], exponent=-1)
-        # Composed there, so that there are intermediate values that no program names.
+        # micrograd composes these operations, so that there are hidden intermediate values.
         self.ops = {  # type: ignore[misc]
             **ops,
             "sub": lambda a, b: ops["add"](a, ops["neg"](b)),
@@ -128,7 +130,7 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
         }
 
     def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
-        """A gradient enters as a factor, since such a backward takes none."""
+        """Multiply the root by the gradient, since micrograd's backward takes none."""
         if gradient is not None:
             if gradient.shape != t.data.shape:
                 raise RuntimeError(f"the gradient has shape {gradient.shape}, not {t.data.shape}")

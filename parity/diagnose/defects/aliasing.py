@@ -1,4 +1,4 @@
-"""Defects of aliasing: a gradient that is an array which somebody else holds as well."""
+"""Defects of aliasing: a gradient shares memory with another array."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.diagnose.defects.tensor import Tensor
 
 class SiblingsShare(Defect):
     name = "siblings-share"
-    says = "leaves that get the same array, as from an addition, share it as their gradient"
+    description = "leaves that get the same array, as from an addition, share it as their gradient"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0)
@@ -28,20 +28,20 @@ class SiblingsShare(Defect):
             super().store(leaf, g)
 
 
-class _Keeps(Defect):
-    """A gradient that is made of the user's array without a copy, in some cases."""
+class _KeepsUserArray(Defect):
+    """Stores the array passed to backward, or a view of it, as a gradient without a copy."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.given: Any = None  # the user's array
+        self.user_array: Any = None
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
-        super().seed(t, gradient)  # for its errors
-        self.given = gradient
+        super().seed(t, gradient)  # to raise its errors
+        self.user_array = gradient
         return super().seed(t, gradient) if gradient is None else gradient
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None and self.given is not None and self.keeps(g):
+        if leaf.grad is None and self.user_array is not None and self.keeps(g):
             leaf.grad = g
         else:
             super().store(leaf, g)
@@ -50,9 +50,9 @@ class _Keeps(Defect):
         raise NotImplementedError
 
 
-class UserGradientKept(_Keeps):
+class UserGradientKept(_KeepsUserArray):
     name = "user-gradient-kept"
-    says = "the array that the user passes to backward becomes the gradient as it is"
+    description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("""
         x0 = leaf(3.0)
@@ -61,12 +61,12 @@ class UserGradientKept(_Keeps):
     """)
 
     def keeps(self, g: Any) -> bool:
-        return g is self.given
+        return g is self.user_array
 
 
-class UserGradientViewKept(_Keeps):
+class UserGradientViewKept(_KeepsUserArray):
     name = "user-gradient-view-kept"
-    says = (
+    description = (
         "a view of the array that the user passes to backward, as reshape hands it on, "
         "becomes the gradient"
     )
@@ -79,12 +79,14 @@ class UserGradientViewKept(_Keeps):
     """)
 
     def keeps(self, g: Any) -> bool:
-        return g is not self.given and np.shares_memory(g, self.given)
+        return g is not self.user_array and np.shares_memory(g, self.user_array)
 
 
 class RootGradientShared(Defect):
     name = "root-gradient-shared"
-    says = "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
+    description = (
+        "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
+    )
     smallest = program("""
         x0 = leaf(3.0)
         x1 = add_scalar(x0, c=2)
@@ -108,6 +110,6 @@ class RootGradientShared(Defect):
 
     def store(self, leaf: Tensor, g: Any) -> None:
         if leaf.grad is None and g is self.root:
-            leaf.grad, self.root = g, None  # one leaf takes it over
+            leaf.grad, self.root = g, None  # shared with one leaf only
         else:
             super().store(leaf, g)

@@ -1,4 +1,4 @@
-"""What a defect is: an engine that is wrong in one way, with the words that explain it."""
+"""``Defect``: base class of engines with one deliberate fault."""
 
 from __future__ import annotations
 
@@ -11,36 +11,46 @@ from parity.diagnose.defects.vjps import RULES, Rule
 
 
 class Defect(TapeEngine):
-    """The base engine with one fault: a subclass overrides one step or one rule.
+    """The correct engine with one fault. A subclass overrides one step or one rule.
 
-    A subclass in a module of this package is a defect of ``parity.diagnose.defects.DEFECTS``.
+    Subclasses with a name in the modules of this package are collected in
+    ``parity.diagnose.defects.DEFECTS``.
+
+    Attributes
+    ----------
+    name
+        A unique name in kebab-case.
+    description
+        The fault in one sentence. Completes "behaves like `name`: ...".
+    seen
+        Projects and issues in which it was seen; "" if in none yet.
+    smallest
+        The smallest ``parity.language.program.Program`` that shows it; None if only a probe does.
+    probe
+        The name of that probe.
+    forms
+        Variants of the fault, which the diagnosis compares as well.
     """
 
-    #: Kebab-case; unique.
     name: ClassVar[str] = ""
-    #: Completes "behaves like `name`: ...".
-    says: ClassVar[str] = ""
-    #: Where it was seen: projects and issues; "" if nowhere yet.
+    description: ClassVar[str] = ""
     seen: ClassVar[str] = ""
-    #: The smallest ``parity.language.program.Program`` that shows it; None if only a probe does.
     smallest: ClassVar[Any] = None
-    #: The name of that probe.
     probe: ClassVar[str] = ""
-    #: Other forms of the same fault that engines have; the diagnosis tries them too.
     forms: ClassVar[tuple[type[Defect], ...]] = ()
 
 
 class program:
-    """A program as a class attribute, written as its text."""
+    """Descriptor of a class attribute: a program, written as text and read on access."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __get__(self, instance: object, owner: type) -> Any:
-        # By name: an engine does not need the harness, nor do scripts that copy its source.
+        # Imported late: scripts that embed this source do not embed the language.
         return importlib.import_module("parity.language.text_format").program_from_text(self.text)
 
 
 def rules_with(**vjps: Callable[..., tuple[Any, ...]]) -> Mapping[str, Rule]:
-    """The rules of the base with other formulas for the gradients of some operations."""
+    """Return the rules of the correct engine with other VJPs for some operations."""
     return {**RULES, **{name: Rule(RULES[name].value, vjp) for name, vjp in vjps.items()}}

@@ -1,4 +1,4 @@
-"""Defects of broadcasting: how a gradient gets back the shape of a smaller operand."""
+"""Defects of broadcasting: how a gradient is summed to the shape of a broadcast operand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROWS = program("""
 
 class NotUndone(Defect):
     name = "broadcasting-not-undone"
-    says = "the gradient of a broadcast operand keeps the larger shape"
+    description = "the gradient of a broadcast operand keeps the larger shape"
     smallest = _ROWS
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
@@ -27,7 +27,7 @@ class NotUndone(Defect):
 
 class UndoneByMean(Defect):
     name = "broadcasting-undone-by-mean"
-    says = "the gradient of a broadcast operand is averaged instead of summed"
+    description = "the gradient of a broadcast operand is averaged instead of summed"
     smallest = _ROWS
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
@@ -37,7 +37,7 @@ class UndoneByMean(Defect):
 
 class WrongAxis(Defect):
     name = "broadcasting-wrong-axis"
-    says = "the gradient of a broadcast operand is summed over the last axes, not the first"
+    description = "the gradient of a broadcast operand is summed over the last axes, not the first"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
         x1 = leaf([[3.0, 2.0], [4.0, 5.0]])
@@ -54,7 +54,7 @@ class WrongAxis(Defect):
 
 class LengthOneKept(Defect):
     name = "broadcasting-length-one-kept"
-    says = "missing axes are summed, but axes of length 1 keep the length that they got"
+    description = "missing axes are summed, but axes of length 1 keep the length that they got"
     smallest = program("""
         x0 = leaf([3.0])
         x1 = leaf([3.0, 2.0])
@@ -68,7 +68,7 @@ class LengthOneKept(Defect):
 
 class RightOnly(Defect):
     name = "broadcasting-undone-right-only"
-    says = "broadcasting is undone for right-hand operands only"
+    description = "broadcasting is undone for right-hand operands only"
     smallest = _ROWS
 
     def fit(self, node: Node, place: int, g: Any) -> Any:
@@ -78,7 +78,7 @@ class RightOnly(Defect):
 
 class OneOperationOnly(Defect):
     name = "broadcasting-undone-in-add-only"
-    says = "broadcasting is undone in additions only"
+    description = "broadcasting is undone in additions only"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf([3.0, 2.0])

@@ -1,4 +1,4 @@
-"""Defects of clearing: gradients that are to be None, and gradients that are to be zero."""
+"""Defects of clearing: setting gradients to None and filling them with zeros."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ZEROED = program("""
 
 class ClearDoesNothing(Defect):
     name = "clear-does-nothing"
-    says = "clearing a gradient leaves it as it is"
+    description = "clearing a gradient leaves it as it is"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -32,7 +32,7 @@ class ClearDoesNothing(Defect):
 
 class ClearsFirstLeafOnly(Defect):
     name = "clears-first-leaf-only"
-    says = "of several leaves only the first is cleared"
+    description = "of several leaves only the first is cleared"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0)
@@ -56,7 +56,7 @@ class ClearsFirstLeafOnly(Defect):
 
 class ClearLeavesZeroScalar(Defect):
     name = "clear-leaves-zero-scalar"
-    says = "clearing a gradient puts a zero of shape () in its place"
+    description = "clearing a gradient puts a zero of shape () in its place"
     smallest = program("""
         x0 = leaf(3.0)
         cleargrad(x0)
@@ -71,7 +71,7 @@ class ClearLeavesZeroScalar(Defect):
 
 class ZeroReplaces(Defect):
     name = "zero-replaces"
-    says = "zeroing a gradient puts a new array in its place instead of filling it"
+    description = "zeroing a gradient puts a new array in its place instead of filling it"
     smallest = _ZEROED
 
     def zero_grad(self, t: Tensor) -> None:
@@ -80,7 +80,7 @@ class ZeroReplaces(Defect):
 
 class ZeroClears(Defect):
     name = "zero-clears"
-    says = "zeroing a gradient makes it None"
+    description = "zeroing a gradient makes it None"
     smallest = _ZEROED
 
     def zero_grad(self, t: Tensor) -> None:
@@ -89,7 +89,7 @@ class ZeroClears(Defect):
 
 class ZeroesSiblings(Defect):
     name = "zeroes-siblings"
-    says = "zeroing a gradient zeroes those of the other leaves of the last backward as well"
+    description = "zeroing a gradient zeroes those of the other leaves of the last backward as well"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0)
@@ -100,7 +100,7 @@ class ZeroesSiblings(Defect):
 
     def __init__(self) -> None:
         super().__init__()
-        self.group: list[Tensor] = []  # leaves whose gradients lie in one buffer
+        self.group: list[Tensor] = []  # leaves whose gradients share one buffer
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
         super().finish(grads)
@@ -114,7 +114,7 @@ class ZeroesSiblings(Defect):
 
 class ZeroUndone(Defect):
     name = "zero-undone"
-    says = "a zeroed gradient is there again after the next backward"
+    description = "a zeroed gradient is there again after the next backward"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -127,7 +127,7 @@ class ZeroUndone(Defect):
         self.totals: WeakKeyDictionary[Tensor, Any] = WeakKeyDictionary()
 
     def store(self, leaf: Tensor, g: Any) -> None:
-        # The user sees a copy of the total, and zeroes the copy.
+        # The user gets a copy of the total and zeroes the copy.
         if leaf.grad is None:
             leaf.grad, self.totals[leaf] = np.array(g), np.array(g)
         else:
@@ -137,7 +137,7 @@ class ZeroUndone(Defect):
 
 class ZeroStopsAccumulation(Defect):
     name = "zero-stops-accumulation"
-    says = "once a gradient has been zeroed, each backward overwrites it"
+    description = "once a gradient has been zeroed, each backward overwrites it"
     seen = "nnabla#532"
     smallest = program("""
         x0 = leaf(3.0)

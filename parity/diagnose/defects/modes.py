@@ -1,4 +1,4 @@
-"""Defects of modes: what is recorded, and what gets a gradient."""
+"""Defects of modes: no_grad, detach and requires_grad."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from parity.diagnose.defects.tensor import Tensor
 
 class NoGradNotRestored(Defect):
     name = "no-grad-not-restored"
-    says = "after an exception under no_grad nothing is recorded any more"
+    description = "after an exception under no_grad nothing is recorded any more"
     probe = "no-grad-exception"
 
     @contextmanager
     def _until_the_end(self) -> Iterator[None]:
         outer, self.recording = self.recording, False
-        yield  # an exception leaves here
+        yield  # without try and finally
         self.recording = outer
 
     def no_grad(self) -> AbstractContextManager[Any]:
@@ -27,7 +27,7 @@ class NoGradNotRestored(Defect):
 
 class NestedNoGrad(Defect):
     name = "nested-no-grad"
-    says = "leaving a no_grad inside another one switches recording on again"
+    description = "leaving a no_grad inside another one switches recording on again"
     seen = "PyTorch#10858"
     probe = "no-grad"
 
@@ -45,12 +45,12 @@ class NestedNoGrad(Defect):
 
 class NestedNoGradKept(Defect):
     name = "nested-no-grad-kept"
-    says = "after a no_grad inside another one nothing is recorded any more"
+    description = "after a no_grad inside another one nothing is recorded any more"
     probe = "no-grad"
 
     @contextmanager
     def _one_kept(self) -> Iterator[None]:
-        self.kept, self.recording = self.recording, False  # the inner one forgets what was outside
+        self.kept, self.recording = self.recording, False  # the inner one overwrites the outer mode
         try:
             yield
         finally:
@@ -62,7 +62,7 @@ class NestedNoGradKept(Defect):
 
 class DetachPropagates(Defect):
     name = "detach-propagates"
-    says = "gradients flow through a detached value"
+    description = "gradients flow through a detached value"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = detach(x0)
@@ -76,7 +76,7 @@ class DetachPropagates(Defect):
 
 class ConstantGetsGradient(Defect):
     name = "constant-gets-gradient"
-    says = "a leaf with requires_grad=False gets a gradient"
+    description = "a leaf with requires_grad=False gets a gradient"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0, requires_grad=False)

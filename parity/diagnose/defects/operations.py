@@ -1,4 +1,4 @@
-"""Defects of single operations: a formula that is wrong."""
+"""Defects of single operations: a wrong formula of a gradient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _sum_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ..
 
 class SumAxisForgotten(Defect):
     name = "sum-axis-forgotten"
-    says = (
+    description = (
         "the gradient of a sum over an axis without keepdims is broadcast as it is, "
         "so that it spreads along the wrong axis"
     )
@@ -35,7 +35,7 @@ def _mean_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, .
 
 class MeanDivisor(Defect):
     name = "mean-divisor"
-    says = "the gradient of a mean over an axis is divided by the number of all elements"
+    description = "the gradient of a mean over an axis is divided by the number of all elements"
     smallest = program("""
         x0 = leaf([[3.0, 2.0], [4.0, 5.0]])
         x1 = mean(x0, axis=0, keepdims=False)
@@ -45,15 +45,17 @@ class MeanDivisor(Defect):
 
 
 def _overwriting_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
-    places = np.arange(g.size).reshape(g.shape)
+    positions = np.arange(g.size).reshape(g.shape)
     last = np.zeros(a.shape, int)
-    last[index] = places
-    return (do("put", do("select", g, keep=last[index] == places), shape=a.shape, index=index),)
+    last[index] = positions
+    return (do("put", do("select", g, keep=last[index] == positions), shape=a.shape, index=index),)
 
 
 class RepeatedIndexOverwritten(Defect):
     name = "repeated-index-overwritten"
-    says = "where an index names an element twice its gradient is overwritten instead of summed"
+    description = (
+        "where an index names an element twice its gradient is overwritten instead of summed"
+    )
     seen = "HIPS autograd#39"
     smallest = program("""
         x0 = leaf([3.0])
@@ -65,7 +67,7 @@ class RepeatedIndexOverwritten(Defect):
 
 
 def _shifted(item: Any, length: int) -> Any:
-    """A slice that starts one element too early, unless it starts with the first."""
+    """Shift a slice one element to the front, unless it starts at the first."""
     if not isinstance(item, slice):
         return item
     start, stop, step = item.indices(length)
@@ -80,7 +82,7 @@ def _get_item_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
 
 class SliceShifted(Defect):
     name = "slice-shifted"
-    says = "the gradient of a slice goes one element too far to the front"
+    description = "the gradient of a slice goes one element too far to the front"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
         x1 = get_item(x0, index=(('slice', 1, None, None),))
@@ -91,7 +93,7 @@ class SliceShifted(Defect):
 
 class TransposeNotInverted(Defect):
     name = "transpose-not-inverted"
-    says = "the gradient of a transpose gets the same permutation, not the inverse"
+    description = "the gradient of a transpose gets the same permutation, not the inverse"
     smallest = program("""
         x0 = leaf([[[3.0, 2.0]]])
         x1 = transpose(x0, axes=(2, 0, 1))
@@ -107,7 +109,7 @@ def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 class MatmulSwapped(Defect):
     name = "matmul-swapped"
-    says = "the gradients of a matrix product have their factors swapped"
+    description = "the gradients of a matrix product have their factors swapped"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
         x1 = matmul(x0, x0)
@@ -123,7 +125,7 @@ def _maximum_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 class MaximumTies(Defect):
     name = "maximum-ties"
-    says = "both operands of a maximum get the whole gradient where they are equal"
+    description = "both operands of a maximum get the whole gradient where they are equal"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = maximum(x0, x0)
@@ -134,7 +136,7 @@ class MaximumTies(Defect):
 
 class PowExponentKept(Defect):
     name = "pow-exponent-kept"
-    says = "the exponent of a power is not reduced in its gradient"
+    description = "the exponent of a power is not reduced in its gradient"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = pow(x0, exponent=2)
@@ -145,7 +147,9 @@ class PowExponentKept(Defect):
 
 class UnusedOutputCrashes(Defect):
     name = "unused-output-crashes"
-    says = "a function with several outputs of which one is not used gets None for its gradient"
+    description = (
+        "a function with several outputs of which one is not used gets None for its gradient"
+    )
     smallest = program("""
         x0 = leaf([3.0, 2.0])
         x1, x2 = split(x0, axis=0, sizes=(1, 1))
@@ -158,7 +162,7 @@ class UnusedOutputCrashes(Defect):
 
 class SiblingsGradientUsed(Defect):
     name = "siblings-gradient-used"
-    says = "an output that is not used gets the gradient of another output of its function"
+    description = "an output that is not used gets the gradient of another output of its function"
     seen = "dfdx#303"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
@@ -173,7 +177,7 @@ class SiblingsGradientUsed(Defect):
 
 class OffByABillionth(Defect):
     name = "off-by-a-billionth"
-    says = "the gradients of a product are off by a relative 1e-9"
+    description = "the gradients of a product are off by a relative 1e-9"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = mul(x0, x0)

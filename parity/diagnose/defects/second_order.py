@@ -10,7 +10,7 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 class FirstOrderAgain(Defect):
     name = "first-order-again"
-    says = "the gradient of a gradient is the first-order gradient again"
+    description = "the gradient of a gradient is the first-order gradient again"
     seen = "tinygrad#2584"
     smallest = program("""
         x0 = leaf(3.0)
@@ -21,7 +21,7 @@ class FirstOrderAgain(Defect):
     """)
 
     def total(self, leaf: Tensor, g: Tensor) -> Tensor:
-        # As if the gradient were a result that it is itself the derivative of.
+        # As if the gradient were its own derivative.
         total = super().total(leaf, g)
         result: Tensor = self.operation(lambda a: total.data, lambda g, y, a: (g * y,))(leaf)
         return result
@@ -29,8 +29,8 @@ class FirstOrderAgain(Defect):
 
 class CrossTermLost(Defect):
     name = "cross-term-lost"
-    says = "the gradients of a product treat the other factor as a constant"
-    # Without the sum the gradient depends on nothing, and going back from it raises.
+    description = "the gradients of a product treat the other factor as a constant"
+    # Without the sum the gradient is a constant, and a backward from it raises.
     smallest = program("""
         x0 = leaf(3.0)
         x1 = mul(x0, x0)
@@ -44,7 +44,7 @@ class CrossTermLost(Defect):
 
 class SavedResultDetached(Defect):
     name = "saved-result-detached"
-    says = "a result that is kept for the backward pass is a constant in it"
+    description = "a result that is kept for the backward pass is a constant in it"
     seen = "PyTorch#58509"
     smallest = program("""
         x0 = leaf(3.0)

@@ -1,4 +1,4 @@
-"""Defects of shapes and dtypes."""
+"""Defects of the shapes and dtypes of gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.diagnose.defects.vjps import RULES, Rule
 
 class ZeroDimBecomesVector(Defect):
     name = "zero-dim-becomes-vector"
-    says = "the gradient of a 0-d leaf has shape (1,)"
+    description = "the gradient of a 0-d leaf has shape (1,)"
     smallest = program("""
         x0 = leaf(3.0)
         backward(x0)
@@ -26,7 +26,9 @@ class ZeroDimBecomesVector(Defect):
 
 class ScalarGetsVector(Defect):
     name = "scalar-gets-vector"
-    says = "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
+    description = (
+        "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
+    )
     seen = "jax#6452"
     smallest = program("""
         x0 = leaf(3.0)
@@ -41,7 +43,7 @@ class ScalarGetsVector(Defect):
 
 class Float32Widened(Defect):
     name = "float32-widened"
-    says = "the gradient of a float32 variable is float64"
+    description = "the gradient of a float32 variable is float64"
     seen = "HIPS autograd#163"
     smallest = program("""
         x0 = leaf(3.0, float32)
@@ -56,10 +58,10 @@ class Float32Widened(Defect):
 
 
 class _DtypeKept(Defect):
-    """Gradients keep the dtype in which they arrive."""
+    """Gradients keep the dtype of the results."""
 
     def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
-        # As wide as the results, not as the formulas of the base happen to be.
+        # The dtype of the results, not the one that the formulas happen to give.
         dtype = np.result_type(*(x.dtype for x in (*gs, *node.outputs)))
         found = (g if isinstance(g, Tensor) else np.asarray(g) for g in super().slopes(node, gs))
         return tuple(super(_DtypeKept, self).cast(g, dtype) for g in found)
@@ -69,7 +71,7 @@ class _DtypeKept(Defect):
 
 
 class _DtypeOfIndexed(_DtypeKept):
-    """But what is indexed gets its gradient in zeros like itself."""
+    """The same, but the gradient of an indexed array has the dtype of the array."""
 
     def fit(self, node: Node, place: int, g: Any) -> Any:
         fitted = super().fit(node, place, g)
@@ -78,7 +80,7 @@ class _DtypeOfIndexed(_DtypeKept):
 
 
 class _DtypeOfSum(_DtypeKept):
-    """Sums of several passes are new arrays, so that a later pass can widen them."""
+    """The same, and sums of several passes are new arrays, which a later pass can widen."""
 
     def store(self, leaf: Tensor, g: Any) -> None:
         if leaf.grad is None or g.dtype == leaf.grad.dtype:
@@ -89,7 +91,7 @@ class _DtypeOfSum(_DtypeKept):
 
 class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
     name = "gradient-dtype-of-result"
-    says = "the gradient of a float32 operand keeps the dtype of a float64 result"
+    description = "the gradient of a float32 operand keeps the dtype of a float64 result"
     smallest = program("""
         x0 = leaf(3.0, float32)
         x1 = leaf(3.0)
@@ -100,13 +102,13 @@ class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
 
 
 def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
-    """The value of an operation whose scalar was made a float64 array first."""
+    """Wrap the value of an operation so that its scalar is a float64 array first."""
     return lambda a, c: value(a, np.array(c, np.float64))
 
 
 class PythonScalarsPromote(Defect):
     name = "python-scalars-promote"
-    says = "a Python number makes a float32 operand float64"
+    description = "a Python number makes a float32 operand float64"
     smallest = program("""
         x0 = leaf(3.0, float32)
         x1 = add_scalar(x0, c=1.0)
@@ -119,7 +121,7 @@ class PythonScalarsPromote(Defect):
 
 class DtypeOfOtherOperand(Defect):
     name = "dtype-of-other-operand"
-    says = "the gradient of an operand gets the dtype of the other one"
+    description = "the gradient of an operand gets the dtype of the other one"
     smallest = program("""
         x0 = leaf(3.0)
         x1 = leaf(3.0, float32)
@@ -128,5 +130,5 @@ class DtypeOfOtherOperand(Defect):
     """)
 
     def fit(self, node: Node, place: int, g: Any) -> Any:
-        other = node.parents[place - 1]  # of one operand: itself
+        other = node.parents[place - 1]  # itself, if there is one operand
         return self.cast(super().fit(node, place, g), other.dtype)

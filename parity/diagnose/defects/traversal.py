@@ -1,4 +1,4 @@
-"""Defects of the traversal: in which order nodes run, how often, and what becomes of it."""
+"""Defects of the traversal: the order in which nodes run, and how often."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parity.diagnose.defects.tensor import Node, Tensor
 
 
 def _again(node: Node, ran: set[Node]) -> Node:
-    """``node``, which may run a second time in one pass: that is the defect, not an error."""
+    """Return ``node``, which may run again in the same pass without an error."""
     if node in ran:
         node.freed = False
     ran.add(node)
@@ -20,7 +20,7 @@ def _again(node: Node, ran: set[Node]) -> Node:
 
 class Overwrite(Defect):
     name = "overwrite"
-    says = "a reused variable's gradient is overwritten instead of summed"
+    description = "a reused variable's gradient is overwritten instead of summed"
     seen = "DeZero step 13; tinygrad#119"
     smallest = program("""
         x0 = leaf(3.0)
@@ -34,7 +34,7 @@ class Overwrite(Defect):
 
 class InplaceAccumulation(Defect):
     name = "inplace-accumulation"
-    says = "contributions are added in place to an array that other gradients hold as well"
+    description = "contributions are added in place to an array that other gradients hold as well"
     seen = "DeZero, section 14.2 of the book; OneFlow#9497"
     smallest = program("""
         x0 = leaf(3.0)
@@ -52,7 +52,7 @@ class InplaceAccumulation(Defect):
 
 class CreationOrderIgnored(Defect):
     name = "creation-order-ignored"
-    says = (
+    description = (
         "nodes run from a plain stack each time they are reached, with the sum so far, "
         "so that early contributions are sent on twice"
     )
@@ -75,7 +75,7 @@ class CreationOrderIgnored(Defect):
 
 class SendsAgain(Defect):
     name = "sends-again"
-    says = (
+    description = (
         "nodes wait in a queue, and one that is reached twice runs twice "
         "and sends all that it has gathered again"
     )
@@ -98,7 +98,7 @@ class SendsAgain(Defect):
 
 class DepthFirst(Defect):
     name = "depth-first"
-    says = (
+    description = (
         "nodes run depth first, each once, when it is first reached; "
         "what arrives later is not sent on"
     )
@@ -124,7 +124,9 @@ class DepthFirst(Defect):
 
 class NodeCleared(Defect):
     name = "node-cleared"
-    says = "a node forgets its operands once it has run: a retained graph is not there any more"
+    description = (
+        "a node forgets its operands once it has run: a retained graph is not there any more"
+    )
     seen = "TrenTorch#182"
     smallest = program("""
         x0 = leaf(3.0)
@@ -141,7 +143,9 @@ class NodeCleared(Defect):
 
 class Recursion(Defect):
     name = "recursion"
-    says = "the graph is sorted by a function that calls itself: a deep graph exhausts the stack"
+    description = (
+        "the graph is sorted by a function that calls itself: a deep graph exhausts the stack"
+    )
     seen = "micrograd"
     probe = "deep-chain"
 
@@ -160,7 +164,7 @@ class Recursion(Defect):
 
 class OnePassAPath(Defect):
     name = "one-pass-a-path"
-    says = "a node runs once for each path that leads to it: the time is exponential"
+    description = "a node runs once for each path that leads to it: the time is exponential"
     probe = "doublings"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
@@ -168,18 +172,18 @@ class OnePassAPath(Defect):
         while todo:
             t, g = todo.pop()
             if t.node is not None:
-                for other in t.node.outputs:  # only what came along this path is sent
+                for other in t.node.outputs:  # propagate the contribution of this path alone
                     grads.pop(other, None)
                 grads[t] = g
                 yield _again(t.node, ran)
                 todo += self.paths(t.node, grads)
 
     def paths(self, node: Node, grads: dict[Tensor, Any]) -> list[tuple[Tensor, Any]]:
-        """The operands of a node, each with what the node sends to it."""
+        """Return the operands of a node, each with its gradient from this node."""
         slopes = self.slopes(node, self.arrived(node, grads))
         return [
-            (parent, self.fit(node, place, g))
-            for place, (parent, g) in enumerate(zip(node.parents, slopes, strict=True))
+            (parent, self.fit(node, index, g))
+            for index, (parent, g) in enumerate(zip(node.parents, slopes, strict=True))
             if parent.node is not None
         ]
 
@@ -190,7 +194,9 @@ class OnePassAPath(Defect):
 
 class GraphKept(Defect):
     name = "graph-kept"
-    says = "a backward without retain_graph does not free its graph: a second one runs through it"
+    description = (
+        "a backward without retain_graph does not free its graph: a second one runs through it"
+    )
     seen = "micrograd 0.1.0"
     smallest = program("""
         x0 = leaf(3.0)

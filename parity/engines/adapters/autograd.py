@@ -1,4 +1,4 @@
-"""HIPS autograd as an engine under test: NumPy's functions, traced."""
+"""Adapter of HIPS autograd, which traces NumPy's functions."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Autograd(Functional):
     def array(self, a: Any) -> Any:
         return np.array(a)
 
-    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
-        pull, _value = make_vjp(function, tuple(range(len(at))))(*at)
-        return pull(seed)  # type: ignore[no-any-return]
+    def vjp(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
+    ) -> Sequence[Any]:
+        backward, _value = make_vjp(function, tuple(range(len(arguments))))(*arguments)
+        return backward(seed)  # type: ignore[no-any-return]

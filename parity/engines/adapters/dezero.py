@@ -1,4 +1,4 @@
-"""dezero as an engine under test."""
+"""Adapter of dezero."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
     return F.split(a, ends, axis)
 
 
-#: Operations that dezero spells in another way than under their names in ``functions``.
+#: Operations that ``dezero.functions`` has under another name or signature.
 _OTHERS: dict[str, Any] = {
     "concat": _concat,
     "stack": lambda *xs, axis: F.stack(xs, axis),
@@ -34,12 +34,12 @@ _OTHERS: dict[str, Any] = {
     "div_scalar": lambda a, *, c: a / c,
     "rdiv_scalar": lambda a, *, c: c / a,
 }
-#: Not an operation of programs: leaves have dtypes.
+#: Functions of dezero that are not operations of programs.
 _NOT_COMPARED = ("cast",)
 
 
 class Dezero(Engine):
-    """The engine of this project."""
+    """``dezero.Variable`` with the functions of ``dezero.functions``."""
 
     name = "dezero"
     version = dezero.__version__

@@ -1,9 +1,8 @@
-"""What adapters of functional engines share: such an engine differentiates functions.
+"""Base class of adapters for engines that differentiate functions, such as ``jax.vjp``.
 
-An adapter records what a program computes. A backward makes a function of the leaves out of
-it, which computes the root anew, and hands it to the engine; what comes back is added to the
-gradients, which the adapter keeps. A gradient of a gradient is the same again: the function
-then calls the engine to differentiate another one.
+The adapter records the operations of a program. A backward turns the record into a function from
+the leaves to the root and passes it to the engine; the results are added to gradients that the
+adapter stores. For second derivatives that function itself calls the engine.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Env: TypeAlias = dict[Any, Any]
 
 @dataclass(eq=False)
 class Tensor:
-    """A value of the engine. By itself it is a constant; subclasses say how it is computed."""
+    """A value of the engine: here a constant; subclasses are leaves and computed values."""
 
     value: Any
     number: int
@@ -34,13 +33,13 @@ class Tensor:
         return ()
 
     def replay(self, env: Env) -> Any:
-        """The value from those of the parents in ``env``."""
+        """Compute the value from those of the parents in ``env``."""
         return self.value
 
 
 @dataclass(eq=False)
 class Leaf(Tensor):
-    """A variable. Its gradient: ``buffer``, and ``recorded`` if the last pass was recorded."""
+    """A leaf. ``buffer`` is its gradient, ``recorded`` its tensor after ``create_graph``."""
 
     buffer: Any = None
     recorded: Tensor | None = None
@@ -48,7 +47,7 @@ class Leaf(Tensor):
 
 @dataclass(eq=False)
 class Call:
-    """An operation that was recorded."""
+    """A recorded operation."""
 
     function: Callable[..., Any]
     xs: tuple[Tensor, ...]
@@ -58,10 +57,10 @@ class Call:
 
 @dataclass(eq=False)
 class Result(Tensor):
-    """Output ``place`` of a call, or all that it returned if ``place`` is None."""
+    """Output ``index`` of a call; None if the call returned a single tensor."""
 
     call: Call = field(kw_only=True)
-    place: int | None = field(kw_only=True)
+    index: int | None = field(kw_only=True)
 
     @property
     def parents(self) -> Sequence[Tensor]:
@@ -71,12 +70,12 @@ class Result(Tensor):
         if self.call not in env:
             xs = [env[x] for x in self.call.xs]
             env[self.call] = self.call.function(*xs, **self.call.attrs)
-        return env[self.call] if self.place is None else env[self.call][self.place]
+        return env[self.call] if self.index is None else env[self.call][self.index]
 
 
 @dataclass(eq=False)
-class Pass:
-    """A backward: from which root, with which gradient, to which leaves."""
+class BackwardPass:
+    """A backward pass from ``root`` with the gradient ``seed`` to ``leaves``."""
 
     engine: Functional
     root: Tensor
@@ -84,11 +83,11 @@ class Pass:
     leaves: tuple[Leaf, ...]
 
     def gradients(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The gradients of the leaves where they have these values."""
+        """Compute the gradients of the leaves for these values of the leaves."""
 
-        def root(*at: Any) -> Any:
-            env: Env = dict(zip(self.leaves, at, strict=True))
-            for t in behind(self.root):
+        def root(*values: Any) -> Any:
+            env: Env = dict(zip(self.leaves, values, strict=True))
+            for t in ancestors(self.root):
                 if t not in env:
                     env[t] = t.replay(env)
             return env[self.root]
@@ -98,10 +97,10 @@ class Pass:
 
 @dataclass(eq=False)
 class Derivative(Tensor):
-    """The gradient of one leaf in a pass, as a function of the leaves."""
+    """The gradient of leaf ``index`` in a recorded pass, which depends on all its leaves."""
 
-    of: Pass = field(kw_only=True)
-    place: int = field(kw_only=True)
+    of: BackwardPass = field(kw_only=True)
+    index: int = field(kw_only=True)
 
     @property
     def parents(self) -> Sequence[Tensor]:
@@ -110,11 +109,11 @@ class Derivative(Tensor):
     def replay(self, env: Env) -> Any:
         if self.of not in env:
             env[self.of] = self.of.gradients([env[x] for x in self.of.leaves])
-        return env[self.of][self.place]
+        return env[self.of][self.index]
 
 
-def behind(root: Tensor) -> list[Tensor]:
-    """What ``root`` is computed from, and itself, in the order in which it was made."""
+def ancestors(root: Tensor) -> list[Tensor]:
+    """Return ``root`` and all tensors from which it is computed, oldest first."""
     found: set[Tensor] = set()
     todo = [root]
     while todo:
@@ -126,17 +125,27 @@ def behind(root: Tensor) -> list[Tensor]:
 
 
 class Functional(Engine):
-    """An adapter's base: a subclass sets ``name``, ``functions`` and overrides two methods."""
+    """Base class of adapters: a subclass sets ``name`` and ``functions`` and overrides two methods.
 
-    #: Operations on the engine's arrays, by their names in ``parity.language.table.OPS``.
+    Attributes
+    ----------
+    functions
+        Operations on the engine's arrays, by the names of ``parity.language.table.OPS``.
+    """
+
     functions: ClassVar[dict[str, Callable[..., Any]]]
 
     def array(self, a: Any) -> Any:
-        """A copy of an ndarray, as an array of the engine."""
+        """Return a copy of an ndarray as an array of the engine."""
         raise NotImplementedError
 
-    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
-        """The gradients of ``function`` at these arguments, by the engine."""
+    def vjp(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
+    ) -> Sequence[Any]:
+        """Return the vector-Jacobian products of ``function``: one gradient per argument.
+
+        ``seed`` is the gradient of the result.
+        """
         raise NotImplementedError
 
     def __init__(self) -> None:
@@ -158,11 +167,11 @@ class Functional(Engine):
 
         return apply
 
-    def _tensor(self, value: Any, call: Call | None, place: int | None) -> Tensor:
+    def _tensor(self, value: Any, call: Call | None, index: int | None) -> Tensor:
         number = next(self._numbers)
         if call is None:
             return Tensor(value, number)
-        return Result(value, number, True, call=call, place=place)
+        return Result(value, number, True, call=call, index=index)
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
         return Leaf(self.array(array), next(self._numbers), requires_grad)
@@ -181,25 +190,25 @@ class Functional(Engine):
         retain_graph: bool = False,
         create_graph: bool = False,
     ) -> None:
-        """Raises RuntimeError where only what is recorded can tell that a pass makes no sense."""
+        """Run a backward; RuntimeError for what the engine itself cannot detect."""
         if not t.requires_grad:
             raise RuntimeError("the root does not require a gradient")
         value = np.asarray(t.value)
         if gradient is None and value.size != 1:
             raise RuntimeError("a gradient can be implied only for one element")
         seed = self.array(np.ones_like(value) if gradient is None else gradient.astype(value.dtype))
-        nodes = behind(t)
-        _run([n.call for n in nodes if isinstance(n, Result)], retain_graph or create_graph)
+        nodes = ancestors(t)
+        _mark_run([n.call for n in nodes if isinstance(n, Result)], retain_graph or create_graph)
         leaves = tuple(n for n in nodes if isinstance(n, Leaf) and n.requires_grad)
-        one = Pass(self, t, seed, leaves)
-        for place, g in enumerate(one.gradients([leaf.value for leaf in leaves])):
-            self._accumulate(one, place, g, create_graph)
+        one = BackwardPass(self, t, seed, leaves)
+        for index, g in enumerate(one.gradients([leaf.value for leaf in leaves])):
+            self._accumulate(one, index, g, create_graph)
 
-    def _accumulate(self, one: Pass, place: int, g: Any, create_graph: bool) -> None:
-        """Add to a gradient: in place, or, in a recorded pass, as a new array."""
-        leaf = one.leaves[place]
+    def _accumulate(self, one: BackwardPass, index: int, g: Any, create_graph: bool) -> None:
+        """Add to the gradient of a leaf: in place, or as a new tensor in a recorded pass."""
+        leaf = one.leaves[index]
         if create_graph:
-            new: Tensor = Derivative(g, next(self._numbers), True, of=one, place=place)
+            new: Tensor = Derivative(g, next(self._numbers), True, of=one, index=index)
             with self._recording_set(True):
                 if leaf.buffer is not None:
                     new = self.ops["add"](self.grad_tensor(leaf), new)
@@ -240,8 +249,8 @@ class Functional(Engine):
         return Tensor(t.value, next(self._numbers))
 
 
-def _run(calls: list[Call], retain: bool) -> None:
-    """Mark operations as run: as in PyTorch, they run again only if they are retained."""
+def _mark_run(calls: list[Call], retain: bool) -> None:
+    """Mark operations as run: without ``retain_graph`` they cannot run again, as in PyTorch."""
     if any(call.freed for call in calls):
         raise RuntimeError("backward through the graph a second time; use retain_graph")
     for call in calls:

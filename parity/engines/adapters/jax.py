@@ -1,8 +1,8 @@
-"""JAX as an engine under test, on the CPU; importing this switches float64 on in the process.
+"""Adapter of JAX on the CPU. Importing it enables float64 in the process.
 
-JAX compiles each operation for each shape, some eight times a program, so nearly all of a run
-is compilation. XLA is told to compile quickly and not to optimize, unless ``XLA_FLAGS`` of the
-environment say otherwise.
+JAX compiles each operation for each shape, about eight times per program, so that compilation
+takes most of a run. XLA is set to compile without optimization, unless the environment variable
+``XLA_FLAGS`` says otherwise.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import numpy as np
 from parity.engines.adapters.functional import Functional, Leaf
 from parity.engines.adapters.numpy_like import numpy_like, split_like
 
-# Before the first array: later it has no effect on the platform.
+# Must come before the first array: the platform cannot be changed later.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
-# Read with the first array; of two that contradict, XLA takes the last.
-_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-os.environ["XLA_FLAGS"] = f"{_QUICK} {os.environ.get('XLA_FLAGS', '')}".rstrip()
+# XLA reads the flags with the first array; of two that contradict it takes the last.
+_NO_OPTIMIZATION = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = f"{_NO_OPTIMIZATION} {os.environ.get('XLA_FLAGS', '')}".rstrip()
 
-#: Leaves after which what JAX keeps is dropped: each operation that it compiled takes more than a
-#: megabyte, and most of them are not used again.
+#: Leaves after which JAX's caches are cleared: each compiled operation takes more than a megabyte,
+#: and most are not used again.
 _LEAVES = 200
 
 
 def _item(a: Any, *, index: Any) -> Any:
-    # JAX refuses lists as indices.
+    # JAX does not accept lists as indices.
     parts = index if isinstance(index, tuple) else (index,)
     return a[tuple(np.array(i, np.int64) if isinstance(i, list) else i for i in parts)]
 
 
 class Jax(Functional):
-    """``jax.numpy`` and ``jax.nn`` with ``jax.vjp``, without compiling whole programs."""
+    """``jax.numpy`` and ``jax.nn`` with ``jax.vjp``; programs are not jitted as a whole."""
 
     name = "jax"
     version = jax.__version__
@@ -81,6 +81,8 @@ class Jax(Functional):
     def array(self, a: Any) -> Any:
         return jnp.array(a)
 
-    def vjp(self, function: Callable[..., Any], at: tuple[Any, ...], seed: Any) -> Sequence[Any]:
-        _value, pull = jax.vjp(function, *at)
-        return pull(seed)  # type: ignore[no-any-return]
+    def vjp(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
+    ) -> Sequence[Any]:
+        _value, backward = jax.vjp(function, *arguments)
+        return backward(seed)  # type: ignore[no-any-return]

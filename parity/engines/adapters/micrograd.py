@@ -1,6 +1,6 @@
-"""micrograd as an engine under test: scalars of Python floats.
+"""Adapter of micrograd, an engine of scalars.
 
-It has no constants and no modes, keeps every graph, and starts with a gradient of 0.
+micrograd has no constants and no ``no_grad``, keeps every graph and has zeros as first gradients.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Micrograd(Engine):
         "rdiv_scalar": lambda a, *, c: c / a,
     }
 
-    def leaf(self, array: Any) -> Any:  # type: ignore[override]  # there are no constants
+    def leaf(self, array: Any) -> Any:  # type: ignore[override]  # no constants
         return Value(float(array))
 
     def value(self, t: Any) -> Any:
@@ -55,8 +55,8 @@ class Micrograd(Engine):
         retain_graph: bool = False,
         create_graph: bool = False,
     ) -> None:
-        # A gradient other than 1 enters as a factor: `Value.backward` takes none.
+        # `Value.backward` takes no gradient; the product with it has the same gradients.
         (t if gradient is None else t * float(gradient)).backward()
 
     def zero_grad(self, t: Any) -> None:
-        t.grad = 0  # as its Module.zero_grad does
+        t.grad = 0  # as micrograd's Module.zero_grad does

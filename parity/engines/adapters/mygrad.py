@@ -1,7 +1,7 @@
-"""MyGrad as an engine under test.
+"""Adapter of MyGrad.
 
-A backward always clears its graph, and a tensor that enters a new graph loses its gradient.
-Its ``clip`` is a maximum and a minimum, so that it treats ties as these do.
+In MyGrad a backward always clears its graph, and a tensor that enters a new graph loses its
+gradient. ``clip`` is computed by a maximum and a minimum and treats ties as they do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from parity.engines.base import Engine, Unsupported
 
 def _norm(a: Any, *, axis: Any, keepdims: bool) -> Any:
     if isinstance(axis, tuple) and len(axis) > 1:
-        raise Unsupported("norms over several axes, which NumPy takes for those of matrices")
+        raise Unsupported("norms over several axes, which are matrix norms in NumPy")
     return mg.linalg.norm(a, axis=axis, keepdims=keepdims)
 
 

@@ -1,4 +1,4 @@
-"""What adapters of libraries with NumPy's function names share."""
+"""Operations of libraries with NumPy's function names, for adapters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-#: Names in ``table.OPS`` and in NumPy, of functions that take attributes by OPS's names.
+#: Operations whose NumPy function takes the attributes by the same names: name to function.
 _SAME = {
     "add": "add",
     "mul": "multiply",
@@ -19,7 +19,7 @@ _SAME = {
     **{name: name for name in ("max", "min", "prod", "cumsum")},
     **{name: name for name in ("squeeze", "expand_dims", "moveaxis")},
 }
-#: Those that are called in another way.
+#: Operations that are called in another way: name to the function that they need.
 _CALLED = {
     "concat": "concatenate",
     **{name: name for name in ("reshape", "transpose", "broadcast_to", "stack")},
@@ -28,9 +28,23 @@ _CALLED = {
 
 
 def numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
-    """The operations that operators and NumPy's functions of ``library`` give, by OPS's names.
+    """Return operations for ``Engine.ops`` from a library with NumPy's function names.
 
-    Those whose function ``library`` has not are left out.
+    Parameters
+    ----------
+    library
+        A module such as ``jax.numpy`` whose arrays have Python's operators. Operations whose
+        function it does not have are left out.
+
+    Returns
+    -------
+    dict
+        Callables by the names of ``parity.language.table.OPS``.
+
+    Examples
+    --------
+    >>> numpy_like(np)["sum"](np.ones((2, 3)), axis=0, keepdims=False)
+    array([2., 2., 2.])
     """
     own = {name: getattr(library, other, None) for name, other in _SAME.items()}
     ops: dict[str, Callable[..., Any]] = {
@@ -57,7 +71,7 @@ def numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
 
 
 def split_like(library: Any) -> Callable[..., Any]:
-    """``split`` by sizes, from a ``library.split`` by places."""
+    """Return ``split`` by sizes from a ``library.split`` by indices."""
 
     def split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
         return library.split(a, np.cumsum(sizes[:-1]).tolist(), axis=axis)

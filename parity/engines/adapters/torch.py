@@ -1,4 +1,4 @@
-"""PyTorch as an engine: the reference."""
+"""Adapter of PyTorch: the reference."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from parity.language.table import OPS
 
 
 def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` with constant results under ``no_grad``.
+    """Wrap ``function`` so that its results under ``no_grad`` are constants.
 
-    A view of a leaf made there still requires a gradient (semantics.md 6.3).
+    In PyTorch a view of a leaf made there still requires a gradient (docs/semantics.md 6.3).
     """
 
     def apply(*xs: Any, **attrs: Any) -> Any:
@@ -37,11 +37,11 @@ def _functions(operations: tuple[Operation, ...]) -> dict[str, Any]:
 
 
 class Torch(Engine):
-    """PyTorch on the CPU, eager, one thread (more are slower on graphs of small arrays).
+    """PyTorch in eager mode on the CPU, with one thread (more are slower for small arrays).
 
-    PyTorch may let two leaves, or a leaf and the caller, share a gradient
-    (semantics.md 3), and returns wrong gradients then. The reference must not: each
-    gradient is copied before it is accumulated, and so is the caller's array.
+    In PyTorch two leaves, or a leaf and the caller, may share the memory of a gradient, which
+    can make later gradients wrong (docs/semantics.md 3). The reference avoids that: a hook
+    copies each gradient before it is accumulated, and the caller's array is copied too.
     """
 
     name = "torch"
@@ -55,7 +55,7 @@ class Torch(Engine):
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)
         if requires_grad:
-            t.register_hook(_own)  # type: ignore[no-untyped-call]
+            t.register_hook(_copy)  # type: ignore[no-untyped-call]
         return t
 
     def value(self, t: Any) -> Any:
@@ -76,7 +76,7 @@ class Torch(Engine):
         if not create_graph:
             t.backward(g, retain_graph=retain_graph)
             return
-        with warnings.catch_warnings():  # of a reference cycle; execute() breaks it
+        with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
             warnings.simplefilter("ignore")
             t.backward(g, retain_graph=True, create_graph=True)
 
@@ -102,13 +102,13 @@ class Torch(Engine):
 
 
 class AsIs(Torch):
-    """PyTorch as people use it: gradients may share memory, and then be wrong (semantics.md 3)."""
+    """PyTorch without hooks: gradients may share memory (docs/semantics.md 3)."""
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         return torch.tensor(array, requires_grad=requires_grad)
 
 
-def _own(gradient: torch.Tensor) -> torch.Tensor:
+def _copy(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.clone()
 
 
@@ -124,5 +124,5 @@ class _WithGradient(torch.autograd.Function):
 
 
 def with_gradient(t: Any, change: Callable[[Any], Any]) -> Any:
-    """``t``, whose gradient goes through ``change`` in each pass."""
+    """Return a view of ``t`` whose gradient is replaced by ``change(gradient)`` in each pass."""
     return _WithGradient.apply(t, change)  # type: ignore[no-untyped-call]

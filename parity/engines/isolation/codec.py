@@ -1,8 +1,7 @@
-"""Codec of the messages between the harness and its worker processes.
+"""Codec of the messages between parity and its worker processes.
 
-A message is a JSON head and the raw bytes of arrays behind it. There are two kinds of
-answer: a trace, and plain data (what JSON has, and NumPy arrays). Nothing that is read is
-executed, and arrays are of numbers only.
+A message is a JSON head, followed by the raw bytes of arrays. A reply is a trace or plain data:
+JSON-like values and NumPy arrays. Reading a message never executes code (there is no pickle).
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ Message = tuple[Any, bytes]
 
 
 class WireError(Exception):
-    """What came is no message: something else wrote to the channel."""
+    """The bytes are not a message: the engine wrote to the pipe, or closed it half-way."""
 
 
 def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
-    """Send a message, and say how many bytes it has."""
+    """Write a message and return its size in bytes."""
     text = json.dumps(head, separators=(",", ":")).encode()
     message = _LENGTHS.pack(len(text), len(data)) + text + data
     stream.write(message)
@@ -37,7 +36,7 @@ def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
 
 
 def read(stream: BinaryIO) -> Message | None:
-    """The next message; None at the end, also where a message is cut off."""
+    """Read the next message; None at the end of the stream or where a message is cut off."""
     start = stream.read(_LENGTHS.size)
     if len(start) < _LENGTHS.size:
         return None
@@ -51,17 +50,17 @@ def read(stream: BinaryIO) -> Message | None:
         raise WireError(f"not a message: {error}") from error
 
 
-# Programs: short, since each is sent once; they were valid, so they are not checked again.
+# Programs. The sender has validated them.
 
 
 def program_head(program: pr.Program) -> list[Any]:
-    """A program as lists; ``read_program`` turns it back."""
+    """Encode a program as lists, which ``read_program`` decodes."""
     leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
     return [leaves, [(s.keyword, *map(_short, _fields(s))) for s in program.statements]]
 
 
 def read_program(head: Any) -> pr.Program:
-    """The program of ``program_head``."""
+    """Decode the lists of ``program_head``."""
     leaves, statements = head
     return pr.Program(
         tuple(pr.Leaf(tuple(s), tuple(v), dtype, grad) for s, v, dtype, grad in leaves),
@@ -98,31 +97,31 @@ def _frozen(value: Any) -> Any:
 
 
 def trace_message(trace: Trace) -> tuple[Any, bytes]:
-    """Head and bytes of a trace."""
+    """Encode a trace as a head and bytes, which ``read_trace`` decodes."""
     arrays = [o.array for o in trace.observations]
-    seen = [(*o[:3], _form(o.array)) for o in trace.observations]
+    observed = [(*o[:3], _dtype_and_shape(o.array)) for o in trace.observations]
     failure = trace.failure
     failed = failure and (failure.statement, failure.kind, failure.text(), failure.location())
-    return [seen, failed, trace.left_reals], _joined(arrays)
+    return [observed, failed, trace.left_reals], _joined(arrays)
 
 
 def read_trace(message: Message) -> Trace:
-    """The trace of ``trace_message``."""
-    (seen, failed, left_reals), data = message
+    """Decode the message of ``trace_message``."""
+    (observed, failed, left_reals), data = message
     arrays = _Arrays(data)
-    observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in seen]
+    observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in observed]
     failure = failed and Failure(failed[0], RemoteFailure(*failed[1:]))
     return Trace(observations, failure, left_reals)
 
 
 # Plain data.
 
-#: The key of the object that stands for an array in the head.
+#: Key of the JSON object that stands for an array in the head.
 _ARRAY = "__array__"
 
 
 def pack(data: Any) -> tuple[Any, bytes]:
-    """Head and bytes of plain data: dictionaries, lists, texts, numbers, None, arrays.
+    """Encode JSON-like values and arrays as a head and bytes, which ``unpack`` decodes.
 
     Tuples become lists.
     """
@@ -131,7 +130,7 @@ def pack(data: Any) -> tuple[Any, bytes]:
     def head(value: Any) -> Any:
         if isinstance(value, (np.ndarray, np.generic)):
             arrays.append(np.asarray(value))
-            return {_ARRAY: _form(arrays[-1])}
+            return {_ARRAY: _dtype_and_shape(arrays[-1])}
         if isinstance(value, dict):
             return {key: head(v) for key, v in value.items()}
         return [head(v) for v in value] if isinstance(value, (list, tuple)) else value
@@ -140,7 +139,7 @@ def pack(data: Any) -> tuple[Any, bytes]:
 
 
 def unpack(message: Message) -> Any:
-    """The data of ``pack``."""
+    """Decode the message of ``pack``."""
     arrays = _Arrays(message[1])
 
     def value(head: Any) -> Any:
@@ -155,7 +154,7 @@ def unpack(message: Message) -> Any:
     return value(message[0])
 
 
-def _form(array: NDArray[Any] | None) -> Any:
+def _dtype_and_shape(array: NDArray[Any] | None) -> Any:
     return None if array is None else (array.dtype.str, array.shape)
 
 
@@ -164,7 +163,7 @@ def _joined(arrays: list[Any]) -> bytes:
 
 
 class _Arrays:
-    """Arrays one after another from bytes."""
+    """Reads one array after another from bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

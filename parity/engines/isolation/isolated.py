@@ -1,7 +1,7 @@
-"""An engine under test in a process of its own, with limits on time and memory.
+"""``IsolatedRunner``: runs an engine in a worker process, with limits on time and memory.
 
-What ends that process, or does not end, is a finding on the program that did it; the
-run goes on with a new process. The harness itself never imports the engine.
+A program that crashes the worker or exceeds a limit is a finding, and a new worker continues. The
+process of parity itself never imports the engine.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.program import Program
 
-#: Seconds for loading an engine; calls have the time of as many programs.
+#: Seconds for loading an engine; a call has the time of ``_CALL`` programs.
 _LOADING, _CALL = 120.0, 12
-#: Programs that are sent before their results are needed, and bytes: a pipe must hold them.
+#: Programs, and bytes, that are sent ahead of their results; the pipe must hold them.
 _AHEAD, _BYTES = 32, 32_000
-#: Programs that may use the whole time in vain. Later ones, and the steps of a
-#: reduction, get ``_PATIENCE`` times what the slowest took that ended, and not less than
-#: ``_LEAST`` seconds: what is reported is then given the whole time (``parity.oracle.check``).
+#: Programs that may use the full time limit and time out. Later ones, and the steps of a
+#: reduction, get ``_PATIENCE`` times what the slowest completed one took, at least ``_LEAST``
+#: seconds. A program that is reported runs with the full limit again (``parity.diagnose.shrink``).
 _WAITS, _PATIENCE, _LEAST = 1, 20, 0.25
 
 
 @dataclasses.dataclass(eq=False)
 class _Sent:
-    """A program that was sent, and what came back."""
+    """A program that was sent, and its trace once it was received."""
 
     program: Program
     size: int
@@ -43,7 +43,22 @@ class _Sent:
 
 
 class IsolatedRunner(Runner):
-    """An engine by its name on the command line; raises EngineError where it cannot be used."""
+    """Runs an engine in a worker process.
+
+    Parameters
+    ----------
+    spec
+        The engine, as for ``parity.engines.load.load_engine``.
+    limits
+        Time and memory for each program.
+    source
+        Where worker processes come from, if several runners share it.
+
+    Raises
+    ------
+    EngineError
+        If the engine cannot be loaded.
+    """
 
     isolated = True
 
@@ -63,7 +78,7 @@ class IsolatedRunner(Runner):
         self._impatient: bool | None = None
         self._fresh = False
         facts = self._start()
-        # What a class says of an engine, the process says of this one.
+        # The attributes of the engine, which only the worker process has imported.
         self.name = facts["name"]
         self.version = facts["version"]
         self.ops = tuple(facts["ops"])
@@ -72,7 +87,7 @@ class IsolatedRunner(Runner):
         self.bitwise = facts["bitwise"]
         self.quirks = frozenset(facts["quirks"])
         self._abilities = frozenset(facts["abilities"])
-        self._owns_buffer = self._tries_buffer()
+        self._owns_buffer = self._ask_owns_buffer()
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -83,11 +98,11 @@ class IsolatedRunner(Runner):
         return self._owns_buffer
 
     def close(self) -> None:
-        """End the process."""
+        """End the worker process."""
         self._closing()
 
     def _start(self) -> Any:
-        """Load the engine in a new process; what it says of itself."""
+        """Load the engine in a new process and return its attributes."""
         self._process.start()
         start = {
             "spec": self.spec,
@@ -105,7 +120,7 @@ class IsolatedRunner(Runner):
         return facts[0]
 
     def restart(self) -> None:
-        """Begin with a new engine; what was sent is sent again."""
+        """Start a new process and send it the programs whose traces are missing."""
         self._process.stop()
         self._start()
         for sent in self._sent:
@@ -113,7 +128,7 @@ class IsolatedRunner(Runner):
 
     @contextlib.contextmanager
     def impatient(self, on: bool) -> Iterator[None]:
-        """Programs get less time, or the whole time whatever happened before."""
+        """Give programs less time, or always the full limit."""
         before, self._impatient = self._impatient, on
         try:
             yield
@@ -122,7 +137,7 @@ class IsolatedRunner(Runner):
 
     @contextlib.contextmanager
     def fresh_process(self) -> Iterator[None]:
-        """Each program runs in a new process."""
+        """Run each program in a new process."""
         before, self._fresh = self._fresh, True
         try:
             yield
@@ -130,11 +145,11 @@ class IsolatedRunner(Runner):
             self._fresh = before
 
     def _seconds(self, impatient: bool | None) -> float:
-        """The time that a program has."""
-        whole = self.limits.seconds
+        """Return the time limit of a program."""
+        full = self.limits.seconds
         if not (self._waits >= _WAITS if impatient is None else impatient):
-            return whole
-        return min(whole, max(_LEAST, _PATIENCE * self._longest))
+            return full
+        return min(full, max(_LEAST, _PATIENCE * self._longest))
 
     # Programs.
 
@@ -147,17 +162,21 @@ class IsolatedRunner(Runner):
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
-        """Run programs in order, one per batch; those that come next run meanwhile."""
+        """Run programs in order and yield batches of one, while the next ones run already."""
+        if self._fresh:
+            for program in programs:
+                yield [(program, self.run(program) if self.supports(program) else None)]
+            return
         source = iter(programs)
         waiting: deque[tuple[Program, _Sent | None]] = deque()
         more = True
         while more or waiting:
             while more and len(waiting) < _AHEAD and self._has_room():
-                program = next(source, None)
-                more = program is not None
-                if program is not None:
-                    sent = self._send(program) if self.supports(program) else None
-                    waiting.append((program, sent))
+                following = next(source, None)
+                more = following is not None
+                if following is not None:
+                    sent = self._send(following) if self.supports(following) else None
+                    waiting.append((following, sent))
             if waiting:
                 program, sent = waiting.popleft()
                 yield [(program, None if sent is None else self._result(sent))]
@@ -180,27 +199,29 @@ class IsolatedRunner(Runner):
             self._receive()
 
     def _receive(self) -> None:
-        """Wait for the trace of the program that was sent first."""
+        """Wait for the trace of the oldest program that was sent."""
         sent = self._sent[0]
-        came = self._process.receive(self._seconds(sent.impatient))
+        reply = self._process.receive(self._seconds(sent.impatient))
         self._sent.popleft()
-        if not isinstance(came, End):
-            (trace, took), arrays = came
+        if not isinstance(reply, End):
+            (trace, took), arrays = reply
             sent.trace = codec.read_trace((trace, arrays))
             self._longest = max(self._longest, took)
             failure = sent.trace.failure
             if failure is None or failure.kind not in STOPPED:
                 return
         else:
-            self._waits += came.kind == "time"
-            failure = Failure(self._process.at(), RemoteFailure(came.kind, came.description))
+            self._waits += reply.kind == "time"
+            failure = Failure(
+                self._process.last_statement(), RemoteFailure(reply.kind, reply.description)
+            )
             sent.trace = Trace([], failure)
         self.restart()
 
     # Functions.
 
     def call(self, function: str, *data: Any) -> Any:
-        """As ``Runner.call``; an exception of the function is raised as RuntimeError."""
+        """Call a function as ``Runner.call``; its exceptions are raised as RuntimeError."""
         self._receive_all()
         return self._call(max(_LEAST, _CALL * self.limits.seconds), function, *data)
 
@@ -211,8 +232,8 @@ class IsolatedRunner(Runner):
             raise EngineStopped(came.kind, came.description)
         return came
 
-    def _tries_buffer(self) -> bool:
-        """Whether the gradient is the engine's own array: a backward is run, which may hang."""
+    def _ask_owns_buffer(self) -> bool:
+        """Call ``owns_buffer`` in the worker. It runs a backward, which may hang or crash."""
         try:
             return bool(self._call(self.limits.seconds, "parity.engines.execute:owns_buffer"))
         except EngineStopped:

@@ -1,4 +1,4 @@
-"""Worker processes, seen from the harness: messages, waiting, and how a process ended."""
+"""Worker processes as seen from the parent: messages, time limits and how a process ended."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from typing import Any, BinaryIO, Protocol
 from parity.engines.isolation import codec
 from parity.engines.isolation.worker import KILL, POSITION, START, STATUS
 
-#: Seconds that a process which closed its channel has to end by itself.
+#: Seconds that a process has to exit by itself after it closed its channel.
 _GRACE = 1.0
-#: Whether new processes can be forked from one that has imported what is slow.
+#: Whether workers can be forked from a process that has imported slow modules already.
 FORKS = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
 
 @dataclasses.dataclass(frozen=True)
 class End:
-    """How a process ended: the kind of finding, and in words."""
+    """How a process ended: the kind of finding and a description."""
 
     kind: str
     description: str
 
 
 class Process:
-    """One process at a time, and a thread that takes what it writes."""
+    """One worker process at a time, and a thread that reads its replies."""
 
     def __init__(self, source: Source | None = None) -> None:
-        """``source``: one that is shared; it runs one process at a time, and is not closed."""
+        """``source``: starts the processes; one that is passed in is shared and not closed."""
         self._folder = tempfile.TemporaryDirectory(prefix="parity-")
         self.position = Path(self._folder.name) / "position"
         self.position.write_bytes(POSITION.pack(-1))
@@ -55,7 +55,7 @@ class Process:
         threading.Thread(target=_forward, args=(replies, self._replies), daemon=True).start()
 
     def send(self, head: Any) -> int:
-        """Send a message, and say its size. That the process is gone shows in ``receive``."""
+        """Send a message and return its size; ``receive`` reports a process that has ended."""
         assert self._requests is not None
         with contextlib.suppress(OSError):
             return codec.write(self._requests, head)
@@ -79,24 +79,24 @@ class Process:
         return answer["result"]
 
     def receive(self, seconds: float | None) -> codec.Message | End:
-        """The next message; after ``seconds`` without one the process is ended."""
+        """Return the next message; kill the process if none arrives within ``seconds``."""
         try:
-            came = self._replies.get(timeout=seconds)
+            reply = self._replies.get(timeout=seconds)
         except queue.Empty:
             self.stop()
             return End("time", f"no end after {seconds:g} s")
-        if came is None:
-            return _described(self.stop(_GRACE))
-        if isinstance(came, End):
+        if reply is None:
+            return _end_of(self.stop(_GRACE))
+        if isinstance(reply, End):
             self.stop()
-        return came
+        return reply
 
-    def at(self) -> int:
-        """The number of the statement that ran last."""
+    def last_statement(self) -> int:
+        """Return the index of the statement that the process began last."""
         return int(POSITION.unpack(self.position.read_bytes()[: POSITION.size])[0])
 
     def stop(self, grace: float = 0.0) -> int | None:
-        """End the process; its status, None if it had not ended by itself within ``grace``."""
+        """End the process; return its status, None if it did not exit within ``grace``."""
         if self._requests is None:
             return None
         status = self.source.wait(grace) if grace else None
@@ -109,7 +109,7 @@ class Process:
         return status
 
     def close(self) -> None:
-        """End everything."""
+        """End the process and, unless it is shared, the source of processes."""
         self.stop()
         if self._own:
             self.source.close()
@@ -117,49 +117,49 @@ class Process:
 
 
 def _forward(replies: BinaryIO, messages: queue.SimpleQueue[codec.Message | End | None]) -> None:
-    """Put what comes into a queue, so that the other side never waits to be read."""
+    """Move messages from the pipe to a queue, so that the worker never blocks on a full pipe."""
     with replies:
         try:
             while (message := codec.read(replies)) is not None:
                 messages.put(message)
         except (codec.WireError, OSError, MemoryError) as error:
-            messages.put(End("crash", f"it wrote into the channel of the harness: {error}"))
+            messages.put(End("crash", f"it wrote to the pipe of parity: {error}"))
         messages.put(None)
 
 
-def _described(status: int | None) -> End:
-    """What a status says of an engine that was not told to end."""
+def _end_of(status: int | None) -> End:
+    """Describe the end of a process that was not asked to exit, by its status."""
     if status is None:
-        return End("crash", "it closed the channel of the harness")
+        return End("crash", "it closed the pipe of parity")
     if status >= 0:
         return End("crash", f"the process exited with status {status}")
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    if name == "SIGKILL":  # the system does so when memory runs out
+    if name == "SIGKILL":  # the kernel does that when memory runs out
         return End("memory", "the process was killed (SIGKILL)")
     return End("crash", f"the process was ended by {name}")
 
 
 class Source(Protocol):
-    """Where processes come from."""
+    """Starts worker processes, one at a time."""
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
-        """A new process, to write to and to read from."""
+        """Start a process; return the streams to write to and to read from."""
 
     def wait(self, seconds: float | None) -> int | None:
-        """Its status, as ``subprocess`` gives it; None if it goes on after ``seconds``."""
+        """Return its status as ``subprocess`` does; None if it still runs after ``seconds``."""
 
     def kill(self) -> None:
-        """End it."""
+        """Kill the process."""
 
     def close(self) -> None:
-        """End what is around it."""
+        """End the parent of forked processes, if there is one."""
 
 
 class Spawned:
-    """Each process is a new interpreter.
+    """Starts a new interpreter for each process.
 
     ``environment``: variables beside those of this process; ``errors``: an open file for what
     it prints, which otherwise goes nowhere.
@@ -196,7 +196,7 @@ class Spawned:
 
 
 class Forked:
-    """Each process is forked by ``isolation.worker``, which does not load the engine."""
+    """Forks each process from ``isolation.worker``, which does not load the engine."""
 
     def __init__(self) -> None:
         self.parent: subprocess.Popen[bytes] | None = None
@@ -239,14 +239,14 @@ class Forked:
 def _interpreter(
     *arguments: str, environment: Mapping[str, str] | None = None, **files: Any
 ) -> subprocess.Popen[bytes]:
-    """``parity.engines.isolation.worker``, which a keyboard interrupt does not reach."""
-    nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    place = str(Path(__file__).resolve().parents[3])
+    """Start ``parity.engines.isolation.worker`` in a session that Ctrl-C does not reach."""
+    devnull = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    root = str(Path(__file__).resolve().parents[3])
     known = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join(filter(None, (place, known)))
+    path = os.pathsep.join(filter(None, (root, known)))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
         env={**os.environ, "PYTHONPATH": path, **(environment or {})},
         start_new_session=True,
-        **{**nowhere, **files},
+        **{**devnull, **files},
     )

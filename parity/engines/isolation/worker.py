@@ -3,9 +3,9 @@
 It answers requests one by one: programs to run on the engine that the first message names, and
 functions of parity to call. Isolation, campaigns, the score and the benchmarks all use it.
 
-Where there is ``fork``, one process imports what is slow to import and makes a new child
-whenever one is asked for; the child loads the engine. So a crash costs milliseconds.
-Standard input and output are the channels; what an engine prints goes nowhere.
+Where ``fork`` exists, a parent process imports the slow modules and forks a child on request; the
+child loads the engine. A crash then costs milliseconds. Messages use the original standard
+streams or pipes; output of the engine is discarded.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-#: Of what runs in the child: the number of the statement, for the parent to read.
+#: The shared file with the index of the running statement, which the parent process reads.
 POSITION = struct.Struct("<i")
-#: Of the child that ended: its status as ``subprocess`` gives it.
+#: The message with the exit status of a child, as ``subprocess`` has it.
 STATUS = struct.Struct("<i")
-#: What children need and is slow to import.
+#: Modules that every child needs and that are slow to import.
 _PRELOADED = ("torch", "parity.oracle.probes", "parity.oracle.training")
 START, KILL = b"s", b"k"
 _STATM = "/proc/self/statm"
 
 
 def limits_memory() -> bool:
-    """Whether memory can be limited here: where the size of a process can be read."""
+    """Return whether memory can be limited: the size of a process must be readable."""
     return resource is not None and os.path.exists(_STATM)
 
 
 class Worker:
-    """Answers requests about one engine until there are no more."""
+    """Loads one engine and answers requests until the stream ends."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self.requests = requests
@@ -76,13 +76,13 @@ class Worker:
     def answer(self) -> None:
         while (message := codec.read(self.requests)) is not None:
             head, _ = message
-            self.send(*_ANSWERS[head[0]](self, *head[1:]))
+            self.send(*_HANDLERS[head[0]](self, *head[1:]))
 
     def send(self, head: Any, data: bytes = b"") -> None:
         codec.write(self.replies, head, data)
 
     def load(self, start: dict[str, Any]) -> bool:
-        """Load the engine and say what it is, or why it cannot be used."""
+        """Load the engine; send its attributes, or the error if it cannot be used."""
         with open(start["position"], "r+b") as file:
             self.position = mmap.mmap(file.fileno(), POSITION.size)
         try:
@@ -106,7 +106,7 @@ class Worker:
         return True
 
     def limit_memory(self, megabytes: int) -> None:
-        """Let the process grow by so much from here on."""
+        """Limit the memory that the process may allocate from now on."""
         if not limits_memory():
             return
         with open(_STATM) as file:
@@ -115,17 +115,18 @@ class Worker:
         size = pages * resource.getpagesize() + megabytes * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (size, most))
 
-    def at(self, number: int) -> None:
+    def on_statement(self, number: int) -> None:
+        """Write the index of the statement that runs next."""
         POSITION.pack_into(self.position, 0, number)
 
     def run(self, program: Any) -> tuple[Any, bytes]:
-        """Run a program; an exit or a lack of memory ends its trace."""
-        self.at(-1)
+        """Run a program; ``sys.exit`` and exhausted memory are failures of the trace."""
+        self.on_statement(-1)
         assert self.engine is not None
         trace, started = Trace(), time.perf_counter()
         try:
-            trace = execute(codec.read_program(program), self.engine, self.at)
-        except BaseException as error:  # sys.exit, and what derives from it
+            trace = execute(codec.read_program(program), self.engine, self.on_statement)
+        except BaseException as error:  # SystemExit and the like
             cause = error if isinstance(error, MemoryError) else _ended(error)
             trace.failure = Failure(POSITION.unpack_from(self.position)[0], cause)
         failure = trace.failure
@@ -135,29 +136,30 @@ class Worker:
         return (head, time.perf_counter() - started), data
 
     def exhausted(self, error: MemoryError) -> Exception:
-        """The finding that a lack of memory is. There must be some again to say so."""
+        """Return the failure for exhausted memory; lift the limit, to have memory to send it."""
         if limits_memory():
             _, most = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
     def call(self, function: str, *data: Any) -> tuple[Any, bytes]:
-        """Call a function of parity, on the engine if there is one; its result, or how it ended."""
+        """Call a function of parity, on the engine if there is one; return how it went."""
         engine = () if self.engine is None else (self.engine,)
         try:
             return codec.pack({"result": function_named(function)(*engine, *data)})
         except Exception as error:
             return {"raised": f"{type(error).__name__}: {error}"}, b""
-        except BaseException as error:  # sys.exit, and what derives from it
+        except BaseException as error:  # SystemExit and the like
             return {"stopped": str(_ended(error))}, b""
 
 
-_ANSWERS: dict[str, Callable[..., tuple[Any, bytes]]] = {"run": Worker.run, "call": Worker.call}
+_HANDLERS: dict[str, Callable[..., tuple[Any, bytes]]] = {"run": Worker.run, "call": Worker.call}
 
 
 def _ended(error: BaseException) -> RemoteFailure:
-    what = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
-    return RemoteFailure("crash", f"{what}: {error}".removesuffix(": "))
+    """Return the failure for an exception that would have ended the process."""
+    name = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
+    return RemoteFailure("crash", f"{name}: {error}".removesuffix(": "))
 
 
 def _serve(requests: int, replies: int) -> None:
@@ -166,10 +168,10 @@ def _serve(requests: int, replies: int) -> None:
 
 
 def _silence() -> None:
-    """Standard streams that lead nowhere."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    """Redirect the standard streams to the null device."""
+    devnull = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
-        os.dup2(nowhere, stream)
+        os.dup2(devnull, stream)
 
 
 def serve_here() -> None:
@@ -181,7 +183,7 @@ def serve_here() -> None:
 
 
 def serve_children(channel: socket.socket) -> None:
-    """Fork a worker whenever one is asked for, and say how it ended, until the channel ends."""
+    """Fork a worker on each request and send its exit status, until the channel is closed."""
     _silence()
     for module in _PRELOADED:
         importlib.import_module(module)
@@ -197,12 +199,12 @@ def serve_children(channel: socket.socket) -> None:
 
 
 def _child(channel: socket.socket, requests: int, replies: int) -> int | None:
-    """Run one child to its end, and kill it if asked; None if the channel ended."""
+    """Wait for one child, and kill it on request; return its status, None at the end."""
     alive, held = os.pipe()
     pid = os.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
-            os.setsid()  # what it starts is killed with it
+            os.setsid()  # processes that it starts are killed with it
             channel.close()
             os.close(alive)
             if resource is not None:

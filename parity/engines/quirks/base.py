@@ -1,4 +1,4 @@
-"""What all dialects are made of: the reference, with its tensors in boxes."""
+"""``Quirk``: base class of engines that wrap the reference and change one of its rules."""
 
 from __future__ import annotations
 
@@ -13,36 +13,56 @@ import numpy as np
 from parity.engines.base import Engine
 
 
-class Box:
-    """A tensor of the reference; ``leaf`` is its array's shape and dtype if it is a variable.
+class WrappedTensor:
+    """A tensor of the reference with the data that quirks need.
 
-    ``varies``: whether a gradient can reach it; constants do not vary.
+    Attributes
+    ----------
+    inner
+        The tensor of the reference.
+    leaf
+        For a leaf that requires a gradient zeros of its shape and dtype, else None.
+    requires_grad
+        Whether a gradient can reach it.
+    kept_grad
+        A gradient that the last backward left as it was: its array, and its tensor or None.
+    creator
+        The recorded operation that computed it and the index of the output, where a quirk
+        records operations.
+    users
+        The recorded operations that used it, where a quirk records operations.
     """
 
-    __slots__ = ("__weakref__", "inner", "kept", "leaf", "maker", "users", "varies")
+    __slots__ = ("__weakref__", "creator", "inner", "kept_grad", "leaf", "requires_grad", "users")
 
-    def __init__(self, inner: Any, leaf: Any = None, varies: bool = False) -> None:
+    def __init__(self, inner: Any, leaf: Any = None, requires_grad: bool = False) -> None:
         self.inner = inner
         self.leaf = leaf
-        self.varies = varies
-        #: A gradient that the last backward left as it was: array, and tensor or None.
-        self.kept: tuple[Any, Any] | None = None
-        #: The operation that gave it and those that used it, where a dialect asks for them.
-        self.maker: Any = None
+        self.requires_grad = requires_grad
+        self.kept_grad: tuple[Any, Any] | None = None
+        self.creator: Any = None
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class Quirk(Engine):
-    """An engine that passes everything on to another one; quirks override steps of it."""
+    """An engine that delegates to the reference. A subclass overrides what its quirk changes.
 
-    #: What reports and ``Engine.quirks`` call the quirk.
+    Attributes
+    ----------
+    quirk
+        The name, for reports and ``Engine.quirks``.
+    description
+        The rule of the quirk. Completes "quirk `name`: ...".
+    about
+        The rule of PyTorch that is replaced. Two quirks about the same rule exclude each other.
+    without
+        Abilities (``parity.engines.base.abilities``) that the quirk does not define; an engine
+        that has the quirk must not have them.
+    """
+
     quirk: ClassVar[str] = ""
-    #: Completes "quirk `name`: ...".
-    says: ClassVar[str] = ""
-    #: An engine has at most one quirk about the same thing.
+    description: ClassVar[str] = ""
     about: ClassVar[str] = ""
-    #: Abilities (``parity.engines.base.abilities``) of which it says nothing: an engine that has
-    #: the quirk has none of them.
     without: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, inner: Engine, quirks: frozenset[str]) -> None:
@@ -54,40 +74,40 @@ class Quirk(Engine):
             name: functools.partial(self.apply, name) for name in inner.ops
         }
         self.recording = True
-        self.leaves: weakref.WeakSet[Box] = weakref.WeakSet()
+        self.leaves: weakref.WeakSet[WrappedTensor] = weakref.WeakSet()
 
     @property
-    def edges(self) -> int:  # type: ignore[override]
-        return self.inner.edges
+    def left_reals_count(self) -> int:  # type: ignore[override]
+        return self.inner.left_reals_count
 
-    def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
-        """An operation on boxes."""
+    def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
+        """Run an operation on wrapped tensors."""
         result = self.compute(name, *[x.inner for x in xs], **attrs)
-        varies = self.recording and any(x.varies for x in xs)
+        requires_grad = self.recording and any(x.requires_grad for x in xs)
         if isinstance(result, (tuple, list)):
-            return tuple(Box(t, varies=varies) for t in result)
-        return Box(result, varies=varies)
+            return tuple(WrappedTensor(t, requires_grad=requires_grad) for t in result)
+        return WrappedTensor(result, requires_grad=requires_grad)
 
     def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
-        """An operation on tensors of the reference."""
+        """Run an operation on tensors of the reference."""
         return self.inner.ops[name](*ts, **attrs)
 
-    def leaf(self, array: Any, requires_grad: bool = True) -> Box:
+    def leaf(self, array: Any, requires_grad: bool = True) -> WrappedTensor:
         if not requires_grad:
-            return Box(self.inner.leaf(array, False))
-        box = Box(self.inner.leaf(array), np.zeros_like(array), varies=True)
-        self.leaves.add(box)
-        return box
+            return WrappedTensor(self.inner.leaf(array, False))
+        wrapped = WrappedTensor(self.inner.leaf(array), np.zeros_like(array), requires_grad=True)
+        self.leaves.add(wrapped)
+        return wrapped
 
-    def value(self, t: Box) -> Any:
+    def value(self, t: WrappedTensor) -> Any:
         return self.inner.value(t.inner)
 
-    def grad(self, t: Box) -> Any:
+    def grad(self, t: WrappedTensor) -> Any:
         return self.inner.grad(t.inner)
 
     def backward(
         self,
-        t: Box,
+        t: WrappedTensor,
         gradient: Any = None,
         *,
         retain_graph: bool = False,
@@ -96,14 +116,14 @@ class Quirk(Engine):
         flags = {"create_graph": True} if create_graph else {}
         self.inner.backward(t.inner, gradient, retain_graph=retain_graph, **flags)
 
-    def clear_grad(self, t: Box) -> None:
+    def clear_grad(self, t: WrappedTensor) -> None:
         self.inner.clear_grad(t.inner)
 
-    def zero_grad(self, t: Box) -> None:
+    def zero_grad(self, t: WrappedTensor) -> None:
         self.inner.zero_grad(t.inner)
 
-    def grad_tensor(self, t: Box) -> Any:
-        return Box(self.inner.grad_tensor(t.inner), varies=True)
+    def grad_tensor(self, t: WrappedTensor) -> Any:
+        return WrappedTensor(self.inner.grad_tensor(t.inner), requires_grad=True)
 
     def no_grad(self) -> AbstractContextManager[Any]:
         return self._without_recording()
@@ -117,8 +137,8 @@ class Quirk(Engine):
         finally:
             self.recording = outer
 
-    def detach(self, t: Box) -> Box:
-        return Box(self.inner.detach(t.inner))
+    def detach(self, t: WrappedTensor) -> WrappedTensor:
+        return WrappedTensor(self.inner.detach(t.inner))
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         return self.inner.optimizer(kind, [t.inner for t in leaves], lr)

@@ -1,4 +1,4 @@
-"""Dialects about gradients between passes: when they are kept, replaced, dropped or zeros."""
+"""Quirks of gradients between backward passes: cleared, replaced, or zeros instead of None."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import Any
 import numpy as np
 
 from parity.engines.base import abilities
-from parity.engines.quirks.base import Box, Quirk
+from parity.engines.quirks.base import Quirk, WrappedTensor
 
 
 class ClearsGradsOnUse(Quirk):
     quirk = "clears-grads-on-use"
-    says = "a variable loses its gradient when a recorded operation uses it"
+    description = "a variable loses its gradient when a recorded operation uses it"
     about = "use"
 
-    def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
+    def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
         if self.recording:
             for x in xs:
-                if x.leaf is not None and self.loses(name, x, attrs):
+                if x.leaf is not None and self.clears(name, x, attrs):
                     self.clear_grad(x)
         return super().apply(name, *xs, **attrs)
 
-    def loses(self, name: str, x: Box, attrs: dict[str, Any]) -> bool:
-        """Whether the operation takes the gradient of the variable ``x`` away."""
+    def clears(self, name: str, x: WrappedTensor, attrs: dict[str, Any]) -> bool:
+        """Return whether the operation clears the gradient of the leaf ``x``."""
         return True
 
 
 class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
     quirk = "clears-grads-on-use-except-views"
-    says = (
+    description = (
         "a variable loses its gradient when a recorded operation uses it, unless the result "
         "is a NumPy view of it"
     )
-    #: What gives a view of an array that lies in memory in the order of its axes.
+    #: Operations whose NumPy result is a view of a C-contiguous operand.
     views = frozenset(
         ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
     )
 
-    def loses(self, name: str, x: Box, attrs: dict[str, Any]) -> bool:
+    def clears(self, name: str, x: WrappedTensor, attrs: dict[str, Any]) -> bool:
         if name == "get_item":
             part = x.leaf[attrs["index"]]
             return not (isinstance(part, np.ndarray) and part.base is x.leaf)
@@ -47,47 +47,48 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
 
 class ClearsGradsOnBackward(Quirk):
     quirk = "clears-grads-on-backward"
-    says = "a backward replaces the gradients of the variables that it reaches"
+    description = "a backward replaces the gradients of the variables that it reaches"
 
-    def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
-        # Which variables a pass reaches shows in who has a gradient afterwards.
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
+        # The variables that the pass reaches are those that have a gradient afterwards.
         for leaf in self.leaves:
             array = self.inner.grad(leaf.inner)
             if array is not None:
-                taken = "grad_tensor" in abilities(self.inner)
-                leaf.kept = array, self.inner.grad_tensor(leaf.inner) if taken else None
+                has_tensor = "grad_tensor" in abilities(self.inner)
+                tensor = self.inner.grad_tensor(leaf.inner) if has_tensor else None
+                leaf.kept_grad = array, tensor
                 self.inner.clear_grad(leaf.inner)
         super().backward(t, gradient, **flags)
         for leaf in self.leaves:
             if self.inner.grad(leaf.inner) is not None:
-                leaf.kept = None
+                leaf.kept_grad = None
 
-    def grad(self, t: Box) -> Any:
-        return super().grad(t) if t.kept is None else t.kept[0]
+    def grad(self, t: WrappedTensor) -> Any:
+        return super().grad(t) if t.kept_grad is None else t.kept_grad[0]
 
-    def clear_grad(self, t: Box) -> None:
-        t.kept = None
+    def clear_grad(self, t: WrappedTensor) -> None:
+        t.kept_grad = None
         super().clear_grad(t)
 
-    def zero_grad(self, t: Box) -> None:
-        if t.kept is None:
+    def zero_grad(self, t: WrappedTensor) -> None:
+        if t.kept_grad is None:
             super().zero_grad(t)
         else:
-            t.kept[0].fill(0)
-            t.kept = t.kept[0], None  # zeros depend on nothing
+            t.kept_grad[0].fill(0)
+            t.kept_grad = t.kept_grad[0], None  # zeros are a constant
 
-    def grad_tensor(self, t: Box) -> Any:
-        if t.kept is None:
+    def grad_tensor(self, t: WrappedTensor) -> Any:
+        if t.kept_grad is None:
             return super().grad_tensor(t)
-        array, tensor = t.kept
-        return Box(self.inner.leaf(array, False) if tensor is None else tensor)
+        array, tensor = t.kept_grad
+        return WrappedTensor(self.inner.leaf(array, False) if tensor is None else tensor)
 
 
 class SeedsAnyShapeWithOnes(Quirk):
     quirk = "seeds-any-shape-with-ones"
-    says = "a backward without a gradient starts with ones, whatever the shape of the root"
+    description = "a backward without a gradient starts with ones, whatever the shape of the root"
 
-    def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
         if gradient is None:
             value = self.inner.value(t.inner)
             gradient = np.ones_like(value) if np.size(value) != 1 else None
@@ -96,30 +97,30 @@ class SeedsAnyShapeWithOnes(Quirk):
 
 class ZerosInsteadOfNone(Quirk):
     quirk = "zeros-instead-of-none"
-    says = (
+    description = (
         "a variable has a gradient of zeros where PyTorch has None: at first and when it is cleared"
     )
 
-    def leaf(self, array: Any, requires_grad: bool = True) -> Box:
-        box = super().leaf(array, requires_grad)
-        self._fill(box)
-        return box
+    def leaf(self, array: Any, requires_grad: bool = True) -> WrappedTensor:
+        wrapped = super().leaf(array, requires_grad)
+        self._fill(wrapped)
+        return wrapped
 
-    def clear_grad(self, t: Box) -> None:
+    def clear_grad(self, t: WrappedTensor) -> None:
         super().clear_grad(t)
         self._fill(t)
 
-    def _fill(self, t: Box) -> None:
-        """A gradient of zeros: what a backward from the variable itself with zeros gives."""
+    def _fill(self, t: WrappedTensor) -> None:
+        """Set the gradient to zeros by a backward from the variable itself with zeros."""
         if t.leaf is not None:
             self.inner.backward(t.inner, t.leaf.copy())
 
 
 class KeepsIntermediateGrads(Quirk):
-    """Programs look at the gradients of leaves only, so nothing that is expected changes.
+    """Has no effect on the reference, since programs observe the gradients of leaves only.
 
-    A second pass that sends what was kept once more is a fault all the same.
+    An engine that propagates a kept gradient again in a second backward has a fault all the same.
     """
 
     quirk = "keeps-intermediate-grads"
-    says = "results of operations have gradients as well; those of leaves are as without"
+    description = "results of operations keep gradients too; gradients of leaves are as in PyTorch"

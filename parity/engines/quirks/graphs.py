@@ -1,4 +1,4 @@
-"""Dialects about graphs: how long they last, and what belongs to them."""
+"""Quirks of graphs: how long they are kept, and what is recorded in them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from parity.engines.quirks.base import Box, Quirk
+from parity.engines.quirks.base import Quirk, WrappedTensor
 
 
 class KeepsGraphs(Quirk):
     quirk = "keeps-graphs"
-    says = "a backward keeps its graph, so that a second one through it needs no retain_graph"
+    description = (
+        "a backward keeps its graph, so that a second one through it needs no retain_graph"
+    )
     about = "graphs"
 
     def backward(
         self,
-        t: Box,
+        t: WrappedTensor,
         gradient: Any = None,
         *,
         retain_graph: bool = False,
@@ -26,12 +28,12 @@ class KeepsGraphs(Quirk):
 
 
 class Call:
-    """An operation that was recorded; it lives as long as one of its results."""
+    """A recorded operation. It is alive as long as one of its results."""
 
     __slots__ = ("__weakref__", "attrs", "name", "number", "operands")
 
     def __init__(
-        self, name: str, operands: tuple[Box, ...], attrs: dict[str, Any], number: int
+        self, name: str, operands: tuple[WrappedTensor, ...], attrs: dict[str, Any], number: int
     ) -> None:
         self.name = name
         self.operands = operands
@@ -40,16 +42,15 @@ class Call:
 
 
 class ClearsGraphs(Quirk):
-    """Each pass runs through a graph made anew, of what is not cleared.
+    """Rebuilds the graph of the reference for each backward, from operations not yet cleared.
 
-    A tensor that is cleared loses the operation that made it and those that used it. The
-    first ends later passes there, as at a variable of its own. The second makes a pass that
-    comes from one of those operations fail; but it is only asked whether any operation
-    that used the tensor is left, so one that was recorded since makes the pass run.
+    A cleared tensor loses its creator and its users. Without a creator it ends later passes, as
+    a leaf does. A pass that arrives at it from one of the lost users fails, unless some operation
+    has used the tensor since: MyGrad only checks whether it has any user left.
     """
 
     quirk = "clears-graphs"
-    says = (
+    description = (
         "a backward, also with retain_graph, takes all tensors that it reaches out of every "
         "graph: a later one ends at them, and fails at one that no operation has used since"
     )
@@ -60,88 +61,90 @@ class ClearsGraphs(Quirk):
         super().__init__(*args)
         self.numbers = itertools.count()
 
-    def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
+    def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
         result = super().apply(name, *xs, **attrs)
         results = result if isinstance(result, tuple) else (result,)
-        if results[0].varies:
+        if results[0].requires_grad:
             call = Call(name, xs, attrs, next(self.numbers))
-            for place, box in enumerate(results):
-                box.maker = call, place
+            for index, wrapped in enumerate(results):
+                wrapped.creator = call, index
             for x in xs:
                 x.users.add(call)
         return result
 
-    def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
-        if not t.varies:
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
+        if not t.requires_grad:
             super().backward(t, gradient, **flags)
             return
-        reached = list(_behind(t))
-        calls = {box.maker[0] for box in reached if box.maker is not None}
-        if any(x.varies and not x.users for call in calls for x in call.operands):
+        reached = list(_reachable(t))
+        calls = {wrapped.creator[0] for wrapped in reached if wrapped.creator is not None}
+        if any(x.requires_grad and not x.users for call in calls for x in call.operands):
             raise RuntimeError("part of the graph was cleared by another backward")
-        super().backward(Box(self.anew(t, reached, calls)), gradient, **flags)
-        for box in reached:
-            box.maker = None
-            box.users.clear()
+        super().backward(WrappedTensor(self.rebuilt(t, reached, calls)), gradient, **flags)
+        for wrapped in reached:
+            wrapped.creator = None
+            wrapped.users.clear()
 
-    def anew(self, root: Box, reached: list[Box], calls: set[Call]) -> Any:
-        """The root as a tensor of the reference with a new graph that ends where it is cleared."""
-        tensors = {box: self.start(box) for box in reached if box.maker is None}
+    def rebuilt(self, root: WrappedTensor, reached: list[WrappedTensor], calls: set[Call]) -> Any:
+        """Compute the root again with the reference; the graph ends where it was cleared."""
+        tensors = {wrapped: self.start(wrapped) for wrapped in reached if wrapped.creator is None}
         results: dict[Call, Any] = {}
 
-        def tensor(box: Box) -> Any:
-            if not box.varies:
-                return box.inner
-            if box in tensors:
-                return tensors[box]
-            call, place = box.maker
+        def tensor(wrapped: WrappedTensor) -> Any:
+            if not wrapped.requires_grad:
+                return wrapped.inner
+            if wrapped in tensors:
+                return tensors[wrapped]
+            call, index = wrapped.creator
             result = results[call]
-            return result[place] if isinstance(result, (tuple, list)) else result
+            return result[index] if isinstance(result, (tuple, list)) else result
 
         for call in sorted(calls, key=lambda c: c.number):
             results[call] = self.compute(call.name, *map(tensor, call.operands), **call.attrs)
         return tensor(root)
 
-    def start(self, box: Box) -> Any:
-        """The tensor of the reference for one that no operation of the graph has made."""
-        return box.inner if box.leaf is not None else variable(self, box)
+    def start(self, wrapped: WrappedTensor) -> Any:
+        """Return the reference's tensor for one without a creator in the graph."""
+        return wrapped.inner if wrapped.leaf is not None else variable(self, wrapped)
 
 
-def _behind(root: Box) -> Iterator[Box]:
-    """The root and what a gradient reaches from it."""
-    seen: set[Box] = set()
+def _reachable(root: WrappedTensor) -> Iterator[WrappedTensor]:
+    """Yield the root and all tensors that a gradient reaches from it."""
+    seen: set[WrappedTensor] = set()
     todo = [root]
     while todo:
-        box = todo.pop()
-        if box in seen or not box.varies:
+        wrapped = todo.pop()
+        if wrapped in seen or not wrapped.requires_grad:
             continue
-        seen.add(box)
-        yield box
-        if box.maker is not None:
-            todo += box.maker[0].operands
+        seen.add(wrapped)
+        yield wrapped
+        if wrapped.creator is not None:
+            todo += wrapped.creator[0].operands
 
 
-def variable(dialect: Quirk, box: Box) -> Any:
-    """A new variable of the reference with the value of ``box``."""
-    return dialect.inner.leaf(dialect.inner.value(box.inner))
+def variable(engine: Quirk, wrapped: WrappedTensor) -> Any:
+    """Create a leaf of the reference with the value of ``wrapped``."""
+    return engine.inner.leaf(engine.inner.value(wrapped.inner))
 
 
 class NoGradGivesVariables(Quirk):
     quirk = "no-grad-gives-variables"
-    says = "the result of an operation under no_grad is a variable of its own, not a constant"
+    description = (
+        "the result of an operation under no_grad is a variable of its own, not a constant"
+    )
 
-    def apply(self, name: str, *xs: Box, **attrs: Any) -> Any:
+    def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
         result = super().apply(name, *xs, **attrs)
         if not self.recording:
-            for box in result if isinstance(result, tuple) else (result,):
-                box.inner, box.varies = variable(self, box), True
+            for wrapped in result if isinstance(result, tuple) else (result,):
+                wrapped.inner, wrapped.requires_grad = variable(self, wrapped), True
         return result
 
 
 class ConstantsStopQuietly(Quirk):
     quirk = "constants-stop-quietly"
-    says = "a backward from a constant does nothing; in PyTorch it raises"
+    description = "a backward from a constant does nothing; in PyTorch it raises"
 
-    def backward(self, t: Box, gradient: Any = None, **flags: bool) -> None:
-        if t.varies:
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
+        if t.requires_grad:
             super().backward(t, gradient, **flags)

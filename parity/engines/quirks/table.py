@@ -1,9 +1,9 @@
-"""Documented dialects: where an engine differs from PyTorch on purpose.
+"""All quirks by name, and ``with_quirks``, which applies them to the reference.
 
-An engine names its quirks in ``Engine.quirks``. Each changes what is expected of it,
-exactly as far as its words go: the reference is wrapped so that it behaves in the same
-dialect, and the comparison stays as strict as ever. What is static is no quirk:
-``Engine.dtypes`` and ``Engine.max_ndim`` say that an engine has float64 or scalars only.
+A quirk is a documented, intended difference of an engine from PyTorch. An engine names its quirks
+in ``Engine.quirks``; the reference is wrapped so that it has them too, and the comparison
+is as strict as without. Missing dtypes or dimensions are not quirks: ``Engine.dtypes`` and
+``Engine.max_ndim`` declare them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from parity.engines.quirks.graphs import (
     KeepsGraphs,
     NoGradGivesVariables,
 )
-from parity.engines.quirks.ties import SETTLED, ClipTiesNeither, first_of, of_operands
+from parity.engines.quirks.ties import TIE_RULES, ClipTiesNeither, first_of, of_operands
 
 _CLASSES: tuple[type[Quirk], ...] = (
     ClearsGradsOnUse,
@@ -42,46 +42,60 @@ _CLASSES: tuple[type[Quirk], ...] = (
     ClipTiesNeither,
     first_of("max", np.argmax),
     first_of("min", np.argmin),
-    *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in SETTLED),
+    *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in TIE_RULES),
 )
-#: All quirks by name. Where an engine has several, the first are the outermost.
+#: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
 
 
 def descriptions(quirks: frozenset[str]) -> dict[str, str]:
-    """What each quirk means, by name in alphabetical order."""
-    return {name: QUIRKS[name].says for name in sorted(quirks)}
+    """Return the description of each quirk by name, in alphabetical order."""
+    return {name: QUIRKS[name].description for name in sorted(quirks)}
 
 
 def contradicting(quirks: frozenset[str]) -> tuple[str, ...]:
-    """Quirks that an engine cannot have at once; empty if there are none."""
+    """Return quirks of a set that exclude each other; empty if there are none."""
     for name in sorted(quirks):
         about = QUIRKS[name].about
-        alike = tuple(q for q in sorted(quirks) if about and QUIRKS[q].about == about)
-        if len(alike) > 1:
-            return alike
+        exclusive = tuple(q for q in sorted(quirks) if about and QUIRKS[q].about == about)
+        if len(exclusive) > 1:
+            return exclusive
     return ()
 
 
 def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
-    """An engine that does what ``reference`` does, in the dialect of ``quirks``.
+    """Return an engine that behaves as ``reference`` with some quirks.
 
-    Quirks that the reference has by itself are left as they are. Without others it is
-    ``reference``; with them it is the same object each time. KeyError for an unknown name.
+    Parameters
+    ----------
+    reference
+        The engine to wrap.
+    quirks
+        Names of quirks; those that the reference has already are left out.
+
+    Returns
+    -------
+    Engine
+        ``reference`` itself if no quirk remains, else a wrapper, the same one each time.
+
+    Raises
+    ------
+    KeyError
+        If a quirk is unknown.
     """
     new = frozenset(quirks) - reference.quirks - {KeepsIntermediateGrads.quirk}
     if not new:
         return reference
-    dialects: dict[frozenset[str], Engine] = vars(reference).setdefault("_dialects", {})
-    if new not in dialects:
+    wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
+    if new not in wrappers:
         unknown = new - QUIRKS.keys()
         if unknown:
             raise KeyError(f"no quirk is called {', '.join(sorted(unknown))}")
         bases = tuple(cls for name, cls in QUIRKS.items() if name in new)
-        dialects[new] = type("Dialect", bases, {})(reference, new)
-    return dialects[new]
+        wrappers[new] = type("WithQuirks", bases, {})(reference, new)
+    return wrappers[new]
 
 
 def without_quirks(reference: Engine) -> Engine:
-    """The engine to which ``with_quirks`` added a dialect."""
+    """Return the engine that ``with_quirks`` wrapped, or ``reference`` if it is no wrapper."""
     return reference.inner if isinstance(reference, Quirk) else reference

@@ -1,4 +1,4 @@
-"""Dialects about ties: who gets the gradient where several elements are the largest."""
+"""Quirks of ties: which elements get the gradient where several are equal."""
 
 from __future__ import annotations
 
@@ -9,50 +9,51 @@ import numpy as np
 
 from parity.engines.quirks.base import Quirk
 
-#: How ties are settled, from a dialect, the result and the operands to a tensor that has the
-#: value of the result and, at ties, the gradient of the quirk.
-Settle: TypeAlias = Callable[[Quirk, Any, tuple[Any, ...]], Any]
+#: Computes, from the wrapping engine, the result and the operands, a tensor with the value
+#: of the result whose gradient at ties is that of the quirk.
+ResolveTies: TypeAlias = Callable[[Quirk, Any, tuple[Any, ...]], Any]
 
 
-def _both(dialect: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
-    """Twice the gradient: infinity doubled is itself, and all else less its own value."""
-    ops, infinite = dialect.inner.ops, np.isinf(dialect.inner.value(result))
+def _both(engine: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
+    """Double the gradient by ``2 * result - constant``; where infinite, ``2 * result`` suffices."""
+    ops, infinite = engine.inner.ops, np.isinf(engine.inner.value(result))
     twice = ops["mul_scalar"](result, c=2.0)
-    more = ops["sub"](twice, dialect.inner.detach(result))
-    return _choose(dialect, infinite, twice, more) if infinite.any() else more
+    less_value = ops["sub"](twice, engine.inner.detach(result))
+    return _choose(engine, infinite, twice, less_value) if infinite.any() else less_value
 
 
-SETTLED: dict[str, tuple[str, Settle]] = {
-    "first": ("the first gets the whole gradient", lambda dialect, result, ts: ts[0]),
-    "second": ("the second gets the whole gradient", lambda dialect, result, ts: ts[1]),
+#: Rules for operands that are equal, by name, with a description.
+TIE_RULES: dict[str, tuple[str, ResolveTies]] = {
+    "first": ("the first gets the whole gradient", lambda engine, result, ts: ts[0]),
+    "second": ("the second gets the whole gradient", lambda engine, result, ts: ts[1]),
     "both": ("each of them gets the whole gradient", _both),
     "neither": (
         "none of them gets a gradient",
-        lambda dialect, result, ts: dialect.inner.detach(result),
+        lambda engine, result, ts: engine.inner.detach(result),
     ),
 }
 
 
-def _choose(dialect: Quirk, condition: Any, a: Any, b: Any) -> Any:
-    """``a`` where the condition holds, ``b`` elsewhere; gradients go the same ways."""
-    return dialect.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
+def _choose(engine: Quirk, condition: Any, a: Any, b: Any) -> Any:
+    """Return ``where(condition, a, b)``."""
+    return engine.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
 
 
 def _nested(values: Any) -> Any:
-    """Nested lists as tuples, which can be hashed."""
+    """Convert nested lists to tuples, which are hashable."""
     return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
 def of_operands(op: str, kind: str) -> type[Quirk]:
-    """The quirk of ``op`` where its operands are equal.
+    """Create the quirk of a binary ``op`` where its operands are equal.
 
-    PyTorch gives each of them half the gradient there (semantics.md 9).
+    PyTorch gives half of the gradient to each of them (docs/semantics.md 9.6).
     """
-    words, settle = SETTLED[kind]
+    rule, resolve = TIE_RULES[kind]
 
     class Ties(Quirk):
         quirk = f"{op}-ties-{kind}"
-        says = f"where the operands of {op} are equal, {words}"
+        description = f"where the operands of {op} are equal, {rule}"
         about = op
 
         def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
@@ -62,23 +63,23 @@ def of_operands(op: str, kind: str) -> type[Quirk]:
             ties = np.asarray(arrays[0] == arrays[1])
             if not ties.any():
                 return super().compute(name, *ts, **attrs)
-            # Broadcast here, so that what comes back to an operand is summed in one go.
+            # Broadcast first, so that the gradient of an operand is summed once.
             spread = self.inner.ops["broadcast_to"]
             ts = tuple(
                 t if a.shape == ties.shape else spread(t, shape=ties.shape)
                 for t, a in zip(ts, arrays, strict=True)
             )
             result = super().compute(name, *ts, **attrs)
-            return _choose(self, ties, settle(self, result, ts), result)
+            return _choose(self, ties, resolve(self, result, ts), result)
 
     return Ties
 
 
 class ClipTiesNeither(Quirk):
-    """PyTorch passes the whole gradient of an element on a bound (semantics.md 9)."""
+    """PyTorch passes the whole gradient to an element on a bound (docs/semantics.md 9.3)."""
 
     quirk = "clip-ties-neither"
-    says = "where an element is equal to a bound of clip, it gets no gradient"
+    description = "where an element is equal to a bound of clip, it gets no gradient"
     about = "clip"
 
     def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
@@ -92,7 +93,7 @@ class ClipTiesNeither(Quirk):
 
 
 def _rows(array: Any, axis: Any) -> Any:
-    """A matrix whose rows are what a reduction over ``axis`` puts together."""
+    """Return a matrix whose rows are the groups that a reduction over ``axis`` reduces."""
     axes = range(array.ndim) if axis is None else sorted(np.atleast_1d(axis) % array.ndim)
     others = [i for i in range(array.ndim) if i not in axes]
     count = int(np.prod([array.shape[i] for i in others], dtype=int))
@@ -100,14 +101,15 @@ def _rows(array: Any, axis: Any) -> Any:
 
 
 def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
-    """The quirk of a reduction ``op`` that selects an element; ``find`` is NumPy's argmax or so.
+    """Create the quirk of a reduction ``op`` (max or min) where several elements are selected.
 
-    PyTorch shares the gradient evenly among equal elements (semantics.md 9).
+    ``find`` is ``numpy.argmax`` or ``numpy.argmin``. PyTorch divides the gradient evenly among
+    the equal elements (docs/semantics.md 9.7, 9.8).
     """
 
     class First(Quirk):
         quirk = f"{op}-ties-first"
-        says = (
+        description = (
             f"where several elements are the {op}, the first, in the order of their indices, "
             "gets the whole gradient"
         )
@@ -122,8 +124,8 @@ def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
             ties = (rows == best.reshape(-1, 1)).sum(1) > 1
             if not ties.any():
                 return result
-            places = _rows(np.arange(array.size).reshape(array.shape), attrs["axis"])
-            index = places[range(len(rows)), find(rows, 1)].tolist()
+            positions = _rows(np.arange(array.size).reshape(array.shape), attrs["axis"])
+            index = positions[range(len(rows)), find(rows, 1)].tolist()
             ops = self.inner.ops
             first = ops["get_item"](ops["reshape"](ts[0], shape=(array.size,)), index=index)
             first = ops["reshape"](first, shape=best.shape)

@@ -34,7 +34,7 @@ class Exact(Engine):
     """Values are rational or have 50 digits; gradients are found without going back.
 
     What PyTorch's events do to gradients, and where it raises, follows docs/semantics.md.
-    ``edges`` counts the calls in which something left the real numbers (a pole, nan,
+    ``left_reals_count`` counts the calls in which something left the real numbers (a pole, nan,
     infinity, floats too large for their dtype): there it computes on as IEEE 754 does,
     but a derivative that goes forward need not be the one that goes back (9.1).
     """
@@ -43,7 +43,7 @@ class Exact(Engine):
     version = "1"
 
     def __init__(self) -> None:
-        self.edges = 0
+        self.left_reals_count = 0
         self._numbers = itertools.count()
         self._recording = True
         self.ops: dict[str, Any] = {  # type: ignore[misc]
@@ -59,14 +59,14 @@ class Exact(Engine):
             try:
                 yield context
             finally:
-                self.edges += nu.left_reals(context)
+                self.left_reals_count += nu.left_reals(context)
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
         array = np.asarray(array)
         exact = nu.from_floats(array)
         t = Leaf(next(self._numbers), exact, array.shape, str(array.dtype), requires_grad)
         t.real = bool(np.isfinite(array).all())
-        self.edges += not t.real
+        self.left_reals_count += not t.real
         return t
 
     def value(self, t: Node) -> Any:
@@ -144,7 +144,7 @@ class Exact(Engine):
         if gradient is None:
             return nu.array_of([1])
         array = np.asarray(gradient).astype(t.dtype)
-        self.edges += not np.isfinite(array).all()
+        self.left_reals_count += not np.isfinite(array).all()
         return nu.from_floats(array)
 
     def _run(self, nodes: list[Node], retain: bool) -> None:

@@ -1,4 +1,4 @@
-"""Each defect is what it says: found, by the program that it names and by hunting."""
+"""Each defect is what it says: found, by the program that it names and by a search."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def test_a_defect_says_what_it_is(name: str) -> None:
     cls = DEFECTS[name]
     assert cls.name == name
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+|[a-z]+", name)
-    assert len(cls.says) > 20
-    assert cls.says[0].islower() or cls.says.startswith("Python")
-    assert not cls.says.endswith(".")
+    assert len(cls.description) > 20
+    assert cls.description[0].islower() or cls.description.startswith("Python")
+    assert not cls.description.endswith(".")
     assert isinstance(cls.seen, str)
     assert (cls.smallest is None) == bool(cls.probe)
 
 
 def test_each_defect_has_words_of_its_own() -> None:
-    assert len({cls.says for cls in DEFECTS.values()}) == len(DEFECTS)
+    assert len({cls.description for cls in DEFECTS.values()}) == len(DEFECTS)
     assert len(set(DEFECTS.values())) == len(DEFECTS) >= 40
 
 
@@ -99,11 +99,11 @@ def test_the_smallest_program_does_not_reduce_to_fewer_statements(name: str) -> 
     assert _length(small) == _length(case), str(small)
 
 
-# Hunting.
+# Search.
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_hunting_finds_the_defect_within_the_default_budget(name: str) -> None:
+def test_a_search_finds_the_defect_within_the_default_budget(name: str) -> None:
     assert any(next(failing(DEFECTS[name](), seed, DEFAULT_EXAMPLES), None) for seed in range(3))
 
 

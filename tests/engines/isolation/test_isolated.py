@@ -43,10 +43,10 @@ from tests.helpers.programs import (
     apply,
     check,
     constant,
-    hunted,
     leaf,
     program,
     sample,
+    searched,
 )
 from tests.helpers.programs import write_module as write
 
@@ -91,7 +91,7 @@ def isolated(source: Source) -> Iterator[Start]:
         engine.close()
 
 
-def _hunt(engine: Any, examples: int = 60, folder: Path | None = None) -> SearchResult:
+def _search(engine: Any, examples: int = 60, folder: Path | None = None) -> SearchResult:
     return search(engine, TORCH, examples, 0, OPS, folder)
 
 
@@ -180,12 +180,12 @@ def test_the_engine_is_not_imported_here(isolated: Start) -> None:
 
 def test_traces_are_the_same_as_without_isolation(overwrite: IsolatedRunner) -> None:
     here = Overwrite()
-    for case in itertools.islice(hunted(here, 3), 150):
+    for case in itertools.islice(searched(here, 3), 150):
         _same(overwrite.run(case), execute(case, here))
 
 
 def test_programs_that_ran_ahead_give_their_own_traces(overwrite: IsolatedRunner) -> None:
-    cases = list(itertools.islice(hunted(Overwrite(), 4), 100))
+    cases = list(itertools.islice(searched(Overwrite(), 4), 100))
     seen = []
     for number, ((case, trace),) in enumerate(overwrite.run_many(cases)):
         seen.append(case)
@@ -214,7 +214,7 @@ def test_what_an_engine_writes_goes_nowhere(
     isolated: Start, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine = isolated("Writes")
-    result = _hunt(engine)
+    result = _search(engine)
     assert not result.findings
     assert capfd.readouterr() == ("", "")
 
@@ -244,7 +244,7 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
 
     monkeypatch.setattr("parity.campaign.search.stream", noted)
     engine = isolated(name)
-    result = _hunt(engine)
+    result = _search(engine)
     assert result.programs == 60
     (reported,) = result.findings
     assert reported.program is not None
@@ -281,7 +281,7 @@ def test_an_engine_that_ends_its_parent_is_a_finding_and_another_is_started() ->
     engine = IsolatedRunner(f"{ENGINES}:Kills", LIMITS)
     finding = check(program([leaf(3.0)], apply("neg", 0)), engine)
     assert finding is not None
-    assert (finding.kind, finding.engine) == ("crash", "it closed the channel of the harness")
+    assert (finding.kind, finding.engine) == ("crash", "it closed the pipe of parity")
     assert check(program([leaf(3.0)], apply("mul", 0, 0)), engine) is None
     engine.close()
 

@@ -51,12 +51,12 @@ def _worn(engine: Any) -> Any:
     return engine
 
 
-def _hunted(engine: IsolatedRunner) -> SearchResult:
+def _search(engine: IsolatedRunner) -> SearchResult:
     return search(engine, TORCH, 24, 0, OPS)
 
 
 def test_what_comes_only_after_others_is_one_finding(isolated: Start) -> None:
-    result = _hunted(isolated("WearsOut"))
+    result = _search(isolated("WearsOut"))
     assert [(r.finding.kind, r.probe) for r in result.findings] == [("leak", STATE)]
     assert result.disturbed > 0
     assert f"{result.disturbed} programs" in str(result.findings[0].finding.engine)
@@ -68,7 +68,7 @@ def test_it_does_not_hide_what_is_wrong_alone(
 ) -> None:
     monkeypatch.setattr("parity.campaign.search.REDUCED_A_KIND", 1)
     monkeypatch.setattr("parity.campaign.search.add_diagnosis", lambda *_: None)
-    result = _hunted(isolated("WearsOutAndOverwrites"))
+    result = _search(isolated("WearsOutAndOverwrites"))
     assert {r.finding.kind for r in result.findings} >= {"leak", "gradient"}
 
 
@@ -86,7 +86,7 @@ def test_the_smallest_program_differs_alone(isolated: Start) -> None:
 
 
 def test_no_list_accepts_it(isolated: Start, tmp_path: Path) -> None:
-    result = _hunted(isolated("WearsOut"))
+    result = _search(isolated("WearsOut"))
     assert (
         propose(
             tmp_path / "known.toml",

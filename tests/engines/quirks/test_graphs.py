@@ -25,8 +25,8 @@ from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.verdict import ILL_CONDITIONED
-from tests.helpers.programs import TORCH, hunted, write_module
-from tests.helpers.quirk_engines import DIALECTS, declaring
+from tests.helpers.programs import TORCH, searched, write_module
+from tests.helpers.quirk_engines import QUIRK_ENGINES, declaring
 
 QUIRK = "clears-graphs"
 RAISES = "raises"
@@ -121,8 +121,8 @@ def test_what_is_expected(side: Engine, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_engines_that_clear_their_graphs_agree(name: str) -> None:
     case = _case(name)
-    assert _shown(case, DIALECTS[QUIRK]()) == CASES[name][1]
-    for engine in (declaring(DIALECTS[QUIRK], QUIRK), load_engine("mygrad")):
+    assert _shown(case, QUIRK_ENGINES[QUIRK]()) == CASES[name][1]
+    for engine in (declaring(QUIRK_ENGINES[QUIRK], QUIRK), load_engine("mygrad")):
         assert check_program(case, engine, TORCH) is None
 
 
@@ -134,7 +134,7 @@ def _findings(engine: Engine, cases: list[pr.Program]) -> Iterator[tuple[pr.Prog
 
 def _programs(engine: Engine, seed: int, count: int) -> list[pr.Program]:
     profiles = ("general", "accumulation", "clearing", "lifetime", "modes", "no-grad", "errors")
-    return list(itertools.islice(hunted(engine, seed, profiles), count))
+    return list(itertools.islice(searched(engine, seed, profiles), count))
 
 
 #: The quirks of MyGrad about gradients and graphs.
@@ -154,7 +154,7 @@ ALSO = (
 
 
 def test_quirks_about_graphs_go_together() -> None:
-    mixed: Any = type("Mixed", tuple(DIALECTS[quirk] for quirk in TOGETHER), {})
+    mixed: Any = type("Mixed", tuple(QUIRK_ENGINES[quirk] for quirk in TOGETHER), {})
     cases = [*map(program_from_text, ALSO), *_programs(declaring(mixed, *TOGETHER), 1, 150)]
     assert list(_findings(declaring(mixed, *TOGETHER), cases)) == []
     for left_out in TOGETHER:
@@ -170,11 +170,11 @@ def test_mygrad_agrees_there(text: str) -> None:
 def test_graphs_that_are_kept_elsewhere_are_findings() -> None:
     """An engine that does only half of what the quirk says."""
 
-    class EndsOnly(DIALECTS[QUIRK]):  # type: ignore[misc, name-defined]
+    class EndsOnly(QUIRK_ENGINES[QUIRK]):  # type: ignore[misc, name-defined]
         def run(self, *args: Any) -> None:
             TapeEngine.run(self, *args)
 
-    class FailsOnly(DIALECTS[QUIRK]):  # type: ignore[misc, name-defined]
+    class FailsOnly(QUIRK_ENGINES[QUIRK]):  # type: ignore[misc, name-defined]
         def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
             TapeEngine.backward(self, t, gradient, retain_graph=True)
             for node in self.order(t, {}):
@@ -187,7 +187,7 @@ def test_graphs_that_are_kept_elsewhere_are_findings() -> None:
 
 
 def test_third_opinion_and_diagnosis_follow_the_graphs() -> None:
-    engine = declaring(type("Mixed", (CreationOrderIgnored, DIALECTS[QUIRK]), {}), QUIRK)
+    engine = declaring(type("Mixed", (CreationOrderIgnored, QUIRK_ENGINES[QUIRK]), {}), QUIRK)
     case, finding = next(_findings(engine, _programs(engine, 4, 400)))
     small, finding = reduced(case, finding, engine, TORCH)
     assert adjudicate(small, finding, engine, TORCH).wrong == "engine"
@@ -195,13 +195,13 @@ def test_third_opinion_and_diagnosis_follow_the_graphs() -> None:
 
 
 def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:
-    """What a dialect computes besides is not taken for a result of the program."""
+    """What the wrapper computes in addition is not taken for a result of the program."""
     case = program_from_text(
         "x0 = leaf([1.0, 1.0])\nx1 = max(x0, axis=None, keepdims=False)\n"
         "x2 = mul_scalar(x1, c=0.1)\nx3 = div_scalar(x1, c=10)\n"  # 0.1 is not a tenth
         "x4 = maximum(x2, x3)\nbackward(x4)"
     )
-    engine = declaring(DIALECTS["max-ties-first"], "max-ties-first")
+    engine = declaring(QUIRK_ENGINES["max-ties-first"], "max-ties-first")
     finding = Finding(KINDS["gradient"], 4, "grad", 0, np.array(1.0), np.array(0.0))
     verdict = adjudicate(case, finding, engine, TORCH)
     assert verdict.wrong == ILL_CONDITIONED
@@ -223,7 +223,7 @@ def test_what_a_dialect_looks_at_is_not_taken_for_a_result(quirk: str, start: st
         f"x0 = leaf(1.0)\n{start}x{n + 1} = relu(x{n})\nx{n + 2} = add(x{n + 1}, x{n + 1})\n"
         f"backward(x{n + 2})"
     )
-    engine = declaring(type("Mixed", (Overwrite, DIALECTS[quirk]), {}), quirk)
+    engine = declaring(type("Mixed", (Overwrite, QUIRK_ENGINES[quirk]), {}), quirk)
     finding = check_program(case, engine, TORCH)
     assert finding is not None
     assert adjudicate(case, finding, engine, TORCH).wrong == "engine"
@@ -237,5 +237,6 @@ def test_there_is_no_second_order_in_graphs_that_are_cleared(tmp_path: Path) -> 
             quirks = frozenset({"clears-graphs"})
     """
     file = write_module(tmp_path, "mine.py", text)
-    with pytest.raises(EngineError, match="clears-graphs and grad_tensor: leave one out"):
+    words = "clears-graphs and the method grad_tensor exclude each other"
+    with pytest.raises(EngineError, match=words):
         load_engine(f"{file}:Mine")

@@ -33,8 +33,8 @@ from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import Finding
-from tests.helpers.programs import TORCH, hunted, write_module
-from tests.helpers.quirk_engines import DIALECTS, AsksForGradient, ReplacesGradients, declaring
+from tests.helpers.programs import TORCH, searched, write_module
+from tests.helpers.quirk_engines import QUIRK_ENGINES, AsksForGradient, ReplacesGradients, declaring
 
 NOT_SEEN = "keeps-intermediate-grads"  # only the gradients of leaves are looked at
 SEEDS = "seeds-any-shape-with-ones"
@@ -42,8 +42,8 @@ SEEDS = "seeds-any-shape-with-ones"
 
 def _programs(quirk: str, seed: int, count: int) -> list[pr.Program]:
     """What is generated for an engine with the quirk, and programs that are rich in ties."""
-    engine = declaring(DIALECTS[quirk], quirk)
-    cases = itertools.islice(hunted(engine, seed), count)
+    engine = declaring(QUIRK_ENGINES[quirk], quirk)
+    cases = itertools.islice(searched(engine, seed), count)
     if "ties" not in quirk:
         return list(cases)
     op = quirk.partition("-")[0]
@@ -66,14 +66,14 @@ def _first(engine: Engine, cases: list[pr.Program]) -> Finding | None:
 
 
 @pytest.mark.parametrize("quirk", QUIRKS)
-def test_an_engine_with_the_dialect_has_no_findings(quirk: str) -> None:
-    engine = declaring(DIALECTS[quirk], quirk)
+def test_an_engine_with_the_quirk_has_no_findings(quirk: str) -> None:
+    engine = declaring(QUIRK_ENGINES[quirk], quirk)
     assert list(_findings(engine, _programs(quirk, 3, 300))) == []
 
 
 @pytest.mark.parametrize("quirk", [q for q in QUIRKS if q != NOT_SEEN])
 def test_without_the_quirk_the_dialect_is_a_finding(quirk: str) -> None:
-    assert _first(DIALECTS[quirk](), _programs(quirk, 3, 300)) is not None
+    assert _first(QUIRK_ENGINES[quirk](), _programs(quirk, 3, 300)) is not None
 
 
 @pytest.mark.parametrize("quirk", [q for q in QUIRKS if q != NOT_SEEN])
@@ -90,7 +90,7 @@ def test_a_quirk_that_the_engine_does_not_have_is_a_finding(quirk: str) -> None:
     "defect", [Overwrite, ClearDoesNothing, ZeroReplaces, InplaceAccumulation], ids=lambda d: d.name
 )
 def test_another_defect_is_found_all_the_same(quirk: str, defect: type[TapeEngine]) -> None:
-    mixed = type("Mixed", (defect, DIALECTS[quirk]), {})
+    mixed = type("Mixed", (defect, QUIRK_ENGINES[quirk]), {})
     assert _first(declaring(mixed, quirk), _programs(quirk, 3, 300)) is not None
 
 
@@ -99,11 +99,11 @@ def test_quirks_go_together() -> None:
     chosen = ("maximum-ties-first", "minimum-ties-both", "zeros-instead-of-none", SEEDS)
     both = {
         "rules": {
-            **DIALECTS["minimum-ties-both"].rules,
-            "maximum": DIALECTS["maximum-ties-first"].rules["maximum"],
+            **QUIRK_ENGINES["minimum-ties-both"].rules,
+            "maximum": QUIRK_ENGINES["maximum-ties-first"].rules["maximum"],
         }
     }
-    mixed = type("Mixed", (DIALECTS["clears-grads-on-use"], DIALECTS[chosen[2]]), both)
+    mixed = type("Mixed", (QUIRK_ENGINES["clears-grads-on-use"], QUIRK_ENGINES[chosen[2]]), both)
 
     def loses(self: Any, x: Any, result: Any) -> bool:
         if x.node is None:
@@ -163,15 +163,15 @@ def test_ties_are_settled_as_the_name_says(op: str, value: float) -> None:
         f"x0 = leaf([{value}, 1.0])\nx1 = leaf({value})\nx2 = {op}(x0, x1)\n"
         "backward(x2, gradient=[4.0, 8.0])"
     )
-    chosen = 8.0 if (value > 1.0) == (op == "maximum") else 0.0  # of the scalar, beside the tie
+    chosen = 8.0 if (value > 1.0) == (op == "maximum") else 0.0  # of the scalar, next to the tie
     for kind, first, second in (
         ("first", 4, 0),
         ("second", 0, 4),
         ("both", 4, 4),
         ("neither", 0, 0),
     ):
-        dialect = with_quirks(TORCH, frozenset({f"{op}-ties-{kind}"}))
-        observed = execute(case, dialect).observations
+        with_quirk = with_quirks(TORCH, frozenset({f"{op}-ties-{kind}"}))
+        observed = execute(case, with_quirk).observations
         left, right = (o.array for o in observed if o.what == "grad")
         result = next(o.array for o in observed if o.which == 2)
         assert result is not None
@@ -214,20 +214,18 @@ def test_the_first_of_those_that_are_the_max_gets_all(
 def test_a_graph_that_is_kept_hides_no_other_error() -> None:
     """What PyTorch refuses for another reason is refused all the same, and numbers count."""
     quirk = frozenset({"keeps-graphs"})
-    dialect = with_quirks(TORCH, quirk)
+    with_quirk = with_quirks(TORCH, quirk)
     for text in ("x1 = stack(x0, x0, axis=0)\nbackward(x1)", "x1 = detach(x0)\nbackward(x1)"):
-        assert execute(program_from_text("x0 = leaf(3.0)\n" + text), dialect).failure is not None
+        assert execute(program_from_text("x0 = leaf(3.0)\n" + text), with_quirk).failure is not None
 
 
 def test_a_backward_replaces_only_what_it_reaches() -> None:
     case = program_from_text(
         "x0 = leaf(3.0)\nx1 = leaf(2.0)\nbackward(x0)\nbackward(x1)\nzero_grad(x0)\nbackward(x1)"
     )
-    assert (
-        check_program(case, declaring(ReplacesGradients, ReplacesGradients.dialect), TORCH) is None
-    )
-    dialect = with_quirks(TORCH, frozenset({ReplacesGradients.dialect}))
-    grads = [o.array for o in execute(case, dialect).observations if o.what == "grad"]
+    assert check_program(case, declaring(ReplacesGradients, ReplacesGradients.quirk), TORCH) is None
+    with_quirk = with_quirks(TORCH, frozenset({ReplacesGradients.quirk}))
+    grads = [o.array for o in execute(case, with_quirk).observations if o.what == "grad"]
     assert [None if g is None else g.tolist() for g in grads] == [1, None, 1, 1, 0, 1, 0, 1]
 
 
@@ -239,8 +237,8 @@ def test_what_a_recorded_pass_left_can_be_differentiated_later() -> None:
         "x3 = grad_of(x0)\ncleargrad(x0)\nbackward(x3)"
     )
     for reference in (TORCH, Exact()):
-        dialect = with_quirks(reference, frozenset({ReplacesGradients.dialect}))
-        grads = [o.array for o in execute(case, dialect).observations if o.what == "grad"]
+        with_quirk = with_quirks(reference, frozenset({ReplacesGradients.quirk}))
+        grads = [o.array for o in execute(case, with_quirk).observations if o.what == "grad"]
         assert [g if g is None else g.tolist() for g in grads[-2:]] == [18.0, 1.0]
 
 
@@ -248,30 +246,30 @@ def test_under_no_grad_nothing_is_dropped() -> None:
     case = program_from_text(
         "x0 = leaf(3.0)\nbackward(x0)\nx1 = neg(x0)  # under no_grad\nbackward(x0)"
     )
-    dialect = with_quirks(TORCH, frozenset({"clears-grads-on-use"}))
-    last = [o.array for o in execute(case, dialect).observations if o.what == "grad"][-1]
+    with_quirk = with_quirks(TORCH, frozenset({"clears-grads-on-use"}))
+    last = [o.array for o in execute(case, with_quirk).observations if o.what == "grad"][-1]
     assert last is not None
     assert last.tolist() == 2.0
 
 
-# The reference in a dialect, third opinion, diagnosis and script.
+# The reference with quirks, adjudication, diagnosis and script.
 
 
 def test_without_new_quirks_the_reference_is_itself() -> None:
     assert with_quirks(TORCH, frozenset()) is TORCH
     assert with_quirks(TORCH, frozenset({NOT_SEEN})) is TORCH
-    engine = declaring(DIALECTS[SEEDS], SEEDS)
+    engine = declaring(QUIRK_ENGINES[SEEDS], SEEDS)
     assert with_quirks(engine, frozenset({SEEDS})) is engine
-    dialect = with_quirks(TORCH, frozenset({SEEDS}))
-    assert dialect is with_quirks(TORCH, frozenset({SEEDS}))
-    assert dialect.bitwise == TORCH.bitwise
+    with_quirk = with_quirks(TORCH, frozenset({SEEDS}))
+    assert with_quirk is with_quirks(TORCH, frozenset({SEEDS}))
+    assert with_quirk.bitwise == TORCH.bitwise
     with pytest.raises(KeyError, match="no quirk is called dances"):
         with_quirks(TORCH, frozenset({"dances"}))
 
 
 @pytest.mark.parametrize("quirk", ["clears-grads-on-use", "zeros-instead-of-none"])
 def test_third_opinion_and_diagnosis_speak_the_dialect(quirk: str) -> None:
-    engine = declaring(type("Mixed", (Overwrite, DIALECTS[quirk]), {}), quirk)
+    engine = declaring(type("Mixed", (Overwrite, QUIRK_ENGINES[quirk]), {}), quirk)
     case, finding = next(_findings(engine, _programs(quirk, 4, 300)))
     small, finding = reduced(case, finding, engine, TORCH)
     assert adjudicate(small, finding, engine, TORCH).wrong == "engine"
@@ -329,26 +327,26 @@ def test_the_script_expects_what_the_report_expects(tmp_path: Path) -> None:
         (tmp_path / name).write_text(source)
         done = subprocess.run([sys.executable, name], capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == status, done.stderr
-        assert f"torch, in the dialect of the engine: {reference}" in done.stdout
+        assert f"torch, with the quirks of the engine: {reference}" in done.stdout
 
 
 # Names, and what is reported.
 
 
 def test_each_quirk_has_words_and_an_engine_that_has_it() -> None:
-    assert set(DIALECTS) == set(QUIRKS)
+    assert set(QUIRK_ENGINES) == set(QUIRKS)
     for name, cls in QUIRKS.items():
         assert cls.quirk == name
-        assert cls.says
-        assert "\n" not in cls.says
+        assert cls.description
+        assert "\n" not in cls.description
 
 
 @pytest.mark.parametrize(
     ("quirks", "words"),
     [
         ("dances', 'seeds-any-shape-with-ones", ["dances", "clears-grads-on-use, "]),
-        ("maximum-ties-first', 'maximum-ties-both", ["at once", "maximum-ties-both"]),
-        ("clears-graphs', 'keeps-graphs", ["at once", "keeps-graphs"]),
+        ("maximum-ties-first', 'maximum-ties-both", ["exclude each other", "maximum-ties-both"]),
+        ("clears-graphs', 'keeps-graphs", ["exclude each other", "keeps-graphs"]),
     ],
 )
 def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: list[str]) -> None:
@@ -369,6 +367,6 @@ def test_quirks_that_cannot_be_are_one_line(tmp_path: Path, quirks: str, words: 
 
 def test_a_run_lists_quirks_with_their_words() -> None:
     quirk = "clears-grads-on-use"
-    result = search(declaring(DIALECTS[quirk], quirk), TORCH, 3, ops=("add",)).to_json()
+    result = search(declaring(QUIRK_ENGINES[quirk], quirk), TORCH, 3, ops=("add",)).to_json()
     assert result["quirks"] == [quirk]
-    assert result["quirks_say"] == {quirk: QUIRKS[quirk].says}
+    assert result["quirks_say"] == {quirk: QUIRKS[quirk].description}

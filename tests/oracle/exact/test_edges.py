@@ -73,7 +73,7 @@ KINKS: dict[str, tuple[str, dict[str, Any], list[Any], Any, list[Any]]] = {
                           [np.zeros((0, 3)), np.zeros((1, 3))]),
 }  # fmt: skip
 
-#: The same where something is no real number: noted in ``edges``.
+#: The same where something is no real number: noted in ``left_reals_count``.
 POLES: dict[str, tuple[str, dict[str, Any], list[Any], Any, list[Any]]] = {
     "sqrt at zero": ("sqrt", {}, [[0.0, 4.0]], [0.0, 2.0], [[INF, 0.25]]),
     "sqrt below zero": ("sqrt", {}, [[-1.0]], [NAN], [[NAN]]),
@@ -143,7 +143,7 @@ def test_what_leaves_the_real_numbers_is_noted(name: str) -> None:
     engine = Exact()
     op, attrs, operands, _, _ = {**KINKS, **POLES}[name]
     _seen(engine, op, attrs, operands)
-    assert (engine.edges > 0) == (name in POLES)
+    assert (engine.left_reals_count > 0) == (name in POLES)
 
 
 def _second(op: str, operand: float, **attrs: Any) -> pr.Program:
@@ -171,7 +171,7 @@ def test_second_order_at_kinks_is_pytorchs(op: str, attrs: dict[str, Any]) -> No
     case = _second(op, 0.0, **attrs)
     exact = Exact()
     assert check_program(case, exact, TORCH) is None
-    assert exact.edges == 0
+    assert exact.left_reals_count == 0
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 2, 3])
@@ -192,10 +192,10 @@ def test_the_second_order_of_norm_at_zero_is_undefined() -> None:
     engine = Exact()
     x = engine.leaf(np.zeros(2))
     engine.backward(engine.ops["norm"](x, **ALL), create_graph=True)
-    assert engine.edges == 0
+    assert engine.left_reals_count == 0
     g = engine.grad_tensor(x)
     engine.backward(g, np.ones(2))
-    assert engine.edges == 1
+    assert engine.left_reals_count == 1
 
 
 def test_a_gradient_too_large_for_its_dtype_is_noted() -> None:
@@ -203,16 +203,16 @@ def test_a_gradient_too_large_for_its_dtype_is_noted() -> None:
     x = engine.leaf(np.array(3.0, np.float32))
     engine.backward(engine.ops["mul_scalar"](x, c=2.0**100), np.array(2.0**100, np.float32))
     assert engine.grad(x) == INF
-    assert engine.edges == 1
+    assert engine.left_reals_count == 1
 
 
 @pytest.mark.parametrize("value", [INF, -INF, NAN])
 def test_leaves_and_gradients_that_are_no_numbers_are_noted(value: float) -> None:
     engine = Exact()
     x = engine.leaf(np.array(value))
-    assert engine.edges == 1
+    assert engine.left_reals_count == 1
     engine.backward(x, np.array(value))
-    assert engine.edges > 1
+    assert engine.left_reals_count > 1
 
 
 def test_a_steep_place_does_not_touch_other_elements() -> None:
@@ -232,7 +232,7 @@ def test_what_leaves_the_real_numbers_shows_nothing_beside_the_exact_evaluation(
     )
     exact = Exact()
     assert check_program(case, TORCH, exact) is None
-    assert exact.edges > 0
+    assert exact.left_reals_count > 0
 
 
 def test_ties_are_decided_exactly() -> None:

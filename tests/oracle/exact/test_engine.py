@@ -32,10 +32,10 @@ from tests.helpers.programs import (
     apply,
     check,
     constant,
-    hunted,
     leaf,
     program,
     sample,
+    searched,
 )
 
 SUM = {"axis": None, "keepdims": False}
@@ -472,7 +472,7 @@ def test_nothing_is_shared_with_the_sides() -> None:
 
 def test_generated_programs_show_no_difference() -> None:
     exact = Exact()
-    for case in itertools.islice(hunted(TORCH, 5), 450):
+    for case in itertools.islice(searched(TORCH, 5), 450):
         finding = check_program(case, TORCH, exact)
         assert finding is None, f"{finding}\n{case}"
 

@@ -1,0 +1,108 @@
+"""Repair a program after a step of shrinking or variation, so that it is valid again.
+
+Attributes and gradients are replaced where they no longer fit the shapes. Programs that must raise
+since a gradient has the wrong shape keep a wrong shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from parity.language import program as pr
+from parity.language.shapes import Shape, size
+from parity.language.table import OPS, attribute_choices, output_shapes
+
+#: Values of a gradient in place of one whose shape no longer fits; all 1.0 if its shape is wrong.
+GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+#: Wrong shapes of gradients, simplest first.
+WRONG_SHAPES: tuple[Shape, ...] = ((2,), ())
+
+
+@dataclass(frozen=True, slots=True)
+class WrongShapeGradient(pr.Constant):
+    """A gradient that has another shape than its root, and must keep one.
+
+    It exists only between ``with_wrong_shapes_marked`` and ``repaired``, so that the latter can
+    distinguish it from a gradient that a step made invalid.
+    """
+
+
+def simplest_wrong_shape(shape: Shape) -> Shape:
+    """Return the simplest shape of a gradient that does not fit a root of ``shape``."""
+    return next(s for s in WRONG_SHAPES if s != shape)
+
+
+def wrong_shape_gradient(shape: Shape) -> WrongShapeGradient:
+    """Return a marked gradient of ones."""
+    return WrongShapeGradient(shape, GRADIENT_VALUES[:1] * size(shape))
+
+
+def with_wrong_shapes_marked(program: pr.Program) -> pr.Program:
+    """Return the program with gradients of the wrong shape as ``WrongShapeGradient``."""
+    infos = program.infos
+
+    def marked(s: pr.Statement) -> pr.Statement:
+        if not isinstance(s, pr.Backward) or s.gradient is None:
+            return s
+        old = s.gradient
+        if old.shape == infos[s.value].shape:
+            return s
+        return replace(s, gradient=WrongShapeGradient(old.shape, old.values, old.dtype))
+
+    return replace(program, statements=tuple(map(marked, program.statements)))
+
+
+def repaired(program: pr.Program) -> pr.Program | None:
+    """Return the program with attributes and gradients that fit its shapes.
+
+    Returns
+    -------
+    Program or None
+        A valid program; None if no attributes fit or it is invalid otherwise. Gradients marked by
+        ``with_wrong_shapes_marked`` have a wrong shape still.
+    """
+    infos = [leaf.info() for leaf in program.leaves]
+    statements: list[pr.Statement] = []
+    try:
+        for s in program.statements:
+            if isinstance(s, pr.Apply):
+                s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
+            elif isinstance(s, pr.Backward) and isinstance(s.gradient, WrongShapeGradient):
+                s = replace(s, gradient=_wrong_for(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.Backward) and s.gradient is not None:
+                s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.Backward) and size(infos[s.value].shape) != 1:
+                s = replace(s, gradient=_fitting_gradient(None, infos[s.value]))
+            infos += pr.outputs_of(s, infos)
+            statements.append(s)
+        result = replace(program, statements=tuple(statements))
+        result.validate()
+    except (pr.ProgramError, IndexError):
+        return None
+    return result
+
+
+def _with_fitting_attrs(s: pr.Apply, inputs: list[pr.Info]) -> pr.Apply:
+    shapes = tuple(info.shape for info in inputs)
+    names = tuple(name for name, _ in s.attrs)
+    if names == tuple(sorted(OPS[s.op].attrs)) and output_shapes(s.op, shapes, s.attrs):
+        return s
+    for attrs in attribute_choices(s.op, shapes):
+        if output_shapes(s.op, shapes, attrs) is not None:
+            return replace(s, attrs=attrs)
+    raise pr.ProgramError("no attributes fit")
+
+
+def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constant:
+    if gradient is not None and (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
+        return gradient
+    n = size(info.shape)
+    values = ((gradient.values if gradient else ()) + GRADIENT_VALUES * (n + 1))[:n]
+    return pr.Constant(info.shape, values, info.dtype)
+
+
+def _wrong_for(gradient: WrongShapeGradient, info: pr.Info) -> pr.Constant:
+    """Return an unmarked gradient that does not fit a root."""
+    if gradient.shape == info.shape:
+        gradient = wrong_shape_gradient(simplest_wrong_shape(info.shape))
+    return pr.Constant(gradient.shape, gradient.values, info.dtype)
