@@ -24,6 +24,8 @@ from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import DEZERO, TORCH
 
+pytestmark = pytest.mark.slow
+
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
 TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
 LIST = f"""

@@ -23,6 +23,8 @@ from parity.language.json_format import program_from_json
 from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

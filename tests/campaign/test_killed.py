@@ -19,6 +19,8 @@ from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Cluster, Processes
 from tests.helpers.campaigns import Notes, environment, left, run
 
+pytestmark = pytest.mark.slow
+
 ZERO_REPLACES = "parity.diagnose.defects.clearing:ZeroReplaces"
 
 

@@ -29,6 +29,8 @@ from parity.oracle.finding import KINDS, Finding
 from tests.helpers.campaigns import OVERWRITE, TWICE, run
 from tests.helpers.programs import TORCH
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Path) -> None:

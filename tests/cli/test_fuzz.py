@@ -28,6 +28,8 @@ from parity.oracle.finding import KINDS, Finding
 from parity.oracle.verdict import ENGINE, Verdict
 from tests.helpers.campaigns import OVERWRITE, TWICE, run, start
 
+pytestmark = pytest.mark.slow
+
 FUZZ = ("fuzz", "--engine", OVERWRITE, "--shard", "10")
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 #: What is run in place of what the page says: installing is what this environment has done, and
 #: budgets are short. All that is not in this table runs as it stands. Each must be on the page.

@@ -23,10 +23,13 @@ from parity.cli.main import main
 from tests.helpers import report_samples as samples
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="Chromium is missing; apt-get install chromium chromium-driver",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="Chromium is missing; apt-get install chromium chromium-driver",
+    ),
+]
 Browser = webdriver.Chrome
 
 

@@ -50,6 +50,8 @@ from tests.helpers.programs import (
 )
 from tests.helpers.programs import write_module as write
 
+pytestmark = pytest.mark.slow
+
 ENGINES = Path(__file__).parents[2] / "helpers" / "isolated_engines.py"
 LIMITS = Limits(seconds=1.0, megabytes=100)
 OPS = ("neg", "add", "mul", "sum")
