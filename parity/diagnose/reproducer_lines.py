@@ -38,7 +38,7 @@ class ProgramLines(ABC):
         outputs = ", ".join(self.names[i] for i in self.defined[number])
         if isinstance(s, pr.Apply):
             arguments = [self.names[i] for i in s.inputs]
-            arguments += [f"{k}={v!r}" for k, v in keywords(s.attrs).items()]
+            arguments += [f"{k}={v!r}" for k, v in keywords(s.op, s.attrs).items()]
             call = f"{outputs} = {self.function(s.op)}({', '.join(arguments)})"
             return self.under_no_grad(call, self.defined[number]) if s.no_grad else [call]
         if isinstance(s, pr.Backward):

@@ -81,9 +81,13 @@ def _is_in_folders(name: str, folders: list[str]) -> bool:
 
 
 def _imports(source: str, package: str) -> list[str]:
-    """Return the loaded modules and submodules that the import statements of a source name."""
+    """Return the loaded modules and submodules that the import statements of a source name.
+
+    Imports under ``TYPE_CHECKING`` never run, so a script does not need them.
+    """
     names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
+    tree = _RuntimeCode().visit(ast.parse(source))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -92,6 +96,15 @@ def _imports(source: str, package: str) -> list[str]:
             base = ".".join(parts)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return [name for name in names if isinstance(sys.modules.get(name), ModuleType)]
+
+
+class _RuntimeCode(ast.NodeTransformer):
+    """Drops the bodies of ``if TYPE_CHECKING:``."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            return node.orelse
+        return self.generic_visit(node)
 
 
 @dataclass(frozen=True)
