@@ -59,7 +59,7 @@ class KillsOne(Notes):
     def update(self, status: Status) -> None:
         if self.victim is not None and status.programs >= self.programs:
             if isinstance(self.victim, Processes):
-                os.kill(self.victim.pids()[0], signal.SIGKILL)
+                os.kill(self.victim.pool.pids()[0], signal.SIGKILL)
             else:
                 self.victim.kill()
             self.victim = None
@@ -85,7 +85,7 @@ def test_an_engine_that_ends_its_worker_is_a_finding() -> None:
         size=60,
     )
     assert [f["kind"] for _, f in outcome.findings] == ["crash"]
-    assert "a worker ended (status -6); shard 0 runs again" in display.notes
+    assert "a worker ended (the process was ended by SIGABRT); shard 0 runs again" in display.notes
     assert outcome.total.programs == 60
 
 

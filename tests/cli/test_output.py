@@ -134,7 +134,7 @@ def test_an_interrupt_while_the_command_is_loaded_is_one_line() -> None:
         "import sys\n"
         "class Pressed:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'torch':\n"
+        "        if name == 'parity.cli.main':\n"
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Pressed())\n"
         "from parity.__main__ import main\n"

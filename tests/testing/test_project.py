@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_engine_of_the_ini_file(project: Path) -> None:
     write_module(project, "tests/test_own.py", OWN)
-    status, output = _run(project, "--pyargs", ONE, "tests")
+    status, output = _run(project, "--pyargs", ONE, "tests/test_own.py")
     assert status == 0, output
     assert "mine 1 (adapter.py:Mine) against torch" in output
     assert "2 passed" in output

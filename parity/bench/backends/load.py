@@ -40,9 +40,11 @@ def load_backend(spec: str, threads: int = 1) -> Backend:
     path = _BASELINE if spec == BASELINE else BACKENDS.get(spec)
     if path is None:
         from parity.bench.backends.adapter import AdapterBackend
-        from parity.engines.load import load_engine  # imports PyTorch
+        from parity.engines.open import open_engines  # imports PyTorch
 
-        return AdapterBackend(load_engine(spec), spec.rpartition("/")[2])
+        runner, _ = open_engines(spec, isolate=False)
+        assert runner.local_engine is not None
+        return AdapterBackend(runner.local_engine, spec.rpartition("/")[2])
     module, _, name = path.partition(":")
     backend: Backend = getattr(importlib.import_module(module), name)(threads)
     return backend
