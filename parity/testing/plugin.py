@@ -79,7 +79,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("benchmark_only", False):
         _one_thread()
-    if _concerned(config):
+    if _is_parity_run(config):
         config.stash[_SUITE] = _suite(config)
 
 
@@ -135,7 +135,7 @@ def _number(config: pytest.Config, option: str, least: int) -> int:
 _SUITE = pytest.StashKey["Suite"]()
 
 
-def _concerned(config: pytest.Config) -> bool:
+def _is_parity_run(config: pytest.Config) -> bool:
     """Whether this run is about parity: an engine was named, or its suite was asked for."""
     if config.getoption("--engine"):
         return True
