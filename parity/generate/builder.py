@@ -94,7 +94,7 @@ class Builder:
         self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
-        """A leaf with values from a pool, from place ``start`` on in steps."""
+        """A leaf with values from a pool, from position ``start`` on in steps."""
         positive = flags % 4 == 3
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             first = self.leaves[0]

@@ -1,7 +1,7 @@
-"""What a run exercised, and what it could have and did not.
+"""Feature coverage: the features of programs that a run reached, and those that it missed.
 
-Counting costs about a tenth of a run, so it is done only when it is asked for:
-``parity check --exposure`` prints it and adds it to the JSON.
+Counting takes about a tenth of a run, so it is optional:
+``parity check --coverage`` prints it and adds it to the JSON.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Coverage:
         return known + sorted(counts.keys() - set(known), key=str)
 
     def text(self) -> str:
-        """The same for the terminal; operands only as shares and what was not reached."""
+        """Return the counts as text; of operands only the share reached, and the missed ones."""
         lines = [f"exposure: {self.programs} programs"]
         for name, title in _GROUPS.items():
             counts, missed = self.groups()[name], self.missed(name)
@@ -178,7 +178,7 @@ def _by_operation(cells: list[Cell]) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _pattern(left: Shape, right: Shape) -> str:
-    """How two shapes are broadcast: a key of ``PATTERNS``."""
+    """Return the key of ``PATTERNS`` for two shapes."""
     result = elementwise(left, right)[0]
     small = [name for name, s in (("left", left), ("right", right)) if s != result]
     if not small:

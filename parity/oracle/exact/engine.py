@@ -106,8 +106,8 @@ class Exact(Engine):
         nonlinear = tuple(rule.nonlinear(i, needs, attrs) for i in range(len(xs)))
         call = Call(lowering, xs, nonlinear, saves)
         return tuple(
-            Result(next(self._numbers), a, shape, dtype, call, place)
-            for place, (a, shape) in enumerate(values)
+            Result(next(self._numbers), a, shape, dtype, call, index)
+            for index, (a, shape) in enumerate(values)
         )
 
     def grad(self, t: Leaf) -> Any:

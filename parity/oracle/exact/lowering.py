@@ -188,7 +188,7 @@ def running_groups(shape: Shape, *, axis: int) -> tuple[Index, Shape]:
 def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> ExactRule:
     """Sums of products of elements of two operands; a third one is added.
 
-    ``pairs`` gives the elements of either operand for each term, a row a result.
+    ``pairs`` gives the elements of either operand for each term, one row per result.
     """
 
     def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:

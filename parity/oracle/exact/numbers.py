@@ -144,7 +144,7 @@ def _safe(
 ) -> Callable[[Array, Array], Array]:
     """``fast``; with Decimals where kinds are mixed, ``slow`` where numbers are not real.
 
-    ``masks``: some results are zero beside nan, which ``fast`` would let through.
+    ``masks``: some results are zero although an operand is nan, which ``fast`` would propagate.
     """
     every = np.frompyfunc(slow, 2, 1)
 

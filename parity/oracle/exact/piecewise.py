@@ -94,7 +94,7 @@ def smaller(a: Value, b: Value) -> Value:
 
 
 def extreme(g: Value, side: int) -> Value:
-    """The largest (``side`` 1) or smallest of each group: ties share; all are nan beside nan."""
+    """Return the largest (``side`` 1) or smallest of each group; ties share, and nan propagates."""
     x = dual.base(g)
     best = x[..., 0]
     for k in range(1, x.shape[-1]):
