@@ -65,11 +65,11 @@ class Coverage:
 
     @staticmethod
     def of(engine: AnyEngine, ops: Iterable[str] | None = None) -> Coverage:
-        """Nothing counted yet, for an engine and the operations that a run uses."""
+        """Return empty counts for an engine and the operations that a run uses."""
         return Coverage(reachable=_reachable(engine, ops))
 
     def add(self, program: pr.Program) -> None:
-        """Count what a program exercises."""
+        """Count the features of a program."""
         self.programs += 1
         groups = self.groups()
         for group, cell in reached(program):
@@ -80,12 +80,12 @@ class Coverage:
         return {name: getattr(self, name) for name in _GROUPS}
 
     def missed(self, group: str) -> list[Cell]:
-        """The cells of a group that could have been reached and were not."""
+        """Return the features of a group that are reachable and were not reached."""
         counts = self.groups()[group]
         return [cell for cell in self.reachable[group] if not counts[cell]]
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by cell, its parts joined by a space, and what was not reached."""
+        """Return the counts by feature, and the missed features, as JSON data."""
         return {
             "programs": self.programs,
             **{

@@ -146,7 +146,7 @@ Index: TypeAlias = tuple[Any, ...]
 
 
 def real_index(index: Index) -> Any:
-    """The Python index that an index of a program stands for."""
+    """Return the Python index for an index of a program."""
     return tuple(_real_item(item) for item in index)
 
 

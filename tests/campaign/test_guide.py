@@ -22,7 +22,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import LocalRunner
 from parity.generate.coverage import reached
 from parity.generate.profiles import PROFILES
-from parity.generate.schedule import ROTATION
+from parity.generate.schedule import ROTATION, rotation
 from parity.language import program as pr
 from tests.helpers.programs import DEZERO, apply, leaf, program, searched, write_module
 
@@ -62,9 +62,10 @@ def given(guide: Guide, n: int) -> list[tuple[FuzzInput, pr.Program]]:
 # What is drawn.
 
 
-def test_without_changes_the_programs_are_those_of_a_hunt(guide: Any) -> None:
+def test_without_mutations_the_programs_are_those_of_a_search(guide: Any) -> None:
     drawn = given(guide("5", share=0.0), 60)
-    assert [p for _, p in drawn] == list(itertools.islice(searched(DEZERO, 5), 60))
+    expected = itertools.islice(searched(DEZERO, 5, rotation(DEZERO)), 60)
+    assert [p for _, p in drawn] == list(expected)
     assert [READER.program(case) for case, _ in drawn] == [p for _, p in drawn]
 
 

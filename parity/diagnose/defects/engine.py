@@ -167,7 +167,7 @@ class TapeEngine(Engine):
         return node.vjp(*((gs, ys) if node.several else (gs[0], ys[0])), *xs, **node.attrs)
 
     def fit(self, node: Node, index: int, g: Any) -> Any:
-        """A gradient in the shape and dtype of the operand that it belongs to."""
+        """Return a gradient in the shape and dtype of the operand ``index``."""
         parent = node.parents[index].data
         g = g if isinstance(g, Tensor) else np.asarray(g)
         return self.cast(self.unbroadcast(g, parent.shape), parent.dtype)
@@ -185,7 +185,7 @@ class TapeEngine(Engine):
         grads[t] = grads[t] + g if t in grads else g
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
-        """Put what reached the leaves into their gradients."""
+        """Store the gradients that reached leaves."""
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None

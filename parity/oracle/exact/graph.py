@@ -69,7 +69,7 @@ class Leaf(Node):
         self._total, self._rounded = total, rounded.tobytes()
 
     def gradient(self) -> Array | None:
-        """The exact gradient; what the buffer says if somebody changed it in place."""
+        """Return the exact gradient, or that of the buffer if it was changed in place."""
         if self.buffer is None:
             return None
         if self._total is None or self.buffer.tobytes() != self._rounded:
@@ -77,7 +77,7 @@ class Leaf(Node):
         return self._total
 
     def clear(self) -> None:
-        """No gradient."""
+        """Remove the gradient."""
         self.buffer, self._total, self.terms = None, None, ()
 
 

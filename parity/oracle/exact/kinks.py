@@ -71,7 +71,7 @@ SIDES: dict[str, Side] = {
 
 
 def sides(op: str, operands: list[Array], attrs: dict[str, Any]) -> list[Any] | None:
-    """Where finite operands lie, in a form that can be compared; None for smooth operations."""
+    """Return the sides of finite operands, to be compared; None for smooth operations."""
     side_of = SIDES.get(op)
     if side_of is None:
         return None

@@ -170,7 +170,7 @@ def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tupl
 
 
 def sum_to_groups(shape: Shape, *, shape_to: Shape) -> tuple[Index, Shape]:
-    """The elements that are summed when ``shape`` shrinks to what broadcasts to it."""
+    """Return the elements that are summed when ``shape`` is reduced to ``shape_to``."""
     aligned = (1,) * (len(shape) - len(shape_to)) + tuple(shape_to)
     axes = tuple(i for i, (n, m) in enumerate(zip(shape, aligned, strict=True)) if n != m)
     index, _ = axis_groups(shape, axis=axes, keepdims=True)

@@ -78,7 +78,7 @@ softplus_slope: Unary = dual.unary(
 
 
 def _without(mask: Any, a: Value) -> Value:
-    """``a`` with ones where the mask is true: what is computed there is not used."""
+    """Replace elements of ``a`` by ones where results are not used."""
     return dual.add(dual.chosen(~mask, a), mask.astype(np.int64).astype(object))
 
 
