@@ -22,7 +22,7 @@ from parity.language.table import OPS, attribute_choices, output_shapes
 #: What an operand is: a leaf, a value that needs no gradient, or a computed value; a value
 #: with several uses; the same value as another operand.
 ROLES = ("leaf", "constant", "computed", "reused", "same")
-#: From here on uses are not told apart.
+#: Uses from this number on are counted together.
 MANY = 5
 #: Patterns of two operands, and the rank that shows them.
 PATTERNS: dict[str, int] = {

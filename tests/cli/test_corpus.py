@@ -206,9 +206,9 @@ class Probe:
     def applies(self, engine: Any) -> bool:
         return isinstance(engine, Overwrite)
 
-    def run(self, engine: Any) -> Any:
+    def first(self, engine: Any) -> Finding:
         self.runs += 1
-        yield Finding(KINDS["depth"], 0, "", 0, None, None)
+        return Finding(KINDS["depth"], 0, "", 0, None, None)
 
 
 def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,7 +265,7 @@ def test_rules_in_a_row_decide(reports: list[Report]) -> None:
         assert one.program is not None
         assert one.wrong == "engine"
         assert one.diagnosis is not None
-        assert not one.diagnosis.lacks
+        assert not one.diagnosis.unsupported
         assert check_program(one.program, Exact(), Torch()) is None
         assert check_program(one.program, TapeEngine(), Torch()) is None
         again = diagnose(one.program, one.finding, Mine(), Torch())

@@ -1,4 +1,4 @@
-"""The third opinion as an engine: exact numbers, derivatives in forward mode."""
+"""The exact evaluation as an engine: exact numbers, derivatives in forward mode."""
 
 from __future__ import annotations
 
