@@ -1,4 +1,4 @@
-"""What the command line and pytest show as one line, with status 2."""
+"""``UsageError``, shown by the command line and pytest in one line, with exit status 2."""
 
 from __future__ import annotations
 

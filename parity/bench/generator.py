@@ -19,7 +19,7 @@ from parity._util.process import fuzzing_runtime
 from parity.bench.statistics import significant
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.guide import Guide
-from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE
+from parity.campaign.hypothesis_search import PROGRAMS_PER_EXAMPLE
 from parity.campaign.shard import Task, run_shard
 from parity.engines.base import Engine
 from parity.engines.execute import execute
@@ -68,7 +68,7 @@ def _suite(engine: Runner, reference: Engine, count: int, number: int) -> dict[s
     found: list[Program] = []
     whole = decoding = 0.0
     profiles = dict.fromkeys(rotation(engine))
-    examples = max(1, count // (len(profiles) * PROGRAMS_AN_EXAMPLE))
+    examples = max(1, count // (len(profiles) * PROGRAMS_PER_EXAMPLE))
     for name in profiles:
         decoder = Decoder.of(PROFILES[name], engine)
         whole += _drawn(
@@ -115,7 +115,7 @@ def _drawn(
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
-    @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
+    @given(programs(decoder, PROGRAMS_PER_EXAMPLE))
     def run(several: list[Program]) -> None:
         use(several)
 

@@ -1,4 +1,4 @@
-"""Findings that are accepted for now: a list in TOML that people write and review.
+"""Baselines: TOML lists of accepted findings.
 
     [[known]]
     kind = "gradient"
@@ -10,22 +10,19 @@
     reason = "waits for the new traversal"
     url = "https://example.org/issues/12"
 
-``program`` is the reduced program as a report shows it; a finding of a probe has
-``probe``, its name, instead. A finding is known if both its kind and its reduced
-program are those of an entry, and if the reduction did not bring in what the entry
-needs: it may have put the operation of the entry in place of another that has a fault
-of its own, or have used a value twice where the entry is about values used twice. So
-what reduces to an entry is reduced once more without such steps (``Sorter``).
+``program`` is the reduced program as in a report; an entry for a probe has ``probe``, its
+name, instead. A finding matches an entry if its kind and its reduced program are equal to
+those of the entry. The reduction may replace an operation by that of the entry, or reuse a
+value, and so turn one defect into another. Therefore a finding that reduces to an entry is
+reduced again without such passes (``BaselineMatcher``).
 
-What may still be hidden: a program that shows both faults, if that of the entry comes
-first or is what remains (other programs show the other alone); a fault whose every
-program contains the entry's own; two faults that are alike in most operations, on
-programs that differ in the operations only; and what makes the engine stop, where the
-first reduction decides. On the other side, a finding of an accepted fault whose program
-does not become the entry without such steps is reported: it can be accepted as well.
+A baseline can still hide a second defect: on programs that show both defects; if every
+program that shows it contains the entry's program; if both defects affect most operations
+alike; and if the engine stops, as there is no second reduction then. Conversely, a finding
+of an accepted defect that does not reduce to the entry without such passes is reported,
+and needs an entry of its own.
 
-Whether an entry still occurs is seen by running its own program, not by waiting for it
-to be generated.
+Entries are checked by running their own programs, so a stale entry is found in every run.
 """
 
 from __future__ import annotations
@@ -47,8 +44,7 @@ from parity.oracle.check import check_program
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.probes import PROBES
 
-#: Programs that are reduced only to see that their findings are known; a run that has
-#: seen so many of one kind looks at no more of that kind.
+#: Findings of one kind in the baseline after which a run ignores further ones of that kind.
 MAX_REDUCED = 400
 
 _PROPOSAL = """\
@@ -58,12 +54,12 @@ _PROPOSAL = """\
 
 
 class BaselineError(UsageError):
-    """A list cannot be used or written; the message is one line that says why."""
+    """A baseline cannot be read or written; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """One accepted finding: of a program, or of the probe named ``probe``."""
+    """An accepted finding of a program, or of the probe named ``probe``."""
 
     kind: str
     reason: str
@@ -72,7 +68,7 @@ class BaselineEntry:
     probe: str = ""
 
     def occurs(self, engine: AnyEngine, reference: Engine) -> bool:
-        """Whether the engine still shows this kind of finding on the program or probe."""
+        """Return whether the program or probe still gives a finding of this kind."""
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
         else:
@@ -82,78 +78,78 @@ class BaselineEntry:
 
     @property
     def where(self) -> str:
-        """The program or the probe as a person reads it."""
+        """The text of the program or the name of the probe."""
         return str(self.program) if self.program is not None else f"probe {self.probe}"
 
     def to_json(self) -> dict[str, str]:
-        """What ``parity check --json`` says of the entry."""
+        """Return the entry as JSON data (``parity check --json``)."""
         return {"kind": self.kind, "text": self.where, "reason": self.reason, "url": self.url}
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.reason} ({self.url})"
 
     def stale(self) -> str:
-        """What is reported if the finding no longer occurs."""
+        """Return the message for an entry that no longer occurs."""
         lines = ["known finding no longer occurs: remove it", f"  {self}"]
         return "\n".join([*lines, *("    " + line for line in self.where.splitlines())])
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The entries of a list; without a list there are none."""
+    """The accepted findings; none by default."""
 
     entries: tuple[BaselineEntry, ...] = ()
 
     def find(self, kind: str, key: str) -> BaselineEntry | None:
-        """The entry for a kind of finding on a program (its text) or probe, or None."""
+        """Return the entry for a kind and a ``Report.key``, or None."""
         return next((e for e in self.entries if (e.kind, e.where) == (kind, key)), None)
 
     def of(self, program: Program, finding: Finding) -> BaselineEntry | None:
-        """The entry of a finding whose program is reduced, or None."""
+        """Return the entry of a finding on its reduced program, or None."""
         return self.find(finding.kind, str(program))
 
     def may_cover(self, kind: str) -> bool:
-        """Whether a finding of ``kind``, once it is reduced, may be known."""
+        """Return whether a finding of ``kind`` may match an entry once it is reduced."""
         kinds = SIMPLER.get(kind, frozenset()) | {kind}
         return any(e.kind in kinds for e in self.entries)
 
     def stale(self, engine: AnyEngine, reference: Engine) -> tuple[BaselineEntry, ...]:
-        """The entries whose findings no longer occur."""
+        """Return the entries whose findings no longer occur."""
         return tuple(e for e in self.entries if not e.occurs(engine, reference))
 
 
 class BaselineMatcher:
-    """Reduces findings and tells those that are known from others."""
+    """Reduces findings, and matches them with the entries of a baseline."""
 
-    def __init__(self, known: Baseline, engine: AnyEngine, reference: Engine) -> None:
-        self.known = known
+    def __init__(self, baseline: Baseline, engine: AnyEngine, reference: Engine) -> None:
+        self.baseline = baseline
         self.engine = engine
         self.reference = reference
         self._covered: dict[tuple[str, Program], bool] = {}
 
-    def sort(
+    def match(
         self, program: Program, finding: Finding
     ) -> tuple[Program, Finding, BaselineEntry | None]:
-        """The finding reduced, with the entry that accepts it, or None.
+        """Return the reduced finding, and its entry or None.
 
-        What reduces to an entry is reduced again with its own operations, and no value
-        used more often than before. If that gives no entry, it is known all the same if
-        most other operations show it in place of its own, and one of them is the entry.
+        A finding that reduces to an entry is reduced again without other operations and without
+        further uses of values. If the result is no entry, the finding still matches if it
+        does not depend on its operations, and with another operation it is an entry.
         """
         small, found = reduced(program, finding, self.engine, self.reference)
-        entry = self.known.of(small, found)
+        entry = self.baseline.of(small, found)
         if entry is None or finding.stopped:
             return small, found, entry
         kept, own = reduced(program, finding, self.engine, self.reference, Freedom.NONE)
         key = (own.kind, kept)
         if key not in self._covered:
-            self._covered[key] = self.known.of(kept, own) is not None or self._is_like(kept, own)
+            self._covered[key] = self.baseline.of(kept, own) is not None or self._is_like(kept, own)
         return (small, found, entry) if self._covered[key] else (kept, own, None)
 
     def _is_like(self, program: Program, finding: Finding) -> bool:
-        """Whether a finding is an entry's but for operations on which it does not depend."""
+        """Return whether a finding is an entry except for operations that do not matter to it."""
         swapped = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
-        return self.known.of(*swapped) is not None and not any(
+        return self.baseline.of(*swapped) is not None and not any(
             depends_on_operation(number, program, finding, self.engine, self.reference)
             for number, s in enumerate(program.statements)
             if isinstance(s, Apply)
@@ -161,7 +157,7 @@ class BaselineMatcher:
 
 
 def load_baseline(file: Path) -> Baseline:
-    """The list in a TOML file. Raises BaselineError where it is malformed."""
+    """Read a baseline from a TOML file. Raises BaselineError if it is malformed."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -184,7 +180,7 @@ def load_baseline(file: Path) -> Baseline:
 
 
 def _entry(row: Mapping[str, Any]) -> BaselineEntry:
-    """An entry of plain data; ValueError says what is wrong with it."""
+    """Return an entry from TOML data. Raises ValueError if it is malformed."""
     for key, value in row.items():
         if key not in ("kind", "program", "probe", "reason", "url"):
             raise ValueError(f"{key!r} is not known")
@@ -212,7 +208,7 @@ def _entry(row: Mapping[str, Any]) -> BaselineEntry:
 
 
 def check_proposal(file: Path) -> None:
-    """Raise BaselineError, before anything runs, where proposals cannot be written to ``file``."""
+    """Raise BaselineError if proposals cannot be written to ``file``."""
     if file.exists():
         raise BaselineError(f"{file} exists already: proposals are written to a new file")
     if not file.resolve().parent.is_dir():
@@ -220,11 +216,10 @@ def check_proposal(file: Path) -> None:
 
 
 def propose(file: Path, findings: Iterable[tuple[str, Program | None, str]]) -> int:
-    """Write findings as entries to a new file, for people to complete; how many there are.
+    """Write findings as incomplete entries to a new file, and return their number.
 
-    A finding is its kind, and its reduced program or the name of its probe.
-
-    Nothing is written if there are none. Raises BaselineError as ``check_proposal`` does.
+    A finding is its kind, its reduced program or None, and the name of its probe or "". Without
+    findings, no file is written. Raises BaselineError if the file exists or cannot be written.
     """
     entries = [_proposed(*f) for f in findings if f[1] is not None or f[2]]
     if not entries:

@@ -13,7 +13,7 @@ from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus, Identity
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Executor
-from parity.campaign.hypothesis_search import hand_over
+from parity.campaign.hypothesis_search import export_to_hypothesis
 from parity.campaign.records import FindingData, Record, defects
 from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
@@ -243,7 +243,7 @@ class Campaign:
             raise CampaignError(f"{answer.error}; what was recorded is kept")
         for finding in self.corpus.add(answer):
             self.display.found(finding)
-            self.exported += hand_over(finding, self.engine, self.plan.database)
+            self.exported += export_to_hypothesis(finding, self.engine, self.plan.database)
 
     def status(self) -> Status:
         """The current progress."""

@@ -66,7 +66,7 @@ class Identity:
         return decode(Identity, data)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Return the identity as plain data."""
         return {**encode(_Format(FORMAT)), **encode(self)}
 
 

@@ -1,4 +1,4 @@
-"""The two sides of a finding as text."""
+"""Formats the two results of a finding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 
-def told_apart(a: Any, b: Any) -> tuple[str, str]:
-    """Both as text, with as many digits as it takes to see a difference, then with their form."""
+def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
+    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
     for digits in None, "unique":
         with np.printoptions() if digits is None else np.printoptions(floatmode="unique"):
             texts = str(a), str(b)

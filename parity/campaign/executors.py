@@ -1,4 +1,4 @@
-"""Where shards run: processes of this machine, workers of a Dask cluster, or here."""
+"""Executors, which run shards: in this process, in worker processes, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from parity.campaign.shard import Answer, Task, run_shard
 from parity.engines.isolation.pool import WorkerPool
 from parity.engines.isolation.process import End
 
-#: How often a shard may end its worker. Before the last time its engine is isolated:
-#: what ends that process is a finding then, and the worker goes on.
+#: How often a shard may kill its worker. The last attempt isolates the engine, so that a crash of
+#: the engine is a finding, and the worker survives.
 ATTEMPTS = 3
-#: Seconds that workers have to end by themselves.
+#: Seconds to wait for a connection to the cluster and for its end.
 _GRACE = 5.0
 
 
 class Executor(Protocol):
-    """Runs tasks. Of each task that it took it gives exactly one answer, unless it is stopped."""
+    """Runs tasks, and returns exactly one answer for each, unless it is stopped."""
 
     def start(self, note: Callable[[str], None]) -> None:
-        """Get workers; ``note`` is told when one is lost."""
+        """Start the workers; ``note`` is called with a message if one is lost."""
 
     @property
     def workers(self) -> int:
-        """How many workers there are now."""
+        """The current number of workers."""
 
     @property
     def running(self) -> int:
-        """How many tasks have no answer yet."""
+        """The number of tasks without an answer."""
 
     @property
     def free(self) -> int:
-        """How many more tasks it takes now."""
+        """The number of tasks that can be submitted now."""
 
     def submit(self, task: Task) -> None:
-        """Take a task."""
+        """Queue a task."""
 
     def answers(self, seconds: float) -> list[Answer]:
-        """What came; waits for the first at most so long."""
+        """Return new answers; wait for the first one at most ``seconds``."""
 
     def stop(self) -> None:
-        """Have tasks end early; those that cannot are given up."""
+        """Let tasks end early, or drop them if they cannot."""
 
     def close(self) -> None:
         """End the workers at once."""
 
 
 class Inline:
-    """In this process, one task at a time."""
+    """Runs one task at a time in this process."""
 
     def __init__(self) -> None:
         self._waiting: list[Task] = []
@@ -90,7 +90,7 @@ class Inline:
 
 
 class Processes:
-    """Worker processes of this machine. One that is killed is replaced; its shard runs again."""
+    """Runs tasks in local worker processes; a killed one is replaced, and its shard runs again."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -141,7 +141,7 @@ class Processes:
         return result
 
     def _lost(self, task: Task, end: End) -> None:
-        """Run the task of a worker that was killed once more."""
+        """Submit the task of a killed worker again."""
         self._attempts[task.number] += 1
         attempts = self._attempts[task.number]
         if attempts >= ATTEMPTS:
@@ -161,15 +161,15 @@ class Processes:
 
 
 class Cluster:
-    """The workers of a Dask scheduler at ``address``; a shard whose worker is killed runs again.
+    """Runs tasks on the Dask cluster of the scheduler at ``address``.
 
-    The engine must be importable on the workers, under the same name.
+    Dask runs the shard of a killed worker again. The workers load the engine by its name.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._dask = optional("distributed", "distributed", "--scheduler")
-        if not address.startswith("inproc://"):  # a client of no address hangs when it is deleted
+        if not address.startswith("inproc://"):  # a client without an address hangs when deleted
             try:
                 self._dask.comm.get_address_host_port(address)
             except ValueError as error:
@@ -204,7 +204,7 @@ class Cluster:
 
     @property
     def free(self) -> int:
-        return self.workers + 2 - len(self._futures)  # one waits where another ends
+        return self.workers + 2 - len(self._futures)  # two in the queue, so that no worker waits
 
     def submit(self, task: Task) -> None:
         future = self.client.submit(

@@ -1,4 +1,4 @@
-"""From a reduced finding to a report: who is wrong, which defect it is, and its script."""
+"""Turns a reduced finding into a report: verdict, diagnosis and reproducer script."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from parity.oracle.probes import PROBES
 from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
 
 
-def judged(
+def judge_finding(
     small: tuple[Program, Finding],
     whole: tuple[Program, Finding],
     engine: AnyEngine,
     reference: Engine,
     number: int,
 ) -> Report | None:
-    """The finding on the reduced program with what the third opinion says of it.
+    """Adjudicate a reduced finding (``small``), and return its report.
 
-    Where rounding decides there, that on the ``whole`` program, which may show more. None if
-    rounding decides in both, or in the whole one while the reduced one is undecided, as it may
-    have left the real numbers on the way.
+    If the reduced finding is ill-conditioned, the report is on the ``whole`` program, which may
+    show more. Return None if both are ill-conditioned, or if the whole one is and the reduced one
+    is undecided: the reduction may have led to values that are no real numbers.
     """
     (program, finding), verdict = small, adjudicate(*small, engine, reference)
     if verdict.wrong in (None, ILL_CONDITIONED) and small[0] != whole[0]:
@@ -44,9 +44,9 @@ def judged(
 
 
 def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> None:
-    """Say which known defect a finding looks like, unless the reference is wrong.
+    """Add the diagnosis to a report, unless the reference is wrong.
 
-    The known defects come back with a result: none is like an engine that does not.
+    An engine that stopped gets no diagnosis: every known defect returns a result.
     """
     finding, program = reported.finding, reported.program
     if reported.wrong == REFERENCE or finding.stopped:
@@ -61,7 +61,7 @@ def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> Non
 
 
 def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -> None:
-    """One script a finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
+    """Write a script for each finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
     numbers: Counter[str] = Counter()
     for one in reported:
         kind = one.finding.kind
@@ -70,7 +70,7 @@ def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -
 
 
 def write_script(reported: Report, engine: AnyEngine, folder: Path, stem: str) -> None:
-    """Write the script of a finding, if it has a program; its path goes into ``reported``."""
+    """Write the script of a finding that has a program, and set ``reported.script``."""
     if reported.program is None:
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One property of the suite: many programs of a profile, drawn by Hypothesis."""
+"""Runs one property of the suite: programs of one profile, drawn by Hypothesis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, BaselineMatcher
 from parity.campaign.cases import FuzzInput
 from parity.campaign.database import examples_of
-from parity.campaign.finish import add_diagnosis, judged
+from parity.campaign.finish import add_diagnosis, judge_finding
 from parity.campaign.records import FindingData
 from parity.campaign.result import Report
 from parity.diagnose.shrink import reduced
@@ -30,13 +30,13 @@ from parity.oracle.check import check_programs
 from parity.oracle.finding import KINDS, Finding, Kind
 from parity.oracle.verdict import ILL_CONDITIONED
 
-#: Programs that Hypothesis draws at once: drawing one costs as much as drawing eight.
-PROGRAMS_AN_EXAMPLE = 8
+#: Programs in each Hypothesis example: drawing one costs as much as drawing eight.
+PROGRAMS_PER_EXAMPLE = 8
 
 
 @dataclass
 class Tally:
-    """Counts of the programs that ran; ``ill_conditioned`` ones differ, but rounding decides."""
+    """Counts of programs: all, those with values of two or five uses, and ill-conditioned ones."""
 
     programs: int = 0
     reused: int = 0
@@ -44,7 +44,7 @@ class Tally:
     ill_conditioned: int = 0
 
     def add(self, program: Program) -> None:
-        """Count a program, and how often it uses its most used value."""
+        """Count a program by the uses of its most used value."""
         uses = Counter(i for s in program.statements if isinstance(s, pr.Apply) for i in s.inputs)
         most = max(uses.values(), default=0)
         self.programs += 1
@@ -54,11 +54,11 @@ class Tally:
 
 @dataclass
 class Outcome:
-    """What a property found."""
+    """The result of a property."""
 
     tally: Tally = field(default_factory=Tally)
     reported: list[Report] = field(default_factory=list)
-    #: How often known findings were found.
+    #: How often each entry of the baseline was found.
     known: Counter[BaselineEntry] = field(default_factory=Counter)
 
 
@@ -69,10 +69,9 @@ def property_of(
     examples: int = 1,
     number: int = 0,
 ) -> Any:
-    """The Hypothesis test that calls ``check`` with several programs of ``decoder`` at a time.
+    """Return a Hypothesis test that calls ``check`` with a list of programs of ``decoder``.
 
-    What is saved in the ``database`` by one is replayed first by any other on the same
-    profile, whatever they check.
+    Tests on the same profile and ``database`` replay each other's failing examples first.
     """
 
     # A seed switches the database off; settings that are applied after it count.
@@ -87,7 +86,7 @@ def property_of(
         print_blob=False,
     )
     @seed(number)
-    @given(programs(decoder, PROGRAMS_AN_EXAMPLE))
+    @given(programs(decoder, PROGRAMS_PER_EXAMPLE))
     def run(several: list[Program]) -> None:
         check(several)
 
@@ -100,21 +99,20 @@ def run_property(
     reference: Engine,
     count: int,
     number: int,
-    known: Baseline | None = None,
+    baseline: Baseline | None = None,
     database: str | None = None,
 ) -> Outcome:
-    """Run at least ``count`` programs with seed ``number``; stop at findings, one a kind.
+    """Run at least ``count`` programs with seed ``number``, up to the first finding of each kind.
 
-    ``diagnose.shrink`` makes small what is found: Hypothesis, which knows only bytes, would take
-    several times as long. Programs of the profile that failed in an earlier run or a campaign
-    with the same engine come first, except where CI is set and no ``database`` is named
-    (``parity.campaign.database``): there a run depends on the seed alone. What may be one of the
-    ``known`` findings is reduced at once to see whether it is; the first that is not ends the
-    run.
+    Findings are reduced by ``parity.diagnose.shrink``, several times as fast as by Hypothesis,
+    which sees only bytes. Programs of the profile that failed in an earlier run or a campaign
+    with the same engine come first, unless CI is set and no ``database`` is named
+    (``parity.campaign.database``): then a run depends on the seed alone. Findings that may match
+    the ``baseline`` are reduced at once; the first that does not match ends the run.
     """
     outcome = Outcome()
-    known = known or Baseline()
-    sorter = BaselineMatcher(known, engine, reference)
+    baseline = baseline or Baseline()
+    matcher = BaselineMatcher(baseline, engine, reference)
     stopped: list[tuple[Program, Finding]] = []
 
     def check(several: list[Program]) -> None:
@@ -129,15 +127,15 @@ def run_property(
             if finding.stopped:  # Hypothesis would run it several times more
                 stopped.append((program, finding))
                 return
-            if known.may_cover(finding.kind):
+            if baseline.may_cover(finding.kind):
                 if outcome.known.total() < MAX_REDUCED:
-                    _sort_out(outcome, program, finding, sorter)
+                    _match_baseline(outcome, program, finding, matcher)
                 continue
             if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
                 raise _DIFFERENCES[finding.kind](program, finding)
             outcome.tally.ill_conditioned += 1  # no finding: the run goes on
 
-    examples = -(-count // PROGRAMS_AN_EXAMPLE)
+    examples = -(-count // PROGRAMS_PER_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)
     run = property_of(decoder, check, saved, examples, number)
     with fuzzing_runtime():
@@ -150,13 +148,13 @@ def run_property(
                 raise
             findings += stopped
         # Findings of several kinds may come from one cause.
-        small = [_reported(p, f, engine, reference) for p, f in findings]
+        small = [_reduce_and_judge(p, f, engine, reference) for p, f in findings]
         outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
     return outcome
 
 
 class Difference(Exception):  # noqa: N818 - it carries a finding
-    """A finding on a program as Hypothesis needs it: an exception."""
+    """Raised for a finding, as Hypothesis needs an exception."""
 
     def __init__(self, program: Program, finding: Finding) -> None:
         super().__init__(str(finding))
@@ -164,7 +162,7 @@ class Difference(Exception):  # noqa: N818 - it carries a finding
         self.finding = finding
 
 
-#: A class for each kind of finding, as Hypothesis tells failures apart by type and line.
+#: A class for each kind of finding, as Hypothesis distinguishes failures by type and line.
 _DIFFERENCES: dict[Kind, type[Difference]] = {
     kind: type(f"{kind.name.title().replace('_', '')}Difference", (Difference,), {})
     for kind in Kind
@@ -172,7 +170,7 @@ _DIFFERENCES: dict[Kind, type[Difference]] = {
 
 
 def _differences(error: BaseException) -> Iterable[Difference]:
-    """The differences in an exception or a group of them."""
+    """Yield the differences in an exception or an exception group."""
     if isinstance(error, Difference):
         yield error
     elif isinstance(error, BaseExceptionGroup):
@@ -180,44 +178,43 @@ def _differences(error: BaseException) -> Iterable[Difference]:
             yield from _differences(inner)
 
 
-def _sort_out(
-    outcome: Outcome, program: Program, finding: Finding, sorter: BaselineMatcher
+def _match_baseline(
+    outcome: Outcome, program: Program, finding: Finding, matcher: BaselineMatcher
 ) -> None:
-    """Count a finding that is known, add one that is not."""
-    small, found, entry = sorter.sort(program, finding)
+    """Reduce a finding; count it if it is in the baseline, else add it to the outcome."""
+    small, found, entry = matcher.match(program, finding)
     if entry is not None:
         outcome.known[entry] += 1
         return
     whole = program, finding
-    reported = _judged((small, found), whole, sorter.engine, sorter.reference)
+    reported = _judge_and_diagnose((small, found), whole, matcher.engine, matcher.reference)
     if reported is not None:
         outcome.reported.append(reported)
 
 
-def _reported(
+def _reduce_and_judge(
     program: Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> Report | None:
     whole = program, finding
-    return _judged(reduced(*whole, engine, reference), whole, engine, reference)
+    return _judge_and_diagnose(reduced(*whole, engine, reference), whole, engine, reference)
 
 
-def _judged(
+def _judge_and_diagnose(
     small: tuple[Program, Finding],
     whole: tuple[Program, Finding],
     engine: AnyEngine,
     reference: Engine,
 ) -> Report | None:
-    reported = judged(small, whole, engine, reference, -1)
+    reported = judge_finding(small, whole, engine, reference, -1)
     if reported is not None:
         add_diagnosis(reported, engine, reference)
     return reported
 
 
-def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None) -> bool:
-    """Save the bytes of a finding for the tests of its profile; whether there is a database.
+def export_to_hypothesis(finding: FindingData, engine: AnyEngine, where: str | None = None) -> bool:
+    """Save a finding as a failing example of its profile, and return whether it was saved.
 
-    ``where``: as in ``parity.campaign.database.examples_of``. Nothing runs on the engine: that the
-    program fails is known.
+    ``where``: as in ``parity.campaign.database.examples_of``. The program is not run again.
     """
     if finding["case"] is None:
         return False
@@ -233,9 +230,9 @@ def hand_over(finding: FindingData, engine: AnyEngine, where: str | None = None)
 
     saving = property_of(Decoder.of(PROFILES[case.profile], engine), fail, database)
     try:
-        # An example has several programs; the others are of zeros, the simplest there are.
+        # The other programs of the example are the simplest ones: zeros.
         saving.hypothesis.fuzz_one_input(
-            case.data.ljust(PROGRAMS_AN_EXAMPLE * len(case.data), b"\0")
+            case.data.ljust(PROGRAMS_PER_EXAMPLE * len(case.data), b"\0")
         )
     except Difference:
         return True

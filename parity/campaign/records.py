@@ -53,7 +53,7 @@ class Record:
             raise ValueError(f"the first shard, {self.first}, is after the last, {self.last}")
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Return the record as plain data."""
         return {**encode(self), "seconds": round(self.seconds, 3)}
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What was found and kept, run again: what is fixed, what still fails, what is now smaller."""
+"""Runs the findings and kept cases of a corpus again, and reduces findings again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
-from parity.campaign.finish import add_diagnosis, judged
+from parity.campaign.finish import add_diagnosis, judge_finding
 from parity.campaign.records import FindingData, names
-from parity.campaign.result import Report, finding_json
+from parity.campaign.result import finding_json
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
@@ -23,7 +23,7 @@ from parity.oracle.probes import PROBES
 
 @dataclass(frozen=True)
 class Replayed:
-    """A finding or a kept case, and the kind of finding that it shows now, None for none."""
+    """A finding or a kept case, and the kind of finding that it gives ``now``, or None."""
 
     name: str
     finding: FindingData | None
@@ -40,7 +40,7 @@ class Replayed:
 
 
 def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Replayed]:
-    """Every finding, the smallest first, then every kept case; each as it is done."""
+    """Run every finding again, the smallest first, then every kept case; yield the results."""
     with fuzzing_runtime():
         for name, finding in corpus.reported():
             now = occurs(finding, engine, reference)
@@ -52,7 +52,7 @@ def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Rep
 
 
 def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Finding | None:
-    """What the program or the probe of a finding shows now."""
+    """Run the program or the probe of a finding again, and return its current finding."""
     if finding["probe"]:
         probe = next(p for p in PROBES if p.name == finding["probe"])
         return probe.first(engine) if probe.applies(engine) else None
@@ -62,9 +62,9 @@ def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Findin
 def minimized(
     finding: FindingData, engine: AnyEngine, reference: Engine
 ) -> tuple[FindingData, str] | None:
-    """The finding reduced and diagnosed as it is done today, and its script; None if it is gone.
+    """Reduce and diagnose a finding again; return it with its script, or None if it is gone.
 
-    A finding of a probe stays as it is. What is in ``script`` is for the corpus to say.
+    A finding of a probe is returned unchanged. The corpus sets the path in ``script``.
     """
     with fuzzing_runtime():
         now = occurs(finding, engine, reference)
@@ -76,11 +76,11 @@ def minimized(
             return finding, ""
         whole = program_from_json(finding["program"]), now
         small = reduced(*whole, engine, reference)
-        one: Report | None = judged(small, whole, engine, reference, finding["program_number"])
-        if one is None:
+        reported = judge_finding(small, whole, engine, reference, finding["program_number"])
+        if reported is None:
             return None
-        add_diagnosis(one, engine, reference)
-    again = finding_json(one, None, finding["first_seen"]["shard"])
+        add_diagnosis(reported, engine, reference)
+    again = finding_json(reported, None, finding["first_seen"]["shard"])
     kept = {key: finding[key] for key in ("case", "count")}
     result = {**again, **kept, "script": ""}
-    return result, script_of(one, engine, f"{names(result)[0]}.py")
+    return result, script_of(reported, engine, f"{names(result)[0]}.py")

@@ -1,4 +1,4 @@
-"""Results of a search: reports of findings, and the run that found them."""
+"""The result of a search, and the reports of its findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
-from parity.campaign.describe import told_apart
+from parity.campaign.describe import distinguishable_texts
 from parity.campaign.records import FindingData
 from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.base import Engine, label
@@ -31,38 +31,37 @@ from parity.oracle.verdict import (
 
 @dataclass
 class Report:
-    """A finding in the form in which it is reported."""
+    """A finding with its program, verdict, diagnosis and script."""
 
     finding: Finding
     program: Program | None
     number: int
     probe: str = ""
     script: str = ""
-    #: What the third opinion says.
     verdict: Verdict = UNDECIDED
     diagnosis: Diagnosis | None = None
 
     @property
     def wrong(self) -> str | None:
-        """Which side is wrong: "engine", "reference", or None where that is undecided."""
+        """The side that is wrong, "engine" or "reference"; None if undecided."""
         return self.verdict.wrong
 
     @property
     def key(self) -> str:
-        """What a baseline knows the finding by: the text of its program, or its probe."""
+        """The text of the program or the name of the probe, which baselines compare."""
         return str(self.program) if self.program is not None else f"probe {self.probe_name}"
 
     @property
     def probe_name(self) -> str:
-        """The name of the probe; "" for what is no probe, which no baseline can accept."""
+        """The name of the probe, or "" for a finding that no probe made."""
         return next((p.name for p in PROBES if p.description == self.probe), "")
 
     def text(self, engine: AnyEngine, reference: Engine) -> str:
-        """The finding as a person reads it: program, both values, kind and script."""
+        """Return the report as text: program, both results, kind and script."""
         finding = self.finding
         program = str(self.program) if self.program else self.probe
         lines = [str(finding), *("    " + line for line in program.splitlines())]
-        shown = told_apart(finding.engine, finding.reference)
+        shown = distinguishable_texts(finding.engine, finding.reference)
         for who, text in zip((engine, reference), shown, strict=True):
             lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
         if self.wrong == REFERENCE:  # otherwise it is what a finding says anyway
@@ -79,7 +78,7 @@ class Report:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """The object of the contract (``parity check --json``)."""
+        """Return the report as JSON data (``parity check --json``)."""
         program = self.program
         return {
             "kind": self.finding.kind,
@@ -104,9 +103,9 @@ class SearchResult:
     Attributes
     ----------
     findings
-        The reports of what differs, the smallest program first.
+        The reports, the smallest program first.
     programs, failing
-        How many programs ran, and how many of them differ.
+        The number of programs that ran, and of those that failed.
     """
 
     engine: Runner
@@ -115,24 +114,23 @@ class SearchResult:
     programs: int = 0
     seconds: float = 0.0
     failing: int = 0
-    #: Reduced differences that rounding decides: no findings.
+    #: Reduced differences within rounding error, which are no findings.
     ill_conditioned: int = 0
-    #: Whether it was ended before the last program.
     interrupted: bool = False
     findings: list[Report] = field(default_factory=list)
-    #: Programs that differ only after others in the same process.
+    #: Programs whose finding depends on earlier programs in the same process.
     disturbed: int = 0
-    #: Findings that are accepted: how often each was found, and those that are gone.
+    #: How often each entry of the baseline was found, and the entries that no longer occur.
     known: Counter[BaselineEntry] = field(default_factory=Counter)
     stale: tuple[BaselineEntry, ...] = ()
     untested: tuple[str, ...] = ()
-    #: What the adapter said that the engine lacks, and how many programs ended there.
+    #: Messages of ``Unsupported``, and the number of programs that each ended.
     unsupported: Counter[str] = field(default_factory=Counter)
-    exposure: Coverage | None = None
+    coverage: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The object of the contract (``parity check --json``)."""
-        exposure = {"exposure": self.exposure.to_json()} if self.exposure else {}
+        """Return the result as JSON data (``parity check --json``)."""
+        coverage = {"exposure": self.coverage.to_json()} if self.coverage else {}
         return {
             "engine": label(self.engine),
             "reference": label(self.reference),
@@ -150,12 +148,12 @@ class SearchResult:
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
                 for entry, count in self.known.items()
             ],
-            **exposure,
+            **coverage,
         }
 
     @property
     def ok(self) -> bool:
-        """Whether the run came to its end without a finding that is not in the baseline."""
+        """Whether the run was complete and found nothing beyond the baseline."""
         return not self.fails and not self.interrupted
 
     @property
@@ -164,7 +162,6 @@ class SearchResult:
         return "findings" if self.fails else "parity"
 
     def __str__(self) -> str:
-        """The result as a person reads it."""
         lines = [
             f"{label(self.engine)} against {label(self.reference)}: {self.programs} programs, "
             f"seed {self.seed}, {self.seconds:.1f} s"
@@ -192,18 +189,18 @@ class SearchResult:
         else:
             known = " but what is known" if any(self.known.values()) else ""
             lines.append(f"parity: no difference found{known}")
-        if self.exposure is not None:
-            lines.append("\n" + self.exposure.text())
+        if self.coverage is not None:
+            lines.append("\n" + self.coverage.text())
         return "\n".join(lines)
 
     @property
     def fails(self) -> bool:
-        """Whether there is a finding that is not known, or a known one that is gone."""
+        """Whether a finding is not in the baseline, or an entry of the baseline is stale."""
         return bool(self.findings or self.stale)
 
 
 def _plain(value: Any) -> Any:
-    """Arrays as lists of numbers; what JSON lacks as text."""
+    """Return an array as a list of numbers, with nan and infinity as text."""
     if value is None or isinstance(value, str):
         return value
     flat = np.asarray(value, np.float64).ravel().tolist()
@@ -211,12 +208,11 @@ def _plain(value: Any) -> Any:
 
 
 def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> FindingData:
-    """A finding as a corpus holds it: ``program_number`` is that of the whole campaign.
+    """Return a report as JSON data for a corpus; ``program_number`` counts the whole campaign.
 
-    ``shown``: what the engine and the reference gave, for people; unlike the numbers, these texts
-    differ also where only dtypes or shapes do.
+    The texts in ``shown`` differ also if only the dtypes or shapes of the two results do.
     """
-    texts = told_apart(reported.finding.engine, reported.finding.reference)
+    texts = distinguishable_texts(reported.finding.engine, reported.finding.reference)
     probe = next((p.name for p in PROBES if p.description == reported.probe), "")
     return {
         **reported.to_json(),

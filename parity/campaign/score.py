@@ -1,7 +1,7 @@
-"""What the harness finds of what is known to be wrong: every defect, with many seeds.
+"""Measures how soon known defects are found: every defect, with many seeds.
 
-A trial is one defect with one seed: programs until the first finding, that program
-reduced, and the diagnosis, which is given the engine under another name.
+A trial is one defect with one seed: run programs until the first finding, reduce its
+program and diagnose it. The engine has another name, so that only its behaviour counts.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from parity.oracle.finding import Finding
 
 @dataclass(frozen=True)
 class Trial:
-    """One defect with one seed.
+    """The result for one defect and one seed.
 
-    ``programs``: how many ran until one showed it, None if none did; ``probe``: what
-    found it then, "" if nothing. ``statements``: of the reduced program. ``named``: the
-    defects that the diagnosis names. Seconds are of the processor, as the machine may be busy.
+    ``programs``: the number of programs up to the first finding, None without one; ``probe``:
+    the probe that found the defect instead, or "". ``statements``: the size of the reduced
+    program. ``named``: the defects that the diagnosis names. Seconds are CPU time, as the machine
+    may be busy.
     """
 
     defect: str
@@ -58,14 +59,14 @@ class Trial:
 
     @property
     def diagnosed(self) -> bool:
-        """Whether the defect is named, alone or among those that cannot be told apart."""
+        """Whether the diagnosis names the defect, alone or with indistinguishable ones."""
         return self.defect in self.named
 
 
 def run_trial(
     name: str, seed: int, examples: int, defects: Mapping[str, type[Defect]] = DEFECTS
 ) -> Trial:
-    """Hunt one defect, under another name, until it is found or ``examples`` programs ran."""
+    """Run programs on one defect until it is found, at most ``examples``, and diagnose it."""
     engine: AnyEngine = type("Hidden", (defects[name],), {"name": "hidden"})()
     reference = Torch()
     with fuzzing_runtime():
@@ -93,7 +94,7 @@ def run_trial(
 def _first(
     engine: AnyEngine, reference: Engine, seed: int, examples: int
 ) -> tuple[int, Program, Finding] | None:
-    """The number, from 1 on, program and finding of the first program that shows a difference."""
+    """Return the number (from 1), program and finding of the first failing program, or None."""
     programs = itertools.islice(stream(decoders_of(engine), seed), examples)
     for number, program in enumerate(programs, 1):
         finding = check_program(program, engine, reference)
@@ -103,7 +104,7 @@ def _first(
 
 
 def _probed(name: str, seed: int, engine: AnyEngine, reference: Engine) -> Trial:
-    """What the probes say where no program showed anything."""
+    """Return the trial of a defect that no program showed: what the probes find."""
     reported = next(run_probes(engine), None)
     if reported is None:
         return Trial(name, seed)
@@ -122,7 +123,7 @@ def _named(reported: Report) -> tuple[str, ...]:
 
 @dataclass
 class Score:
-    """The trials of a run. ``planned``: how many there should be; fewer if it was interrupted."""
+    """The trials of a run; fewer than ``planned`` if it was interrupted."""
 
     seeds: int
     examples: int
@@ -142,12 +143,12 @@ class Score:
         return self.complete and all(trial.found for trial in self.trials)
 
     def by_defect(self) -> dict[str, list[Trial]]:
-        """The trials of each defect, in order of seeds; without defects that have none."""
+        """Return the trials of each defect that has any, ordered by seed."""
         groups = {name: [t for t in self.trials if t.defect == name] for name in self.smallest}
         return {k: sorted(v, key=lambda t: t.seed) for k, v in groups.items() if v}
 
     def to_json(self) -> dict[str, Any]:
-        """What ``parity score --json`` writes."""
+        """Return the score as JSON data (``parity score --json``)."""
         return {
             "seeds": self.seeds,
             "examples": self.examples,
@@ -187,8 +188,8 @@ def score(
 ) -> Score:
     """Run every defect with seeds 0 to ``seeds - 1``; ``after`` is called with each trial.
 
-    Ctrl-C, or a worker that is killed, ends it with the trials so far. Several ``jobs`` run the
-    defects of ``parity.diagnose.defects`` only, as other processes know no others.
+    Ctrl-C, or a worker that is killed, ends the run with the trials so far. With several
+    ``jobs``, ``defects`` must be from ``parity.diagnose.defects``, as workers load them by name.
     """
     tasks = [(name, seed) for seed in range(seeds) for name in defects]
     smallest = {
@@ -212,7 +213,7 @@ def score(
 
 
 def _parallel(tasks: list[tuple[str, int]], examples: int, jobs: int) -> Iterator[Trial]:
-    """The trials as they end, in ``jobs`` processes, until one of these is killed."""
+    """Yield the trials of ``jobs`` processes as they end; stop if a process is killed."""
     pool = WorkerPool(jobs)
     pool.start()
     try:
@@ -230,13 +231,13 @@ def _parallel(tasks: list[tuple[str, int]], examples: int, jobs: int) -> Iterato
 
 
 def encoded_trial(name: str, seed: int, examples: int) -> dict[str, Any]:
-    """``run_trial`` for a worker process: the trial as plain data."""
+    """Run a trial in a worker process: ``run_trial`` with plain data."""
     trial: dict[str, Any] = encode(run_trial(name, seed, examples))
     return trial
 
 
 def markdown(result: Score) -> str:
-    """The table and a summary, as Markdown."""
+    """Return a table of the defects and a summary as Markdown."""
     header = "defect", "found", "programs, median", "worst", "statements", "smallest", "diagnosis"
     rows = [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
     lines = table(header, rows, "lrrrrrr")
@@ -265,7 +266,6 @@ def _row(name: str, trials: list[Trial], smallest: int | None) -> tuple[str, ...
 
 
 def _summary(result: Score) -> list[str]:
-    """The figures of the whole run, one line each."""
     groups = result.by_defect()
     found = [t for t in result.trials if t.found]
     always = sum(all(t.found for t in trials) for trials in groups.values())

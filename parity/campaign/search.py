@@ -1,4 +1,4 @@
-"""Runs many programs on an engine and collects findings, reduced and without repeats.
+"""Runs many programs on an engine and collects the findings, reduced and deduplicated.
 
 The same seed gives the same programs and the same findings.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
-from parity.campaign.finish import add_diagnosis, judged, write_scripts
+from parity.campaign.finish import add_diagnosis, judge_finding, write_scripts
 from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
@@ -29,9 +29,9 @@ from parity.oracle.check import check_program, check_programs
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES
 
-#: Programs of one kind of finding that are reduced, to see whether they are the same one.
-REDUCED_A_KIND = 3
-#: What is run to see that an engine keeps something between programs.
+#: Failing programs that are reduced for each kind of finding, as one kind may have several causes.
+REDUCED_PER_KIND = 3
+#: Reported as the probe of the finding that an engine keeps state between programs.
 STATE = "programs one after another in one process"
 
 
@@ -43,19 +43,19 @@ def search(
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
     coverage: bool = False,
-    known: Baseline | None = None,
+    baseline: Baseline | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> SearchResult:
-    """Run ``examples`` programs and the probes; write a script a finding into ``folder``.
+    """Run ``examples`` programs and the probes; write a script for each finding to ``folder``.
 
-    ``ops``: the operations to use, all by default; ``coverage``: count what is exercised;
-    ``known``: findings that are accepted. ``stopped`` is asked before each program whether to end
-    with what was found so far; probes are then left out.
+    ``ops``: the operations to use, all by default; ``coverage``: whether to count feature coverage;
+    ``baseline``: accepted findings. ``stopped`` is called before each program; once it returns
+    True, the search ends with the findings so far and runs no probes.
     """
     runner = as_runner(engine)
-    running = _Search(runner, reference, seed, ops, known)
+    running = _Search(runner, reference, seed, ops, baseline)
     result = running.result
-    result.exposure = Coverage.of(runner, ops) if coverage else None
+    result.coverage = Coverage.of(runner, ops) if coverage else None
     started = time.perf_counter()
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
@@ -63,7 +63,7 @@ def search(
             running.run_probes()
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
-        result.stale = running.sorter.known.stale(runner, reference)
+        result.stale = running.matcher.baseline.stale(runner, reference)
     result.findings.sort(key=_simplest_first)
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
         write_scripts(result.findings, runner, folder)
@@ -92,31 +92,31 @@ def check(
     Parameters
     ----------
     engine
-        An engine (or its class, made without arguments), or its name on the command line:
+        An engine, an engine class that needs no arguments, or a name as on the command line:
         a built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
     reference
-        What is right: PyTorch, or another engine.
+        The engine that is right by definition: PyTorch, or another one.
     examples
-        How many programs are run.
+        The number of programs to run.
     seed
         The same seed gives the same programs and the same findings.
     ops
-        The operations to use; all that the engine has by default.
+        The operations to use; by default all that the engine supports.
     isolate, limits
-        Whether an engine given by name runs in a process of its own (by default if it is given
-        by file), and what it may use there.
+        Whether an engine given by name runs in a worker process (the default for a file), and
+        how much time and memory it may use there.
     findings
-        A folder in which a script is written for each finding; none by default.
+        A folder to which a script is written for each finding; none by default.
     coverage
-        Whether to count what the programs exercise.
+        Whether to count feature coverage.
     baseline
-        Findings that are accepted for now (``parity.campaign.baseline.load_baseline``).
+        Accepted findings (``parity.campaign.baseline.load_baseline``).
 
     Returns
     -------
     SearchResult
-        With ``ok``, ``verdict``, ``findings`` and ``to_json()``; its text is the report that
-        ``parity check`` prints.
+        Has ``ok``, ``verdict``, ``findings`` and ``to_json()``; ``str()`` of it is the report
+        that ``parity check`` prints.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def check(
 
 
 class _Search:
-    """A run on its way: the result so far, and what was seen."""
+    """The state of a running search: the result so far, and the findings already seen."""
 
     def __init__(
         self,
@@ -152,13 +152,12 @@ class _Search:
         reference: Engine,
         seed: int,
         ops: tuple[str, ...] | None,
-        known: Baseline | None,
+        baseline: Baseline | None,
     ) -> None:
         self.result = SearchResult(engine, reference, seed)
-        self.sorter = BaselineMatcher(known or Baseline(), engine, reference)
-        self.result.known = Counter(dict.fromkeys(self.sorter.known.entries, 0))
-        #: Whether findings are accepted one by one.
-        self.one_by_one = known is not None
+        self.matcher = BaselineMatcher(baseline or Baseline(), engine, reference)
+        self.result.known = Counter(dict.fromkeys(self.matcher.baseline.entries, 0))
+        self.has_baseline = baseline is not None
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seen: set[tuple[str, Program]] = set()
@@ -167,7 +166,7 @@ class _Search:
         self.result.untested = tuple(dict.fromkeys(untested))
 
     def run_programs(self, examples: int, stopped: Callable[[], bool]) -> None:
-        """Run so many programs, unless ``stopped``; reduce the first that fail, of each kind."""
+        """Run ``examples`` programs, unless ``stopped``, and handle their findings."""
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
@@ -177,28 +176,28 @@ class _Search:
                 result.interrupted = True
                 return
             result.programs += 1
-            if result.exposure is not None:
-                result.exposure.add(program)
+            if result.coverage is not None:
+                result.coverage.add(program)
             if finding is not None:
-                self.look_at(program, finding)
+                self.handle_finding(program, finding)
 
-    def look_at(self, program: Program, finding: Finding) -> None:
+    def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding, and reduce it if it is one of the first of its kind."""
         if not self._wanted(finding.kind):
             self.result.failing += 1
             return
-        alone = finding if finding.stopped else self.undisturbed(program, finding)
+        alone = finding if finding.stopped else self.in_fresh_process(program, finding)
         if alone is not None:
             self.result.failing += 1
             if self._wanted(alone.kind):
-                known = self.accept(program, alone)
+                known = self.add_reduced(program, alone)
                 (self.accepted if known else self.found)[alone.kind] += 1
 
     def _wanted(self, kind: str) -> bool:
-        return self.found[kind] < REDUCED_A_KIND and self.accepted[kind] < MAX_REDUCED
+        return self.found[kind] < REDUCED_PER_KIND and self.accepted[kind] < MAX_REDUCED
 
-    def undisturbed(self, program: Program, finding: Finding) -> Finding | None:
-        """What a program shows where no other ran before it: the same, another thing or none."""
+    def in_fresh_process(self, program: Program, finding: Finding) -> Finding | None:
+        """Return the finding of the program, if any, where no other program ran before it."""
         result, engine = self.result, self.result.engine
         if not engine.isolated:
             return finding
@@ -207,13 +206,14 @@ class _Search:
         result.disturbed += again is None or again.kind != finding.kind
         return again
 
-    def accept(self, program: Program, finding: Finding) -> bool:
-        """Count a finding that is known, and say whether it is.
+    def add_reduced(self, program: Program, finding: Finding) -> bool:
+        """Reduce a finding; count it if it is in the baseline, else add it to the result.
 
-        Another is added, reduced, unless it was seen or rounding decides there.
+        A finding that was seen before, or that is within rounding error, is not added. Return
+        whether it is in the baseline.
         """
         result = self.result
-        small, found, entry = self.sorter.sort(program, finding)
+        small, found, entry = self.matcher.match(program, finding)
         if entry is not None:
             result.known[entry] += 1
             return True
@@ -221,7 +221,7 @@ class _Search:
             return False
         self.seen.add((found.kind, small))
         sides = result.engine, result.reference
-        reported = judged((small, found), (program, finding), *sides, result.programs - 1)
+        reported = judge_finding((small, found), (program, finding), *sides, result.programs - 1)
         if reported is None:
             result.ill_conditioned += 1
         else:
@@ -229,25 +229,25 @@ class _Search:
         return False
 
     def run_probes(self) -> None:
-        """Add what the probes find.
+        """Add the findings of the probes.
 
-        A probe says no more than a program that shows the same kind of fault. Where
-        findings are accepted one by one, each has to be seen.
+        Without a baseline, a probe is left out if programs showed the same kind of finding, as it
+        says no more than they do. With a baseline, each finding must be matched by itself.
         """
         for reported in run_probes(self.result.engine):
-            if self.one_by_one or not self.found[reported.finding.kind]:
+            if self.has_baseline or not self.found[reported.finding.kind]:
                 self.add(reported)
 
     def add_state(self) -> None:
-        """Add the finding that programs change those that come after them, if they do."""
+        """Add the finding that the engine keeps state between programs, if it does."""
         if self.result.disturbed:
             shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
             found = Finding(Kind.LEAK, 0, "state", 0, shown, "no program changes the next")
             self.add(Report(found, None, -1, probe=STATE))
 
     def add(self, reported: Report) -> None:
-        """Add a finding that has no program; one that is known is only counted."""
-        entry = self.sorter.known.find(reported.finding.kind, reported.key)
+        """Add a finding that has no program, or count it if it is in the baseline."""
+        entry = self.matcher.baseline.find(reported.finding.kind, reported.key)
         if entry is None:
             self.result.findings.append(reported)
         else:
@@ -255,7 +255,7 @@ class _Search:
 
 
 def run_probes(engine: AnyEngine) -> Iterator[Report]:
-    """The findings of the probes that apply to the engine."""
+    """Yield the findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine):
             finding = probe.first(engine)

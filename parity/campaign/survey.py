@@ -1,9 +1,8 @@
-"""What engines get wrong: a set of them on one page.
+"""Searches a set of engines, and writes their findings on one page.
 
-Each engine is hunted with several seeds. Findings that the diagnosis explains by the
-same defect, or whose reduced programs are equal, are one. A finding counts as confirmed
-if its script shows it, with the engine and PyTorch alone, and if the third opinion says
-that the engine is wrong.
+Each engine is searched with several seeds. Findings with the same diagnosis or the same
+reduced program are merged. A finding is confirmed if its reproducer script fails and the
+verdict does not say that the reference is wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.markdown import table
-from parity.campaign.describe import told_apart
+from parity.campaign.describe import distinguishable_texts
 from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report
 from parity.campaign.search import search
@@ -33,13 +32,13 @@ from parity.engines.runner import AnyEngine, Runner
 from parity.oracle.finding import KINDS
 from parity.oracle.verdict import ENGINE
 
-#: Seconds after which a script counts as one that does not end.
+#: Seconds after which a script is stopped, and does not confirm its finding.
 SCRIPT_LIMIT = 60.0
 
 
 @dataclass
 class Entry:
-    """One finding of an engine: the smallest program, and all kinds that it was seen as."""
+    """A merged finding: the report with the smallest program, and all kinds and seeds."""
 
     reported: Report
     kinds: list[str]
@@ -57,7 +56,7 @@ class Entry:
 
 @dataclass
 class Surveyed:
-    """One engine: what it can do and what was found; ``error`` where it cannot run."""
+    """The result for one engine; ``error`` says why it cannot run."""
 
     spec: str
     engine: Runner | None = None
@@ -94,12 +93,12 @@ def survey(
     isolate: bool | None = None,
     limits: Limits | None = None,
 ) -> list[Surveyed]:
-    """Hunt each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
+    """Search each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
-    PyTorch itself is compared with the exact evaluation. ``after`` is called with each
-    engine that is done. ``isolate`` and ``limits`` are those of ``open_engines``.
-    A spec may end in ``@N``: so many examples for this engine. An engine that cannot be
-    loaded, or whose adapter is at fault, is listed with the reason.
+    PyTorch itself is compared with the exact evaluation. ``after`` is called with the name of
+    each engine that is done. ``isolate`` and ``limits`` are those of ``open_engines``. A spec
+    may end in ``@N``, the number of examples for this engine. An engine that cannot be loaded
+    is listed with the reason.
     """
     result = []
     for spec in specs:
@@ -110,7 +109,7 @@ def survey(
 
 
 def named_number(spec: str) -> tuple[str, int | None]:
-    """``jax@200`` as a name and a number, which is None where there is none."""
+    """Split ``jax@200`` into a name and a number, which is None for a plain name."""
     name, at, number = spec.rpartition("@")
     return (name, int(number)) if at and number.isdecimal() and int(number) else (spec, None)
 
@@ -144,7 +143,7 @@ def _surveyed(
 
 
 def _add(entries: list[Entry], reported: Report, seed: int) -> None:
-    """Put a finding with those of the same cause, the smallest program first."""
+    """Merge a finding into the entry of the same cause, or add an entry."""
     for entry in entries:
         if _cause(entry.reported) == _cause(reported):
             entry.seeds = sorted({*entry.seeds, seed})
@@ -156,7 +155,7 @@ def _add(entries: list[Entry], reported: Report, seed: int) -> None:
 
 
 def _cause(reported: Report) -> tuple[Any, ...]:
-    """What makes two findings one: the defect that explains both, or the same program."""
+    """Return the key by which findings are merged: the diagnosis, else the program."""
     if reported.diagnosis is not None and reported.diagnosis.matches:
         return tuple(match.defect for match in reported.diagnosis.matches)
     if reported.diagnosis is not None and reported.diagnosis.operation:
@@ -170,7 +169,7 @@ def _size(reported: Report) -> tuple[int, int]:
 
 
 def _confirm(result: Surveyed, scripts: Path) -> None:
-    """Write the script of each finding and run it: status 1 says that the engine is wrong."""
+    """Write and run the script of each finding: exit status 1 means that the engine is wrong."""
     assert result.engine is not None
     folder = scripts / result.engine.name
     write_scripts([entry.reported for entry in result.entries], result.engine, folder)
@@ -192,7 +191,7 @@ def _shows(script: Path) -> bool:
 
 
 def versions() -> str:
-    """What the survey ran on."""
+    """Return the versions of Python, NumPy and PyTorch as text."""
     import torch  # not needed where nothing is surveyed
 
     return (
@@ -202,7 +201,7 @@ def versions() -> str:
 
 
 def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> str:
-    """The survey as Markdown: a table of engines and kinds, then the findings of each engine."""
+    """Return Markdown: a table of engines and kinds, then the findings of each engine."""
     kinds = [k for k in KINDS if any(k in e.kinds for s in result for e in s.entries)]
     lines = [
         "# What real engines get wrong",
@@ -261,7 +260,7 @@ def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> l
         lines += [f"Probe: {reported.probe}.", ""]
     else:
         lines += ["```", str(reported.program), "```", ""]
-    shown = told_apart(finding.engine, finding.reference)
+    shown = distinguishable_texts(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):
         lines.append(f"- {label(who)}: `{' '.join(text.split())}`")
     wrong = {ENGINE: f"{engine.name} is wrong", None: "undecided"}.get(

@@ -1,4 +1,4 @@
-"""``parity adapter``: the start of an adapter in a new file."""
+"""The command ``parity adapter``: writes the template of an adapter to a new file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.cli.status import PARITY
 
 
 def add_adapter(commands: Any) -> None:
-    """Add the command to those of ``parity``."""
+    """Add ``adapter`` to the subparsers of ``parity``."""
     adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
     adapter.set_defaults(run=_adapter)
     adapter.add_argument("file", type=Path, metavar="NEW.py")

@@ -1,4 +1,4 @@
-"""``parity bench``: options in, tables and JSON out."""
+"""The command ``parity bench``: prints tables and writes JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OK, _WRONG = 0, 1
 
 
 def add_bench(commands: Any) -> None:
-    """Add the command to the subparsers of ``parity``."""
+    """Add ``bench`` to the subparsers of ``parity``."""
     bench = commands.add_parser(
         "bench",
         help="measure engines side by side, or two revisions of dezero",
@@ -140,7 +140,7 @@ def _names(text: str) -> list[str]:
 
 
 def _known(option: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a list with commas in the order of ``known``; all without a list."""
+    """Return the names of a comma-separated list in the order of ``known``; all for None."""
     if text is None:
         return known
     names = _names(text)

@@ -1,4 +1,4 @@
-"""``parity check``: random programs on an engine and on PyTorch."""
+"""The command ``parity check``: runs random programs on an engine and on PyTorch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from parity.cli.status import FINDINGS, INTERRUPTED, PARITY
 
 
 def add_check(commands: Any) -> None:
-    """Add the command to those of ``parity``."""
+    """Add ``check`` to the subparsers of ``parity``."""
     check = commands.add_parser(
         "check",
         help="run random programs on an engine and on PyTorch",

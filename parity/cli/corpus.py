@@ -1,4 +1,4 @@
-"""The commands on what campaigns left: ``parity replay``, ``minimize`` and ``promote``."""
+"""The commands on the corpus of a campaign: ``parity replay``, ``minimize`` and ``promote``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_corpus_commands(commands: Any) -> None:
-    """Add the commands to those of ``parity``."""
+    """Add the commands to the subparsers of ``parity``."""
     replay = commands.add_parser(
         "replay",
         help="run again what a campaign found and kept",
@@ -69,7 +69,7 @@ def _note(text: str) -> None:
 
 @contextlib.contextmanager
 def _opened(where: str, change: bool) -> Iterator[Corpus]:
-    """A corpus; to change it, it is locked before it is read."""
+    """Open a corpus, and lock it first if it is to be changed."""
     from parity.campaign.corpus import CAMPAIGN, Corpus
     from parity.campaign.lock import Lock
     from parity.campaign.storage import open_store
@@ -139,7 +139,7 @@ def _minimize_file(options: argparse.Namespace, file: Path) -> int:
 def _minimized(
     name: str, finding: FindingData, engine: Runner, reference: Engine
 ) -> tuple[FindingData, str] | None:
-    """The smaller finding and its script, None if it stays as it is; says which."""
+    """Return the smaller finding and its script, or None if it stays; print the result."""
     from parity.campaign.records import identity
     from parity.campaign.replay import minimized
 

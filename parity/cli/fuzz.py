@@ -1,4 +1,4 @@
-"""The command ``parity fuzz``."""
+"""The command ``parity fuzz``: runs a campaign."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from parity.engines.base import Engine
     from parity.engines.runner import Runner
 
-#: Programs a shard: an engine in a process of its own is slower.
+#: Programs per shard; fewer for an isolated engine, which is slower.
 SHARD, ISOLATED_SHARD = 1000, 250
 
 
 def add_fuzz(commands: Any) -> None:
-    """Add the command to those of ``parity``."""
+    """Add ``fuzz`` to the subparsers of ``parity``."""
     fuzz = commands.add_parser(
         "fuzz",
         help="run programs for hours on many processes or machines, and lose nothing",
@@ -108,7 +108,7 @@ def _fuzz(options: argparse.Namespace) -> int:
 
 
 def load_engines(options: argparse.Namespace, engine: str) -> tuple[Runner, Engine]:
-    """The engine and the reference that the options name, the adapter tried."""
+    """Load and check the engine and the reference that the options name."""
     from parity.engines.open import open_engines
 
     return open_engines(engine, options.reference, options.isolate, limits_of(options))

@@ -1,4 +1,4 @@
-"""The ``parity`` command: thin, over the functions that pytest uses as well."""
+"""The entry point of the ``parity`` command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from parity.cli.survey import add_survey
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the status is 0 (parity), 1 (findings), 2 (cannot run), 130 (Ctrl-C)."""
+    """Run a command; return 0 (parity), 1 (findings), 2 (cannot run) or 130 (Ctrl-C)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters that files have
             stream.reconfigure(errors="backslashreplace")
@@ -41,21 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None:
             raise
-        # Standard output, on a full disk or after ``| head``; what is left must not be tried again.
+        # Standard output, on a full disk or after ``| head``: drop the rest, or exit would raise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"parity: error: the output cannot be written: {error.strerror}", file=sys.stderr)
         return CANNOT_RUN
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage before it."""
+    """Reports errors in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what a command needs is imported when it runs."""
+    """Return the parser of all commands."""
     parser = _Parser(
         prog="parity", description="Finds programs on which an autograd engine and PyTorch differ."
     )

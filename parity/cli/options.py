@@ -1,4 +1,4 @@
-"""Options that several commands have, and the files that they write."""
+"""Options that several commands share, and functions that check and write their files."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on, as the type of an option."""
+    """Parse a whole number from 1 on; the ``type`` of an option."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
     return int(text)
 
 
 def duration(text: str) -> float:
-    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``, or a plain number, as the type of an option."""
+    """Parse ``30s``, ``10m``, ``2h``, ``1d`` or plain seconds; the ``type`` of an option."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
     if not 0 < seconds < float("inf"):
@@ -37,7 +37,7 @@ def duration(text: str) -> float:
 
 
 def add_engines(command: argparse.ArgumentParser) -> None:
-    """Add the options that name the engine under test and its reference."""
+    """Add ``--engine`` and ``--reference``."""
     command.add_argument(
         "--engine",
         required=True,
@@ -48,7 +48,7 @@ def add_engines(command: argparse.ArgumentParser) -> None:
 
 
 def add_isolation(command: argparse.ArgumentParser) -> None:
-    """Add the options of engines in a process of their own."""
+    """Add the options for engines in a worker process."""
     command.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
@@ -71,12 +71,12 @@ def add_isolation(command: argparse.ArgumentParser) -> None:
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    """What the options of ``add_isolation`` allow a program."""
+    """Return the limits that the options of ``add_isolation`` set."""
     return Limits(options.time_limit, options.memory_limit)
 
 
 def check_file(option: str, file: Path | None) -> None:
-    """Refuse, before anything runs, a file that cannot be written. Raises UsageError."""
+    """Raise UsageError if a file cannot be written; called before anything runs."""
     if file is None:
         return
     folder = file.resolve().parent
@@ -89,19 +89,19 @@ def check_file(option: str, file: Path | None) -> None:
 
 
 def check_folder(option: str, folder: Path) -> None:
-    """Refuse, before anything runs, a folder that cannot be written to. Raises UsageError."""
-    place = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
-    if not place.is_dir():
-        raise UsageError(f"{option} {folder}: {place} is a file, not a folder")
-    if not os.access(place, os.W_OK):
+    """Raise UsageError if a folder cannot be written to; called before anything runs."""
+    existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
+    if not existing.is_dir():
+        raise UsageError(f"{option} {folder}: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK):
         raise UsageError(f"{option} {folder} may not be written: choose another place")
 
 
 def write_text(option: str, file: Path | None, text: str) -> None:
-    """Write a file whole or not at all; nothing without one. Raises UsageError if that fails."""
+    """Write a file atomically; do nothing for None. Raises UsageError if that fails."""
     if file is None:
         return
-    place = None
+    temporary = None
     try:
         if file.exists() and not file.is_file():  # a pipe or a device: /dev/stdout
             file.write_text(text, "utf-8")
@@ -109,25 +109,25 @@ def write_text(option: str, file: Path | None, text: str) -> None:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=file.resolve().parent, prefix=f".{file.name}-", delete=False
         ) as stream:
-            place = Path(stream.name)
+            temporary = Path(stream.name)
             stream.write(text)
-        place.chmod(0o644)
-        place.replace(file.resolve())
+        temporary.chmod(0o644)
+        temporary.replace(file.resolve())
     except OSError as error:
-        if place is not None:
+        if temporary is not None:
             with contextlib.suppress(OSError):
-                place.unlink()
+                temporary.unlink()
         raise UsageError(f"{option} {file} cannot be written: {error.strerror}") from error
 
 
 def write_json(option: str, file: Path | None, data: Any) -> None:
-    """Write JSON in the same way; nan and infinity are no JSON and raise ValueError."""
+    """Write JSON like ``write_text``; nan and infinity raise ValueError."""
     if file is not None:
         write_text(option, file, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
 def listed(option: str, text: str, known: Collection[str], what: str) -> tuple[str, ...]:
-    """The names of a list with commas, all of them ``known``."""
+    """Return the names of a comma-separated list. Raises UsageError if one is not ``known``."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     unknown = [name for name in names if name not in known]
     if unknown or not names:

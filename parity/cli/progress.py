@@ -1,4 +1,4 @@
-"""A bar on a terminal for commands that take minutes."""
+"""The progress bar of commands that take minutes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTH = 24
 
 @dataclass
 class Progress:
-    """A line on ``stream`` with a bar, counts and the time that is left; nothing if it is piped."""
+    """A progress bar with counts and the time left; prints nothing unless on a terminal."""
 
     total: int
     stream: TextIO
@@ -19,21 +19,21 @@ class Progress:
     started: float = field(default_factory=time.perf_counter)
 
     def step(self, what: str) -> None:
-        """One more is done; ``what`` says which."""
+        """Count a finished step, named ``what``, and redraw the bar."""
         self.done += 1
         if self.stream.isatty():
             self.stream.write(f"\r\x1b[K{self.line(time.perf_counter() - self.started, what)}")
             self.stream.flush()
 
     def line(self, seconds: float, what: str) -> str:
-        """The text after ``seconds``."""
+        """Return the text of the bar after ``seconds``."""
         filled = _WIDTH * self.done // max(self.total, 1)
         left = round(seconds / self.done * (self.total - self.done)) if self.done else 0
         bar = "#" * filled + "." * (_WIDTH - filled)
         return f"[{bar}] {self.done} of {self.total}, {left // 60}:{left % 60:02} left  {what}"
 
     def end(self) -> None:
-        """Remove the line."""
+        """Remove the bar."""
         if self.stream.isatty():
             self.stream.write("\r\x1b[K")
             self.stream.flush()

@@ -1,4 +1,4 @@
-"""``parity report``: the page, the Markdown summary and the plot of a result."""
+"""The command ``parity report``: page, Markdown summary and plot of a benchmark result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEFAULT_FOLDER = Path("parity-report")
 
 
 def add_report(commands: Any) -> None:
-    """Add ``report`` to the commands."""
+    """Add ``report`` to the subparsers of ``parity``."""
     report = commands.add_parser(
         "report",
         help="write what people read of a result of parity bench",
@@ -33,7 +33,7 @@ def add_report(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the files and name them; ReportError says why that cannot be."""
+    """Write the files, and print their paths. Raises ReportError if that fails."""
     from parity.bench.report.compare import compare
     from parity.bench.report.extra import require
     from parity.bench.report.markdown import markdown

@@ -1,4 +1,4 @@
-"""``parity score``: which defects are found, and how soon."""
+"""The command ``parity score``: measures which known defects are found, and how soon."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.cli.status import FINDINGS, INTERRUPTED, PARITY
 
 
 def add_score(commands: Any) -> None:
-    """Add the command to those of ``parity``."""
+    """Add ``score`` to the subparsers of ``parity``."""
     score = commands.add_parser(
         "score",
         help="measure which engines that are wrong on purpose are found, and how soon",
@@ -29,10 +29,7 @@ def add_score(commands: Any) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from parity.campaign.score import (  # import all defects: only this command needs them
-        markdown,
-        score,
-    )
+    from parity.campaign.score import markdown, score  # these import all defects
     from parity.cli.progress import Progress
 
     defects = _chosen_defects(options.defects)

@@ -1,4 +1,4 @@
-"""``parity survey``: what a set of engines gets wrong, on one page."""
+"""The command ``parity survey``: writes the findings of several engines on one page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SURVEYED = "default: the built-in ones; ENGINE@N runs N examples a seed on a sl
 
 
 def add_survey(commands: Any) -> None:
-    """Add the command to those of ``parity``."""
+    """Add ``survey`` to the subparsers of ``parity``."""
     survey = commands.add_parser(
         "survey",
         help="what a set of engines gets wrong, on one page",
@@ -42,7 +42,7 @@ def add_survey(commands: Any) -> None:
 
 
 def _survey(options: argparse.Namespace) -> int:
-    from parity.campaign.survey import markdown, survey  # only this command needs it
+    from parity.campaign.survey import markdown, survey
     from parity.cli.progress import Progress
     from parity.engines.builtin import BUILT_IN
 

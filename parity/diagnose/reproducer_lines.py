@@ -129,7 +129,7 @@ class EngineLines(ProgramLines):
 
 
 class ReferenceLines(EngineLines):
-    """The same calls of PyTorch with the quirks of the engine."""
+    """Calls of PyTorch with the quirks of the engine."""
 
     variable = "reference"
 

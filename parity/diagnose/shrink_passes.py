@@ -30,7 +30,7 @@ PLAIN_VALUES = (0.0, 1.0, -1.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
 #: A computed value may be replaced by a new leaf if there are fewer leaves than this.
 _MOST_LEAVES = 4
-#: Each element is simplified by itself in leaves of up to so many.
+#: Leaves with at most so many elements are simplified element by element.
 _MOST_ELEMENTS = 12
 
 

@@ -94,7 +94,7 @@ class Builder:
         self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
-        """A leaf with values from a pool, from place ``start`` on in steps."""
+        """A leaf with values from a pool, from position ``start`` on in steps."""
         positive = flags % 4 == 3
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             first = self.leaves[0]
@@ -236,7 +236,7 @@ class Builder:
         return other
 
     def twins(self, value: int, b: int, extra: int) -> int | None:
-        """The same operation on two leaves of one shape, and what it gives put together."""
+        """Apply one operation to two leaves of the same shape, and combine the results."""
         shapes = [leaf.shape for leaf in self.leaves]
         second = next((j for j in range(1, len(shapes)) if shapes[j] in shapes[:j]), None)
         names = sorted(name for name in self.ops if OPS[name].arity == 1)
@@ -265,7 +265,7 @@ class Builder:
             self.statements.append(pr.Drop(value))
 
     def backward(self, value: int, b: int, extra: int) -> None:
-        """Propagate from ``value``, or once more from the root of the last backward."""
+        """Run backward from ``value``, or again from the root of the last backward."""
         cleared = bool(self.statements) and isinstance(self.statements[-1], pr.Clear)
         if b % (2 if cleared else 4) == 1:
             value = self._last_root(value)
@@ -362,7 +362,7 @@ class Builder:
         return result
 
     def end(self, ending: str, second_order: bool, extra: int) -> None:
-        """See to it that the program ends with what it is about."""
+        """Append the final backward, and the ending of the profile."""
         create_graph = second_order and "grad_tensor" in self.abilities
         if create_graph and extra & _TWICE == _TWICE:  # what it records is added to what is there
             self._last_backward(extra, create_graph=bool(extra & _RECORDED_TWICE))
@@ -410,7 +410,7 @@ class Builder:
         return True
 
     def _from_another_root(self, root: int, freed: int) -> bool:
-        """A backward from a value that shares a part of what was freed, which PyTorch notices."""
+        """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
         noticed = sum(1 << number for number in self._saving()) & freed
         for value in reversed(range(len(self.leaves), len(self.infos))):
             if value not in (root, *self.dropped) and self.graph[value] & noticed:

@@ -1,7 +1,7 @@
-"""What a run exercised, and what it could have and did not.
+"""Feature coverage: the features of programs that a run reached, and those that it missed.
 
-Counting costs about a tenth of a run, so it is done only when it is asked for:
-``parity check --exposure`` prints it and adds it to the JSON.
+Counting takes about a tenth of a run, so it is optional:
+``parity check --coverage`` prints it and adds it to the JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from parity.language.table import OPS, attribute_choices, output_shapes
 #: What an operand is: a leaf, a value that needs no gradient, or a computed value; a value
 #: with several uses; the same value as another operand.
 ROLES = ("leaf", "constant", "computed", "reused", "same")
-#: From here on uses are not told apart.
+#: Uses from this number on are counted together.
 MANY = 5
 #: Patterns of two operands, and the rank that shows them.
 PATTERNS: dict[str, int] = {
@@ -65,11 +65,11 @@ class Coverage:
 
     @staticmethod
     def of(engine: AnyEngine, ops: Iterable[str] | None = None) -> Coverage:
-        """Nothing counted yet, for an engine and the operations that a run uses."""
+        """Return empty counts for an engine and the operations that a run uses."""
         return Coverage(reachable=_reachable(engine, ops))
 
     def add(self, program: pr.Program) -> None:
-        """Count what a program exercises."""
+        """Count the features of a program."""
         self.programs += 1
         groups = self.groups()
         for group, cell in reached(program):
@@ -80,12 +80,12 @@ class Coverage:
         return {name: getattr(self, name) for name in _GROUPS}
 
     def missed(self, group: str) -> list[Cell]:
-        """The cells of a group that could have been reached and were not."""
+        """Return the features of a group that are reachable and were not reached."""
         counts = self.groups()[group]
         return [cell for cell in self.reachable[group] if not counts[cell]]
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by cell, its parts joined by a space, and what was not reached."""
+        """Return the counts by feature, and the missed features, as JSON data."""
         return {
             "programs": self.programs,
             **{
@@ -101,7 +101,7 @@ class Coverage:
         return known + sorted(counts.keys() - set(known), key=str)
 
     def text(self) -> str:
-        """The same for the terminal; operands only as shares and what was not reached."""
+        """Return the counts as text; of operands only the share reached, and the missed ones."""
         lines = [f"exposure: {self.programs} programs"]
         for name, title in _GROUPS.items():
             counts, missed = self.groups()[name], self.missed(name)
@@ -178,7 +178,7 @@ def _by_operation(cells: list[Cell]) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _pattern(left: Shape, right: Shape) -> str:
-    """How two shapes are broadcast: a key of ``PATTERNS``."""
+    """Return the key of ``PATTERNS`` for two shapes."""
     result = elementwise(left, right)[0]
     small = [name for name, s in (("left", left), ("right", right)) if s != result]
     if not small:

@@ -58,7 +58,7 @@ class Decoder:
 
     @staticmethod
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
-        """The decoder that draws only what ``engine`` has."""
+        """Return a decoder whose programs ``engine`` supports."""
         able = as_runner(engine).capabilities
         able |= {SEEDS} & set(engine.quirks)
         wanted = profile.ops or tuple(OPS)
@@ -94,12 +94,12 @@ class Decoder:
 
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
-        """What each opcode does: an operation, an event, or nothing."""
+        """The operation or event of each opcode."""
         return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
 
     @functools.cached_property
     def _events(self) -> tuple[Event, ...]:
-        """What each opcode does where no more operations come."""
+        """The event of each opcode after the last operation."""
         return tuple(getattr(Builder, name) for name in self.events)
 
     def decode(self, data: bytes) -> Program:

@@ -30,7 +30,7 @@ class InferredOperation:
     ndim: int
     #: Whether the result is exact on dyadic numbers.
     exact: bool
-    #: What the domain and the interval rule take beside the intervals of the operands.
+    #: Keywords of the domain and of the interval rule, in addition to the operands.
     keywords: dict[str, Any]
     interval_keywords: dict[str, Any]
 

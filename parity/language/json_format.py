@@ -32,7 +32,7 @@ def dumps(program: pr.Program) -> str:
 
 
 def program_from_json(data: Any) -> pr.Program:
-    """The validated program of ``program_to_json``; ProgramError says what is wrong, and where."""
+    """Return the validated program of ``program_to_json``. Raises ProgramError if it is invalid."""
     if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
         raise pr.ProgramError(
             'not a program: expected an object with "format", "leaves" and "statements"'

@@ -1,4 +1,4 @@
-"""What a row of the table of operations consists of."""
+"""``Operation``, a row of the table of operations."""
 
 from __future__ import annotations
 

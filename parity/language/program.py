@@ -54,7 +54,7 @@ class Leaf(Constant):
     requires_grad: bool = True
 
     def info(self) -> Info:
-        """What is known of the leaf as a value."""
+        """Return shape, dtype and ``requires_grad`` of the leaf."""
         return info_of(self.shape, self.dtype, self.requires_grad)
 
     def __str__(self) -> str:
@@ -185,7 +185,7 @@ STATEMENTS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What is known of a value without running: ``requires_grad`` is None if it depends."""
+    """Properties of a value known before execution; ``requires_grad`` None: it depends."""
 
     shape: Shape
     dtype: str
@@ -248,7 +248,7 @@ class Program:
         return tuple(defined)
 
     def validate(self) -> None:
-        """Raise ProgramError unless the program makes sense."""
+        """Raise ProgramError if the program is invalid."""
         if not self.leaves:
             raise ProgramError("a program needs a leaf")
         for number, leaf in enumerate(self.leaves):
@@ -256,7 +256,7 @@ class Program:
         _ = self.infos
 
     def __str__(self) -> str:
-        """The program as a person reads it, one line per leaf or statement."""
+        """Return the program as text, one line per leaf or statement."""
         names = self.value_names
         lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
         for statement, values in zip(self.statements, self.defined, strict=True):
@@ -271,12 +271,12 @@ class Program:
         return [f"x{i}" for i in range(len(self.infos))]
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """How Hypothesis shows a failing example."""
+        """Print the program in the failing examples of Hypothesis."""
         printer.text(f"\n{self}")
 
 
 def operands(statement: Statement) -> tuple[int, ...]:
-    """The values that a statement reads."""
+    """Return the values that a statement reads."""
     if isinstance(statement, Apply):
         return statement.inputs
     if isinstance(statement, (Detach, Backward, Drop)):
@@ -329,7 +329,7 @@ def outputs_of(statement: Statement, infos: list[Info]) -> list[Info]:
 
 
 def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
-    """What an operation gives; ProgramError where it does not apply."""
+    """Return the properties of the outputs; ProgramError if the operation does not apply."""
     op = OPS.get(statement.op)
     if op is None:
         raise ProgramError(f"there is no operation {statement.op!r}")

@@ -146,7 +146,7 @@ Index: TypeAlias = tuple[Any, ...]
 
 
 def real_index(index: Index) -> Any:
-    """The Python index that an index of a program stands for."""
+    """Return the Python index for an index of a program."""
     return tuple(_real_item(item) for item in index)
 
 
@@ -171,8 +171,8 @@ def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
         items += [_FULL] * (len(a) - given)
     result: list[int] = []
     lengths = iter(a)
-    lists: list[tuple[int, int]] = []  # places in the result and lengths of index lists
-    for place, item in enumerate(items):
+    lists: list[tuple[int, int]] = []  # positions in the result and lengths of index lists
+    for position, item in enumerate(items):
         if item == "newaxis":
             result.append(1)
             continue
@@ -185,7 +185,7 @@ def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
                 raise ShapeError(f"index {index} of shape {a}")
             if not isinstance(item, int):
                 lists.append((len(result), len(values)))
-                if len(lists) > 1 and items[place - 1][0] != "list":
+                if len(lists) > 1 and items[position - 1][0] != "list":
                     raise ShapeError("index lists that are apart")
     if lists:
         if len({n for _, n in lists}) > 1 or any(isinstance(item, int) for item in items):

@@ -48,7 +48,7 @@ def register(operation: Operation) -> None:
 
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
-    """The shapes of an operation's outputs, or None where it does not apply."""
+    """Return the shapes of an operation's outputs, or None if it does not apply."""
     if name not in OPS or wrong_attribute(OPS[name].attrs, attrs) is not None:
         return None
     try:

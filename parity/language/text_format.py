@@ -19,7 +19,7 @@ _UNDER_NO_GRAD = "# under no_grad"
 
 
 def program_to_text(program: pr.Program) -> str:
-    """The program as a person reads it, one line per leaf or statement."""
+    """Return the program as text, one line per leaf or statement."""
     return str(program)
 
 
@@ -61,7 +61,7 @@ class _Reader:
             self.numbers[target] = len(self.numbers)
 
     def number(self, node: ast.AST) -> int:
-        """The number of the value that a name stands for."""
+        """Return the number of the value with this name."""
         name = _name(node)
         if name not in self.numbers:
             raise ValueError(f"there is no value {name} yet")

@@ -1,18 +1,13 @@
-"""Hooks that a conftest.py may define."""
+"""Hook specifications of the plugin."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-
-if TYPE_CHECKING:
-    pass
 
 
 class Hooks:
-    """What a ``conftest.py`` may define."""
+    """Hooks that a ``conftest.py`` may define."""
 
     @pytest.hookspec(firstresult=True)
     def pytest_parity_engine(self, config: pytest.Config) -> str | None:
-        """The engine under test where ``--engine`` names none; it wins over the ini file."""
+        """Return the engine to test without ``--engine``, in preference to the ini file."""

@@ -1,15 +1,8 @@
-"""Keys of the counts that tests leave for the summary of a pytest run."""
+"""User properties of tests for the summary; pytest-xdist passes them on to the main process."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-
-#: Where a test leaves its counts for the summary; reports carry it across processes.
+#: Counts of programs (``Tally``).
 COUNTS = "parity-counts"
-
-
+#: An entry of the baseline, and how often it was found.
 KNOWN = "parity-known"

@@ -1,7 +1,7 @@
 """pytest options, the ``parity`` fixture, and the summary.
 
-This module is loaded in every pytest run of an environment where parity is
-installed, so it imports what is heavy only when a parity test needs it.
+Every pytest run in an environment with parity loads this module, so it imports the rest of
+parity only when a parity test needs it.
 """
 
 from __future__ import annotations
@@ -79,18 +79,18 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("benchmark_only", False):
         _one_thread()
-    if _concerned(config):
+    if _is_parity_run(config):
         config.stash[_SUITE] = _suite(config)
 
 
 def _one_thread() -> None:
-    """Benchmarks compare libraries on one thread, which NumPy's has to know before it is loaded."""
+    """Limit libraries to one thread for benchmarks, before NumPy is loaded."""
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
 
 
 def _suite(config: pytest.Config) -> Suite:
-    """The engines and the budget that the options name; ends the run if they cannot be used."""
+    """Return the suite that the options define, or end the run if they are invalid."""
     from parity._util.errors import UsageError
     from parity.testing.suite import Suite
 
@@ -110,15 +110,15 @@ def _suite(config: pytest.Config) -> Suite:
 
 
 def _engine(config: pytest.Config) -> str:
-    """The engine of the command line, else of the project, else dezero."""
+    """Return the engine of the command line, else of the project, else dezero."""
     named = config.getoption("--engine")
     if named:
         return str(named)
     own = config.hook.pytest_parity_engine(config=config) or config.getini("parity_engine")
-    place, colon, name = str(own or "dezero").rpartition(":")
-    if place.endswith(".py"):  # tests may be run from a folder below
-        place = os.path.relpath(config.rootpath / place)
-    return place + colon + name
+    module, colon, name = str(own or "dezero").rpartition(":")
+    if module.endswith(".py"):  # relative to the root folder, wherever pytest is run
+        module = os.path.relpath(config.rootpath / module)
+    return module + colon + name
 
 
 def _cannot_run(message: str) -> NoReturn:
@@ -135,22 +135,22 @@ def _number(config: pytest.Config, option: str, least: int) -> int:
 _SUITE = pytest.StashKey["Suite"]()
 
 
-def _concerned(config: pytest.Config) -> bool:
-    """Whether this run is about parity: an engine was named, or its suite was asked for."""
+def _is_parity_run(config: pytest.Config) -> bool:
+    """Return whether the run names an engine or the suite of parity."""
     if config.getoption("--engine"):
         return True
     package = Path(__file__).resolve().parents[1]
-    places = [Path(arg.partition("::")[0]) for arg in config.args]
+    paths = [Path(arg.partition("::")[0]) for arg in config.args]
     if config.getoption("pyargs") and any(re.match(r"parity\b", arg) for arg in config.args):
         return True
     return "parity" in config.args or any(
-        place.exists() and (package in (r := place.resolve()).parents or package == r)
-        for place in places
+        path.exists() and (package in (r := path.resolve()).parents or package == r)
+        for path in paths
     )
 
 
 def _seed(config: pytest.Config) -> int:
-    """The seed; a random one is drawn once, and worker processes are given it."""
+    """Return the seed; a random one is drawn once, for all worker processes of pytest-xdist."""
     drawn = getattr(config, "workerinput", {}).get(DRAWN_SEED)
     if drawn is not None:
         return int(drawn)
@@ -166,7 +166,7 @@ DRAWN_SEED = "parity-drawn-seed"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand a drawn seed to a worker process of pytest-xdist."""
+    """Pass a drawn seed to a worker process of pytest-xdist."""
     if node.config.stash.get(_DRAWN, None) is not None:
         node.workerinput[DRAWN_SEED] = node.config.stash[_DRAWN]
 
@@ -177,7 +177,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave benchmarks out of ordinary runs: they take minutes and assert nothing of time."""
+    """Deselect benchmarks in ordinary runs: they take minutes and assert no times."""
     if config.getoption("benchmark_only", False):
         return
     package = Path(__file__).resolve().parents[1]
@@ -193,7 +193,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def parity(request: pytest.FixtureRequest) -> Suite:
-    """The engine under test with the checks of the suite."""
+    """The engine under test, with the checks of the suite."""
     config = request.config
     if _SUITE not in config.stash:  # a parity test among others
         config.stash[_SUITE] = _suite(config)
@@ -201,16 +201,16 @@ def parity(request: pytest.FixtureRequest) -> Suite:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    left = [
+    properties = [
         pair
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
         for pair in getattr(report, "user_properties", ())
     ]
-    counts = [value for key, value in left if key == COUNTS]
+    counts = [value for key, value in properties if key == COUNTS]
     known: Counter[str] = Counter()
-    for entry, count in (value for key, value in left if key == KNOWN):
+    for entry, count in (value for key, value in properties if key == KNOWN):
         known[entry] += count
     programs, reused, hubs, ill_conditioned = (sum(c[i] for c in counts) for i in range(4))
     if not programs:

@@ -1,4 +1,4 @@
-"""What the modules of the suite share: the engine, the budget, and how a check fails."""
+"""``Suite``, the object behind the ``parity`` fixture."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from parity.testing.keys import COUNTS, KNOWN
 
 @dataclass(frozen=True)
 class Suite:
-    """An engine under test, its reference and the budget of a run."""
+    """The engine under test, its reference and the budget of a run, with the checks of tests."""
 
     spec: str
     engine: Runner
@@ -42,7 +42,7 @@ class Suite:
     programs: int
     seed: int
     known: Baseline = field(default_factory=Baseline)
-    #: Where failing programs are kept and replayed from (``parity.campaign.database``).
+    #: The database of failing programs (``parity.campaign.database``).
     database: str | None = None
     node: Any = None
 
@@ -56,10 +56,9 @@ class Suite:
         isolate: bool | None = None,
         database: str | None = None,
     ) -> Suite:
-        """Load both engines, and the list of known findings if there is one.
+        """Load both engines, and the baseline from the file ``known`` if there is one.
 
-        ``isolate``: as in ``open_engines``. EngineError or BaselineError where one cannot
-        be used.
+        ``isolate``: as in ``open_engines``. Raises EngineError or BaselineError.
         """
         accepted = load_baseline(Path(known)) if known else Baseline()
         pair = open_engines(engine, reference, isolate)
@@ -68,11 +67,11 @@ class Suite:
         return Suite(engine, *pair, programs, seed, accepted, database)
 
     def for_test(self, node: Any) -> Suite:
-        """The same for one test: counts and failures belong to it."""
+        """Return a copy that reports counts and failures for one test."""
         return replace(self, node=node)
 
     def header(self) -> list[str]:
-        """Versions, engine and budget for the session header."""
+        """Return versions, engine and budget for the session header."""
         return [
             f"parity {__version__}: {label(self.engine)} ({self.spec}) against "
             f"{label(self.reference)}",
@@ -85,7 +84,7 @@ class Suite:
         ]
 
     def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
-        """Run ``share`` of the budget on programs of ``profile``; fail with what is found.
+        """Run ``share`` of the budget on programs of ``profile``; fail with the findings.
 
         ``needs``: abilities and operations without which the test is skipped.
         """
@@ -111,7 +110,7 @@ class Suite:
             pytest.skip(f"{label(self.engine)} has no {', '.join(missing)}")
 
     def probe(self, name: str) -> None:
-        """Run a probe of ``parity.oracle.probes``; fail with what it finds."""
+        """Run a probe of ``parity.oracle.probes``; fail with its finding."""
         __tracebackhide__ = True
         probe = next(p for p in PROBES if p.name == name)
         if not probe.applies(self.engine):
@@ -127,7 +126,7 @@ class Suite:
             self.report([reported], name)
 
     def regression(self, file: Path) -> None:
-        """Run the program of a file of ``parity promote``; fail with what it shows."""
+        """Run the program of a file of ``parity promote``; fail with its finding."""
         __tracebackhide__ = True
         try:
             program = read_regression(file)
@@ -144,19 +143,19 @@ class Suite:
         self.report([reported], file.stem)
 
     def known_occur(self) -> None:
-        """Fail with the known findings that no longer occur."""
+        """Fail if entries of the baseline no longer occur."""
         __tracebackhide__ = True
         stale = self.known.stale(self.engine, self.reference)
         if stale:
             pytest.fail("\n\n".join(entry.stale() for entry in stale), pytrace=False)
 
     def _accept(self, known: Counter[BaselineEntry]) -> None:
-        """Leave what was found and is known for the summary."""
+        """Record found entries of the baseline for the summary."""
         for entry, count in known.items():
             self.node.user_properties.append((KNOWN, (str(entry), count)))
 
     def report(self, reported: list[Report], stem: str) -> None:
-        """Fail if there are findings: reduced program, values, kind, script."""
+        """Write the scripts of findings, and fail with their reports, if there are any."""
         __tracebackhide__ = True
         for one in reported:
             write_script(one, self.engine, FINDINGS, f"{stem}-{one.finding.kind}")

@@ -15,7 +15,7 @@ import pytest
 from parity.campaign.baseline import Baseline, BaselineEntry, BaselineError, load_baseline
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.result import Report
-from parity.campaign.search import REDUCED_A_KIND, search
+from parity.campaign.search import REDUCED_PER_KIND, search
 from parity.cli.main import main
 from parity.diagnose.defects.traversal import Overwrite
 from parity.generate.decoder import Decoder
@@ -119,15 +119,15 @@ def test_known_findings_do_not_crowd_out_others_of_their_kind(
     )
     first = search(Overwrite(), TORCH, 40, ops=("add", "mul")).findings
     texts = [str(r.program) for r in first if r.program and r.finding.kind == "gradient"]
-    assert len(texts) == REDUCED_A_KIND
+    assert len(texts) == REDUCED_PER_KIND
     known = Baseline(
         tuple(BaselineEntry("gradient", "a", "https://b", program_from_text(t)) for t in texts)
     )
-    result = search(Overwrite(), TORCH, 40, ops=("add", "mul"), known=known)
+    result = search(Overwrite(), TORCH, 40, ops=("add", "mul"), baseline=known)
     again = [str(r.program) for r in result.findings if r.program]
     assert not set(texts) & set(again)
-    assert sum(r.finding.kind == "gradient" for r in result.findings) == REDUCED_A_KIND
-    assert list(result.known.values()) == [1] * REDUCED_A_KIND
+    assert sum(r.finding.kind == "gradient" for r in result.findings) == REDUCED_PER_KIND
+    assert list(result.known.values()) == [1] * REDUCED_PER_KIND
     assert result.stale == ()
 
 

@@ -68,13 +68,13 @@ def test_another_fault_that_reduces_to_an_accepted_program_is_reported(
     assert finding is not None
     small, _ = reduced(case, finding, engine, TORCH)
     assert str(small) == accepted
-    kept, own, entry = BaselineMatcher(_known(accepted), engine, TORCH).sort(case, finding)
+    kept, own, entry = BaselineMatcher(_known(accepted), engine, TORCH).match(case, finding)
     assert entry is None
     assert own.kind == "gradient"
     assert str(kept) == smallest
     # Accepted as well, it is known.
     both = Baseline((*_known(accepted).entries, *_known(smallest).entries))
-    assert BaselineMatcher(both, engine, TORCH).sort(case, finding)[2] is not None
+    assert BaselineMatcher(both, engine, TORCH).match(case, finding)[2] is not None
 
 
 @pytest.mark.parametrize("op", ["mul", "sub", "div"])
@@ -83,12 +83,12 @@ def test_an_accepted_fault_is_known_whatever_operation_shows_it(op: str) -> None
     engine = Overwrite()
     finding = check_program(case, engine, TORCH)
     assert finding is not None
-    _, _, entry = BaselineMatcher(_known(TWICE), engine, TORCH).sort(case, finding)
+    _, _, entry = BaselineMatcher(_known(TWICE), engine, TORCH).match(case, finding)
     assert entry is not None
 
 
 def test_a_hunt_reports_the_other_fault() -> None:
-    result = search(ExpAndSin(), TORCH, 60, ops=("exp", "sin", "add"), known=_known(EXP))
+    result = search(ExpAndSin(), TORCH, 60, ops=("exp", "sin", "add"), baseline=_known(EXP))
     assert EXP.replace("exp", "sin") in [str(r.program) for r in result.findings if r.program]
     assert sum(result.known.values()) > 0
     assert result.stale == ()

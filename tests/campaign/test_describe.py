@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.describe import told_apart
+from parity.campaign.describe import distinguishable_texts
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.reproducer import script
 from parity.engines.isolation.isolated import IsolatedRunner
@@ -31,7 +31,7 @@ NEG = program_from_text("x0 = leaf(3.0)\nx1 = neg(x0)")
     ],
 )
 def test_both_sides_look_different(a: Any, b: Any, shown: tuple[str, str]) -> None:
-    assert told_apart(a, b) == shown
+    assert distinguishable_texts(a, b) == shown
 
 
 RAISES = """

@@ -22,7 +22,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import LocalRunner
 from parity.generate.coverage import reached
 from parity.generate.profiles import PROFILES
-from parity.generate.schedule import ROTATION
+from parity.generate.schedule import rotation
 from parity.language import program as pr
 from tests.helpers.programs import DEZERO, apply, leaf, program, searched, write_module
 
@@ -62,9 +62,10 @@ def given(guide: Guide, n: int) -> list[tuple[FuzzInput, pr.Program]]:
 # What is drawn.
 
 
-def test_without_changes_the_programs_are_those_of_a_hunt(guide: Any) -> None:
+def test_without_mutations_the_programs_are_those_of_a_search(guide: Any) -> None:
     drawn = given(guide("5", share=0.0), 60)
-    assert [p for _, p in drawn] == list(itertools.islice(searched(DEZERO, 5), 60))
+    expected = itertools.islice(searched(DEZERO, 5, rotation(DEZERO)), 60)
+    assert [p for _, p in drawn] == list(expected)
     assert [READER.program(case) for case, _ in drawn] == [p for _, p in drawn]
 
 
@@ -108,11 +109,12 @@ def test_copies_are_of_all_kept_cases_and_of_the_profiles_in_turn(
 
     monkeypatch.setattr(Mutator, "mutated", mutated)
     one = guide(share=1.0)
-    kept = {n: [FuzzInput(n, bytes([i]) * PROFILES[n].size) for i in range(3)] for n in ROTATION}
+    profiles = rotation(DEZERO)
+    kept = {n: [FuzzInput(n, bytes([i]) * PROFILES[n].size) for i in range(3)] for n in profiles}
     one.by_profile.update(kept)
-    for _ in range(20 * len(ROTATION)):
+    for _ in range(20 * len(profiles)):
         one._next()
-    assert [case.profile for case, _ in changed] == 20 * list(ROTATION)
+    assert [case.profile for case, _ in changed] == 20 * list(profiles)
     assert all(others == kept[case.profile] for case, others in changed)
     assert {case for case, _ in changed} == {case for several in kept.values() for case in several}
 

@@ -100,7 +100,7 @@ def test_the_suite_asks_for_every_profile_and_probe() -> None:
 
 
 def _parameters(test: Any) -> list[dict[str, Any]]:
-    """What a test is called with, beside the fixture."""
+    """Arguments of a test in addition to the fixture."""
     for mark in getattr(test, "pytestmark", ()):
         names, several = mark.args
         if "," not in str(names) and isinstance(names, str):
@@ -138,8 +138,8 @@ def test_training_runs_fail(engine: Engine, optimizer: str) -> None:
 
 def test_what_rounding_decides_does_not_end_a_property(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = Verdict(ILL_CONDITIONED, "for the test")
-    for module in ("properties", "hunt"):
-        monkeypatch.setattr(f"parity.{module}.adjudicate", lambda *arguments: verdict)
+    for module in ("hypothesis_search", "finish"):
+        monkeypatch.setattr(f"parity.campaign.{module}.adjudicate", lambda *arguments: verdict)
     outcome = _run("gradients", DEFECTS["overwrite"](), 80)
     assert outcome.reported == []
     assert outcome.tally.programs >= 80

@@ -13,7 +13,7 @@ import pytest
 
 from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import Corpus
-from parity.campaign.hypothesis_search import PROGRAMS_AN_EXAMPLE, hand_over
+from parity.campaign.hypothesis_search import PROGRAMS_PER_EXAMPLE, export_to_hypothesis
 from parity.campaign.lock import Lock
 from parity.campaign.regressions import read_regression
 from parity.campaign.replay import minimized, occurs, replay
@@ -206,9 +206,9 @@ class Probe:
     def applies(self, engine: Any) -> bool:
         return isinstance(engine, Overwrite)
 
-    def run(self, engine: Any) -> Any:
+    def first(self, engine: Any) -> Finding:
         self.runs += 1
-        yield Finding(KINDS["depth"], 0, "", 0, None, None)
+        return Finding(KINDS["depth"], 0, "", 0, None, None)
 
 
 def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +316,7 @@ def test_what_became_another_kind_or_a_matter_of_rounding_is_left(
     _write(name, {**finding, "kind": "second-order"})  # a gradient is simpler
     assert _said(capsys, "minimize", "c")[0] == f"{name}: 2 statements, now 2"
     assert _finding()[1]["kind"] == "gradient"
-    monkeypatch.setattr("parity.campaign.replay.judged", lambda *arguments: None)
+    monkeypatch.setattr("parity.campaign.replay.judge_finding", lambda *arguments: None)
     assert "no longer a finding of kind gradient" in _said(capsys, "minimize", "c")[0]
     assert _finding()[1]["text"] == TWICE
 
@@ -399,7 +399,7 @@ def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine, _ = open_engines(OVERWRITE, check=False)
-    assert hand_over(_case("twins"), engine)
+    assert export_to_hypothesis(_case("twins"), engine)
     assert [file.name for file in Path(".hypothesis/parity/overwrite").iterdir()] == ["twins"]
     given: list[bytes] = []
 
@@ -410,14 +410,14 @@ def test_the_bytes_of_a_finding_are_left_for_the_test_of_its_profile(
     monkeypatch.setattr(
         "parity.campaign.hypothesis_search.property_of", lambda *arguments: Property
     )
-    assert not hand_over(_case("twins"), engine)  # the property did not fail
+    assert not export_to_hypothesis(_case("twins"), engine)  # the property did not fail
     size = PROFILES["twins"].size
-    assert given == [b"\x07" * size + bytes((PROGRAMS_AN_EXAMPLE - 1) * size)]
+    assert given == [b"\x07" * size + bytes((PROGRAMS_PER_EXAMPLE - 1) * size)]
 
 
 def test_nothing_is_left_of_a_probe_nor_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, _ = open_engines(OVERWRITE, check=False)
-    assert not hand_over({"kind": "gradient", "case": None}, engine)
+    assert not export_to_hypothesis({"kind": "gradient", "case": None}, engine)
     monkeypatch.setenv("CI", "true")
-    assert not hand_over(_case("twins"), engine)
+    assert not export_to_hypothesis(_case("twins"), engine)
     assert not Path(".hypothesis").exists()

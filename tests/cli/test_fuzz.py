@@ -184,7 +184,7 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
         patch.setattr(
             "parity.campaign.hypothesis_search.adjudicate", lambda *finding: Verdict(ENGINE)
         )
-        patch.setattr("parity.campaign.hypothesis_search._reported", lambda *finding: None)
+        patch.setattr("parity.campaign.hypothesis_search._reduce_and_judge", lambda *finding: None)
         run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
     return seen[0]
 

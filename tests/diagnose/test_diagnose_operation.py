@@ -64,8 +64,8 @@ class GradientOfCosine(TapeEngine):
         super().__init__()
         self.form = form
 
-    def fit(self, node, place, g):
-        fitted = super().fit(node, place, g)
+    def fit(self, node, index, g):
+        fitted = super().fit(node, index, g)
         return self.form(fitted) if node.vjp is RULES["cos"].vjp else fitted
 
 
@@ -78,8 +78,8 @@ class Refuses(TapeEngine):
 class All(TapeEngine):
     """All gradients are wrong, whatever the operation."""
 
-    def fit(self, node, place, g):
-        return super().fit(node, place, g) * 7
+    def fit(self, node, index, g):
+        return super().fit(node, index, g) * 7
 
 
 def _diagnosed(engine: Engine, text: str) -> Diagnosis:

@@ -186,7 +186,7 @@ def reports(new_rows: None, tmp_path: Path) -> list[Report]:
         for name in NEW
         for one in search(
             Mine(), Torch(), 60, ops=(name, "add", "mul", "sum"), folder=tmp_path / name
-        ).reported
+        ).findings
     ]
     assert {s.op for one in found for s in _applied(one)} == {"cosh", "roll"}
     return found
@@ -206,14 +206,14 @@ def _operation(reported: Report) -> str:
 @pytest.mark.usefixtures("new_rows")
 def test_a_new_row_is_generated_and_counted() -> None:
     engine = Torch()
-    result = search(engine, Torch(), 400, ops=("cosh", "roll", "add"), exposure=True)
-    assert not result.reported
-    exposure = result.exposure
-    assert exposure is not None
-    reached = {op for op, *_ in exposure.operands}
+    result = search(engine, Torch(), 400, ops=("cosh", "roll", "add"), coverage=True)
+    assert not result.findings
+    coverage = result.coverage
+    assert coverage is not None
+    reached = {op for op, *_ in coverage.operands}
     assert reached == {"cosh", "roll", "add"}
-    assert {("roll", 0, "leaf"), ("cosh", 0, "computed")} <= set(exposure.operands)
-    assert "roll 0 leaf" in exposure.to_json()["operands"]
+    assert {("roll", 0, "leaf"), ("cosh", 0, "computed")} <= set(coverage.operands)
+    assert "roll 0 leaf" in coverage.to_json()["operands"]
     assert {op for op, *_ in Coverage.of(engine).reachable["operands"]} == set(OPS)
 
 
@@ -265,7 +265,7 @@ def test_rules_in_a_row_decide(reports: list[Report]) -> None:
         assert one.program is not None
         assert one.wrong == "engine"
         assert one.diagnosis is not None
-        assert not one.diagnosis.lacks
+        assert not one.diagnosis.unsupported
         assert check_program(one.program, Exact(), Torch()) is None
         assert check_program(one.program, TapeEngine(), Torch()) is None
         again = diagnose(one.program, one.finding, Mine(), Torch())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.finish import judged
+from parity.campaign.finish import judge_finding
 from parity.campaign.search import search
 from parity.cli.main import main
 from parity.diagnose.defects.engine import RULES, TapeEngine
@@ -441,10 +441,10 @@ def test_a_search_says_which_side_is_wrong(tmp_path: Path) -> None:
 def test_a_finding_that_rounding_decides_is_none() -> None:
     case = program([leaf(0.7)], apply("exp", 0), pr.Backward(1))
     finding = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
-    assert judged((case, finding), (case, finding), DEZERO, TORCH, 3) is None
+    assert judge_finding((case, finding), (case, finding), DEZERO, TORCH, 3) is None
     finding = check_program(REUSED, Overwrite(), TORCH)
     assert finding is not None
-    reported = judged((REUSED, finding), (REUSED, finding), Overwrite(), TORCH, 3)
+    reported = judge_finding((REUSED, finding), (REUSED, finding), Overwrite(), TORCH, 3)
     assert reported is not None
     assert (reported.wrong, reported.number) == ("engine", 3)
 
@@ -454,7 +454,7 @@ def test_a_fault_is_not_lost_because_rounding_decides_where_it_was_reduced() -> 
     nothing = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
     finding = check_program(REUSED, Overwrite(), TORCH)
     assert finding is not None
-    reported = judged((case, nothing), (REUSED, finding), Overwrite(), TORCH, 3)
+    reported = judge_finding((case, nothing), (REUSED, finding), Overwrite(), TORCH, 3)
     assert reported is not None
     assert (reported.program, reported.finding, reported.wrong) == (REUSED, finding, "engine")
 
@@ -478,7 +478,7 @@ def test_what_is_reported_of_a_reduced_and_a_whole_program(
     verdicts = {case: Verdict(small), REUSED: Verdict(whole)}
     monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda p, *arguments: verdicts[p])
     finding = Finding(KINDS["gradient"], 1, "grad", 0, np.array(1.0), np.array(0.0))
-    one = judged((case, finding), (REUSED, finding), DEZERO, TORCH, 3)
+    one = judge_finding((case, finding), (REUSED, finding), DEZERO, TORCH, 3)
     assert (one.program if one else None) == programs[reported]
     assert one is None or one.wrong == verdicts[one.program].wrong
 
@@ -504,7 +504,7 @@ def test_the_text_of_a_finding_says_if_the_reference_is_wrong() -> None:
     for engine, reference in ((DEZERO, AsIs()), (AsIs(), DEZERO)):
         finding = check_program(SHARED, engine, reference)
         assert finding is not None
-        reported = judged((SHARED, finding), (SHARED, finding), engine, reference, 0)
+        reported = judge_finding((SHARED, finding), (SHARED, finding), engine, reference, 0)
         assert reported is not None
         lines = reported.text(engine, reference).splitlines()
         wrong[reported.wrong] = [line for line in lines if "exact evaluation" in line]

@@ -71,9 +71,9 @@ class RightOnly(Defect):
     description = "broadcasting is undone for right-hand operands only"
     smallest = _ROWS
 
-    def fit(self, node: Node, place: int, g: Any) -> Any:
-        parent = node.parents[place]
-        return super().fit(node, place, g) if place else self.cast(g, parent.dtype)
+    def fit(self, node: Node, index: int, g: Any) -> Any:
+        parent = node.parents[index]
+        return super().fit(node, index, g) if index else self.cast(g, parent.dtype)
 
 
 class OneOperationOnly(Defect):
@@ -86,7 +86,7 @@ class OneOperationOnly(Defect):
         backward(x2, gradient=[1.0, 2.0])
     """)
 
-    def fit(self, node: Node, place: int, g: Any) -> Any:
+    def fit(self, node: Node, index: int, g: Any) -> Any:
         if node.vjp is RULES["add"].vjp:
-            return super().fit(node, place, g)
-        return self.cast(g, node.parents[place].dtype)
+            return super().fit(node, index, g)
+        return self.cast(g, node.parents[index].dtype)

@@ -149,9 +149,9 @@ class TapeEngine(Engine):
             raise RuntimeError("backward through the graph a second time; use retain_graph")
         node.freed = not retain
         slopes = self.slopes(node, self.arrived(node, grads))
-        for place, (parent, g) in enumerate(zip(node.parents, slopes, strict=True)):
+        for index, (parent, g) in enumerate(zip(node.parents, slopes, strict=True)):
             if parent.requires_grad:
-                self.add(grads, parent, self.fit(node, place, g))
+                self.add(grads, parent, self.fit(node, index, g))
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         """The gradients of a node's outputs: zeros for those that were not used."""
@@ -166,9 +166,9 @@ class TapeEngine(Engine):
             xs, ys = tuple(map(raw, xs)), tuple(map(raw, ys))
         return node.vjp(*((gs, ys) if node.several else (gs[0], ys[0])), *xs, **node.attrs)
 
-    def fit(self, node: Node, place: int, g: Any) -> Any:
-        """A gradient in the shape and dtype of the operand that it belongs to."""
-        parent = node.parents[place].data
+    def fit(self, node: Node, index: int, g: Any) -> Any:
+        """Return a gradient in the shape and dtype of the operand ``index``."""
+        parent = node.parents[index].data
         g = g if isinstance(g, Tensor) else np.asarray(g)
         return self.cast(self.unbroadcast(g, parent.shape), parent.dtype)
 
@@ -185,7 +185,7 @@ class TapeEngine(Engine):
         grads[t] = grads[t] + g if t in grads else g
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
-        """Put what reached the leaves into their gradients."""
+        """Store the gradients that reached leaves."""
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None

@@ -73,10 +73,10 @@ class _DtypeKept(Defect):
 class _DtypeOfIndexed(_DtypeKept):
     """The same, but the gradient of an indexed array has the dtype of the array."""
 
-    def fit(self, node: Node, place: int, g: Any) -> Any:
-        fitted = super().fit(node, place, g)
+    def fit(self, node: Node, index: int, g: Any) -> Any:
+        fitted = super().fit(node, index, g)
         indexed = node.vjp is RULES["get_item"].vjp
-        return fitted.astype(node.parents[place].dtype, copy=False) if indexed else fitted
+        return fitted.astype(node.parents[index].dtype, copy=False) if indexed else fitted
 
 
 class _DtypeOfSum(_DtypeKept):
@@ -129,6 +129,6 @@ class DtypeOfOtherOperand(Defect):
         backward(x2)
     """)
 
-    def fit(self, node: Node, place: int, g: Any) -> Any:
-        other = node.parents[place - 1]  # itself, if there is one operand
-        return self.cast(super().fit(node, place, g), other.dtype)
+    def fit(self, node: Node, index: int, g: Any) -> Any:
+        other = node.parents[index - 1]  # itself, if there is one operand
+        return self.cast(super().fit(node, index, g), other.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Node:
-    """An operation that ran: what it read and gave, and how gradients go back."""
+    """A node of the graph: inputs, outputs and VJP of an applied operation."""
 
     def __init__(
         self,

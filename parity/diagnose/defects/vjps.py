@@ -59,7 +59,7 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 
 
 def count(shape: tuple[int, ...], axis: Any) -> int:
-    """How many elements a reduction puts together."""
+    """Return the number of elements that a reduction combines."""
     pairs = zip(shape, kept(shape, axis), strict=True)
     return int(np.prod([n for n, m in pairs if m == 1], dtype=int))
 
@@ -116,7 +116,7 @@ def _power_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 
 def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
-    """What lies between the bounds, or on one, passes its gradient on."""
+    """Pass the gradient on for elements within the bounds, bounds included."""
     low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
     return (do("select", g, keep=(raw(a) >= low) & (raw(a) <= high)),)
 

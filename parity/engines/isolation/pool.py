@@ -1,4 +1,4 @@
-"""A pool of worker processes of this machine that call functions of parity."""
+"""A pool of local worker processes that call functions of parity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from parity._util.process import THREAD_VARIABLES
 from parity.engines.isolation.process import End, Process, Spawned
 
-#: Workers use one thread each: there are as many of them as cores.
+#: One thread per worker, as there is a worker for each core.
 _ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 
 
@@ -24,9 +24,9 @@ class _Job:
 
 
 class WorkerPool:
-    """Calls functions of parity with plain data, ``count`` of them at a time.
+    """Calls functions of parity with plain data in ``count`` processes.
 
-    A worker that is killed is replaced by a new one for its next job.
+    A killed worker is replaced before its next job.
     """
 
     def __init__(self, count: int) -> None:
@@ -38,7 +38,7 @@ class WorkerPool:
         self._closed = False
 
     def start(self) -> None:
-        """Start the workers, all at once."""
+        """Start the workers."""
         for source in self._sources:
             process = _started(source)
             thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
@@ -46,13 +46,13 @@ class WorkerPool:
             thread.start()
 
     def submit(self, key: Hashable, function: str, *data: Any) -> None:
-        """Have a worker call ``"module:function"``; ``key`` comes back with its result."""
+        """Queue a call of ``"module:function"``; ``key`` identifies its result."""
         self._jobs.put(_Job(key, function, data))
 
     def results(self, seconds: float | None = None) -> list[tuple[Hashable, Any]]:
-        """Wait up to ``seconds`` for a result, and return all that are there.
+        """Wait up to ``seconds`` for a result, and return all available results with their keys.
 
-        Instead of a result comes an ``End`` if the worker ended or the function raised.
+        The result is an ``End`` if the worker ended or the function raised.
         """
         found: list[tuple[Hashable, Any]] = []
         try:
@@ -63,11 +63,11 @@ class WorkerPool:
             return found
 
     def pids(self) -> list[int]:
-        """The process numbers of the workers."""
+        """Return the process ids of the workers."""
         return [s.running.pid for s in self._sources if s.running is not None]
 
     def close(self) -> None:
-        """End the workers at once."""
+        """Kill the workers."""
         self._closed = True
         for _ in self._threads:
             self._jobs.put(None)

@@ -161,8 +161,8 @@ class Source(Protocol):
 class Spawned:
     """Starts a new interpreter for each process.
 
-    ``environment``: variables beside those of this process; ``errors``: an open file for what
-    it prints, which otherwise goes nowhere.
+    ``environment``: variables in addition to those of this process; ``errors``: an open file for
+    its standard error, which is discarded otherwise.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None, errors: Any = None) -> None:

@@ -175,7 +175,7 @@ def _silence() -> None:
 
 
 def serve_here() -> None:
-    """Be the worker, on standard input and output; what is printed goes to standard error."""
+    """Run the worker on standard input and output; prints go to standard error."""
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

@@ -46,7 +46,7 @@ def parts(a: Value, level: int) -> tuple[Value, Value | None]:
 
 
 def dual(level: int, p: Value, t: Value | None) -> Value:
-    """A dual number, or only its value where nothing changes."""
+    """Return a dual number, or its value if there is no tangent."""
     return p if t is None else Dual(level, p, t)
 
 
@@ -73,7 +73,7 @@ def piecewise(a: Value, value: Callable[[Array], Array], weights: Array) -> Valu
 
 
 def weighed(weights: Array, a: Value) -> Value:
-    """``a`` times constants; where a constant is zero, the result is."""
+    """Return ``a`` times constants; zero times infinity or nan is zero."""
     return linear(lambda x: nu.weigh(weights, x), a)
 
 
@@ -107,7 +107,7 @@ def mul(a: Value, b: Value) -> Value:
 
 
 def push(v: Value, t: Value) -> Value:
-    """A slope times a change; no change gives no change, however steep the slope is."""
+    """Return a slope times a tangent; a zero tangent gives zero even for an infinite slope."""
     return _product(v, t, nu.push)
 
 
@@ -122,7 +122,7 @@ def _product(a: Value, b: Value, times: Callable[[Array, Array], Array]) -> Valu
 
 
 def div(a: Value, b: Value) -> Value:
-    """The quotient q of a = q b: its change is what the change of b leaves over, by b."""
+    """Return the quotient ``q = a / b``, with the tangent ``(da - q db) / b``."""
     level = max(level_of(a), level_of(b))
     if not isinstance(a, Dual) and not isinstance(b, Dual):
         return nu.div(a, b)
@@ -162,7 +162,7 @@ def unary(
 
 
 def gather(a: Value, index: Any) -> Value:
-    """Elements by number; -1 stands for zero."""
+    """Return the elements at ``index``; -1 is a zero."""
     if index.size and index.min() < 0:
         return linear(lambda x: _with_zero(x)[..., index], a)
     return linear(lambda x: x[..., index], a)
@@ -179,7 +179,7 @@ def total(a: Value) -> Value:
 
 
 def joined(values: tuple[Value, ...]) -> Value:
-    """The elements of several values one after the other."""
+    """Concatenate the elements of several values."""
     level = max(map(level_of, values))
     if level == 0:
         return _concatenated([base(v) for v in values])

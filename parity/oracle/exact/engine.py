@@ -1,4 +1,4 @@
-"""The third opinion as an engine: exact numbers, derivatives in forward mode."""
+"""The exact evaluation as an engine: exact numbers, derivatives in forward mode."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Exact(Engine):
 
     @contextmanager
     def _precise(self, operands: Iterable[Node] = ()) -> Iterator[Context]:
-        """Exact arithmetic; counts where it, or an operand, leaves the real numbers."""
+        """Compute exactly; count results and operands that are not real numbers."""
         with nu.precise() as context:
             if not all(x.real for x in operands):
                 nu.leave_reals()
@@ -106,8 +106,8 @@ class Exact(Engine):
         nonlinear = tuple(rule.nonlinear(i, needs, attrs) for i in range(len(xs)))
         call = Call(lowering, xs, nonlinear, saves)
         return tuple(
-            Result(next(self._numbers), a, shape, dtype, call, place)
-            for place, (a, shape) in enumerate(values)
+            Result(next(self._numbers), a, shape, dtype, call, index)
+            for index, (a, shape) in enumerate(values)
         )
 
     def grad(self, t: Leaf) -> Any:
@@ -148,7 +148,7 @@ class Exact(Engine):
         return nu.from_floats(array)
 
     def _run(self, nodes: list[Node], retain: bool) -> None:
-        """What a backward does to the graph: operations that keep arrays run once."""
+        """Free the saved arrays of a graph; RuntimeError if they were freed before."""
         ran: list[Call | Term] = [n.call for n in nodes if isinstance(n, Result) and n.call.saves]
         ran += [term for n in nodes if isinstance(n, Taken) for term in n.terms]
         if any(one.freed for one in ran):

@@ -40,7 +40,7 @@ _FLOATS_END = 310
 
 
 def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array]:
-    """``function`` by element: nan of nan, and of what is outside its domain."""
+    """Return ``function`` for arrays: nan for nan and outside its domain."""
 
     @functools.lru_cache(maxsize=8192)
     def known(x: Decimal) -> Element:
@@ -83,7 +83,7 @@ def _mpmath(function: Callable[[Any], Any], x: Decimal) -> Decimal:
 
 
 def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
-    """Sine or cosine; nan of what is no number, or too large for a float."""
+    """Return the sine or cosine; nan for nan, and for numbers too large for a float."""
     if not x.is_finite() or x.adjusted() > _FLOATS_END:
         leave_reals()
         return NAN

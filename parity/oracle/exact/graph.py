@@ -69,7 +69,7 @@ class Leaf(Node):
         self._total, self._rounded = total, rounded.tobytes()
 
     def gradient(self) -> Array | None:
-        """The exact gradient; what the buffer says if somebody changed it in place."""
+        """Return the exact gradient, or that of the buffer if it was changed in place."""
         if self.buffer is None:
             return None
         if self._total is None or self.buffer.tobytes() != self._rounded:
@@ -77,7 +77,7 @@ class Leaf(Node):
         return self._total
 
     def clear(self) -> None:
-        """No gradient."""
+        """Remove the gradient."""
         self.buffer, self._total, self.terms = None, None, ()
 
 
@@ -95,10 +95,10 @@ class Call:
 class Result(Node):
     """One result of a call that derivatives pass through."""
 
-    def __init__(self, number: int, exact: Array, shape: Shape, dtype: str, call: Call, place: int):
+    def __init__(self, number: int, exact: Array, shape: Shape, dtype: str, call: Call, index: int):
         super().__init__(number, exact, shape, dtype, True)
         self.call = call
-        self.place = place
+        self.index = index
 
     def sources(self) -> Iterable[Node]:
         return [x for x in self.call.inputs if x.requires_grad]
@@ -181,7 +181,7 @@ def _applied(node: Result, known: dict[Any, Any]) -> Value:
     call = node.call
     if call not in known:
         known[call] = call.lowering.run(*[known.get(x, x.exact) for x in call.inputs])
-    result: Value = known[call][node.place]
+    result: Value = known[call][node.index]
     return result
 
 

@@ -39,7 +39,7 @@ def _of_bounds(a: Array, *, x_min: float | None, x_max: float | None) -> Any:
 
 
 def _of_extreme(side: int) -> Side:
-    def place(a: Array, *, axis: Any, keepdims: bool) -> Any:
+    def compare(a: Array, *, axis: Any, keepdims: bool) -> Any:
         index, _ = axis_groups(a.shape, axis=axis, keepdims=keepdims)
         groups = a.ravel()[index]
         best = groups[:, 0]
@@ -47,7 +47,7 @@ def _of_extreme(side: int) -> Side:
             best = np.where(nu.compare(groups[:, k], best) == side, groups[:, k], best)
         return nu.compare(groups, best[:, None])
 
-    return place
+    return compare
 
 
 def _floor(a: Array) -> Any:
@@ -71,10 +71,10 @@ SIDES: dict[str, Side] = {
 
 
 def sides(op: str, operands: list[Array], attrs: dict[str, Any]) -> list[Any] | None:
-    """Where finite operands lie, in a form that can be compared; None for smooth operations."""
-    place = SIDES.get(op)
-    if place is None:
+    """Return the sides of finite operands, to be compared; None for smooth operations."""
+    side_of = SIDES.get(op)
+    if side_of is None:
         return None
-    found = place(*operands, **attrs)
+    found = side_of(*operands, **attrs)
     parts = found if isinstance(found, list) else [found]
     return [np.asarray(part).tolist() for part in parts]

@@ -170,7 +170,7 @@ def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tupl
 
 
 def sum_to_groups(shape: Shape, *, shape_to: Shape) -> tuple[Index, Shape]:
-    """The elements that are summed when ``shape`` shrinks to what broadcasts to it."""
+    """Return the elements that are summed when ``shape`` is reduced to ``shape_to``."""
     aligned = (1,) * (len(shape) - len(shape_to)) + tuple(shape_to)
     axes = tuple(i for i, (n, m) in enumerate(zip(shape, aligned, strict=True)) if n != m)
     index, _ = axis_groups(shape, axis=axes, keepdims=True)
@@ -188,7 +188,7 @@ def running_groups(shape: Shape, *, axis: int) -> tuple[Index, Shape]:
 def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> ExactRule:
     """Sums of products of elements of two operands; a third one is added.
 
-    ``pairs`` gives the elements of either operand for each term, a row a result.
+    ``pairs`` gives the elements of either operand for each term, one row per result.
     """
 
     def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:

@@ -93,7 +93,7 @@ def _float(x: Element) -> float:
 
 
 def to_decimal(x: Element) -> Decimal:
-    """A number as a Decimal, rounded to ``DIGITS`` where it has no end."""
+    """Return a number as a Decimal, rounded to ``DIGITS``."""
     if isinstance(x, Decimal):
         return x
     if isinstance(x, int):
@@ -102,7 +102,7 @@ def to_decimal(x: Element) -> Decimal:
 
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
-    """A function of numbers on arrays, which broadcast."""
+    """Return a function of numbers as one of arrays, which broadcast."""
     universal = np.frompyfunc(function, function.__code__.co_argcount, 1)
 
     def on_arrays(*arrays: Array) -> Array:
@@ -122,7 +122,7 @@ def _quiet() -> decimal.Context:
 
 
 def _ieee(name: str, x: Element, y: Element) -> Decimal:
-    """An operation on Decimals that may be infinite; what is no real number is noted."""
+    """Apply an operation to Decimals, and record a result that is not finite."""
     result: Decimal = getattr(_quiet(), name)(to_decimal(x), to_decimal(y))
     if not result.is_finite():
         leave_reals()
@@ -130,12 +130,12 @@ def _ieee(name: str, x: Element, y: Element) -> Decimal:
 
 
 def _pushed(v: Element, t: Element) -> Element:
-    """A slope times a tangent: where nothing comes in, nothing goes on, however steep it is."""
+    """Return a slope times a tangent; zero for a zero tangent, even if the slope is infinite."""
     return 0 if t == 0 else _ieee("multiply", v, t)
 
 
 def _weighed(w: Element, x: Element) -> Element:
-    """A weight times a number: what is left out does not count, be it infinite."""
+    """Return a weight times a number; zero for a zero weight, even if the number is infinite."""
     return 0 if w == 0 else _ieee("multiply", w, x)
 
 
@@ -144,7 +144,7 @@ def _safe(
 ) -> Callable[[Array, Array], Array]:
     """``fast``; with Decimals where kinds are mixed, ``slow`` where numbers are not real.
 
-    ``masks``: some results are zero beside nan, which ``fast`` would let through.
+    ``masks``: some results are zero although an operand is nan, which ``fast`` would propagate.
     """
     every = np.frompyfunc(slow, 2, 1)
 
@@ -207,7 +207,7 @@ def total(a: Array) -> Array:
 
 
 def shortened(a: Array) -> Array:
-    """``a`` with Decimals where a rational number has become very long."""
+    """Return ``a``, as Decimals if a rational number in it has become very long."""
     return decimals(a) if any(map(_is_long, a.flat)) else a
 
 

@@ -74,14 +74,14 @@ def clip(a: Value, *, x_min: float | None, x_max: float | None) -> Value:
 
 
 def _selected(a: Value, b: Value, side: int) -> Value:
-    """The one that is larger (``side`` 1) or smaller; half of each at ties, both at nan."""
+    """Return the larger (``side`` 1) or smaller; ties share the gradient, and nan propagates."""
     order = nu.compare(dual.base(a), dual.base(b))
     of_a, of_b = (_SHARES[order * k] for k in (side, -side))
     of_a[order == _NAN] = of_b[order == _NAN] = 1
     return dual.add(dual.weighed(of_a, a), dual.weighed(of_b, b))
 
 
-#: What goes to an operand that ties (first), is ahead, and (last) is behind.
+#: Shares of the gradient for an operand that ties, is selected, or is not selected.
 _SHARES = nu.array_of([nu.element(0.5), 1, 0])
 
 
@@ -94,7 +94,7 @@ def smaller(a: Value, b: Value) -> Value:
 
 
 def extreme(g: Value, side: int) -> Value:
-    """The largest (``side`` 1) or smallest of each group: ties share; all are nan beside nan."""
+    """Return the largest (``side`` 1) or smallest of each group; ties share, and nan propagates."""
     x = dual.base(g)
     best = x[..., 0]
     for k in range(1, x.shape[-1]):

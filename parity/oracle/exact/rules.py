@@ -78,7 +78,7 @@ softplus_slope: Unary = dual.unary(
 
 
 def _without(mask: Any, a: Value) -> Value:
-    """``a`` with ones where the mask is true: what is computed there is not used."""
+    """Replace elements of ``a`` by ones where results are not used."""
     return dual.add(dual.chosen(~mask, a), mask.astype(np.int64).astype(object))
 
 
@@ -125,14 +125,14 @@ def _column(g: Value, k: int) -> Value:
     return dual.linear(lambda x: x[..., k], g)
 
 
-def _beside(g: Value, a: Value) -> Value:
-    """``a``, one number a group, for each element of the groups in ``g``."""
+def _expand_as(a: Value, g: Value) -> Value:
+    """Repeat ``a``, one number per group, for each element of the groups ``g``."""
     zeros = np.zeros(dual.base(g).shape[-1], np.int64)
     return dual.linear(lambda x: x[..., None][..., zeros], a)
 
 
 def variance(g: Value, *, correction: int) -> Value:
-    difference = dual.sub(g, _beside(g, mean(g)))
+    difference = dual.sub(g, _expand_as(mean(g), g))
     squares = dual.total(dual.mul(difference, difference))
     return dual.div(squares, constant(dual.base(g).shape[-1] - correction))
 
@@ -147,7 +147,7 @@ def norm(g: Value) -> Value:
 
 
 def _largest(g: Value) -> Array:
-    """The largest number of each group, as a constant beside the group."""
+    """Return the largest number of each group, as a constant that broadcasts with the group."""
     x = dual.base(g)
     result = x[..., 0]
     for k in range(1, x.shape[-1]):
@@ -163,11 +163,11 @@ def logsumexp(g: Value) -> Value:
 
 def softmax(g: Value) -> Value:
     e = exp(dual.sub(g, _largest(g)))
-    return dual.div(e, _beside(g, dual.total(e)))
+    return dual.div(e, _expand_as(dual.total(e), g))
 
 
 def log_softmax(g: Value) -> Value:
-    return dual.sub(g, _beside(g, logsumexp(g)))
+    return dual.sub(g, _expand_as(logsumexp(g), g))
 
 
 def _cross_entropy(g: Value, *, t: Any) -> Value:
