@@ -76,7 +76,7 @@ class Operation:
     exact_rule
         How the exact evaluation computes it, a
         ``parity.oracle.exact.lowering.ExactRule``; None: as
-        ``parity.oracle.exact.rules`` says. Without either there is no third opinion on
+        ``parity.oracle.exact.rules`` says. Without either there is no verdict on
         programs with the operation.
     vjp
         Value and gradient on the engine that the known defects are built on, as
