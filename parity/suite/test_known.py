@@ -1,4 +1,4 @@
-"""Findings that are accepted for now (``--parity-known``) must still occur."""
+"""Findings that are accepted for now (``--parity-baseline``) must still occur."""
 
 from __future__ import annotations
 

@@ -68,7 +68,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "folder of programs that once failed (parity promote); default: parity-regressions",
     )
     group.addoption(
-        "--parity-known", metavar="FILE", help="TOML list of findings that are accepted for now"
+        "--parity-baseline",
+        "--parity-known",
+        dest="parity_baseline",
+        metavar="FILE",
+        help="TOML list of findings that are accepted for now",
     )
 
 
@@ -100,7 +104,7 @@ def _suite(config: pytest.Config) -> Suite:
             config.getoption("--reference"),
             _number(config, "--programs", 1),
             _seed(config),
-            config.getoption("--parity-known"),
+            config.getoption("parity_baseline"),
             config.getoption("--isolate"),
             config.getoption("--parity-database"),
         )
