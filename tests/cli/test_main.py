@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -15,23 +14,13 @@ import pytest
 from parity import __version__
 from parity.campaign.search import search
 from parity.cli.main import main
-from parity.cli.options import DEFAULT_EXAMPLES
-from parity.diagnose.defects.traversal import CreationOrderIgnored, InplaceAccumulation, Overwrite
-from parity.diagnose.shrink import reduce_program
-from parity.engines.base import Engine
-from parity.generate.decoder import Decoder
-from parity.generate.profiles import PROFILES
-from parity.generate.schedule import ROTATION
 from parity.language import program as pr
 from parity.language.json_format import dumps, program_from_json, program_to_json
 from parity.language.table import OPS
 from parity.oracle.finding import KINDS
-from tests.helpers.programs import DEZERO, check, failing, write_module
+from tests.helpers.programs import DEZERO, write_module
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
-DEFECTS: dict[str, type[Engine]] = {
-    cls.name: cls for cls in (Overwrite, InplaceAccumulation, CreationOrderIgnored)
-}
 
 
 @pytest.fixture(autouse=True)
@@ -471,37 +460,3 @@ def test_spaces_around_operations_do_not_matter() -> None:
 def test_every_operation_alone_is_in_parity() -> None:
     for op in OPS:
         assert search(DEZERO, DEZERO, 14, ops=(op,)).findings == []
-
-
-# The seed's three defects.
-
-
-def _first(engine: Engine, seed: int) -> tuple[int, pr.Program, Any]:
-    found = next(failing(engine, seed, DEFAULT_EXAMPLES), None)
-    assert found is not None
-    return found
-
-
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("name", DEFECTS)
-def test_each_defect_is_found_with_the_default_budget(name: str, seed: int) -> None:
-    number, _, finding = _first(DEFECTS[name](), seed)
-    assert number < DEFAULT_EXAMPLES / 4
-    assert finding.kind in {"gradient", "accumulation", "second-order"}
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
-    engine = Overwrite()
-    _, case, finding = _first(engine, seed)
-    small, after = reduce_program(case, finding, lambda p: check(p, engine))
-    assert str(small) == "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
-    assert (after.kind, float(after.engine), float(after.reference)) == ("gradient", 1.0, 2.0)
-
-
-def test_the_default_budget_reaches_every_profile_often() -> None:
-    turns = DEFAULT_EXAMPLES // len(ROTATION)
-    assert turns >= 90
-    assert set(ROTATION) <= set(PROFILES)
-    decoders = [Decoder.of(PROFILES[name], DEZERO) for name in dict.fromkeys(ROTATION)]
-    assert list(itertools.chain.from_iterable(d.untested for d in decoders)) == []

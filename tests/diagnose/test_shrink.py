@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from parity.diagnose.defects.engine import TapeEngine
-from parity.diagnose.defects.operations import UnusedOutputCrashes
 from parity.diagnose.defects.traversal import (
     CreationOrderIgnored,
     DepthFirst,
     InplaceAccumulation,
     Overwrite,
 )
-from parity.diagnose.shrink import SIMPLER, reduce_program, reruns_freed_graph
+from parity.diagnose.shrink import SIMPLER, reduce_program
 from parity.diagnose.shrink_passes import simpler
 from parity.engines.base import Engine
 from parity.language import program as pr
@@ -28,9 +25,9 @@ from tests.helpers.programs import (
     apply,
     check,
     constant,
-    failing,
     leaf,
     program,
+    reduced_cases,
     sample,
     searched,
 )
@@ -51,16 +48,6 @@ SMALLEST = {
 }
 
 
-def _reduced(
-    engine: Engine, count: int, seed: int = 0, kinds: frozenset[str] = frozenset({"gradient"})
-) -> Iterator[tuple[pr.Program, Finding, pr.Program, Finding]]:
-    """Programs of one kind of finding before and after."""
-    cases = (case for case in failing(engine, seed, 4000) if case[2].kind in kinds)
-    for _, case, finding in itertools.islice(cases, count):
-        small, after = reduce_program(case, finding, lambda p: check(p, engine))
-        yield case, finding, small, after
-
-
 def _measure(case: pr.Program) -> tuple[int, int, int]:
     elements = sum(1 + size(leaf.shape) + len(leaf.shape) for leaf in case.leaves)
     return len(case.statements), len(case.leaves), elements
@@ -73,7 +60,7 @@ def test_twenty_programs_of_a_defect_reduce_to_one_of_the_least_size(name: str) 
         "inplace-accumulation": (3, 2),
         "creation-order-ignored": (4, 1),
     }
-    results = [small for _, _, small, _ in _reduced(DEFECTS[name](), 20)]
+    results = [small for _, _, small, _ in reduced_cases(DEFECTS[name](), 20)]
     assert len(results) == 20
     measured = [(len(small.statements), len(small.leaves)) for small in results]
     assert max(measured) <= sizes[name], "\n\n".join({str(small) for small in results})
@@ -81,7 +68,7 @@ def test_twenty_programs_of_a_defect_reduce_to_one_of_the_least_size(name: str) 
 
 @pytest.mark.parametrize("seed", [0])
 def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
-    texts = {str(small) for _, _, small, _ in _reduced(Overwrite(), 20, seed)}
+    texts = {str(small) for _, _, small, _ in reduced_cases(Overwrite(), 20, seed)}
     assert texts == SMALLEST["overwrite"]
 
 
@@ -159,7 +146,7 @@ OTHERS: list[tuple[type[Engine], str, set[str]]] = [
 def test_every_kind_reduces_to_a_known_program(
     cls: type[Engine], kind: str, texts: set[str]
 ) -> None:
-    results = list(_reduced(cls(), 4, kinds=frozenset({kind})))
+    results = list(reduced_cases(cls(), 4, kinds=frozenset({kind})))
     assert {after.kind for *_, after in results} == {kind}
     assert {str(small) for _, _, small, _ in results} == texts
 
@@ -167,7 +154,7 @@ def test_every_kind_reduces_to_a_known_program(
 @pytest.mark.parametrize("cls", [*DEFECTS.values(), Shares], ids=lambda cls: cls.name)
 def test_reduction_keeps_the_kind_and_never_grows(cls: type[Engine]) -> None:
     engine = cls()
-    for case, before, small, after in _reduced(engine, 8, seed=1, kinds=frozenset(KINDS)):
+    for case, before, small, after in reduced_cases(engine, 8, seed=1, kinds=frozenset(KINDS)):
         assert after.kind in {before.kind, *SIMPLER.get(before.kind, ())}
         assert _measure(small) <= _measure(case)
         small.validate()
@@ -177,9 +164,9 @@ def test_reduction_keeps_the_kind_and_never_grows(cls: type[Engine]) -> None:
 
 
 @pytest.mark.parametrize("cls", DEFECTS.values(), ids=lambda cls: cls.name)
-def test_what_is_reduced_cannot_be_reduced(cls: type[Engine]) -> None:
+def test_what_is_reduced_cannot_bereduced_cases(cls: type[Engine]) -> None:
     engine = cls()
-    for _, _, small, after in _reduced(engine, 3):
+    for _, _, small, after in reduced_cases(engine, 3):
         again, _ = reduce_program(small, after, lambda p: check(p, engine))
         assert again == small
 
@@ -427,58 +414,12 @@ class Limited(TapeEngine):
 
 def test_a_reduced_program_asks_nothing_of_the_engine_that_it_does_not_have() -> None:
     engine = Limited()
-    results = list(_reduced(engine, 5, kinds=frozenset({"exception"})))
+    results = list(reduced_cases(engine, 5, kinds=frozenset({"exception"})))
     assert results
     for _, _, small, after in results:
         assert {s.op for s in small.statements if isinstance(s, pr.Apply)} <= set(engine.ops)
         assert {leaf.dtype for leaf in small.leaves} == {"float32"}
         assert after.engine.startswith("ValueError: not finished (test_shrink.py:")
-
-
-SEEDED = pr.Backward(1, constant([1.0, 2.0]))
-KEPT = pr.Backward(1, constant([1.0, 2.0]), retain_graph=True)
-RECORDED = pr.Backward(1, constant([1.0, 2.0]), create_graph=True)
-
-
-@pytest.mark.parametrize(
-    ("statements", "reruns"),
-    [
-        ((apply("add", 0, 0), SEEDED, SEEDED), True),
-        ((apply("add", 0, 0), KEPT, SEEDED), False),
-        ((apply("add", 0, 0), RECORDED, SEEDED), False),
-        ((apply("add", 0, 0), KEPT, SEEDED, SEEDED), True),
-        ((apply("add", 0, 0), SEEDED, apply("neg", 0), replace(SEEDED, value=2)), False),
-        ((apply("add", 0, 0), apply("neg", 1), SEEDED, replace(SEEDED, value=2)), True),
-        ((apply("add", 0, 0), SEEDED, apply("neg", 1), replace(SEEDED, value=2)), True),
-        ((apply("add", 0, 0), SEEDED, pr.Detach(1), replace(SEEDED, value=2)), False),
-        ((replace(SEEDED, value=0), replace(SEEDED, value=0)), False),
-        ((apply("add", 0, 0), SEEDED, pr.TakeGrad(0), replace(SEEDED, value=2)), False),
-        (
-            (
-                apply("mul", 0, 0),
-                RECORDED,
-                pr.TakeGrad(0),
-                replace(SEEDED, value=2),
-                replace(SEEDED, value=2),
-            ),
-            True,
-        ),
-    ],
-    ids=str,
-)
-def test_backwards_through_freed_graphs_are_known(
-    statements: tuple[pr.Statement, ...], reruns: bool
-) -> None:
-    assert reruns_freed_graph(program([leaf([3.0, 2.0])], *statements)) is reruns
-
-
-@pytest.mark.parametrize("seed", [0, 4])
-def test_no_finding_is_reduced_to_what_right_engines_refuse(seed: int) -> None:
-    """A second backward through an addition raises in some engines, not in PyTorch."""
-    engine = UnusedOutputCrashes()
-    for _, _, small, _ in _reduced(engine, 2, seed, frozenset({"exception"})):
-        assert not reruns_freed_graph(small)
-        assert check(small, TapeEngine()) is None
 
 
 def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter() -> None:

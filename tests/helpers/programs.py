@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, settings
 
+from parity.diagnose.shrink import reduce_program
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
@@ -99,3 +100,27 @@ class Rounds(Dezero):
     """dezero, whose quotients are rounded twice: by the reciprocal."""
 
     ops: Any = {**Dezero.ops, "div_scalar": lambda a, *, c: a * (1 / c)}  # noqa: RUF012
+
+
+#: A value used twice.
+REUSED = program([leaf(3.0)], apply("add", 0, 0), pr.Backward(1))
+#: Two leaves of which PyTorch gives 10, not 6: they share a buffer (docs/semantics.md 3.3).
+SHARED = program(
+    [leaf([3.0, 2.0]), leaf([4.0, 5.0])],
+    apply("reshape", 0, shape=(2,)),
+    apply("reshape", 1, shape=(2,)),
+    apply("add", 2, 3),
+    apply("mul_scalar", 4, c=2.0),
+    apply("sum", 5, axis=None, keepdims=False),
+    *[pr.Backward(6, retain_graph=True)] * 3,
+)
+
+
+def reduced_cases(
+    engine: Engine, count: int, seed: int = 0, kinds: frozenset[str] = frozenset({"gradient"})
+) -> Iterator[tuple[pr.Program, Finding, pr.Program, Finding]]:
+    """Programs of one kind of finding before and after."""
+    cases = (case for case in failing(engine, seed, 4000) if case[2].kind in kinds)
+    for _, case, finding in itertools.islice(cases, count):
+        small, after = reduce_program(case, finding, lambda p: check(p, engine))
+        yield case, finding, small, after
