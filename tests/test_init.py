@@ -71,6 +71,22 @@ class Mine(TapeEngine):
     assert result.engine.isolated
 
 
+def test_the_runner_of_a_name_is_closed_also_if_the_search_raises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*arguments: Any) -> None:
+        raise OSError("no space")
+
+    closed: list[Any] = []
+    monkeypatch.setattr("parity.campaign.search.search", fails)
+    monkeypatch.setattr(
+        "parity.engines.runner.LocalRunner.close", lambda runner: closed.append(runner)
+    )
+    with pytest.raises(OSError, match="no space"):
+        parity.check("dezero")
+    assert len(closed) == 1
+
+
 def test_an_engine_that_cannot_be_used_is_one_line() -> None:
     with pytest.raises(EngineError, match="not known"):
         parity.check("nothing")

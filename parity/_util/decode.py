@@ -1,10 +1,10 @@
 """Plain data (what JSON holds) into dataclasses by their annotations, and back.
 
 Every field is checked, and nothing is executed. Annotations may be dataclasses, ``tuple``,
-``list``, ``frozenset``, ``dict``,
-``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``, ``str``, ``bytes``
-(hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated`` with a ``Check``. A
-field that has another name in files gives it in its metadata: ``field(metadata={"key": "says"})``.
+``list``, ``frozenset``, ``dict``, ``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``,
+``str``, ``bytes`` (hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated``
+with a ``Check``. A field that has another name in files gives it in its metadata:
+``field(metadata={"key": "says"})``.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from parity.oracle.finding import KINDS, Finding
-from parity.oracle.probes import PROBES
+from parity.oracle.probes import PROBES_BY_NAME
 
 #: Findings of one kind in the baseline after which a run ignores further ones of that kind.
 MAX_REDUCED = 400
@@ -72,7 +72,7 @@ class BaselineEntry:
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
         else:
-            probe = next(p for p in PROBES if p.name == self.probe)
+            probe = PROBES_BY_NAME[self.probe]
             finding = probe.first(engine) if probe.applies(engine) else None
         return finding is not None and finding.kind == self.kind
 
@@ -195,8 +195,8 @@ def _entry(row: Mapping[str, Any]) -> BaselineEntry:
         raise ValueError(f"{row['kind']!r} is no kind; there are {', '.join(KINDS)}")
     if "://" not in row["url"]:
         raise ValueError(f"url {row['url']!r} is no URL")
-    if "probe" in row and row["probe"] not in {p.name for p in PROBES}:
-        names = ", ".join(p.name for p in PROBES)
+    if "probe" in row and row["probe"] not in PROBES_BY_NAME:
+        names = ", ".join(PROBES_BY_NAME)
         raise ValueError(f"{row['probe']!r} is no probe; there are {names}")
     program = None
     if "program" in row:

@@ -14,7 +14,7 @@ from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.finding import Finding
-from parity.oracle.probes import PROBES
+from parity.oracle.probes import PROBES_BY_NAME
 from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
 
 
@@ -54,7 +54,7 @@ def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> Non
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
         return
-    probe = next((p for p in PROBES if p.description == reported.probe), None)
+    probe = PROBES_BY_NAME.get(reported.probe_name)
     if probe is None:
         return
     reported.diagnosis = diagnose_probe(probe, finding, engine, reference)

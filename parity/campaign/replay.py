@@ -18,7 +18,7 @@ from parity.engines.runner import AnyEngine
 from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
-from parity.oracle.probes import PROBES
+from parity.oracle.probes import PROBES_BY_NAME
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Rep
 def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Finding | None:
     """Run the program or the probe of a finding again, and return its current finding."""
     if finding["probe"]:
-        probe = next(p for p in PROBES if p.name == finding["probe"])
+        probe = PROBES_BY_NAME[finding["probe"]]
         return probe.first(engine) if probe.applies(engine) else None
     return check_program(program_from_json(finding["program"]), engine, reference)
 

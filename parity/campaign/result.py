@@ -213,12 +213,11 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
     The texts in ``shown`` differ also if only the dtypes or shapes of the two results do.
     """
     texts = distinguishable_texts(reported.finding.engine, reported.finding.reference)
-    probe = next((p.name for p in PROBES if p.description == reported.probe), "")
     return {
         **reported.to_json(),
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
-        "probe": probe,
+        "probe": reported.probe_name,
         "case": case.to_json() if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": 1,

@@ -137,10 +137,11 @@ def check(
     else:
         runner = as_runner(engine() if isinstance(engine, type) else engine)
         check_adapter(runner)
-    result = search(runner, right, examples, seed, ops, findings, coverage, baseline)
-    if isinstance(engine, str):
-        runner.close()
-    return result
+    try:
+        return search(runner, right, examples, seed, ops, findings, coverage, baseline)
+    finally:
+        if isinstance(engine, str):  # a runner of the caller stays open
+            runner.close()
 
 
 class _Search:

@@ -28,7 +28,7 @@ from parity.engines.runner import Runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.check import check_program
-from parity.oracle.probes import PROBES
+from parity.oracle.probes import PROBES_BY_NAME
 from parity.testing.keys import COUNTS, KNOWN
 
 
@@ -112,7 +112,7 @@ class Suite:
     def probe(self, name: str) -> None:
         """Run a probe of ``parity.oracle.probes``; fail with its finding."""
         __tracebackhide__ = True
-        probe = next(p for p in PROBES if p.name == name)
+        probe = PROBES_BY_NAME[name]
         if not probe.applies(self.engine):
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
         finding = probe.first(self.engine)

@@ -213,7 +213,8 @@ class Probe:
 
 def test_the_probe_of_a_finding_is_run_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
     probes = [Probe("a"), Probe("b"), Probe("c")]
-    monkeypatch.setattr("parity.campaign.replay.PROBES", probes)
+    by_name = {probe.name: probe for probe in probes}
+    monkeypatch.setattr("parity.campaign.replay.PROBES_BY_NAME", by_name)
     now = occurs({"probe": "b"}, Overwrite(), TORCH)
     assert now is not None
     assert now.kind == "depth"
