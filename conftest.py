@@ -1,4 +1,4 @@
-"""Settings of the project's own tests; what users need is in ``parity/testing/plugin.py``."""
+"""Settings of the project's own tests; what users need is in ``pytest_parity.py``."""
 
 from __future__ import annotations
 

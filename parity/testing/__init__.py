@@ -2,8 +2,8 @@
 
 Modules, in reading order:
 
-- ``plugin``: options, the ``parity`` fixture and the summary.
-- ``hookspecs``: hooks for a ``conftest.py``.
+- ``plugin``: ``Session``, the engine of a pytest run, header and summary. Options and the fixture
+  are in ``pytest_parity`` at the top level, which every pytest run loads.
 - ``suite``: ``Suite``, the engine under test with the checks that the tests call.
 - ``keys``: names of the user properties that tests leave for the summary.
 

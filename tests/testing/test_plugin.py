@@ -195,7 +195,7 @@ def test_an_engine_of_few_abilities_skips_most_and_passes_the_rest(tmp_path: Pat
     ("arguments", "words"),
     [
         (["--engine", "missing.py:Mine"], "engine file 'missing.py' does not exist"),
-        (["--programs", "0"], "--programs"),
+        (["--programs", "0"], "--parity-programs"),
     ],
 )
 def test_what_cannot_run_is_one_line_and_status_two(
@@ -226,7 +226,8 @@ def test_processes_share_a_random_seed_that_is_named_and_count_as_one(tmp_path: 
             parity.check(profile, share=0.25)
         """,
     )
-    arguments = ["--engine", "dezero", "--programs", "300", "test_mine.py", "--parity-seed"]
+    arguments = ["--parity-engine", "dezero", "--parity-programs", "300", "test_mine.py"]
+    arguments += ["--parity-seed"]
     status, several, _ = _run(tmp_path, *arguments, "random", "-n", "2")
     assert status == 0
     (named,) = [m for line in several if (m := re.match(r"parity: .* seed (\d+);", line))]
@@ -235,23 +236,6 @@ def test_processes_share_a_random_seed_that_is_named_and_count_as_one(tmp_path: 
     status, one, _ = _run(tmp_path, *arguments, named[1])
     assert status == 0
     assert _counts(one) == _counts(several)
-
-
-def test_a_run_without_parity_tests_does_not_load_what_is_heavy(tmp_path: Path) -> None:
-    write_module(
-        tmp_path,
-        "test_unrelated.py",
-        """
-        import sys
-
-        def test_heavy_modules_are_not_loaded():
-            heavy = {"torch", "dezero", "parity.testing.suite", "parity.language.table"}
-            assert heavy & set(sys.modules) == set()
-        """,
-    )
-    status, lines, _ = _run(tmp_path, "test_unrelated.py")
-    assert status == 0, "\n".join(lines)
-    assert not any("programs" in line or line.startswith("parity") for line in lines)
 
 
 def test_the_fixture_serves_tests_of_a_user(wrong: tuple[Path, int, list[str]]) -> None:
@@ -270,7 +254,7 @@ def test_options_hold_for_tests_of_a_user_without_an_engine_named(tmp_path: Path
             assert parity.reference.name == "dezero"
         """,
     )
-    arguments = ["--programs", "100", "--parity-seed", "9", "--reference", "dezero"]
+    arguments = ["--parity-programs", "100", "--parity-seed", "9", "--parity-reference", "dezero"]
     status, lines, _ = _run(tmp_path, *arguments, "test_mine.py")
     assert status == 0, "\n".join(lines)
 
@@ -279,27 +263,5 @@ def test_options_are_explained(tmp_path: Path) -> None:
     status, lines, _ = _run(tmp_path, "--help")
     text = " ".join(lines)
     assert status == 0
-    for option in ("--engine=SPEC", "--reference=SPEC", "--programs=N", "--parity-seed=S"):
+    for option in ("--parity-engine=SPEC", "--parity-reference=SPEC", "--parity-programs=N", "--parity-seed=S"):
         assert option in text
-
-
-def test_benchmarks_run_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    write_module(
-        tmp_path,
-        "test_it.py",
-        """
-        import os
-        import sys
-
-        loaded = "numpy" in sys.modules
-
-
-        def test_it(benchmark):
-            benchmark(len, "")
-            assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
-            assert not loaded
-        """,
-    )
-    status, lines, _ = _run(tmp_path, "--benchmark-only")
-    assert status == 0, "\n".join(lines)

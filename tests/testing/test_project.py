@@ -46,7 +46,7 @@ ONE = "parity.suite.test_gradients::test_gradients_equal[gradients]"
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str]:
     """Status and output of a pytest in ``folder``, where ``parity`` is as if installed."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--programs", "40"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--parity-programs", "40"]
     environment = {**os.environ, "PYTHONPATH": str(Path(package).parents[1])}
     done = subprocess.run(
         [*command, *arguments], capture_output=True, text=True, cwd=folder, env=environment
