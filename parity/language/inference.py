@@ -35,10 +35,7 @@ class InferredOperation:
     interval_keywords: dict[str, Any]
 
     def interval(self, operands: list[Interval]) -> Interval | None:
-        """Between which bounds the results lie, given those of the operands.
-
-        None for operands beyond the domain of the operation.
-        """
+        """Between which bounds the results lie; None for operands beyond the domain."""
         op = self.op
         if op.domain is not anywhere and not op.domain(*operands, **self.keywords):
             return None
@@ -48,25 +45,8 @@ class InferredOperation:
 def infer_operation(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
     """An operation on operands of these shapes, with one of the attributes that fit them.
 
-    Parameters
-    ----------
-    name
-        An operation of ``parity.language.table.OPS``.
-    shapes
-        The shapes of its operands.
-    number
-        Which of the attributes that fit; after the last comes the first again.
-
-    Returns
-    -------
-    InferredOperation or None
-        None where no attributes fit, or the operation does not apply.
-
-    Examples
-    --------
-    >>> inferred = infer_operation("sum", ((2, 3),), 1)
-    >>> inferred.attrs, inferred.outputs, inferred.interval([(0.0, 1.0)])
-    ((('axis', 0), ('keepdims', False)), ((3,),), (0.0, 6.0))
+    After the last of these attributes comes the first again. None where no attributes fit, or the
+    operation does not apply.
     """
     choices = attribute_choices(name, shapes)
     return _inferred(name, shapes, number % len(choices)) if choices else None

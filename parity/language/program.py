@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +37,9 @@ class Constant:
         return np.array(self.values, self.dtype).reshape(self.shape)
 
     def __str__(self) -> str:
-        return self._text("")
-
-    def _text(self, extra: str) -> str:
-        nested: Any = self.array().tolist()
-        text = repr(nested)
-        if size(self.shape) == 0 and self.shape != (0,):
-            text = f"zeros{self.shape}"
-        return text + ("" if self.dtype == "float64" else f", {self.dtype}") + extra
+        is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
+        text = f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
+        return text if self.dtype == "float64" else f"{text}, {self.dtype}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +49,11 @@ class Leaf(Constant):
     requires_grad: bool = True
 
     def info(self) -> Info:
-        """Return shape, dtype and ``requires_grad`` of the leaf."""
         return info_of(self.shape, self.dtype, self.requires_grad)
 
     def __str__(self) -> str:
-        return self._text("" if self.requires_grad else ", requires_grad=False")
+        text = Constant.__str__(self)
+        return text if self.requires_grad else f"{text}, requires_grad=False"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +172,7 @@ class Drop:
 Statement: TypeAlias = (
     Apply | Detach | TakeGrad | Backward | Clear | Zero | ChangeGrad | ChangeGradient | Drop
 )
-STATEMENTS: dict[str, type[Any]] = {
-    cls.keyword: cls
-    for cls in (Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop)
-}
+STATEMENTS: dict[str, type[Any]] = {cls.keyword: cls for cls in get_args(Statement)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +200,7 @@ class Program:
 
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
-        """Shape, dtype and ``requires_grad`` of every value.
-
-        Raises
-        ------
-        ProgramError
-            Where the program makes no sense; the message names the statement.
-        """
+        """Properties of every value. ProgramError names the statement that makes no sense."""
         infos = [leaf.info() for leaf in self.leaves]
         dropped: set[int] = set()
         with_gradient = False

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from parity.language.attributes import wrong_attribute
+from parity.language.attributes import are_valid
 from parity.language.operation import Operation
-from parity.language.operations import elementwise, losses, moving, products, reductions, scalars
+from parity.language.operations import elementwise, moving, products, reductions
 from parity.language.shapes import Attrs, Shape
 
 #: Every operation by name, simplest first: in this order the generator lists them, and
@@ -49,7 +49,7 @@ def register(operation: Operation) -> None:
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
     """Return the shapes of an operation's outputs, or None if it does not apply."""
-    if name not in OPS or wrong_attribute(OPS[name].attrs, attrs) is not None:
+    if name not in OPS or not are_valid(OPS[name].attrs, attrs):
         return None
     try:
         return OPS[name].shape(*shapes, **dict(attrs))
@@ -68,13 +68,7 @@ def attribute_choices(name: str, shapes: tuple[Shape, ...]) -> tuple[Attrs, ...]
 
 @functools.lru_cache(maxsize=65536)
 def keywords(name: str, attrs: Attrs) -> dict[str, Any]:
-    """The attributes of an operation as an engine gets them. Not to be changed.
-
-    Examples
-    --------
-    >>> keywords("get_item", (("index", (("slice", 0, 2, None),)),))
-    {'index': (slice(0, 2, None),)}
-    """
+    """The attributes of an operation as an engine gets them. Not to be changed."""
     kinds = OPS[name].attrs
     return {key: kinds[key].to_python(value) for key, value in attrs}
 
@@ -92,8 +86,8 @@ def result_dtype(name: str, dtypes: list[str], shapes: tuple[Shape, ...]) -> str
 
 
 for _operation in (
-    *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *scalars.BASIC),
+    *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *elementwise.SCALARS),
     *(*elementwise.FURTHER, *reductions.FURTHER, *moving.FURTHER, *products.FURTHER),
-    *losses.FURTHER,
+    *reductions.LOSSES,
 ):
     register(_operation)
