@@ -8,7 +8,7 @@ what a later one needs) and which leaves have a gradient.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
@@ -20,25 +20,11 @@ from parity.language.shapes import Shape, size
 from parity.language.table import OPS, result_dtype
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
-EXACT_VALUES: tuple[float, ...] = (
-    3.0,
-    2.0,
-    1.0,
-    -1.0,
-    0.5,
-    -2.0,
-    4.0,
-    1.5,
-    0.0,
-    -0.5,
-    2.0,
-    -3.0,
-    0.25,
-)
+EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
 #: Numbers with no end in binary, of mixed sign and size.
 ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
 POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
-EXACT_POSITIVE: tuple[float, ...] = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
 _random = random.Random(20)
 #: Arbitrary significands between 1/8 and 8: every bit counts.
 WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
@@ -95,17 +81,16 @@ class Builder:
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        positive = flags % 4 == 3
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             first = self.leaves[0]
             self._leaf(replace(first, requires_grad=requires_grad))
             return
+        pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
         if self.exact:
-            pool = EXACT_POSITIVE if positive else EXACT_VALUES
+            pools = (EXACT_VALUES, EXACT_POSITIVE)
         elif self.wild:
-            pool = WILD_POSITIVE if positive else WILD_VALUES
-        else:
-            pool = POSITIVE_VALUES if positive else ROUGH_VALUES
+            pools = (WILD_VALUES, WILD_POSITIVE)
+        pool = pools[flags % 4 == 3]
         step = 1 + (flags >> 2) % 4
         # In one of four leaves values repeat: ties.
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
@@ -126,9 +111,7 @@ class Builder:
             statement = self.statements[number]
             assert isinstance(statement, pr.Backward)
             if ran & later and not statement.retain_graph:
-                self.statements[number] = pr.Backward(
-                    statement.value, statement.gradient, True, statement.create_graph
-                )
+                self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
         return pr.Program(tuple(self.leaves), tuple(self.statements))
 
@@ -245,10 +228,8 @@ class Builder:
         op = OPS[names[b % len(names)]]
         pair = (shapes.index(shapes[second]), second)
         left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
-        if left is None or right is None:
-            return None
         joins = [name for name in ("add", "mul", "sub") if name in self.ops]
-        if not joins:
+        if left is None or right is None or not joins:
             return None
         return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
@@ -312,9 +293,8 @@ class Builder:
         Often the graph of the last backward is used again then.
         """
         captured = self.captured
-        chosen = self._leaves(b)
-        if self.captured:
-            chosen = tuple(range(len(self.leaves)))
+        chosen = self._leaves(0 if captured else b)
+        if captured:
             self.captured = False
             self.recorded = 0
         for i in chosen:
@@ -380,10 +360,8 @@ class Builder:
 
     def _again(self, extra: int) -> None:
         """The last backward once more: gradients accumulate."""
-        if self.backwards:
-            root = self._last_root(0)
-            if root not in self.dropped:
-                self._backward(root, extra, create_graph=False)
+        if self.backwards and self._last_root(0) not in self.dropped:
+            self._backward(self._last_root(0), extra, create_graph=False)
 
     def _error(self, extra: int) -> None:
         """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
@@ -403,43 +381,37 @@ class Builder:
             return False
         if extra % 2 and self._from_another_root(last.value, ran):
             return True
-        maker = self._maker(last.value)
-        if maker is None or not OPS[maker.op].saves:
+        # The newest statement of the graph has made the value.
+        newest = self.graph[last.value].bit_length() - 1
+        if newest < 0 or not self._saves(newest):
             return False
         self.statements.append(last)
         return True
 
     def _from_another_root(self, root: int, freed: int) -> bool:
         """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
-        noticed = sum(1 << number for number in self._saving()) & freed
+        saving = (1 << number for number in range(len(self.statements)) if self._saves(number))
+        noticed = sum(saving) & freed
         for value in reversed(range(len(self.leaves), len(self.infos))):
             if value not in (root, *self.dropped) and self.graph[value] & noticed:
-                shape, dtype = self.infos[value].shape, self.infos[value].dtype
-                gradient = pr.Constant(shape, (1.0,) * size(shape), dtype)
-                self.statements.append(pr.Backward(value, gradient))
-                return True
+                return self._backward_of_ones(value, self.infos[value].shape)
         return False
 
-    def _saving(self) -> Iterator[int]:
-        """The statements that keep something for their backward."""
-        for number, statement in enumerate(self.statements):
-            if isinstance(statement, pr.Apply) and OPS[statement.op].saves:
-                yield number
+    def _saves(self, number: int) -> bool:
+        """Whether a statement keeps something for its backward."""
+        statement = self.statements[number]
+        return isinstance(statement, pr.Apply) and OPS[statement.op].saves
 
-    def _maker(self, value: int) -> pr.Apply | None:
-        """The operation that gave ``value``."""
-        number = (self.graph[value] & ~(self.graph[value] >> 1)).bit_length() - 1
-        statement = self.statements[number] if number >= 0 else None
-        return statement if isinstance(statement, pr.Apply) else None
+    def _backward_of_ones(self, value: int, shape: Shape) -> bool:
+        gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
+        self.statements.append(pr.Backward(value, gradient))
+        return True
 
     def _wrong_shape(self, extra: int) -> bool:
         """A gradient of another shape."""
         for value in reversed(range(len(self.infos))):
             if value not in self.dropped and self.infos[value].requires_grad:
-                shape = (*self.infos[value].shape, 2)
-                gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
-                self.statements.append(pr.Backward(value, gradient))
-                return True
+                return self._backward_of_ones(value, (*self.infos[value].shape, 2))
         return False
 
     def _no_grad_needed(self, extra: int) -> bool:
@@ -467,15 +439,12 @@ class Builder:
             return
         op = OPS[names[extra % 3 == 0 and len(names) > 1]]
         for leaf in self._fresh_leaves():
-            root = self._apply_unbounded(op, (self._take(leaf), leaf))
+            statement = pr.Apply(op.name, (self._take(leaf), leaf))
+            infos = pr.outputs_of(statement, self.infos)
+            root = self._define(statement, infos, _UNKNOWN, statement.inputs, 0)
             if extra % 2:
                 break
         self._backward(root, extra, create_graph=False)
-
-    def _apply_unbounded(self, op: Operation, inputs: tuple[int, ...]) -> int:
-        statement = pr.Apply(op.name, inputs)
-        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
-        return self._define(statement, infos, _UNKNOWN, inputs, 0)
 
 
 #: What a profile may ask for as the end of its programs.

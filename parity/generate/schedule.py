@@ -10,10 +10,7 @@ from typing import Any
 
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
-from parity.generate.profiles import (
-    PROFILES,
-    Profile,
-)
+from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
 
 #: Profiles take turns; the general one more often.

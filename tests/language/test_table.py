@@ -210,9 +210,9 @@ def test_a_new_row_is_generated_and_counted() -> None:
     assert not result.findings
     coverage = result.coverage
     assert coverage is not None
-    reached = {op for op, *_ in coverage.operands}
+    reached = {op for op, *_ in coverage.counts["operands"]}
     assert reached == {"cosh", "roll", "add"}
-    assert {("roll", 0, "leaf"), ("cosh", 0, "computed")} <= set(coverage.operands)
+    assert {("roll", 0, "leaf"), ("cosh", 0, "computed")} <= set(coverage.counts["operands"])
     assert "roll 0 leaf" in coverage.to_json()["operands"]
     assert {op for op, *_ in Coverage.of(engine).reachable["operands"]} == set(OPS)
 
