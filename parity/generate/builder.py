@@ -13,11 +13,10 @@ from dataclasses import replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.language import program as pr
-from parity.language.inference import infer_operation
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, result_dtype
+from parity.language.table import OPS, infer_operation, result_dtype
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
 EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)

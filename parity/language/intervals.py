@@ -52,8 +52,8 @@ def div(a: Interval, b: Interval) -> Interval:
 
 
 def square(a: Interval) -> Interval:
-    low, high = sorted((abs(a[0]), abs(a[1])))
-    return 0.0 if a[0] <= 0 <= a[1] else low * low, high * high
+    low, high = absolute(a)
+    return low * low, high * high
 
 
 def absolute(a: Interval) -> Interval:

@@ -56,6 +56,19 @@ class Leaf(Constant):
         return text if self.requires_grad else f"{text}, requires_grad=False"
 
 
+class _Event:
+    """What statements have in common that name values or leaves and nothing else."""
+
+    __slots__ = ()
+    keyword: ClassVar[str]
+    note: ClassVar[str] = ""
+
+    def text(self, names: Sequence[str]) -> str:
+        """``keyword(x0, x1)``."""
+        arguments = ", ".join(names[i] for i in (*operands(self), *leaf_operands(self)))
+        return f"{self.keyword}({arguments}){self.note}"
+
+
 @dataclass(frozen=True, slots=True)
 class Apply:
     """Apply an operation of ``parity.language.table.OPS``, under ``no_grad`` or not."""
@@ -72,28 +85,6 @@ class Apply:
         arguments += [f"{k}={v!r}" for k, v in self.attrs]
         under = "  # under no_grad" if self.no_grad else ""
         return f"{self.op}({', '.join(arguments)}){under}"
-
-
-@dataclass(frozen=True, slots=True)
-class Detach:
-    """A constant on the same values."""
-
-    keyword: ClassVar[str] = "detach"
-    value: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"detach({names[self.value]})"
-
-
-@dataclass(frozen=True, slots=True)
-class TakeGrad:
-    """The gradient of a leaf as a value to compute on: second order."""
-
-    keyword: ClassVar[str] = "grad_of"
-    leaf: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"grad_of({names[self.leaf]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,46 +107,52 @@ class Backward:
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class Detach(_Event):
+    """A constant on the same values."""
+
+    keyword: ClassVar[str] = "detach"
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeGrad(_Event):
+    """The gradient of a leaf as a value to compute on: second order."""
+
+    keyword: ClassVar[str] = "grad_of"
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clear(_Event):
     """Make the gradients of leaves None: ``x.cleargrad()``, ``x.grad = None``."""
 
     keyword: ClassVar[str] = "cleargrad"
     leaves: tuple[int, ...]
 
-    def text(self, names: Sequence[str]) -> str:
-        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
-
 
 @dataclass(frozen=True, slots=True)
-class Zero:
+class Zero(_Event):
     """Fill the gradients of leaves with zeros in place: ``x.grad.zero_()``."""
 
     keyword: ClassVar[str] = "zero_grad"
     leaves: tuple[int, ...]
 
-    def text(self, names: Sequence[str]) -> str:
-        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
-
 
 @dataclass(frozen=True, slots=True)
-class ChangeGrad:
+class ChangeGrad(_Event):
     """Change a leaf's gradient in place (times 2, plus 1): others must not change."""
 
     keyword: ClassVar[str] = "change_grad"
+    note: ClassVar[str] = "  # in place: * 2 + 1"
     leaf: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"change_grad({names[self.leaf]})  # in place: * 2 + 1"
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeGradient:
+class ChangeGradient(_Event):
     """Change the array that was passed to the last backward: no gradient may change."""
 
     keyword: ClassVar[str] = "change_gradient"
-
-    def text(self, names: Sequence[str]) -> str:
-        return "change_gradient()  # the array passed to backward: * 2 + 1"
+    note: ClassVar[str] = "  # the array passed to backward: * 2 + 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +258,7 @@ class Program:
         printer.text(f"\n{self}")
 
 
-def operands(statement: Statement) -> tuple[int, ...]:
+def operands(statement: Statement | _Event) -> tuple[int, ...]:
     """Return the values that a statement reads."""
     if isinstance(statement, Apply):
         return statement.inputs
@@ -270,7 +267,7 @@ def operands(statement: Statement) -> tuple[int, ...]:
     return ()
 
 
-def leaf_operands(statement: Statement) -> tuple[int, ...]:
+def leaf_operands(statement: Statement | _Event) -> tuple[int, ...]:
     """The leaves whose gradients a statement reads or changes."""
     if isinstance(statement, (Clear, Zero)):
         return statement.leaves

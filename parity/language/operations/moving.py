@@ -12,26 +12,21 @@ from parity.language.operation import Operation
 
 #: After the expression of PyTorch come the rule of shapes, the choices of attributes, their kinds.
 _moving = functools.partial(Operation, dyadic=MOVES, rounded=True)
+_reordering = functools.partial(_moving, reorders=True)
+_spreading = functools.partial(_moving, spreads=True)
 
 BASIC: tuple[Operation, ...] = (
     _moving("reshape", 1, "a.reshape(shape)", sh.reshape, sh.reshape_choices, {"shape": LENGTHS}),
-    _moving(
-        "transpose",
-        1,
-        "a.permute(axes)",
-        sh.transpose,
-        sh.transpose_choices,
-        {"axes": INTEGERS},
-        reorders=True,
+    _reordering(
+        "transpose", 1, "a.permute(axes)", sh.transpose, sh.transpose_choices, {"axes": INTEGERS}
     ),
-    _moving(
+    _spreading(
         "broadcast_to",
         1,
         "a.broadcast_to(shape)",
         sh.broadcast_to,
         sh.broadcast_to_choices,
         {"shape": LENGTHS},
-        spreads=True,
     ),
     Operation(
         "sum_to",
@@ -44,17 +39,9 @@ BASIC: tuple[Operation, ...] = (
         dyadic=TOTALS,
         sums=True,
     ),
-    _moving(
-        "get_item", 1, "a[index]", sh.get_item, sh.get_item_choices, {"index": INDEX}, spreads=True
-    ),
-    _moving(
-        "concat",
-        0,
-        "torch.cat(xs, dim=axis)",
-        sh.concat,
-        sh.concat_choices,
-        {"axis": AXIS},
-        reorders=True,
+    _spreading("get_item", 1, "a[index]", sh.get_item, sh.get_item_choices, {"index": INDEX}),
+    _reordering(
+        "concat", 0, "torch.cat(xs, dim=axis)", sh.concat, sh.concat_choices, {"axis": AXIS}
     ),
     _moving(
         "split",
@@ -67,37 +54,22 @@ BASIC: tuple[Operation, ...] = (
 )
 
 FURTHER: tuple[Operation, ...] = (
-    _moving(
-        "stack",
-        0,
-        "torch.stack(xs, dim=axis)",
-        sh.stack,
-        sh.stack_choices,
-        {"axis": AXIS},
-        reorders=True,
+    _reordering(
+        "stack", 0, "torch.stack(xs, dim=axis)", sh.stack, sh.stack_choices, {"axis": AXIS}
     ),
     _moving("squeeze", 1, "a.squeeze(axis)", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
     _moving(
         "expand_dims", 1, "a.unsqueeze(axis)", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
     ),
-    _moving(
+    _reordering(
         "moveaxis",
         1,
         "torch.movedim(a, source, destination)",
         sh.moveaxis,
         sh.moveaxis_choices,
         {"destination": AXIS, "source": AXIS},
-        reorders=True,
     ),
-    _moving(
-        "flip",
-        1,
-        "torch.flip(a, axis)",
-        sh.along_axis,
-        sh.flip_choices,
-        {"axis": AXES},
-        reorders=True,
-    ),
+    _reordering("flip", 1, "torch.flip(a, axis)", sh.along_axis, sh.flip_choices, {"axis": AXES}),
     _moving(
         "pad",
         1,
@@ -107,13 +79,12 @@ FURTHER: tuple[Operation, ...] = (
         {"pad_width": PAIRS},
         interval=lambda a, **attrs: iv.hull(a, (0.0, 0.0)),
     ),
-    _moving(
+    _spreading(
         "take_along_axis",
         1,
         "torch.take_along_dim(a, torch.tensor(indices), axis)",
         sh.take_along_axis,
         sh.take_along_axis_choices,
         {"axis": AXIS, "indices": NESTED_INTEGERS},
-        spreads=True,
     ),
 )

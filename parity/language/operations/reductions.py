@@ -11,10 +11,11 @@ from parity.language.dyadic import EXTREMES, MEAN, POWERS, TOTALS
 from parity.language.operation import Operation
 
 _REDUCED = {"axis": REDUCED_AXES, "keepdims": FLAG}
-#: Reductions that need an element, and what they gave for backward.
+#: Reductions that need an element.
 _reduction = functools.partial(
     Operation, shape=sh.some, choices=sh.some_choices, attrs=_REDUCED, saves=True
 )
+_extreme = functools.partial(_reduction, dyadic=EXTREMES)
 _along_axis = functools.partial(
     Operation, shape=sh.along_axis, choices=sh.axis_choices, attrs={"axis": AXIS}
 )
@@ -44,18 +45,8 @@ BASIC: tuple[Operation, ...] = (
 )
 
 FURTHER: tuple[Operation, ...] = (
-    _reduction(
-        "max",
-        1,
-        "torch.amax(a, dim=() if axis is None else axis, keepdim=keepdims)",
-        dyadic=EXTREMES,
-    ),
-    _reduction(
-        "min",
-        1,
-        "torch.amin(a, dim=() if axis is None else axis, keepdim=keepdims)",
-        dyadic=EXTREMES,
-    ),
+    _extreme("max", 1, "torch.amax(a, dim=() if axis is None else axis, keepdim=keepdims)"),
+    _extreme("min", 1, "torch.amin(a, dim=() if axis is None else axis, keepdim=keepdims)"),
     _reduction(
         "prod",
         1,
