@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.language import program as pr
@@ -46,37 +46,34 @@ _TWICE, _RECORDED_TWICE = 48, 64
 _NOTHING = 37
 
 
+@dataclass(eq=False)
 class Builder:
     """A program under construction."""
 
-    def __init__(
-        self,
-        abilities: frozenset[str],
-        ops: frozenset[str],
-        max_size: int = 24,
-        max_ndim: int = 3,
-        wild: bool = False,
-    ) -> None:
-        self.abilities = abilities
-        self.ops = ops
-        self.max_size = max_size
-        self.max_ndim = max_ndim
-        self.wild = wild
-        self.exact = True
-        self.leaves: list[pr.Leaf] = []
-        self.statements: list[pr.Statement] = []
-        self.infos: list[pr.Info] = []
-        self.intervals: list[Interval] = []
-        self.graph: list[int] = []  # for each value the statements behind it, as bits
-        self.reach: list[int] = []  # and the leaves, as bits
-        self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
-        self.dropped: set[int] = set()
-        self.have_grad = 0  # leaves with a gradient, as bits
-        self.fresh = 0  # leaves whose gradient was recorded by the last pass, as bits
-        self.recorded = 0  # the statements behind recorded gradients, as bits
-        self.captured = False  # a recorded gradient is in use: no in-place change may hit it
-        self.gradient_passed = False
-        self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
+    abilities: frozenset[str]
+    ops: frozenset[str]
+    max_size: int
+    max_ndim: int
+    exact: bool
+    wild: bool
+    leaves: list[pr.Leaf] = field(default_factory=list)
+    statements: list[pr.Statement] = field(default_factory=list)
+    infos: list[pr.Info] = field(default_factory=list)
+    intervals: list[Interval] = field(default_factory=list)
+    #: For each value the statements behind it, as bits, and the leaves.
+    graph: list[int] = field(default_factory=list)
+    reach: list[int] = field(default_factory=list)
+    #: For outputs of one operation the next of them.
+    siblings: dict[int, int] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    #: The leaves with a gradient, and those whose gradient was recorded by the last pass, as bits.
+    have_grad: int = 0
+    fresh: int = 0
+    #: The statements behind recorded gradients, as bits.
+    recorded: int = 0
+    gradient_passed: bool = False
+    #: Statement and the statements it runs.
+    backwards: list[tuple[int, int]] = field(default_factory=list)
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
@@ -122,12 +119,9 @@ class Builder:
             return self._apply(op, (left,), extra, b, no_grad)
         if self.exact and op.dyadic is None:
             return None
-        value = self._combine(op, left, right, b, extra, no_grad)
-        if value is not None:
-            return value
-        # Then other operands, the newest first, at last the same one twice.
+        # Where the second does not fit, other operands, the newest first, at last the same twice.
         newest = len(self.infos) - 1
-        for other in (*range(newest, max(-1, newest - 4), -1), left):
+        for other in (right, *range(newest, max(-1, newest - 4), -1), left):
             value = self._combine(op, left, other, b, extra, no_grad)
             if value is not None:
                 return value
@@ -174,22 +168,17 @@ class Builder:
         requires = False if no_grad else pr.requires_gradient(infos)
         results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
         return self._define(
-            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, inputs, b
+            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
         )
 
     def _define(
-        self,
-        statement: pr.Statement,
-        infos: list[pr.Info],
-        interval: Interval,
-        inputs: tuple[int, ...],
-        b: int,
+        self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
         graph = reach = 0
         if infos[0].requires_grad is not False:
             graph = 1 << len(self.statements)
-            for i in inputs:
+            for i in pr.operands(statement):
                 graph |= self.graph[i]
                 reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
@@ -237,7 +226,7 @@ class Builder:
             return None
         statement = pr.Detach(value)
         results = pr.outputs_of(statement, self.infos)
-        return self._define(statement, results, self.intervals[value], (), 0)
+        return self._define(statement, results, self.intervals[value])
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -264,11 +253,6 @@ class Builder:
         return last.value
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
-        if self.captured:
-            if "clear_grad" in self.abilities:
-                self.clear(value, 0, 0)
-            else:
-                create_graph = True
         shape = self.infos[value].shape
         gradient = None
         implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
@@ -287,29 +271,22 @@ class Builder:
         self.recorded |= self.graph[value] if create_graph else 0
 
     def clear(self, value: int, b: int, extra: int) -> None:
-        """Clear all leaves, or one; all where a recorded gradient is in use.
-
-        Often the graph of the last backward is used again then.
-        """
-        captured = self.captured
-        chosen = self._leaves(0 if captured else b)
-        if captured:
-            self.captured = False
-            self.recorded = 0
+        """Clear all leaves, or one. Often the graph of the last backward is used again then."""
+        chosen = self._leaves(b)
         for i in chosen:
             self.have_grad &= ~(1 << i)
             self.fresh &= ~(1 << i)
         self.statements.append(pr.Clear(chosen))
-        if extra % 4 == 1 and self.backwards and not captured:
+        if extra % 4 == 1 and self.backwards:
             self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
-        if not self.captured and self.have_grad:
+        if self.have_grad:
             self.statements.append(pr.Zero(self._leaves(b)))
 
     def change_grad(self, value: int, b: int, extra: int) -> None:
         leaf = b % len(self.leaves)
-        if not self.captured and self.have_grad >> leaf & 1:
+        if self.have_grad >> leaf & 1:
             self.statements.append(pr.ChangeGrad(leaf))
 
     def change_gradient(self, value: int, b: int, extra: int) -> None:
@@ -321,24 +298,6 @@ class Builder:
         """All leaves, or one of them."""
         n = len(self.leaves)
         return tuple(range(n)) if b < 96 else (b % n,)
-
-    def take_grad(self, value: int, b: int, extra: int) -> int | None:
-        """The gradient of a leaf, recorded by the last pass, as a value."""
-        leaves = self._fresh_leaves()
-        return self._take(leaves[b % len(leaves)]) if leaves else None
-
-    def _fresh_leaves(self) -> list[int]:
-        return [i for i in range(len(self.leaves)) if self.fresh >> i & 1]
-
-    def _take(self, leaf: int) -> int:
-        self.captured = True
-        statement = pr.TakeGrad(leaf)
-        results = pr.outputs_of(statement, self.infos)
-        result = self._define(statement, results, _UNKNOWN, (), 0)
-        # Its graph is at most what the recorded passes ran.
-        self.graph[result] |= self.recorded
-        self.reach[result] |= self.fresh
-        return result
 
     def end(self, ending: str, second_order: bool, extra: int) -> None:
         """Append the final backward, and the ending of the profile."""
@@ -436,14 +395,23 @@ class Builder:
         names = [name for name in ("mul", "add") if name in self.ops]
         if not names:
             return
-        op = OPS[names[extra % 3 == 0 and len(names) > 1]]
-        for leaf in self._fresh_leaves():
-            statement = pr.Apply(op.name, (self._take(leaf), leaf))
-            infos = pr.outputs_of(statement, self.infos)
-            root = self._define(statement, infos, _UNKNOWN, statement.inputs, 0)
+        name = names[extra % 3 == 0 and len(names) > 1]
+        for leaf in [i for i in range(len(self.leaves)) if self.fresh >> i & 1]:
+            gradient = self._define_unbounded(pr.TakeGrad(leaf))
+            # Its graph is at most what the recorded passes ran.
+            self.graph[gradient] |= self.recorded
+            self.reach[gradient] |= self.fresh
+            root = self._define_unbounded(pr.Apply(name, (gradient, leaf)))
             if extra % 2:
                 break
-        self._backward(root, extra, create_graph=False)
+        # A recorded gradient is in use: it is cleared, or added to as a recorded one.
+        clears = "clear_grad" in self.abilities
+        if clears:
+            self.clear(root, 0, 0)
+        self._backward(root, extra, create_graph=not clears)
+
+    def _define_unbounded(self, statement: pr.Statement) -> int:
+        return self._define(statement, pr.outputs_of(statement, self.infos), _UNKNOWN)
 
 
 #: What a profile may ask for as the end of its programs.

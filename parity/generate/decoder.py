@@ -90,9 +90,11 @@ class Decoder:
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
         profile = self.profile
-        builder = Builder(self.abilities, self.ops, profile.max_size, self.max_ndim, profile.wild)
-        mode, count, narrow = data[0], data[1], data[2]
-        builder.exact = mode % 8 < profile.exact
+        mode, count, narrow = data[:HEADER_BYTES]
+        exact = mode % 8 < profile.exact
+        builder = Builder(
+            self.abilities, self.ops, profile.max_size, self.max_ndim, exact, profile.wild
+        )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
         position = HEADER_BYTES
@@ -108,7 +110,7 @@ class Decoder:
             position += LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
-        builder.end(profile.ending, profile.second_order, data[1])
+        builder.end(profile.ending, profile.second_order, count)
         return builder.program()
 
     def _dtypes(self, narrow: int) -> tuple[str, ...]:

@@ -70,7 +70,6 @@ EVENT_NEEDS: dict[str, str] = {
     "clear": "clear_grad",
     "zero": "zero_grad",
     "detach": "detach",
-    "take_grad": "grad_tensor",
     "change_grad": "buffer",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
