@@ -190,11 +190,7 @@ class Decoder:
     def _float(self, kind: Any, value: object, where: str) -> float:
         # Compared as it is: converting a whole number beyond all floats raises OverflowError.
         largest = sys.float_info.max
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not abs(value) <= largest
-        ):
+        if type(value) is bool or not isinstance(value, int | float) or not abs(value) <= largest:
             raise _wrong(where, "a number", value)
         return float(value)
 

@@ -77,10 +77,6 @@ class Builder:
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
-            first = self.leaves[0]
-            self._leaf(replace(first, requires_grad=requires_grad))
-            return
         pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
         if self.exact:
             pools = (EXACT_VALUES, EXACT_POSITIVE)
@@ -91,9 +87,9 @@ class Builder:
         # In one of four leaves values repeat: ties.
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
         values = tuple([pool[(start + i) % len(pool)] for i in places])
-        self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
-
-    def _leaf(self, leaf: pr.Leaf) -> None:
+        leaf = pr.Leaf(shape, values, dtype, requires_grad)
+        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
+            leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())

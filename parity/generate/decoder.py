@@ -97,17 +97,15 @@ class Decoder:
         )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
-        position = HEADER_BYTES
-        for i in range(profile.leaves):
-            if i < leaves:
-                code, start, flags = data[position : position + LEAF_BYTES]
-                # Half of the further leaves have the shape of the first: their gradients can meet.
-                same = i > 0 and code >= 128
-                shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
-                dtype = widths[(flags >> 6) % len(widths)]
-                constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
-                builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
-            position += LEAF_BYTES
+        for i in range(leaves):
+            code, start, flags = data[HEADER_BYTES + i * LEAF_BYTES :][:LEAF_BYTES]
+            # Half of the further leaves have the shape of the first: their gradients can meet.
+            same = i > 0 and code >= 128
+            shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
+            dtype = widths[(flags >> 6) % len(widths)]
+            constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
+            builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
+        position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
         builder.end(profile.ending, profile.second_order, count)

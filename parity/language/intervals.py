@@ -99,11 +99,7 @@ def repeated(a: Interval, *, n: int, **attrs: Any) -> Interval:
 
 def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
     """A rule of two operands, one of which is the scalar ``c``."""
-
-    def scalar_rule(a: Interval, *, c: float) -> Interval:
-        return rule((c, c), a) if left else rule(a, (c, c))
-
-    return scalar_rule
+    return lambda a, *, c: rule((c, c), a) if left else rule(a, (c, c))
 
 
 # Domains: whether an operation is applied to operands with these intervals.

@@ -21,7 +21,7 @@ def program_to_json(program: pr.Program) -> dict[str, Any]:
         "format": FORMAT_VERSION,
         "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
         "statements": [
-            {"do": s.keyword, **_plain(dataclasses.asdict(s))} for s in program.statements
+            {"do": s.keyword} | _plain(dataclasses.asdict(s)) for s in program.statements
         ],
     }
 
@@ -34,9 +34,8 @@ def dumps(program: pr.Program) -> str:
 def program_from_json(data: Any) -> pr.Program:
     """Return the validated program of ``program_to_json``. Raises ProgramError if it is invalid."""
     if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
-        raise pr.ProgramError(
-            'not a program: expected an object with "format", "leaves" and "statements"'
-        )
+        expected = 'an object with "format", "leaves" and "statements"'
+        raise pr.ProgramError(f"not a program: expected {expected}")
     if not is_integer(data["format"]) or data["format"] != FORMAT_VERSION:
         raise pr.ProgramError(f"program format {data['format']!r} is not {FORMAT_VERSION}")
     for name in ("leaves", "statements"):

@@ -426,11 +426,8 @@ def one_axis_choices(a: Shape) -> list[dict[str, Any]]:
 
 def var_choices(a: Shape) -> list[dict[str, Any]]:
     """Reductions over more than one element."""
-    found = []
-    for choice in some_choices(a):
-        n = size(a) // max(size(reduction(a, **choice)[0]), 1)
-        found += [{**choice, "correction": c} for c in (1, 0) if n > c]
-    return found
+    every = [{**choice, "correction": c} for choice in some_choices(a) for c in (1, 0)]
+    return [choice for choice in every if _fits(variance, a, **choice)]
 
 
 def variance(a: Shape, *, axis: Any, keepdims: bool, correction: int) -> tuple[Shape, ...]:

@@ -152,7 +152,7 @@ def _values(trace: Any) -> list[Any]:
 
 
 def test_the_table_is_read_without_pytorch() -> None:
-    modules = "table, program, json_format, text_format, inference"
+    modules = "table, program, json_format, text_format"
     code = f"import sys; from parity.language import {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

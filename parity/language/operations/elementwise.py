@@ -6,21 +6,10 @@ import functools
 import math
 from typing import Any
 
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import FLAGS, NUMBER, OPTIONAL_NUMBER
-from parity.language.dyadic import (
-    BOUNDED,
-    FLOORS,
-    INTEGER_POWER,
-    MOVES,
-    PRODUCTS,
-    SCALAR_PRODUCT,
-    SCALAR_SUM,
-    SQUARE,
-    SUMS,
-    TIES,
-)
 from parity.language.operation import Operation
 
 #: Operations that IEEE 754 fixes to the last bit.
@@ -50,11 +39,11 @@ def _scalar(
 
 
 BASIC: tuple[Operation, ...] = (
-    _rounded("add", 2, "a + b", interval=iv.add, dyadic=SUMS),
-    _rounded("mul", 2, "a * b", saves=True, interval=iv.mul, dyadic=PRODUCTS),
-    _rounded("sub", 2, "a - b", interval=iv.sub, dyadic=SUMS),
-    _rounded("neg", 1, "-a", interval=iv.neg, dyadic=MOVES),
-    _rounded("square", 1, "torch.square(a)", saves=True, interval=iv.square, dyadic=SQUARE),
+    _rounded("add", 2, "a + b", interval=iv.add, dyadic=dy.SUMS),
+    _rounded("mul", 2, "a * b", saves=True, interval=iv.mul, dyadic=dy.PRODUCTS),
+    _rounded("sub", 2, "a - b", interval=iv.sub, dyadic=dy.SUMS),
+    _rounded("neg", 1, "-a", interval=iv.neg, dyadic=dy.MOVES),
+    _rounded("square", 1, "torch.square(a)", saves=True, interval=iv.square, dyadic=dy.SQUARE),
     _rounded("div", 2, "a / b", saves=True, interval=iv.div, domain=lambda a, b: iv.not_zero(b)),
     Operation(
         "pow",
@@ -65,7 +54,7 @@ BASIC: tuple[Operation, ...] = (
         attrs={"exponent": NUMBER},
         interval=iv.power,
         domain=iv.power_domain,
-        dyadic=INTEGER_POWER,
+        dyadic=dy.INTEGER_POWER,
         rounded=lambda exponent: exponent in (0, 1, 2, 3),
         ulps=4,
     ),
@@ -81,7 +70,7 @@ BASIC: tuple[Operation, ...] = (
         "torch.relu(a)",
         saves=True,
         interval=iv.increasing(lambda x: max(x, 0.0)),
-        dyadic=MOVES,
+        dyadic=dy.MOVES,
     ),
     # The sign may be computed as x / abs(x), whose own derivative is a difference of quotients.
     _rounded(
@@ -90,21 +79,21 @@ BASIC: tuple[Operation, ...] = (
         "torch.abs(a)",
         saves=True,
         interval=iv.absolute,
-        dyadic=MOVES,
+        dyadic=dy.MOVES,
         slope_ulps=1,
         divides=True,
     ),
-    _rounded("maximum", 2, "torch.maximum(a, b)", saves=True, dyadic=TIES),
-    _rounded("minimum", 2, "torch.minimum(a, b)", saves=True, dyadic=TIES),
+    _rounded("maximum", 2, "torch.maximum(a, b)", saves=True, dyadic=dy.TIES),
+    _rounded("minimum", 2, "torch.minimum(a, b)", saves=True, dyadic=dy.TIES),
 )
 
 SCALARS: tuple[Operation, ...] = (
-    _scalar("add_scalar", "a + c", (1.0, 2, -0.5, 0.0), iv.add, dyadic=SCALAR_SUM),
+    _scalar("add_scalar", "a + c", (1.0, 2, -0.5, 0.0), iv.add, dyadic=dy.SCALAR_SUM),
     _scalar(
-        "mul_scalar", "a * c", (2.0, 3, -0.5, -1, 0.0), iv.mul, saves=True, dyadic=SCALAR_PRODUCT
+        "mul_scalar", "a * c", (2.0, 3, -0.5, -1, 0.0), iv.mul, saves=True, dyadic=dy.SCALAR_PRODUCT
     ),
-    _scalar("sub_scalar", "a - c", (1.0, 2, -0.5), iv.sub, dyadic=SCALAR_SUM),
-    _scalar("rsub_scalar", "c - a", (1.0, 2, -0.5), iv.sub, left=True, dyadic=SCALAR_SUM),
+    _scalar("sub_scalar", "a - c", (1.0, 2, -0.5), iv.sub, dyadic=dy.SCALAR_SUM),
+    _scalar("rsub_scalar", "c - a", (1.0, 2, -0.5), iv.sub, left=True, dyadic=dy.SCALAR_SUM),
     _scalar("div_scalar", "a / c", (2.0, 3, -0.5), iv.div, saves=True),
     _scalar(
         "rdiv_scalar", "c / a", (1.0, 2, -0.5), iv.div, left=True, saves=True, domain=iv.not_zero
@@ -133,7 +122,7 @@ FURTHER: tuple[Operation, ...] = (
             {"x_min": low, "x_max": high}
             for low, high in ((-1.0, 2.0), (0.0, None), (None, 1.5), (0.25, 0.5))
         ],
-        dyadic=BOUNDED,
+        dyadic=dy.BOUNDED,
     ),
     _rounded(
         "where",
@@ -142,10 +131,10 @@ FURTHER: tuple[Operation, ...] = (
         sh.where,
         sh.where_choices,
         {"condition": FLAGS},
-        dyadic=MOVES,
+        dyadic=dy.MOVES,
     ),
-    _rounded("sign", 1, "torch.sign(a)", interval=iv.within(-1, 1), dyadic=MOVES),
-    _rounded("floor", 1, "torch.floor(a)", interval=lambda a: (a[0] - 1, a[1]), dyadic=FLOORS),
+    _rounded("sign", 1, "torch.sign(a)", interval=iv.within(-1, 1), dyadic=dy.MOVES),
+    _rounded("floor", 1, "torch.floor(a)", interval=lambda a: (a[0] - 1, a[1]), dyadic=dy.FLOORS),
     _rounded(
         "leaky_relu",
         1,

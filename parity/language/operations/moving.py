@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import AXES, AXIS, INDEX, INTEGERS, LENGTHS, NESTED_INTEGERS, PAIRS
-from parity.language.dyadic import MOVES, TOTALS
 from parity.language.operation import Operation
 
 #: After the expression of PyTorch come the rule of shapes, the choices of attributes, their kinds.
-_moving = functools.partial(Operation, dyadic=MOVES, rounded=True)
+_moving = functools.partial(Operation, dyadic=dy.MOVES, rounded=True)
 _reordering = functools.partial(_moving, reorders=True)
 _spreading = functools.partial(_moving, spreads=True)
 
@@ -36,7 +36,7 @@ BASIC: tuple[Operation, ...] = (
         sh.sum_to_choices,
         {"shape": LENGTHS},
         interval=iv.total,
-        dyadic=TOTALS,
+        dyadic=dy.TOTALS,
         sums=True,
     ),
     _spreading("get_item", 1, "a[index]", sh.get_item, sh.get_item_choices, {"index": INDEX}),

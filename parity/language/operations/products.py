@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import TEXT
-from parity.language.dyadic import LINEAR, MATMUL, PRODUCTS
 from parity.language.operation import Operation
 
 #: Sums of products of elements.
@@ -16,7 +16,7 @@ _contraction = functools.partial(
     saves=True,
     promotes=False,
     interval=lambda a, b, n, **attrs: iv.total(iv.mul(a, b), n=n),
-    dyadic=MATMUL,
+    dyadic=dy.MATMUL,
     sums=True,
 )
 
@@ -24,13 +24,7 @@ BASIC: tuple[Operation, ...] = (_contraction("matmul", 2, "a @ b", sh.matmul),)
 
 FURTHER: tuple[Operation, ...] = (
     Operation(
-        "outer",
-        2,
-        "torch.outer(a, b)",
-        sh.vectors,
-        saves=True,
-        interval=iv.mul,
-        dyadic=PRODUCTS,
+        "outer", 2, "torch.outer(a, b)", sh.vectors, saves=True, interval=iv.mul, dyadic=dy.PRODUCTS
     ),
     _contraction("dot", 2, "torch.dot(a, b)", sh.dot),
     _contraction(
@@ -48,7 +42,7 @@ FURTHER: tuple[Operation, ...] = (
         sh.linear,
         promotes=False,
         interval=lambda a, b, d, n: iv.add(iv.total(iv.mul(a, b), n=n), d),
-        dyadic=LINEAR,
+        dyadic=dy.LINEAR,
         sums=True,
     ),
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import AXIS, FLAG, INTEGER, INTEGERS, REDUCED_AXES
-from parity.language.dyadic import EXTREMES, MEAN, POWERS, TOTALS
 from parity.language.operation import Operation
 
 _REDUCED = {"axis": REDUCED_AXES, "keepdims": FLAG}
@@ -15,7 +15,7 @@ _REDUCED = {"axis": REDUCED_AXES, "keepdims": FLAG}
 _reduction = functools.partial(
     Operation, shape=sh.some, choices=sh.some_choices, attrs=_REDUCED, saves=True
 )
-_extreme = functools.partial(_reduction, dyadic=EXTREMES)
+_extreme = functools.partial(_reduction, dyadic=dy.EXTREMES)
 _along_axis = functools.partial(
     Operation, shape=sh.along_axis, choices=sh.axis_choices, attrs={"axis": AXIS}
 )
@@ -30,7 +30,7 @@ BASIC: tuple[Operation, ...] = (
         sh.reduction_choices,
         _REDUCED,
         interval=iv.total,
-        dyadic=TOTALS,
+        dyadic=dy.TOTALS,
         sums=True,
     ),
     Operation(
@@ -40,7 +40,7 @@ BASIC: tuple[Operation, ...] = (
         sh.reduction,
         sh.some_choices,  # the mean of no elements is nan
         _REDUCED,
-        dyadic=MEAN,
+        dyadic=dy.MEAN,
     ),
 )
 
@@ -54,7 +54,7 @@ FURTHER: tuple[Operation, ...] = (
         "if axis is None and a.ndim else torch.prod(a, axis or 0, keepdims)",
         choices=sh.one_axis_choices,
         interval=iv.repeated,
-        dyadic=POWERS,
+        dyadic=dy.POWERS,
         sums=True,
         slope_ulps=8,
         divides=True,
@@ -80,7 +80,9 @@ FURTHER: tuple[Operation, ...] = (
         slope_ulps=8,
         divides=True,
     ),
-    _along_axis("cumsum", 1, "torch.cumsum(a, axis)", interval=iv.total, dyadic=TOTALS, sums=True),
+    _along_axis(
+        "cumsum", 1, "torch.cumsum(a, axis)", interval=iv.total, dyadic=dy.TOTALS, sums=True
+    ),
     _reduction(
         "logsumexp",
         1,
