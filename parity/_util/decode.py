@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import sys
 import types
 import typing
@@ -23,20 +24,12 @@ _SHORT = 40
 
 
 class FormatError(ValueError):
-    """Data are not as expected; one line names the field, what is there and what is expected.
-
-    Attributes
-    ----------
-    where
-        Path of the field, like ``times[0].nodes``.
-    expected
-        What the field may hold; "" where the field is missing or unknown.
-    """
+    """Data are not as expected; one line names the field, what is there and what is expected."""
 
     def __init__(self, message: str, where: str, expected: str = "") -> None:
         super().__init__(message)
-        self.where = where
-        self.expected = expected
+        self.where = where  # the path of the field, like ``times[0].nodes``
+        self.expected = expected  # "" where the field is missing or unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +41,6 @@ class Check:
 
 
 def one_of(values: Iterable[str]) -> Check:
-    """The condition to be one of some texts."""
     known = tuple(values)
     return Check(f"one of {', '.join(known)}", known.__contains__)
 
@@ -108,22 +100,15 @@ def _valid(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Decoder:
-    """Settings of ``decode``.
+    """Settings of ``decode``."""
 
-    Attributes
-    ----------
-    text
-        Applied to every string and key; a ValueError means that the string cannot be used.
-    exact
-        Whether the fields must be those of the dataclass: none unknown, and none missing that has
-        a default.
-    """
-
+    #: Applied to every string and key; a ValueError means that the string cannot be used.
     text: Callable[[str], str] = _valid
+    #: Whether the fields must be those of the dataclass: none unknown, and none missing that has
+    #: a default.
     exact: bool = False
 
     def decode(self, kind: type[T], value: object, where: str = "") -> T:
-        """As the function ``decode``."""
         result: T = self._decode(kind, value, where)
         return result
 
@@ -140,10 +125,9 @@ class Decoder:
             path = f"{where}.{key}" if where else key
             if key in given:
                 arguments[field.name] = self._decode(hint, given[key], path)
-            elif self.exact or _is_required(field):
+            elif self.exact or field.default is field.default_factory is dataclasses.MISSING:
                 raise FormatError(f"{path} is missing", path)
-        unknown = given.keys() - _fields(kind).keys() if self.exact else ()
-        for key in unknown:
+        for key in given.keys() - _fields(kind).keys() if self.exact else ():
             raise FormatError(f"{where or 'it'} has an unknown field {shown(key)}", where)
         try:
             return kind(**arguments)
@@ -153,24 +137,19 @@ class Decoder:
             raise FormatError(f"{where}: {error}" if where else str(error), where) from None
 
     def _tuple(self, kind: Any, value: object, where: str) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise _wrong(where, "a list", value)
         elements = typing.get_args(kind)
         if elements[-1] is ...:
-            elements = elements[:1] * len(value)
-        if len(value) != len(elements):
+            return tuple(self._list(elements[:1], value, where))
+        if isinstance(value, list) and len(value) != len(elements):
             raise _wrong(where, f"a list of {len(elements)}", value)
-        pairs = enumerate(zip(elements, value, strict=True))
-        return tuple(self._decode(element, v, f"{where}[{i}]") for i, (element, v) in pairs)
+        return tuple(self._list(elements, value, where))
 
-    def _list(self, kind: Any, value: object, where: str) -> list[Any]:
-        (element,) = typing.get_args(kind)
+    def _list(self, elements: tuple[Any, ...], value: object, where: str) -> list[Any]:
+        """A list of any length of one kind of elements, or of one kind for each element."""
         if not isinstance(value, list):
             raise _wrong(where, "a list", value)
-        return [self._decode(element, v, f"{where}[{i}]") for i, v in enumerate(value)]
-
-    def _frozenset(self, kind: Any, value: object, where: str) -> frozenset[Any]:
-        return frozenset(self._list(kind, value, where))
+        pairs = enumerate(zip(itertools.cycle(elements), value, strict=False))
+        return [self._decode(element, v, f"{where}[{i}]") for i, (element, v) in pairs]
 
     def _dict(self, kind: Any, value: object, where: str) -> dict[str, Any]:
         element = typing.get_args(kind)[1]
@@ -180,9 +159,6 @@ class Decoder:
             )
             for name, v in _mapping(value, where).items()
         }
-
-    def _counter(self, kind: Any, value: object, where: str) -> Counter[str]:
-        return Counter(self._dict(dict[str, Count], value, where))
 
     def _union(self, kind: Any, value: object, where: str) -> Any:
         """The first of the types that fits; else the error of the one that fits best."""
@@ -213,7 +189,8 @@ class Decoder:
 
     def _float(self, kind: Any, value: object, where: str) -> float:
         # Compared as it is: converting a whole number beyond all floats raises OverflowError.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        largest = sys.float_info.max
+        if type(value) is bool or not isinstance(value, int | float) or not abs(value) <= largest:
             raise _wrong(where, "a number", value)
         return float(value)
 
@@ -231,9 +208,6 @@ class Decoder:
         except ValueError:
             raise _wrong(where, "hexadecimal digits", value) from None
 
-    def _any(self, kind: Any, value: object, where: str) -> Any:
-        return value
-
     def _plain(self, kind: Any, value: object, where: str) -> Any:
         """A value of a type that JSON has; bool is not taken for int."""
         if type(value) is not kind:
@@ -246,15 +220,6 @@ def _fields(kind: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     """The fields of a dataclass with their annotations, by their names in files."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {_key(field): (field, hints[field.name]) for field in dataclasses.fields(kind)}
-
-
-def _is_finite(number: float) -> bool:
-    return abs(number) <= sys.float_info.max
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:
@@ -275,10 +240,10 @@ def _wrong(where: str, expected: str, value: object) -> FormatError:
 
 _GENERIC: dict[Any, Callable[[Decoder, Any, object, str], Any]] = {
     tuple: Decoder._tuple,
-    list: Decoder._list,
-    frozenset: Decoder._frozenset,
+    list: lambda self, kind, *given: self._list(typing.get_args(kind), *given),
+    frozenset: lambda self, kind, *given: frozenset(self._list(typing.get_args(kind), *given)),
     dict: Decoder._dict,
-    Counter: Decoder._counter,
+    Counter: lambda self, kind, *given: Counter(self._dict(dict[str, Count], *given)),
     Annotated: Decoder._annotated,
     Literal: Decoder._literal,
     types.UnionType: Decoder._union,
@@ -288,10 +253,8 @@ _SCALAR: dict[Any, Callable[[Decoder, Any, object, str], Any]] = {
     float: Decoder._float,
     str: Decoder._str,
     bytes: Decoder._bytes,
-    Any: Decoder._any,
-    int: Decoder._plain,
-    bool: Decoder._plain,
-    types.NoneType: Decoder._plain,
+    Any: lambda self, kind, value, where: value,
+    **dict.fromkeys((int, bool, types.NoneType), Decoder._plain),
 }
 _EXPECTED = {int: "a whole number", bool: "true or false", types.NoneType: "null"}
 _ENCODERS: dict[type, Callable[[Any], Any]] = {

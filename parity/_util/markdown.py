@@ -11,17 +11,9 @@ _RULES = {"l": "---", "r": "---:", "c": ":---:"}
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], align: str = "") -> list[str]:
     """The lines of a table.
 
-    Parameters
-    ----------
-    header
-        Titles of the columns.
-    rows
-        Cells, which may have markup; ``str`` is taken of each, pipes and line breaks cannot end it.
-    align
-        A letter per column: ``l`` left, ``r`` right, ``c`` centre; columns without one are left.
+    Cells may have markup; ``str`` is taken of each, pipes and line breaks cannot end it.
+    ``align`` has a letter per column: ``l`` left (as those without one), ``r`` right, ``c`` centre.
 
-    Examples
-    --------
     >>> print(*table(["name", "count"], [["a|b", 3]], "lr"), sep="\\n")
     | name | count |
     |---|---:|

@@ -253,7 +253,7 @@ def cells(coverage: Coverage) -> Counter[str]:
     return Counter(
         {
             _cell(group, cell): count
-            for group, counts in coverage.groups().items()
+            for group, counts in coverage.counts.items()
             for cell, count in counts.items()
         }
     )

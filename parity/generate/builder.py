@@ -8,37 +8,22 @@ what a later one needs) and which leaves have a gradient.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.language import program as pr
-from parity.language.inference import infer_operation
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, result_dtype
+from parity.language.table import OPS, infer_operation, result_dtype
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
-EXACT_VALUES: tuple[float, ...] = (
-    3.0,
-    2.0,
-    1.0,
-    -1.0,
-    0.5,
-    -2.0,
-    4.0,
-    1.5,
-    0.0,
-    -0.5,
-    2.0,
-    -3.0,
-    0.25,
-)
+EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
 #: Numbers with no end in binary, of mixed sign and size.
 ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
 POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
-EXACT_POSITIVE: tuple[float, ...] = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
 _random = random.Random(20)
 #: Arbitrary significands between 1/8 and 8: every bit counts.
 WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
@@ -61,58 +46,50 @@ _TWICE, _RECORDED_TWICE = 48, 64
 _NOTHING = 37
 
 
+@dataclass(eq=False)
 class Builder:
     """A program under construction."""
 
-    def __init__(
-        self,
-        abilities: frozenset[str],
-        ops: frozenset[str],
-        max_size: int = 24,
-        max_ndim: int = 3,
-        wild: bool = False,
-    ) -> None:
-        self.abilities = abilities
-        self.ops = ops
-        self.max_size = max_size
-        self.max_ndim = max_ndim
-        self.wild = wild
-        self.exact = True
-        self.leaves: list[pr.Leaf] = []
-        self.statements: list[pr.Statement] = []
-        self.infos: list[pr.Info] = []
-        self.intervals: list[Interval] = []
-        self.graph: list[int] = []  # for each value the statements behind it, as bits
-        self.reach: list[int] = []  # and the leaves, as bits
-        self.siblings: dict[int, int] = {}  # for outputs of one operation the next of them
-        self.dropped: set[int] = set()
-        self.have_grad = 0  # leaves with a gradient, as bits
-        self.fresh = 0  # leaves whose gradient was recorded by the last pass, as bits
-        self.recorded = 0  # the statements behind recorded gradients, as bits
-        self.captured = False  # a recorded gradient is in use: no in-place change may hit it
-        self.gradient_passed = False
-        self.backwards: list[tuple[int, int]] = []  # statement and the statements it runs
+    abilities: frozenset[str]
+    ops: frozenset[str]
+    max_size: int
+    max_ndim: int
+    exact: bool
+    wild: bool
+    leaves: list[pr.Leaf] = field(default_factory=list)
+    statements: list[pr.Statement] = field(default_factory=list)
+    infos: list[pr.Info] = field(default_factory=list)
+    intervals: list[Interval] = field(default_factory=list)
+    #: For each value the statements behind it, as bits, and the leaves.
+    graph: list[int] = field(default_factory=list)
+    reach: list[int] = field(default_factory=list)
+    #: For outputs of one operation the next of them.
+    siblings: dict[int, int] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    #: The leaves with a gradient, and those whose gradient was recorded by the last pass, as bits.
+    have_grad: int = 0
+    fresh: int = 0
+    #: The statements behind recorded gradients, as bits.
+    recorded: int = 0
+    gradient_passed: bool = False
+    #: Statement and the statements it runs.
+    backwards: list[tuple[int, int]] = field(default_factory=list)
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        positive = flags % 4 == 3
-        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
-            first = self.leaves[0]
-            self._leaf(replace(first, requires_grad=requires_grad))
-            return
+        pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
         if self.exact:
-            pool = EXACT_POSITIVE if positive else EXACT_VALUES
+            pools = (EXACT_VALUES, EXACT_POSITIVE)
         elif self.wild:
-            pool = WILD_POSITIVE if positive else WILD_VALUES
-        else:
-            pool = POSITIVE_VALUES if positive else ROUGH_VALUES
+            pools = (WILD_VALUES, WILD_POSITIVE)
+        pool = pools[flags % 4 == 3]
         step = 1 + (flags >> 2) % 4
         # In one of four leaves values repeat: ties.
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
         values = tuple([pool[(start + i) % len(pool)] for i in places])
-        self._leaf(pr.Leaf(shape, values, dtype, requires_grad))
-
-    def _leaf(self, leaf: pr.Leaf) -> None:
+        leaf = pr.Leaf(shape, values, dtype, requires_grad)
+        if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
+            leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
@@ -126,9 +103,7 @@ class Builder:
             statement = self.statements[number]
             assert isinstance(statement, pr.Backward)
             if ran & later and not statement.retain_graph:
-                self.statements[number] = pr.Backward(
-                    statement.value, statement.gradient, True, statement.create_graph
-                )
+                self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
         return pr.Program(tuple(self.leaves), tuple(self.statements))
 
@@ -140,12 +115,9 @@ class Builder:
             return self._apply(op, (left,), extra, b, no_grad)
         if self.exact and op.dyadic is None:
             return None
-        value = self._combine(op, left, right, b, extra, no_grad)
-        if value is not None:
-            return value
-        # Then other operands, the newest first, at last the same one twice.
+        # Where the second does not fit, other operands, the newest first, at last the same twice.
         newest = len(self.infos) - 1
-        for other in (*range(newest, max(-1, newest - 4), -1), left):
+        for other in (right, *range(newest, max(-1, newest - 4), -1), left):
             value = self._combine(op, left, other, b, extra, no_grad)
             if value is not None:
                 return value
@@ -192,22 +164,17 @@ class Builder:
         requires = False if no_grad else pr.requires_gradient(infos)
         results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
         return self._define(
-            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, inputs, b
+            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
         )
 
     def _define(
-        self,
-        statement: pr.Statement,
-        infos: list[pr.Info],
-        interval: Interval,
-        inputs: tuple[int, ...],
-        b: int,
+        self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
         graph = reach = 0
         if infos[0].requires_grad is not False:
             graph = 1 << len(self.statements)
-            for i in inputs:
+            for i in pr.operands(statement):
                 graph |= self.graph[i]
                 reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
@@ -245,10 +212,8 @@ class Builder:
         op = OPS[names[b % len(names)]]
         pair = (shapes.index(shapes[second]), second)
         left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
-        if left is None or right is None:
-            return None
         joins = [name for name in ("add", "mul", "sub") if name in self.ops]
-        if not joins:
+        if left is None or right is None or not joins:
             return None
         return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
@@ -257,7 +222,7 @@ class Builder:
             return None
         statement = pr.Detach(value)
         results = pr.outputs_of(statement, self.infos)
-        return self._define(statement, results, self.intervals[value], (), 0)
+        return self._define(statement, results, self.intervals[value])
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -284,11 +249,6 @@ class Builder:
         return last.value
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
-        if self.captured:
-            if "clear_grad" in self.abilities:
-                self.clear(value, 0, 0)
-            else:
-                create_graph = True
         shape = self.infos[value].shape
         gradient = None
         implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
@@ -307,30 +267,22 @@ class Builder:
         self.recorded |= self.graph[value] if create_graph else 0
 
     def clear(self, value: int, b: int, extra: int) -> None:
-        """Clear all leaves, or one; all where a recorded gradient is in use.
-
-        Often the graph of the last backward is used again then.
-        """
-        captured = self.captured
+        """Clear all leaves, or one. Often the graph of the last backward is used again then."""
         chosen = self._leaves(b)
-        if self.captured:
-            chosen = tuple(range(len(self.leaves)))
-            self.captured = False
-            self.recorded = 0
         for i in chosen:
             self.have_grad &= ~(1 << i)
             self.fresh &= ~(1 << i)
         self.statements.append(pr.Clear(chosen))
-        if extra % 4 == 1 and self.backwards and not captured:
+        if extra % 4 == 1 and self.backwards:
             self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
-        if not self.captured and self.have_grad:
+        if self.have_grad:
             self.statements.append(pr.Zero(self._leaves(b)))
 
     def change_grad(self, value: int, b: int, extra: int) -> None:
         leaf = b % len(self.leaves)
-        if not self.captured and self.have_grad >> leaf & 1:
+        if self.have_grad >> leaf & 1:
             self.statements.append(pr.ChangeGrad(leaf))
 
     def change_gradient(self, value: int, b: int, extra: int) -> None:
@@ -342,24 +294,6 @@ class Builder:
         """All leaves, or one of them."""
         n = len(self.leaves)
         return tuple(range(n)) if b < 96 else (b % n,)
-
-    def take_grad(self, value: int, b: int, extra: int) -> int | None:
-        """The gradient of a leaf, recorded by the last pass, as a value."""
-        leaves = self._fresh_leaves()
-        return self._take(leaves[b % len(leaves)]) if leaves else None
-
-    def _fresh_leaves(self) -> list[int]:
-        return [i for i in range(len(self.leaves)) if self.fresh >> i & 1]
-
-    def _take(self, leaf: int) -> int:
-        self.captured = True
-        statement = pr.TakeGrad(leaf)
-        results = pr.outputs_of(statement, self.infos)
-        result = self._define(statement, results, _UNKNOWN, (), 0)
-        # Its graph is at most what the recorded passes ran.
-        self.graph[result] |= self.recorded
-        self.reach[result] |= self.fresh
-        return result
 
     def end(self, ending: str, second_order: bool, extra: int) -> None:
         """Append the final backward, and the ending of the profile."""
@@ -380,10 +314,8 @@ class Builder:
 
     def _again(self, extra: int) -> None:
         """The last backward once more: gradients accumulate."""
-        if self.backwards:
-            root = self._last_root(0)
-            if root not in self.dropped:
-                self._backward(root, extra, create_graph=False)
+        if self.backwards and self._last_root(0) not in self.dropped:
+            self._backward(self._last_root(0), extra, create_graph=False)
 
     def _error(self, extra: int) -> None:
         """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
@@ -403,43 +335,37 @@ class Builder:
             return False
         if extra % 2 and self._from_another_root(last.value, ran):
             return True
-        maker = self._maker(last.value)
-        if maker is None or not OPS[maker.op].saves:
+        # The newest statement of the graph has made the value.
+        newest = self.graph[last.value].bit_length() - 1
+        if newest < 0 or not self._saves(newest):
             return False
         self.statements.append(last)
         return True
 
     def _from_another_root(self, root: int, freed: int) -> bool:
         """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
-        noticed = sum(1 << number for number in self._saving()) & freed
+        saving = (1 << number for number in range(len(self.statements)) if self._saves(number))
+        noticed = sum(saving) & freed
         for value in reversed(range(len(self.leaves), len(self.infos))):
             if value not in (root, *self.dropped) and self.graph[value] & noticed:
-                shape, dtype = self.infos[value].shape, self.infos[value].dtype
-                gradient = pr.Constant(shape, (1.0,) * size(shape), dtype)
-                self.statements.append(pr.Backward(value, gradient))
-                return True
+                return self._backward_of_ones(value, self.infos[value].shape)
         return False
 
-    def _saving(self) -> Iterator[int]:
-        """The statements that keep something for their backward."""
-        for number, statement in enumerate(self.statements):
-            if isinstance(statement, pr.Apply) and OPS[statement.op].saves:
-                yield number
+    def _saves(self, number: int) -> bool:
+        """Whether a statement keeps something for its backward."""
+        statement = self.statements[number]
+        return isinstance(statement, pr.Apply) and OPS[statement.op].saves
 
-    def _maker(self, value: int) -> pr.Apply | None:
-        """The operation that gave ``value``."""
-        number = (self.graph[value] & ~(self.graph[value] >> 1)).bit_length() - 1
-        statement = self.statements[number] if number >= 0 else None
-        return statement if isinstance(statement, pr.Apply) else None
+    def _backward_of_ones(self, value: int, shape: Shape) -> bool:
+        gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
+        self.statements.append(pr.Backward(value, gradient))
+        return True
 
     def _wrong_shape(self, extra: int) -> bool:
         """A gradient of another shape."""
         for value in reversed(range(len(self.infos))):
             if value not in self.dropped and self.infos[value].requires_grad:
-                shape = (*self.infos[value].shape, 2)
-                gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
-                self.statements.append(pr.Backward(value, gradient))
-                return True
+                return self._backward_of_ones(value, (*self.infos[value].shape, 2))
         return False
 
     def _no_grad_needed(self, extra: int) -> bool:
@@ -465,17 +391,23 @@ class Builder:
         names = [name for name in ("mul", "add") if name in self.ops]
         if not names:
             return
-        op = OPS[names[extra % 3 == 0 and len(names) > 1]]
-        for leaf in self._fresh_leaves():
-            root = self._apply_unbounded(op, (self._take(leaf), leaf))
+        name = names[extra % 3 == 0 and len(names) > 1]
+        for leaf in [i for i in range(len(self.leaves)) if self.fresh >> i & 1]:
+            gradient = self._define_unbounded(pr.TakeGrad(leaf))
+            # Its graph is at most what the recorded passes ran.
+            self.graph[gradient] |= self.recorded
+            self.reach[gradient] |= self.fresh
+            root = self._define_unbounded(pr.Apply(name, (gradient, leaf)))
             if extra % 2:
                 break
-        self._backward(root, extra, create_graph=False)
+        # A recorded gradient is in use: it is cleared, or added to as a recorded one.
+        clears = "clear_grad" in self.abilities
+        if clears:
+            self.clear(root, 0, 0)
+        self._backward(root, extra, create_graph=not clears)
 
-    def _apply_unbounded(self, op: Operation, inputs: tuple[int, ...]) -> int:
-        statement = pr.Apply(op.name, inputs)
-        infos = pr.apply_infos(statement, [self.infos[i] for i in inputs])
-        return self._define(statement, infos, _UNKNOWN, inputs, 0)
+    def _define_unbounded(self, statement: pr.Statement) -> int:
+        return self._define(statement, pr.outputs_of(statement, self.infos), _UNKNOWN)
 
 
 #: What a profile may ask for as the end of its programs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,77 +48,7 @@ _IMPOSSIBLE = (pr.ChangeGradient.keyword,) * 2
 _SHAPES: tuple[Shape, ...] = ((2, 2), (2,), (), (1,), (2, 3))
 
 Cell = tuple[Any, ...]
-
-
-@dataclass
-class Coverage:
-    """Counts of cells by group: ``operands`` are (operation, position, role)."""
-
-    programs: int = 0
-    operands: Counter[Cell] = field(default_factory=Counter)
-    uses: Counter[Cell] = field(default_factory=Counter)
-    ranks: Counter[Cell] = field(default_factory=Counter)
-    broadcasting: Counter[Cell] = field(default_factory=Counter)
-    events: Counter[Cell] = field(default_factory=Counter)
-    #: What the engine could reach, by group.
-    reachable: dict[str, list[Cell]] = field(default_factory=dict)
-
-    @staticmethod
-    def of(engine: AnyEngine, ops: Iterable[str] | None = None) -> Coverage:
-        """Return empty counts for an engine and the operations that a run uses."""
-        return Coverage(reachable=_reachable(engine, ops))
-
-    def add(self, program: pr.Program) -> None:
-        """Count the features of a program."""
-        self.programs += 1
-        groups = self.groups()
-        for group, cell in reached(program):
-            groups[group][cell] += 1
-
-    def groups(self) -> dict[str, Counter[Cell]]:
-        """The counts by group."""
-        return {name: getattr(self, name) for name in _GROUPS}
-
-    def missed(self, group: str) -> list[Cell]:
-        """Return the features of a group that are reachable and were not reached."""
-        counts = self.groups()[group]
-        return [cell for cell in self.reachable[group] if not counts[cell]]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the counts by feature, and the missed features, as JSON data."""
-        return {
-            "programs": self.programs,
-            **{
-                name: {_text(c): counts[c] for c in self._in_order(name)}
-                for name, counts in self.groups().items()
-            },
-            "not_reached": {name: [_text(c) for c in self.missed(name)] for name in _GROUPS},
-        }
-
-    def _in_order(self, group: str) -> list[Cell]:
-        counts = self.groups()[group]
-        known = [cell for cell in self.reachable[group] if counts[cell]]
-        return known + sorted(counts.keys() - set(known), key=str)
-
-    def text(self) -> str:
-        """Return the counts as text; of operands only the share reached, and the missed ones."""
-        lines = [f"exposure: {self.programs} programs"]
-        for name, title in _GROUPS.items():
-            counts, missed = self.groups()[name], self.missed(name)
-            cells = self._in_order(name)
-            if name == "operands":
-                total = len(self.reachable[name])
-                lines.append(f"  {title}: {total - len(missed)} of {total} reached")
-                missing = _by_operation(missed)
-            else:
-                shown = ", ".join(f"{_text(c)}: {counts[c]}" for c in cells)
-                lines.append(f"  {title}: {shown or 'none'}")
-                missing = [_text(c) for c in missed]
-            if missing:
-                lines.append(f"    not reached: {'; '.join(missing)}")
-        return "\n".join(lines)
-
-
+#: Cells of ``operands`` are (operation, position, role).
 _GROUPS = {
     "operands": "operations by position and role of the operand",
     "uses": f"uses of a value ({MANY}: or more)",
@@ -128,14 +58,68 @@ _GROUPS = {
 }
 
 
-def reached(
-    program: pr.Program, infos: Sequence[pr.Info] | None = None
-) -> Iterator[tuple[str, Cell]]:
-    """Group and cell of all that a program exercises, each as often as it does.
+@dataclass
+class Coverage:
+    """Counts of cells."""
 
-    ``infos``: those of ``program.infos``, by who has them already.
-    """
-    infos = program.infos if infos is None else infos
+    #: What the engine could reach, by group.
+    reachable: dict[str, list[Cell]] = field(default_factory=dict)
+    programs: int = 0
+    #: How often it was reached, by group.
+    counts: dict[str, Counter[Cell]] = field(
+        default_factory=lambda: {name: Counter() for name in _GROUPS}
+    )
+
+    @staticmethod
+    def of(engine: AnyEngine, ops: Iterable[str] | None = None) -> Coverage:
+        """Return empty counts for an engine and the operations that a run uses."""
+        return Coverage(_reachable(engine, ops))
+
+    def add(self, program: pr.Program) -> None:
+        """Count the features of a program."""
+        self.programs += 1
+        for group, cell in reached(program):
+            self.counts[group][cell] += 1
+
+    def missed(self, group: str) -> list[Cell]:
+        """Return the features of a group that are reachable and were not reached."""
+        return [cell for cell in self.reachable[group] if not self.counts[group][cell]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts by feature, and the missed features, as JSON data."""
+        return {
+            "programs": self.programs,
+            **{name: dict(self._in_order(name)) for name in _GROUPS},
+            "not_reached": {name: [_text(c) for c in self.missed(name)] for name in _GROUPS},
+        }
+
+    def _in_order(self, group: str) -> list[tuple[str, int]]:
+        counts = self.counts[group]
+        known = [cell for cell in self.reachable[group] if counts[cell]]
+        cells = known + sorted(counts.keys() - set(known), key=str)
+        return [(_text(cell), counts[cell]) for cell in cells]
+
+    def text(self) -> str:
+        """Return the counts as text; of operands only the share reached, and the missed ones."""
+        lines = [f"exposure: {self.programs} programs"]
+        for name, title in _GROUPS.items():
+            missed = self.missed(name)
+            if name == "operands":
+                total = len(self.reachable[name])
+                lines.append(f"  {title}: {total - len(missed)} of {total} reached")
+                missing = _by_operation(missed)
+            else:
+                shown = ", ".join(f"{cell}: {count}" for cell, count in self._in_order(name))
+                lines.append(f"  {title}: {shown or 'none'}")
+                missing = [_text(c) for c in missed]
+            if missing:
+                lines.append(f"    not reached: {'; '.join(missing)}")
+        return "\n".join(lines)
+
+
+def reached(program: pr.Program) -> Iterator[tuple[str, Cell]]:
+    """Group and cell of all that a program exercises, each as often as it does."""
+    infos = program.infos
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     uses = Counter(i for s in applied for i in s.inputs)
     for s in applied:
@@ -154,15 +138,11 @@ def reached(
             yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
     for n in uses.values():
         yield "uses", (min(n, MANY),)
-    yield from _reached_events([s.keyword for s in program.statements if type(s) in _EVENTS])
-
-
-def _reached_events(words: list[str]) -> Iterator[tuple[str, Cell]]:
+    words = [s.keyword for s in program.statements if type(s) in _EVENTS]
     for pair in itertools.pairwise(words):
         yield "events", pair
-    backward = pr.Backward.keyword
     for first, between, last in zip(words, words[1:], words[2:], strict=False):
-        if first == last == backward:
+        if first == last == pr.Backward.keyword:
             yield "events", (first, between, last)
 
 
@@ -188,12 +168,9 @@ def _pattern(left: Shape, right: Shape) -> str:
     shape = left if small == ["left"] else right
     lacks = len(shape) < len(result)
     stretched = any(m != n for m, n in zip(shape[::-1], result[::-1], strict=False))
-    ways = {
-        (True, False): "lacks axes",
-        (False, True): "has axes of length 1",
-        (True, True): "lacks axes and has some of length 1",
-    }
-    return f"{small[0]} {ways[lacks, stretched]}"
+    if lacks and stretched:
+        return f"{small[0]} lacks axes and has some of length 1"
+    return f"{small[0]} {'lacks axes' if lacks else 'has axes of length 1'}"
 
 
 def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[Cell]]:

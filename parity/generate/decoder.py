@@ -30,44 +30,29 @@ Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
 @dataclass(frozen=True)
 class Decoder:
-    """Turns bytes into programs for one profile and the abilities of one engine.
-
-    Attributes
-    ----------
-    profile
-        What the programs look like.
-    menu
-        What each of the 256 opcodes means: an operation, an event or "" for nothing.
-    events
-        What each opcode means where no more operations come.
-    ops, dtypes, shapes, abilities, max_ndim
-        What the programs may use: what the profile asks for and the engine has.
-    untested
-        What the profile asks for and the engine lacks.
-    """
+    """Turns bytes into programs for one profile and the abilities of one engine."""
 
     profile: Profile
+    #: What each of the 256 opcodes means: an operation, an event or "" for nothing.
     menu: tuple[str, ...]
+    #: What each opcode means where no more operations come.
     events: tuple[str, ...]
+    # What the programs may use: what the profile asks for and the engine has.
     ops: frozenset[str]
     dtypes: tuple[str, ...]
     shapes: tuple[Shape, ...]
     abilities: frozenset[str]
     max_ndim: int
+    #: What the profile asks for and the engine lacks.
     untested: tuple[str, ...]
 
     @staticmethod
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
         """Return a decoder whose programs ``engine`` supports."""
-        able = as_runner(engine).capabilities
-        able |= {SEEDS} & set(engine.quirks)
+        able = as_runner(engine).capabilities | ({SEEDS} & set(engine.quirks))
         wanted = profile.ops or tuple(OPS)
         ops = [name for name in wanted if name in engine.ops]
-        events = {
-            e: w
-            for e, w in profile.events.items()
-            if e not in EVENT_NEEDS or EVENT_NEEDS[e] in able
-        }
+        events = {e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "") in {"", *able}}
         if "split" in ops:
             events["join"] = 30 if profile.ops and "split" in profile.ops else 6
         limit = engine.max_ndim
@@ -82,7 +67,7 @@ class Decoder:
             untested.append("grad_tensor")
         return Decoder(
             profile,
-            _menu(dict.fromkeys(ops, 1) if profile.even else _weights(ops), events),
+            _menu({n: 1 if profile.even else _WEIGHTS.get(n, 1) for n in ops}, events),
             tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
             tuple(engine.dtypes),
@@ -103,38 +88,27 @@ class Decoder:
         return tuple(getattr(Builder, name) for name in self.events)
 
     def decode(self, data: bytes) -> Program:
-        """The program of some bytes.
-
-        Parameters
-        ----------
-        data
-            Any bytes, ``profile.size`` of them.
-
-        Returns
-        -------
-        Program
-            A valid program, the same for the same bytes.
-        """
+        """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
         profile = self.profile
-        builder = Builder(self.abilities, self.ops, profile.max_size, self.max_ndim, profile.wild)
-        mode, count, narrow = data[0], data[1], data[2]
-        builder.exact = mode % 8 < profile.exact
+        mode, count, narrow = data[:HEADER_BYTES]
+        exact = mode % 8 < profile.exact
+        builder = Builder(
+            self.abilities, self.ops, profile.max_size, self.max_ndim, exact, profile.wild
+        )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
-        position = HEADER_BYTES
-        for i in range(profile.leaves):
-            if i < leaves:
-                code, start, flags = data[position : position + LEAF_BYTES]
-                # Half of the further leaves have the shape of the first: their gradients can meet.
-                same = i > 0 and code >= 128
-                shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
-                dtype = widths[(flags >> 6) % len(widths)]
-                constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
-                builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
-            position += LEAF_BYTES
+        for i in range(leaves):
+            code, start, flags = data[HEADER_BYTES + i * LEAF_BYTES :][:LEAF_BYTES]
+            # Half of the further leaves have the shape of the first: their gradients can meet.
+            same = i > 0 and code >= 128
+            shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
+            dtype = widths[(flags >> 6) % len(widths)]
+            constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
+            builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
+        position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
-        builder.end(profile.ending, profile.second_order, data[1])
+        builder.end(profile.ending, profile.second_order, count)
         return builder.program()
 
     def _dtypes(self, narrow: int) -> tuple[str, ...]:
@@ -194,10 +168,6 @@ _WEIGHTS = {
     ),
     **dict.fromkeys(("pow", "power", "transpose"), 2),
 }
-
-
-def _weights(ops: list[str]) -> dict[str, int]:
-    return {name: _WEIGHTS.get(name, 1) for name in ops}
 
 
 def _spread(weights: dict[str, int], room: int) -> list[str]:

@@ -9,84 +9,54 @@ from parity.language.table import OPS
 
 #: Shapes of leaves; most broadcast against each other, in both directions.
 SHAPES: tuple[Shape, ...] = (
-    (),
-    (2,),
-    (3,),
-    (2, 3),
-    (1,),
-    (1, 3),
-    (2, 1),
-    (2, 2),
-    (3, 3),
-    (),
-    (2, 3),
-    (3,),
-    (0,),
-    (0, 3),
-    (1, 1),
-    (2, 1, 3),
+    *((), (2,), (3,), (2, 3), (1,), (1, 3), (2, 1), (2, 2)),
+    *((3, 3), (), (2, 3), (3,), (0,), (0, 3), (1, 1), (2, 1, 3)),
+)
+#: Of up to three dimensions, few of them squares.
+_DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
+#: Small ones, also of one element.
+_SMALL: tuple[Shape, ...] = (
+    *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
 )
 
-
 LEAF_BYTES = 3
-
-
 SLOT_BYTES = 4
-
-
 HEADER_BYTES = 3
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What programs of a property look like.
-
-    Attributes
-    ----------
-    ops
-        Names of operations; None for all that the engine has.
-    events
-        Names of ``Builder`` methods and their weights.
-    exact, narrow
-        The shares, in 8, of programs with exact arithmetic and with float32 leaves.
-    mixed
-        The share, in 8, of programs with float32 leaves that have float64 leaves as well.
-    shapes
-        The shapes of leaves.
-    slots, leaves
-        How many operations and events, and how many leaves, there are at most.
-    modes
-        Whether operations come under ``no_grad`` as well.
-    second_order
-        Whether gradients are differentiated once more.
-    ending
-        What the builder adds at the end, or "".
-    max_size
-        Elements of the largest value.
-    wild
-        Whether leaves of programs that are not exact have arbitrary significands.
-    few
-        How many operations half of the programs have at most, so that many events meet on
-        one graph; 0: no limit.
-    even
-        Whether all operations come equally often.
-    """
+    """What programs of a property look like."""
 
     name: str
+    #: Names of operations; None for all that the engine has.
     ops: tuple[str, ...] | None = None
+    #: Names of ``Builder`` methods and their weights.
     events: dict[str, int] = field(default_factory=dict)
+    #: The shares, in 8, of programs with exact arithmetic and with float32 leaves.
     exact: int = 5
     narrow: int = 3
+    #: The share, in 8, of programs with float32 leaves that have float64 leaves as well.
     mixed: int = 4
+    #: The shapes of leaves.
     shapes: tuple[Shape, ...] = SHAPES
+    #: How many operations and events, and how many leaves, there are at most.
     slots: int = 12
     leaves: int = 3
+    #: Whether operations come under ``no_grad`` as well.
     modes: bool = False
+    #: Whether gradients are differentiated once more.
     second_order: bool = False
+    #: What the builder adds at the end, or "".
     ending: str = ""
+    #: Elements of the largest value.
     max_size: int = 24
+    #: Whether leaves of programs that are not exact have arbitrary significands.
     wild: bool = False
+    #: How many operations half of the programs have at most, so that many events meet on
+    #: one graph; 0: no limit.
     few: int = 0
+    #: Whether all operations come equally often.
     even: bool = False
 
     @property
@@ -100,47 +70,29 @@ EVENT_NEEDS: dict[str, str] = {
     "clear": "clear_grad",
     "zero": "zero_grad",
     "detach": "detach",
-    "take_grad": "grad_tensor",
     "change_grad": "buffer",
 }
-
-
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
-
 
 _BROADCASTING = (
     *("add", "mul", "sub", "div", "maximum", "minimum", "matmul"),
     *("sum", "mean", "broadcast_to", "sum_to"),
 )
-
-
 #: Operations that move elements, and two that join what they give.
 _MOVING = (
     *("transpose", "moveaxis", "flip", "reshape", "squeeze", "expand_dims", "pad"),
     *("get_item", "take_along_axis", "concat", "stack", "split", "broadcast_to", "add", "mul"),
 )
-
-
 #: Operations that gather elements along axes, with some that come before and after.
 _GATHERING = (
     *("sum", "mean", "prod", "var", "norm", "max", "min", "cumsum", "sum_to", "logsumexp"),
     *("softmax", "get_item", "take_along_axis", "matmul", "add", "mul", "square"),
 )
-
-
-#: Shapes of up to three dimensions, few of them squares.
-_DEEP: tuple[Shape, ...] = (
-    *((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2)),
-)
-
-
 #: Operations that send the gradient on as it is, or as a view of it.
 _PASSING = (
     *("add", "sub", "add_scalar", "sub_scalar", "concat", "stack", "split", "get_item"),
     *("reshape", "transpose", "broadcast_to", "sum_to", "sum", "squeeze", "expand_dims"),
 )
-
-
 #: Operations whose slope changes: what is lost in second order shows there.
 _CURVED = (
     *("mul", "square", "div", "pow", "power", "matmul", "exp", "log", "sqrt", "sin", "cos"),
@@ -148,69 +100,59 @@ _CURVED = (
     *("norm", "var", "prod", "add", "sum", "rdiv_scalar", "mean_squared_error"),
 )
 
-
-PROFILES: dict[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile("general", events={**_EVENTS, "detach": 8, "drop": 4}, modes=True, few=4),
-        Profile("gradients", events={"backward": 2, "drop": 2}),
-        Profile("accumulation", events={"backward": 40}, slots=10, few=3),
-        Profile("cleargrad", events={"backward": 26, "clear": 26}, few=3),
-        Profile("zero", events={"backward": 26, "zero": 26}, few=3),
-        Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, few=3),
-        Profile(
-            "aliasing",
-            ops=_PASSING,
-            events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
-            slots=10,
-            few=3,
-            ending="change_all",
-        ),
-        Profile(
-            "user-gradient",
-            events={"backward": 30, "change_gradient": 40},
-            slots=10,
-            ending="change_gradient",
-        ),
-        Profile(
-            "broadcasting",
-            ops=_BROADCASTING,
-            events={"backward": 4},
-            exact=4,
-        ),
-        Profile("moving", ops=_MOVING, even=True, events={"backward": 4}, shapes=_DEEP, slots=10),
-        Profile(
-            "gathering", ops=_GATHERING, even=True, exact=4, events={"backward": 4}, shapes=_DEEP
-        ),
-        Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
-        Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
-        Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
-        Profile(
-            "twins",
-            ops=_PASSING,
-            events={"twins": 60, "backward": 60},
-            shapes=((), (2,)),
-            slots=5,
-            ending="again",
-        ),
-        Profile("modes", events={"backward": 20, "detach": 40}, modes=True, slots=8),
-        Profile("no-grad", events={"backward": 10}, modes=True),
-        Profile("detach", events={"backward": 10, "detach": 40}),
-        Profile("second-order", second_order=True, slots=8, exact=1),
-        Profile("curvature", ops=_CURVED, even=True, second_order=True, slots=8, exact=1),
-        Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
-        Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
-        Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
-        Profile("lifetime", events={"backward": 16, "drop": 30, "clear": 4}),
-        Profile(
-            "bits",
-            ops=tuple(name for name, op in OPS.items() if op.rounded),
-            events=_EVENTS,
-            exact=0,
-            narrow=4,
-            shapes=((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
-            max_size=4,
-            wild=True,
-        ),
-    )
-}
+_PROFILES = (
+    Profile("general", events={**_EVENTS, "detach": 8, "drop": 4}, modes=True, few=4),
+    Profile("gradients", events={"backward": 2, "drop": 2}),
+    Profile("accumulation", events={"backward": 40}, slots=10, few=3),
+    Profile("cleargrad", events={"backward": 26, "clear": 26}, few=3),
+    Profile("zero", events={"backward": 26, "zero": 26}, few=3),
+    Profile("clearing", events={"backward": 24, "clear": 24, "zero": 20}, few=3),
+    Profile(
+        "aliasing",
+        ops=_PASSING,
+        events={"backward": 24, "change_grad": 24, "change_gradient": 16, "zero": 6},
+        slots=10,
+        few=3,
+        ending="change_all",
+    ),
+    Profile(
+        "user-gradient",
+        events={"backward": 30, "change_gradient": 40},
+        slots=10,
+        ending="change_gradient",
+    ),
+    Profile("broadcasting", ops=_BROADCASTING, events={"backward": 4}, exact=4),
+    Profile("moving", ops=_MOVING, even=True, events={"backward": 4}, shapes=_DEEP, slots=10),
+    Profile("gathering", ops=_GATHERING, even=True, exact=4, events={"backward": 4}, shapes=_DEEP),
+    Profile("dtypes", events={"backward": 6, "clear": 2}, narrow=8, mixed=0, exact=4),
+    Profile("mixed-dtypes", events={"backward": 6}, narrow=8, mixed=8, exact=4),
+    Profile("multi-output", ops=("split", "concat", "add", "mul", "get_item", "sum", "square")),
+    Profile(
+        "twins",
+        ops=_PASSING,
+        events={"twins": 60, "backward": 60},
+        shapes=((), (2,)),
+        slots=5,
+        ending="again",
+    ),
+    Profile("modes", events={"backward": 20, "detach": 40}, modes=True, slots=8),
+    Profile("no-grad", events={"backward": 10}, modes=True),
+    Profile("detach", events={"backward": 10, "detach": 40}),
+    Profile("second-order", second_order=True, slots=8, exact=1),
+    Profile("curvature", ops=_CURVED, even=True, second_order=True, slots=8, exact=1),
+    Profile("functions", exact=0, narrow=3, events={"backward": 4, "clear": 2}),
+    Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
+    Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
+    Profile("lifetime", events={"backward": 16, "drop": 30, "clear": 4}),
+    Profile(
+        "bits",
+        ops=tuple(name for name, op in OPS.items() if op.rounded),
+        events=_EVENTS,
+        exact=0,
+        narrow=4,
+        shapes=_SMALL,
+        max_size=4,
+        wild=True,
+    ),
+)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

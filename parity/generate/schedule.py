@@ -10,10 +10,7 @@ from typing import Any
 
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
-from parity.generate.profiles import (
-    PROFILES,
-    Profile,
-)
+from parity.generate.profiles import PROFILES
 from parity.language.program import Program
 
 #: Profiles take turns; the general one more often.
@@ -31,14 +28,11 @@ def rotation(engine: AnyEngine) -> tuple[str, ...]:
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
     """The decoders of these profiles; ``ops``: the operations to use, all by default."""
-    return [Decoder.of(_with_ops(PROFILES[name], ops), engine) for name in rotation(engine)]
-
-
-def _with_ops(profile: Profile, ops: tuple[str, ...] | None) -> Profile:
-    if ops is None:
-        return profile
-    kept = tuple(name for name in ops if profile.ops is None or name in profile.ops)
-    return replace(profile, ops=kept or ops)
+    profiles = [PROFILES[name] for name in rotation(engine)]
+    if ops is not None:
+        kept = [tuple(n for n in ops if p.ops is None or n in p.ops) for p in profiles]
+        profiles = [replace(p, ops=k or ops) for p, k in zip(profiles, kept, strict=True)]
+    return [Decoder.of(profile, engine) for profile in profiles]
 
 
 def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:

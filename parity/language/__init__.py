@@ -10,9 +10,9 @@ Reading order:
 - ``program``: leaves, statements, ``Program``; ``text_format`` and ``json_format``
   write programs and read them back.
 - ``operation``: ``Operation``, the row of an operation, with an example; ``table``:
-  ``OPS``, all rows, and ``register``, which adds one; ``operations``: the rows by family.
+  ``OPS``, all rows, ``register``, which adds one, and what an operation gives on operands of
+  given shapes, kept once it is known; ``operations``: the rows by family.
 - What rows are made of: ``attributes`` (kinds of attributes), ``shapes`` (shapes of
   results, attributes that fit), ``intervals`` (bounds of values), ``dyadic`` (when
   arithmetic is exact).
-- ``inference``: what an operation gives on operands of given shapes, kept once it is known.
 """

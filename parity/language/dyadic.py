@@ -14,6 +14,11 @@ from typing import Any, TypeAlias
 #: A grid ``(steps, places)``: values are multiples of ``2 ** -places``, at most ``steps`` of
 #: them away from zero.
 Grid: TypeAlias = tuple[int, int]
+Grids: TypeAlias = tuple[Grid, ...]
+Sizes: TypeAlias = tuple[int, ...]
+
+ONE: Grid = (1, 0)
+HALF: Grid = (1, 1)
 
 
 def grid_sum(*grids: Grid) -> Grid:
@@ -45,123 +50,86 @@ def grid_of(numbers: Iterable[float]) -> Grid:
     return max((abs(n) << (places - d.bit_length() + 1) for n, d in ratios), default=0), places
 
 
-ONE: Grid = (1, 0)
-
-HALF: Grid = (1, 1)
-
-
 @dataclass(frozen=True)
 class DyadicRule:
     """On which grid the results and derivatives of an operation lie.
 
-    Attributes
-    ----------
-    value
-        The grid of the results, from the grids of the operands, their sizes and the
-        attributes; None where the operation is not exact.
-    slopes
-        The same for the derivative for each operand.
+    Both functions get the grids of the operands, their sizes and the attributes, and
+    return None where the operation is not exact.
     """
 
     value: Callable[..., Grid | None]
-    slopes: Callable[..., tuple[Grid, ...] | None]
+    #: The grid of the derivative for each operand.
+    slopes: Callable[..., Grids | None]
 
 
-def _moved(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid:
+def _moved(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grid:
     return grid_hull(*grids)
 
 
-def _unit(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...]:
-    return tuple(ONE for _ in grids)
+def _unit(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grids:
+    return (ONE,) * len(grids)
 
 
-#: Elements move or are chosen: selection, shapes, indices.
-MOVES = DyadicRule(_moved, _unit)
-
-SUMS = DyadicRule(lambda g, s, a: grid_sum(*g), _unit)
-
-#: A sum over elements of one operand.
-TOTALS = DyadicRule(lambda g, s, a: grid_times(g[0], s[0]), _unit)
-
-PRODUCTS = DyadicRule(lambda g, s, a: grid_product(*g), lambda g, s, a: tuple(reversed(g)))
-
-#: Sums of products of elements.
-MATMUL = DyadicRule(
-    lambda g, s, a: grid_times(grid_product(*g), s[0]), lambda g, s, a: tuple(reversed(g))
-)
-
-#: Ties halve the gradient.
-TIES = DyadicRule(_moved, lambda g, s, a: (HALF, HALF))
-
-SQUARE = DyadicRule(
-    lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),)
-)
-
-SCALAR_SUM = DyadicRule(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
-
-SCALAR_PRODUCT = DyadicRule(
-    lambda g, s, a: grid_product(g[0], grid_of([a["c"]])), lambda g, s, a: (grid_of([a["c"]]),)
-)
+def _swapped(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grids:
+    return grids[::-1]
 
 
-def _integer_power(grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]) -> Grid | None:
+def _power(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grid | None:
     p = attrs["exponent"]
     return grid_product(ONE, *grids * int(p)) if p in (0, 1, 2, 3) else None
 
 
-def _integer_power_slopes(
-    grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
-    p = attrs["exponent"]
-    if p not in (0, 1, 2, 3):
-        return None
-    return (grid_times(grid_product(ONE, *grids * max(int(p) - 1, 0)), 3),)
+def _power_slopes(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grids | None:
+    lower = _power(grids, sizes, {"exponent": max(attrs["exponent"] - 1, 0)})
+    return (grid_times(lower, 3),) if lower and attrs["exponent"] in (0, 1, 2, 3) else None
 
 
-def _mean_slopes(
-    grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
+def _mean(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grid | None:
+    slopes = _mean_slopes(grids, sizes, attrs)
+    return grid_product(grid_times(grids[0], sizes[0]), slopes[0]) if slopes else None
+
+
+def _mean_slopes(grids: Grids, sizes: Sizes, attrs: dict[str, Any]) -> Grids | None:
     # The count divides the size, so it is a power of two if the size is one.
     n = sizes[0]
     return ((1, n.bit_length() - 1),) if n and n & (n - 1) == 0 else None
 
 
-def _mean(grids: tuple[Grid, ...], sizes: tuple[int, ...], attrs: dict[str, Any]) -> Grid | None:
-    slopes = _mean_slopes(grids, sizes, attrs)
-    return grid_product(grid_times(grids[0], sizes[0]), slopes[0]) if slopes else None
-
-
-def _extreme_slopes(
-    grids: tuple[Grid, ...], sizes: Any, attrs: dict[str, Any]
-) -> tuple[Grid, ...] | None:
-    # Up to all elements tie, and 1 / 3 of a gradient is not dyadic.
-    return (HALF,) if sizes[0] <= 2 else None
-
-
+#: Elements move or are chosen: selection, shapes, indices.
+MOVES = DyadicRule(_moved, _unit)
+SUMS = DyadicRule(lambda g, s, a: grid_sum(*g), _unit)
+#: A sum over elements of one operand.
+TOTALS = DyadicRule(lambda g, s, a: grid_times(g[0], s[0]), _unit)
+PRODUCTS = DyadicRule(lambda g, s, a: grid_product(*g), _swapped)
+#: Sums of products of elements.
+MATMUL = DyadicRule(lambda g, s, a: grid_times(grid_product(*g), s[0]), _swapped)
+LINEAR = DyadicRule(
+    lambda g, s, a: grid_sum(grid_times(grid_product(g[0], g[1]), s[0]), g[2]),
+    lambda g, s, a: (g[1], g[0], ONE),
+)
+#: Ties halve the gradient.
+TIES = DyadicRule(_moved, lambda g, s, a: (HALF, HALF))
+SQUARE = DyadicRule(
+    lambda g, s, a: grid_product(g[0], g[0]), lambda g, s, a: (grid_times(g[0], 2),)
+)
+SCALAR_SUM = DyadicRule(lambda g, s, a: grid_sum(g[0], grid_of([a["c"]])), _unit)
+SCALAR_PRODUCT = DyadicRule(
+    lambda g, s, a: grid_product(g[0], grid_of([a["c"]])), lambda g, s, a: (grid_of([a["c"]]),)
+)
 #: Powers with the exponents 0 to 3.
-INTEGER_POWER = DyadicRule(_integer_power, _integer_power_slopes)
-
+INTEGER_POWER = DyadicRule(_power, _power_slopes)
 #: The mean of a power of two of elements.
 MEAN = DyadicRule(_mean, _mean_slopes)
-
-#: The largest or smallest of several elements.
-EXTREMES = DyadicRule(MOVES.value, _extreme_slopes)
-
+#: The largest or smallest of several elements. Up to all of them tie, and 1 / 3 of a gradient is
+#: not dyadic.
+EXTREMES = DyadicRule(_moved, lambda g, s, a: (HALF,) if s[0] <= 2 else None)
 #: The product of all elements.
 POWERS = DyadicRule(
     lambda g, s, a: grid_product(ONE, *g * s[0]),
     lambda g, s, a: (grid_product(ONE, *g * max(s[0] - 1, 0)),),
 )
-
 #: Moved, or a bound with two binary places.
-BOUNDED = DyadicRule(lambda g, s, a: grid_hull(g[0], (8, 2)), MOVES.slopes)
-
+BOUNDED = DyadicRule(lambda g, s, a: grid_hull(g[0], (8, 2)), _unit)
 #: At most one more than the operand.
-FLOORS = DyadicRule(lambda g, s, a: grid_sum(g[0], ONE), MOVES.slopes)
-
-LINEAR = DyadicRule(
-    lambda g, s, a: grid_sum(grid_times(grid_product(g[0], g[1]), s[0]), g[2]),
-    lambda g, s, a: (g[1], g[0], ONE),
-)
+FLOORS = DyadicRule(lambda g, s, a: grid_sum(g[0], ONE), _unit)

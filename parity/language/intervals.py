@@ -52,8 +52,8 @@ def div(a: Interval, b: Interval) -> Interval:
 
 
 def square(a: Interval) -> Interval:
-    low, high = sorted((abs(a[0]), abs(a[1])))
-    return 0.0 if a[0] <= 0 <= a[1] else low * low, high * high
+    low, high = absolute(a)
+    return low * low, high * high
 
 
 def absolute(a: Interval) -> Interval:
@@ -77,14 +77,7 @@ def power_of(a: Interval, b: Interval) -> Interval:
 
 
 def increasing(function: Callable[[float], float]) -> IntervalRule:
-    """The rule of an increasing function.
-
-    Examples
-    --------
-    >>> import math
-    >>> increasing(math.sqrt)((1.0, 4.0))
-    (1.0, 2.0)
-    """
+    """The rule of an increasing function."""
     return lambda a: (function(a[0]), function(a[1]))
 
 
@@ -93,18 +86,12 @@ def within(low: float, high: float) -> IntervalRule:
     return lambda *operands, **attrs: (low, high)
 
 
-def total(a: Interval, *, n: int) -> Interval:
-    """A sum of up to ``n`` elements.
-
-    Examples
-    --------
-    >>> total((-1.0, 2.0), n=3)
-    (-3.0, 6.0)
-    """
+def total(a: Interval, *, n: int, **attrs: Any) -> Interval:
+    """A sum of up to ``n`` elements."""
     return min(0.0, a[0] * n), max(0.0, a[1] * n)
 
 
-def repeated(a: Interval, n: int) -> Interval:
+def repeated(a: Interval, *, n: int, **attrs: Any) -> Interval:
     """The product of ``n`` elements."""
     high = max(abs(a[0]), abs(a[1]), 1.0) ** n
     return (0.0 if a[0] >= 0 else -high), high
@@ -112,11 +99,7 @@ def repeated(a: Interval, n: int) -> Interval:
 
 def with_scalar(rule: IntervalRule, *, left: bool = False) -> IntervalRule:
     """A rule of two operands, one of which is the scalar ``c``."""
-
-    def scalar_rule(a: Interval, *, c: float) -> Interval:
-        return rule((c, c), a) if left else rule(a, (c, c))
-
-    return scalar_rule
+    return lambda a, *, c: rule((c, c), a) if left else rule(a, (c, c))
 
 
 # Domains: whether an operation is applied to operands with these intervals.

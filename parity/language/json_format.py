@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parity.language import program as pr
-from parity.language.attributes import is_flag, is_integer, is_integers, is_lengths
+from parity.language.attributes import is_flag, is_integer, is_integers, is_lengths, tuple_of
 
 #: The version of the JSON form.
 FORMAT_VERSION = 1
@@ -21,7 +21,7 @@ def program_to_json(program: pr.Program) -> dict[str, Any]:
         "format": FORMAT_VERSION,
         "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
         "statements": [
-            {"do": s.keyword, **_plain(dataclasses.asdict(s))} for s in program.statements
+            {"do": s.keyword} | _plain(dataclasses.asdict(s)) for s in program.statements
         ],
     }
 
@@ -34,9 +34,8 @@ def dumps(program: pr.Program) -> str:
 def program_from_json(data: Any) -> pr.Program:
     """Return the validated program of ``program_to_json``. Raises ProgramError if it is invalid."""
     if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
-        raise pr.ProgramError(
-            'not a program: expected an object with "format", "leaves" and "statements"'
-        )
+        expected = 'an object with "format", "leaves" and "statements"'
+        raise pr.ProgramError(f"not a program: expected {expected}")
     if not is_integer(data["format"]) or data["format"] != FORMAT_VERSION:
         raise pr.ProgramError(f"program format {data['format']!r} is not {FORMAT_VERSION}")
     for name in ("leaves", "statements"):
@@ -53,12 +52,11 @@ def program_from_json(data: Any) -> pr.Program:
 def _statement(data: Any, where: str) -> Any:
     if not isinstance(data, dict) or "do" not in data:
         raise pr.ProgramError(f'{where}: expected an object with "do"')
-    keyword = data["do"]
-    cls = pr.STATEMENTS.get(keyword) if isinstance(keyword, str) else None
-    if cls is None:
+    fields = dict(data)
+    keyword = fields.pop("do")
+    if not isinstance(keyword, str) or keyword not in pr.STATEMENTS:
         raise pr.ProgramError(f"{where}: {keyword!r} is none of {', '.join(pr.STATEMENTS)}")
-    fields = {k: v for k, v in data.items() if k != "do"}
-    return _record(cls, fields, f"{where} ({keyword})")
+    return _record(pr.STATEMENTS[keyword], fields, f"{where} ({keyword})")
 
 
 def _record(cls: type[Any], data: Any, where: str) -> Any:
@@ -66,21 +64,16 @@ def _record(cls: type[Any], data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise pr.ProgramError(f"{where}: expected an object, not {data!r}")
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    unknown = [name for name in data if name not in fields]
-    if unknown:
-        raise pr.ProgramError(f"{where}: there is no field {unknown[0]!r}")
-    missing = [
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and name not in data
-    ]
-    if missing:
-        raise pr.ProgramError(f"{where}: the field {missing[0]!r} is missing")
+    for name in data:
+        if name not in fields:
+            raise pr.ProgramError(f"{where}: there is no field {name!r}")
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in data:
+            raise pr.ProgramError(f"{where}: the field {name!r} is missing")
     return cls(**{name: _field(name, value, where) for name, value in data.items()})
 
 
 def _field(name: str, value: Any, where: str) -> Any:
-    """One field, converted and checked."""
     convert, check, says = FIELDS[name]
     try:
         if name == "gradient":
@@ -112,10 +105,8 @@ def _numbers(value: Any) -> tuple[float, ...]:
     return tuple(map(float, frozen))
 
 
-def _attrs(value: Any) -> bool:
-    return isinstance(value, tuple) and all(
-        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
-    )
+def _is_attr(pair: Any) -> bool:
+    return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
 
 
 def _same(value: Any) -> Any:
@@ -130,7 +121,7 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "requires_grad": (_same, is_flag, "true or false"),
     "op": (_same, lambda v: isinstance(v, str), "the name of an operation"),
     "inputs": (_frozen, lambda v: isinstance(v, tuple), "a list of values"),
-    "attrs": (_frozen, _attrs, "a list of names with values"),
+    "attrs": (_frozen, tuple_of(_is_attr), "a list of names with values"),
     "no_grad": (_same, is_flag, "true or false"),
     "value": (_same, is_integer, "the number of a value"),
     "leaf": (_same, is_integer, "the number of a leaf"),

@@ -91,24 +91,14 @@ class Operation:
     >>> from parity.language.attributes import INTEGER, AXIS
     >>> from parity.language.dyadic import MOVES
     >>> cosh = Operation(
-    ...     "cosh",
-    ...     1,
-    ...     "torch.cosh(a)",
+    ...     "cosh", 1, "torch.cosh(a)", domain=iv.small, saves=True, ulps=4, slope_ulps=4,
     ...     interval=lambda a: (1.0, math.cosh(max(abs(a[0]), abs(a[1])))),
-    ...     domain=iv.small,
-    ...     saves=True,
-    ...     ulps=4,
-    ...     slope_ulps=4,
     ... )
     >>> roll = Operation(
-    ...     "roll",
-    ...     1,
-    ...     "torch.roll(a, shifts, axis)",
+    ...     "roll", 1, "torch.roll(a, shifts, axis)", dyadic=MOVES, rounded=True,
     ...     shape=lambda a, *, shifts, axis: sh.along_axis(a, axis=axis),
     ...     choices=lambda a: [{"shifts": 1, **choice} for choice in sh.axis_choices(a)],
     ...     attrs={"shifts": INTEGER, "axis": AXIS},
-    ...     dyadic=MOVES,
-    ...     rounded=True,
     ... )
     >>> roll.source
     'lambda a, *, shifts, axis: torch.roll(a, shifts, axis)'
@@ -118,7 +108,7 @@ class Operation:
     arity: int
     torch: str
     shape: sh.ShapeRule = sh.elementwise
-    choices: Callable[..., list[dict[str, Any]]] | None = None
+    choices: sh.Choices | None = None
     attrs: Mapping[str, AttributeKind] = field(default_factory=dict)
     interval: iv.IntervalRule = iv.hull
     domain: iv.Domain = iv.anywhere
@@ -151,5 +141,5 @@ class Operation:
     def source(self) -> str:
         """PyTorch's function as the text of a lambda."""
         parameters = ["a", "b", "d"][: self.arity] if self.arity else ["*xs"]
-        keywords = ([] if not self.attrs or not self.arity else ["*"]) + list(self.attrs)
+        keywords = (["*"] if self.attrs and self.arity else []) + list(self.attrs)
         return f"lambda {', '.join(parameters + keywords)}: {self.torch}"

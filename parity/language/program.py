@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +37,9 @@ class Constant:
         return np.array(self.values, self.dtype).reshape(self.shape)
 
     def __str__(self) -> str:
-        return self._text("")
-
-    def _text(self, extra: str) -> str:
-        nested: Any = self.array().tolist()
-        text = repr(nested)
-        if size(self.shape) == 0 and self.shape != (0,):
-            text = f"zeros{self.shape}"
-        return text + ("" if self.dtype == "float64" else f", {self.dtype}") + extra
+        is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
+        text = f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
+        return text if self.dtype == "float64" else f"{text}, {self.dtype}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +49,24 @@ class Leaf(Constant):
     requires_grad: bool = True
 
     def info(self) -> Info:
-        """Return shape, dtype and ``requires_grad`` of the leaf."""
         return info_of(self.shape, self.dtype, self.requires_grad)
 
     def __str__(self) -> str:
-        return self._text("" if self.requires_grad else ", requires_grad=False")
+        text = Constant.__str__(self)
+        return text if self.requires_grad else f"{text}, requires_grad=False"
+
+
+class _Event:
+    """What statements have in common that name values or leaves and nothing else."""
+
+    __slots__ = ()
+    keyword: ClassVar[str]
+    note: ClassVar[str] = ""
+
+    def text(self, names: Sequence[str]) -> str:
+        """``keyword(x0, x1)``."""
+        arguments = ", ".join(names[i] for i in (*operands(self), *leaf_operands(self)))
+        return f"{self.keyword}({arguments}){self.note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +85,6 @@ class Apply:
         arguments += [f"{k}={v!r}" for k, v in self.attrs]
         under = "  # under no_grad" if self.no_grad else ""
         return f"{self.op}({', '.join(arguments)}){under}"
-
-
-@dataclass(frozen=True, slots=True)
-class Detach:
-    """A constant on the same values."""
-
-    keyword: ClassVar[str] = "detach"
-    value: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"detach({names[self.value]})"
-
-
-@dataclass(frozen=True, slots=True)
-class TakeGrad:
-    """The gradient of a leaf as a value to compute on: second order."""
-
-    keyword: ClassVar[str] = "grad_of"
-    leaf: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"grad_of({names[self.leaf]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,46 +107,52 @@ class Backward:
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class Detach(_Event):
+    """A constant on the same values."""
+
+    keyword: ClassVar[str] = "detach"
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeGrad(_Event):
+    """The gradient of a leaf as a value to compute on: second order."""
+
+    keyword: ClassVar[str] = "grad_of"
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clear(_Event):
     """Make the gradients of leaves None: ``x.cleargrad()``, ``x.grad = None``."""
 
     keyword: ClassVar[str] = "cleargrad"
     leaves: tuple[int, ...]
 
-    def text(self, names: Sequence[str]) -> str:
-        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
-
 
 @dataclass(frozen=True, slots=True)
-class Zero:
+class Zero(_Event):
     """Fill the gradients of leaves with zeros in place: ``x.grad.zero_()``."""
 
     keyword: ClassVar[str] = "zero_grad"
     leaves: tuple[int, ...]
 
-    def text(self, names: Sequence[str]) -> str:
-        return f"{self.keyword}({', '.join(names[i] for i in self.leaves)})"
-
 
 @dataclass(frozen=True, slots=True)
-class ChangeGrad:
+class ChangeGrad(_Event):
     """Change a leaf's gradient in place (times 2, plus 1): others must not change."""
 
     keyword: ClassVar[str] = "change_grad"
+    note: ClassVar[str] = "  # in place: * 2 + 1"
     leaf: int
-
-    def text(self, names: Sequence[str]) -> str:
-        return f"change_grad({names[self.leaf]})  # in place: * 2 + 1"
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeGradient:
+class ChangeGradient(_Event):
     """Change the array that was passed to the last backward: no gradient may change."""
 
     keyword: ClassVar[str] = "change_gradient"
-
-    def text(self, names: Sequence[str]) -> str:
-        return "change_gradient()  # the array passed to backward: * 2 + 1"
+    note: ClassVar[str] = "  # the array passed to backward: * 2 + 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +169,7 @@ class Drop:
 Statement: TypeAlias = (
     Apply | Detach | TakeGrad | Backward | Clear | Zero | ChangeGrad | ChangeGradient | Drop
 )
-STATEMENTS: dict[str, type[Any]] = {
-    cls.keyword: cls
-    for cls in (Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop)
-}
+STATEMENTS: dict[str, type[Any]] = {cls.keyword: cls for cls in get_args(Statement)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +197,7 @@ class Program:
 
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
-        """Shape, dtype and ``requires_grad`` of every value.
-
-        Raises
-        ------
-        ProgramError
-            Where the program makes no sense; the message names the statement.
-        """
+        """Properties of every value. ProgramError names the statement that makes no sense."""
         infos = [leaf.info() for leaf in self.leaves]
         dropped: set[int] = set()
         with_gradient = False
@@ -275,7 +258,7 @@ class Program:
         printer.text(f"\n{self}")
 
 
-def operands(statement: Statement) -> tuple[int, ...]:
+def operands(statement: Statement | _Event) -> tuple[int, ...]:
     """Return the values that a statement reads."""
     if isinstance(statement, Apply):
         return statement.inputs
@@ -284,7 +267,7 @@ def operands(statement: Statement) -> tuple[int, ...]:
     return ()
 
 
-def leaf_operands(statement: Statement) -> tuple[int, ...]:
+def leaf_operands(statement: Statement | _Event) -> tuple[int, ...]:
     """The leaves whose gradients a statement reads or changes."""
     if isinstance(statement, (Clear, Zero)):
         return statement.leaves

@@ -8,6 +8,7 @@ reducer walks to the front of the list.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ Shape: TypeAlias = tuple[int, ...]
 #: Attributes as sorted pairs, so that they can be hashed; tuples stand for lists.
 Attrs: TypeAlias = tuple[tuple[str, Any], ...]
 ShapeRule: TypeAlias = Callable[..., tuple[Shape, ...]]
+Choices: TypeAlias = Callable[..., list[dict[str, Any]]]
 
 
 class ShapeError(ValueError):
@@ -78,10 +80,12 @@ def reduction_choices(a: Shape) -> list[dict[str, Any]]:
 
 
 def size(shape: Shape) -> int:
-    n = 1
-    for length in shape:
-        n *= length
-    return n
+    return math.prod(shape)
+
+
+def among(name: str, *values: Any) -> Choices:
+    """The same choices of one attribute for operands of any shapes."""
+    return lambda *shapes: [{name: value} for value in values]
 
 
 def reshape(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
@@ -147,17 +151,12 @@ Index: TypeAlias = tuple[Any, ...]
 
 def real_index(index: Index) -> Any:
     """Return the Python index for an index of a program."""
-    return tuple(_real_item(item) for item in index)
-
-
-def _real_item(item: Any) -> Any:
-    if item == "newaxis":
-        return None
-    if item == "...":
-        return Ellipsis
-    if isinstance(item, tuple):
-        return slice(*item[1:]) if item[0] == "slice" else list(item[1])
-    return item
+    names = {"newaxis": None, "...": Ellipsis}
+    kinds: dict[str, Callable[..., Any]] = {"slice": slice, "list": list}
+    return tuple(
+        kinds[item[0]](*item[1:]) if isinstance(item, tuple) else names.get(item, item)
+        for item in index
+    )
 
 
 def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
@@ -165,10 +164,8 @@ def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
     if given > len(a):
         raise ShapeError(f"index {index} of shape {a}")
     items: list[Any] = []
-    for item in index:
+    for item in index if "..." in index else (*index, "..."):
         items += [_FULL] * (len(a) - given) if item == "..." else [item]
-    if "..." not in index:
-        items += [_FULL] * (len(a) - given)
     result: list[int] = []
     lengths = iter(a)
     lists: list[tuple[int, int]] = []  # positions in the result and lengths of index lists
@@ -199,33 +196,16 @@ _FULL = ("slice", None, None, None)
 
 def get_item_choices(a: Shape) -> list[dict[str, Any]]:
     every: list[Index] = [(), ("newaxis",), ("...",)]
+    twice, rest, every_second = ("list", (0, 0)), ("slice", 1, None, None), ("slice", None, None, 2)
     if a:
         n = a[0]
-        every += [
-            (0,),
-            (("list", (0, 0)),),
-            (("slice", 0, 1, None),),
-            (-1,),
-            (("list", (0, n - 1, 0)),),
-            (("slice", 1, None, None),),
-            (("slice", None, None, 2),),
-            (("slice", -1, None, None),),
-            (("slice", 1, n, None),),
-            (("list", ()),),
-            (("list", (-1, 0)),),
-            ("...", 0),
-            ("...", "newaxis"),
-            (_FULL, "newaxis"),
-        ]
+        every += [(0,), (twice,), (("slice", 0, 1, None),), (-1,), (("list", (0, n - 1, 0)),)]
+        every += [(rest,), (every_second,), (("slice", -1, None, None),)]
+        every += [(("slice", 1, n, None),), (("list", ()),), (("list", (-1, 0)),)]
+        every += [("...", 0), ("...", "newaxis"), (_FULL, "newaxis")]
     if len(a) > 1:
-        every += [
-            (_FULL, ("list", (0, 0))),
-            (("list", (0, 0)), ("list", (0, 0))),
-            (0, ("slice", None, None, 2)),
-            (_FULL, ("slice", 1, None, None)),
-            (_FULL, -1),
-            (("list", (0, a[0] - 1)), ("list", (0, a[1] - 1))),
-        ]
+        every += [(_FULL, twice), (twice, twice), (0, every_second), (_FULL, rest)]
+        every += [(_FULL, -1), (("list", (0, a[0] - 1)), ("list", (0, a[1] - 1)))]
     return [{"index": index} for index in every if _fits(get_item, a, index=index)]
 
 
@@ -240,14 +220,9 @@ def _fits(rule: ShapeRule, *shapes: Shape, **attrs: Any) -> bool:
 def concat(*shapes: Shape, axis: int) -> tuple[Shape, ...]:
     first = shapes[0]
     (axis,) = _axes(first, axis)
-    for shape in shapes:
-        same = len(shape) == len(first) and all(
-            m == n for i, (m, n) in enumerate(zip(shape, first, strict=True)) if i != axis
-        )
-        if not same:
-            raise ShapeError(f"concat of {shapes} along {axis}")
-    total = sum(shape[axis] for shape in shapes)
-    return ((*first[:axis], total, *first[axis + 1 :]),)
+    if len({(len(s), s[:axis], s[axis + 1 :]) for s in shapes}) > 1:
+        raise ShapeError(f"concat of {shapes} along {axis}")
+    return ((*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :]),)
 
 
 def concat_choices(*shapes: Shape) -> list[dict[str, Any]]:
@@ -271,7 +246,7 @@ def split_choices(a: Shape) -> list[dict[str, Any]]:
     return found
 
 
-def along_axis(a: Shape, *, axis: int) -> tuple[Shape, ...]:
+def along_axis(a: Shape, *, axis: Any) -> tuple[Shape, ...]:
     _axes(a, axis)
     return (a,)
 
@@ -321,11 +296,6 @@ def moveaxis_choices(a: Shape) -> list[dict[str, Any]]:
     return [{"source": s, "destination": d} for s, d in pairs if s != d]
 
 
-def flip(a: Shape, *, axis: tuple[int, ...]) -> tuple[Shape, ...]:
-    _axes(a, axis)
-    return (a,)
-
-
 def flip_choices(a: Shape) -> list[dict[str, Any]]:
     return [{"axis": (i,)} for i in _every_axis(len(a))] + [{"axis": tuple(range(len(a)))}]
 
@@ -357,12 +327,11 @@ def take_along_axis(a: Shape, *, indices: Any, axis: int) -> tuple[Shape, ...]:
 
 
 def take_along_axis_choices(a: Shape) -> list[dict[str, Any]]:
+    found: list[tuple[Any, int]] = []
     if len(a) == 1 and a[0]:
-        found: list[tuple[Any, int]] = [((0,), 0), ((0, 0), 0), ((a[0] - 1, 0, 0), 0)]
+        found = [((0,), 0), ((0, 0), 0), ((a[0] - 1, 0, 0), 0)]
     elif len(a) == 2 and size(a):
-        found = [((tuple([0] * a[1]),), 0), (((a[1] - 1, 0),) * a[0], 1), (((0, 0, 0),) * a[0], -1)]
-    else:
-        found = []
+        found = [(((0,) * a[1],), 0), (((a[1] - 1, 0),) * a[0], 1), (((0, 0, 0),) * a[0], -1)]
     return [{"indices": indices, "axis": axis} for indices, axis in found]
 
 
@@ -457,11 +426,8 @@ def one_axis_choices(a: Shape) -> list[dict[str, Any]]:
 
 def var_choices(a: Shape) -> list[dict[str, Any]]:
     """Reductions over more than one element."""
-    found = []
-    for choice in some_choices(a):
-        n = size(a) // max(size(reduction(a, **choice)[0]), 1)
-        found += [{**choice, "correction": c} for c in (1, 0) if n > c]
-    return found
+    every = [{**choice, "correction": c} for choice in some_choices(a) for c in (1, 0)]
+    return [choice for choice in every if _fits(variance, a, **choice)]
 
 
 def variance(a: Shape, *, axis: Any, keepdims: bool, correction: int) -> tuple[Shape, ...]:

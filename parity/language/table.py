@@ -1,18 +1,22 @@
 """The table of operations, and what follows from a row.
 
 Each operation is a row, an ``Operation``; the rows stand in
-``parity.language.operations``, by family. ``register`` adds one.
+``parity.language.operations``, by family. ``register`` adds one. Programs use the same shapes over
+and over, so the rules of an operation are asked only once about them.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
-from parity.language.attributes import wrong_attribute
+from parity.language.attributes import are_valid
+from parity.language.dyadic import ONE
+from parity.language.intervals import Interval, anywhere
 from parity.language.operation import Operation
-from parity.language.operations import elementwise, losses, moving, products, reductions, scalars
-from parity.language.shapes import Attrs, Shape
+from parity.language.operations import elementwise, moving, products, reductions
+from parity.language.shapes import Attrs, Shape, size
 
 #: Every operation by name, simplest first: in this order the generator lists them, and
 #: shrinking prefers the earlier ones.
@@ -49,7 +53,7 @@ def register(operation: Operation) -> None:
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
     """Return the shapes of an operation's outputs, or None if it does not apply."""
-    if name not in OPS or wrong_attribute(OPS[name].attrs, attrs) is not None:
+    if name not in OPS or not are_valid(OPS[name].attrs, attrs):
         return None
     try:
         return OPS[name].shape(*shapes, **dict(attrs))
@@ -68,13 +72,7 @@ def attribute_choices(name: str, shapes: tuple[Shape, ...]) -> tuple[Attrs, ...]
 
 @functools.lru_cache(maxsize=65536)
 def keywords(name: str, attrs: Attrs) -> dict[str, Any]:
-    """The attributes of an operation as an engine gets them. Not to be changed.
-
-    Examples
-    --------
-    >>> keywords("get_item", (("index", (("slice", 0, 2, None),)),))
-    {'index': (slice(0, 2, None),)}
-    """
+    """The attributes of an operation as an engine gets them. Not to be changed."""
     kinds = OPS[name].attrs
     return {key: kinds[key].to_python(value) for key, value in attrs}
 
@@ -91,9 +89,65 @@ def result_dtype(name: str, dtypes: list[str], shapes: tuple[Shape, ...]) -> str
     return "float64"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InferredOperation:
+    """An operation with attributes that fit the shapes of its operands."""
+
+    op: Operation
+    attrs: Attrs
+    #: The shapes of the results.
+    outputs: tuple[Shape, ...]
+    #: Elements and dimensions of the largest result.
+    size: int
+    ndim: int
+    #: Whether the result is exact on dyadic numbers.
+    exact: bool
+    #: Keywords of the domain and of the interval rule, in addition to the operands.
+    keywords: dict[str, Any]
+    interval_keywords: dict[str, Any]
+
+    def interval(self, operands: list[Interval]) -> Interval | None:
+        """Between which bounds the results lie; None for operands beyond the domain."""
+        op = self.op
+        if op.domain is not anywhere and not op.domain(*operands, **self.keywords):
+            return None
+        return op.interval(*operands, **self.interval_keywords)
+
+
+def infer_operation(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
+    """An operation on operands of these shapes, with one of the attributes that fit them.
+
+    After the last of these attributes comes the first again. None where no attributes fit, or the
+    operation does not apply.
+    """
+    choices = attribute_choices(name, shapes)
+    return _inferred(name, shapes, number % len(choices)) if choices else None
+
+
+@functools.lru_cache(maxsize=65536)
+def _inferred(name: str, shapes: tuple[Shape, ...], number: int) -> InferredOperation | None:
+    op, attrs = OPS[name], attribute_choices(name, shapes)[number]
+    outputs = output_shapes(name, shapes, attrs)
+    if outputs is None:
+        return None
+    keywords = dict(attrs)
+    sizes = tuple(map(size, shapes))
+    ones = (ONE,) * len(shapes)
+    return InferredOperation(
+        op,
+        attrs,
+        outputs,
+        max(map(size, outputs)),
+        max(map(len, outputs)),
+        op.dyadic is not None and op.dyadic.value(ones, sizes, keywords) is not None,
+        keywords,
+        {**keywords, "n": max(sizes[0], 1)} if op.sums else keywords,
+    )
+
+
 for _operation in (
-    *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *scalars.BASIC),
+    *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *elementwise.SCALARS),
     *(*elementwise.FURTHER, *reductions.FURTHER, *moving.FURTHER, *products.FURTHER),
-    *losses.FURTHER,
+    *reductions.LOSSES,
 ):
     register(_operation)

@@ -1,4 +1,4 @@
-"""Programs as text, and programs read back from text."""
+"""Programs read back from their text, ``str(program)``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ _DTYPE = re.compile(r", (float32|float64)\b")
 _UNDER_NO_GRAD = "# under no_grad"
 
 
-def program_to_text(program: pr.Program) -> str:
-    """Return the program as text, one line per leaf or statement."""
-    return str(program)
-
-
 def program_from_text(text: str) -> pr.Program:
-    """The validated program of ``program_to_text``, indented or not; nothing is executed.
+    """The validated program of its text, indented or not; nothing is executed.
 
     ProgramError says which line makes no sense.
     """
@@ -50,15 +45,19 @@ class _Reader:
         if isinstance(parsed, ast.Delete):
             self.statements.append(pr.Drop(self.number(parsed.targets[0])))
             return
-        call = _call(parsed)
+        call = parsed.value if isinstance(parsed, (ast.Assign, ast.Expr)) else None
+        if not isinstance(call, ast.Call):
+            raise ValueError("expected a call")
         keyword = _name(call.func)
         if keyword == "leaf":
             self.leaves.append(pr.Leaf(**_array(call.args[0], _attrs(call))))
         else:
             read = _EVENTS.get(keyword, _Reader.apply)
             self.statements.append(read(self, call, line.endswith(_UNDER_NO_GRAD)))
-        for target in _targets(parsed):
-            self.numbers[target] = len(self.numbers)
+        if isinstance(parsed, ast.Assign):
+            left = parsed.targets[0]
+            for target in left.elts if isinstance(left, ast.Tuple) else [left]:
+                self.numbers[_name(target)] = len(self.numbers)
 
     def number(self, node: ast.AST) -> int:
         """Return the number of the value with this name."""
@@ -75,13 +74,10 @@ class _Reader:
         return pr.Apply(_name(call.func), self.operands(call), attrs, no_grad)
 
     def backward(self, call: ast.Call, no_grad: bool) -> pr.Statement:
-        given = {str(k.arg): k.value for k in call.keywords}
-        attrs = _attrs(call, leave_out="gradient")
-        flags = {k: v for k, v in attrs.items() if k != "dtype"}
-        gradient = None
-        if "gradient" in given:
-            values = _array(given["gradient"], {k: v for k, v in attrs.items() if k == "dtype"})
-            gradient = pr.Constant(**values)
+        nodes = [k.value for k in call.keywords if k.arg == "gradient"]
+        flags = _attrs(call, leave_out="gradient")
+        dtype = {"dtype": flags.pop("dtype")} if "dtype" in flags else {}
+        gradient = pr.Constant(**_array(nodes[0], dtype)) if nodes else None
         return pr.Backward(self.operands(call)[0], gradient, **flags)
 
 
@@ -94,21 +90,6 @@ _EVENTS: dict[str, Callable[[_Reader, ast.Call, bool], pr.Statement]] = {
     "change_grad": lambda reader, call, _: pr.ChangeGrad(reader.operands(call)[0]),
     "change_gradient": lambda reader, call, _: pr.ChangeGradient(),
 }
-
-
-def _call(parsed: ast.stmt) -> ast.Call:
-    value = parsed.value if isinstance(parsed, (ast.Assign, ast.Expr)) else None
-    if not isinstance(value, ast.Call):
-        raise ValueError("expected a call")
-    return value
-
-
-def _targets(parsed: ast.stmt) -> list[str]:
-    """The names on the left."""
-    if not isinstance(parsed, ast.Assign):
-        return []
-    left = parsed.targets[0]
-    return [_name(t) for t in (left.elts if isinstance(left, ast.Tuple) else [left])]
 
 
 def _name(node: ast.AST) -> str:

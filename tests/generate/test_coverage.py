@@ -88,13 +88,13 @@ OPERANDS: list[tuple[pr.Program, dict[tuple[Any, ...], int]]] = [
 
 @pytest.mark.parametrize(("case", "cells"), OPERANDS, ids=lambda x: str(x)[:40])
 def test_operands_by_position_and_role(case: pr.Program, cells: dict[tuple[Any, ...], int]) -> None:
-    assert dict(_of(case).operands) == cells
+    assert dict(_of(case).counts["operands"]) == cells
 
 
 def test_uses_of_values() -> None:
     case = program([X], *(apply("add", 0, 0) for _ in range(3)), apply("add", 1, 2))
-    assert dict(_of(case).uses) == {(5,): 1, (1,): 2}
-    assert dict(_of(program([X, X, X], apply("add", 0, 1), apply("add", 0, 2))).uses) == {
+    assert dict(_of(case).counts["uses"]) == {(5,): 1, (1,): 2}
+    assert dict(_of(program([X, X, X], apply("add", 0, 1), apply("add", 0, 2))).counts["uses"]) == {
         (2,): 1,
         (1,): 2,
     }
@@ -119,14 +119,14 @@ def test_uses_of_values() -> None:
 def test_ranks_and_shapes_of_two_operands(left: Any, right: Any, pattern: str) -> None:
     case = program([leaf(left), leaf(right)], apply("add", 0, 1))
     exposure = _of(case)
-    assert dict(exposure.broadcasting) == {(pattern,): 1}
+    assert dict(exposure.counts["broadcasting"]) == {(pattern,): 1}
     assert pattern in PATTERNS
     ranks = sorted(len(x.shape) for x in case.leaves)
-    assert sorted(rank for (rank,) in exposure.ranks.elements()) == ranks
+    assert sorted(rank for (rank,) in exposure.counts["ranks"].elements()) == ranks
 
 
 def test_one_operand_and_products_of_matrices_are_not_broadcast() -> None:
-    assert not _of(program([PAIR], apply("neg", 0), apply("matmul", 0, 0))).broadcasting
+    assert not _of(program([PAIR], apply("neg", 0), apply("matmul", 0, 0))).counts["broadcasting"]
 
 
 def test_sequences_of_events() -> None:
@@ -142,7 +142,7 @@ def test_sequences_of_events() -> None:
         pr.Zero((0,)),
         pr.ChangeGrad(0),
     )
-    assert dict(_of(case).events) == {
+    assert dict(_of(case).counts["events"]) == {
         ("backward", "backward"): 1,
         ("backward", "cleargrad"): 1,
         ("cleargrad", "backward"): 1,
@@ -193,7 +193,7 @@ def test_generated_programs_reach_nothing_that_is_said_to_be_out_of_reach() -> N
         exposure = Coverage.of(engine)
         for case, _ in zip(searched(engine, 3), range(500), strict=False):
             exposure.add(case)
-        for group, counts in exposure.groups().items():
+        for group, counts in exposure.counts.items():
             assert set(counts) - set(exposure.reachable[group]) == set()
 
 

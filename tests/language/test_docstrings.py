@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 
 from parity.diagnose.defects import vjps
-from parity.language import attributes, inference, intervals, operation, table
+from parity.language import attributes, operation, table
 from parity.oracle.exact import dual, lowering
 
-WITH_EXAMPLES = (attributes, operation, table, intervals, inference, dual, lowering, vjps)
+WITH_EXAMPLES = (attributes, operation, table, dual, lowering, vjps)
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)

@@ -13,8 +13,7 @@ from parity.diagnose.shrink import depends_on_operation
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.execute import execute
 from parity.language import program as pr
-from parity.language.inference import infer_operation
-from parity.language.table import OPS, attribute_choices, output_shapes
+from parity.language.table import OPS, attribute_choices, infer_operation, output_shapes
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import KINDS, Finding

@@ -2,164 +2,89 @@
 
 from __future__ import annotations
 
+import functools
+
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import AXES, AXIS, INDEX, INTEGERS, LENGTHS, NESTED_INTEGERS, PAIRS
-from parity.language.dyadic import MOVES, TOTALS
 from parity.language.operation import Operation
 
+#: After the expression of PyTorch come the rule of shapes, the choices of attributes, their kinds.
+_moving = functools.partial(Operation, dyadic=dy.MOVES, rounded=True)
+_reordering = functools.partial(_moving, reorders=True)
+_spreading = functools.partial(_moving, spreads=True)
+
 BASIC: tuple[Operation, ...] = (
-    Operation(
-        "reshape",
-        1,
-        "a.reshape(shape)",
-        shape=sh.reshape,
-        choices=sh.reshape_choices,
-        attrs={"shape": LENGTHS},
-        dyadic=MOVES,
-        rounded=True,
+    _moving("reshape", 1, "a.reshape(shape)", sh.reshape, sh.reshape_choices, {"shape": LENGTHS}),
+    _reordering(
+        "transpose", 1, "a.permute(axes)", sh.transpose, sh.transpose_choices, {"axes": INTEGERS}
     ),
-    Operation(
-        "transpose",
-        1,
-        "a.permute(axes)",
-        shape=sh.transpose,
-        choices=sh.transpose_choices,
-        attrs={"axes": INTEGERS},
-        dyadic=MOVES,
-        rounded=True,
-        reorders=True,
-    ),
-    Operation(
+    _spreading(
         "broadcast_to",
         1,
         "a.broadcast_to(shape)",
-        shape=sh.broadcast_to,
-        choices=sh.broadcast_to_choices,
-        attrs={"shape": LENGTHS},
-        dyadic=MOVES,
-        rounded=True,
-        spreads=True,
+        sh.broadcast_to,
+        sh.broadcast_to_choices,
+        {"shape": LENGTHS},
     ),
     Operation(
         "sum_to",
         1,
         "a.sum_to_size(shape).clone()",  # without clone it may return `a` itself
-        shape=sh.sum_to,
-        choices=sh.sum_to_choices,
-        attrs={"shape": LENGTHS},
-        interval=lambda a, n, **attrs: iv.total(a, n=n),
-        dyadic=TOTALS,
+        sh.sum_to,
+        sh.sum_to_choices,
+        {"shape": LENGTHS},
+        interval=iv.total,
+        dyadic=dy.TOTALS,
         sums=True,
     ),
-    Operation(
-        "get_item",
-        1,
-        "a[index]",
-        shape=sh.get_item,
-        choices=sh.get_item_choices,
-        attrs={"index": INDEX},
-        dyadic=MOVES,
-        rounded=True,
-        spreads=True,
+    _spreading("get_item", 1, "a[index]", sh.get_item, sh.get_item_choices, {"index": INDEX}),
+    _reordering(
+        "concat", 0, "torch.cat(xs, dim=axis)", sh.concat, sh.concat_choices, {"axis": AXIS}
     ),
-    Operation(
-        "concat",
-        0,
-        "torch.cat(xs, dim=axis)",
-        shape=sh.concat,
-        choices=sh.concat_choices,
-        attrs={"axis": AXIS},
-        dyadic=MOVES,
-        rounded=True,
-        reorders=True,
-    ),
-    Operation(
+    _moving(
         "split",
         1,
         "torch.split(a, sizes, dim=axis)",
-        shape=sh.split,
-        choices=sh.split_choices,
-        attrs={"axis": AXIS, "sizes": LENGTHS},
-        dyadic=MOVES,
-        rounded=True,
+        sh.split,
+        sh.split_choices,
+        {"axis": AXIS, "sizes": LENGTHS},
     ),
 )
 
 FURTHER: tuple[Operation, ...] = (
-    Operation(
-        "stack",
-        0,
-        "torch.stack(xs, dim=axis)",
-        shape=sh.stack,
-        choices=sh.stack_choices,
-        attrs={"axis": AXIS},
-        dyadic=MOVES,
-        rounded=True,
-        reorders=True,
+    _reordering(
+        "stack", 0, "torch.stack(xs, dim=axis)", sh.stack, sh.stack_choices, {"axis": AXIS}
     ),
-    Operation(
-        "squeeze",
-        1,
-        "a.squeeze(axis)",
-        shape=sh.squeeze,
-        choices=sh.squeeze_choices,
-        attrs={"axis": AXIS},
-        dyadic=MOVES,
-        rounded=True,
+    _moving("squeeze", 1, "a.squeeze(axis)", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
+    _moving(
+        "expand_dims", 1, "a.unsqueeze(axis)", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
     ),
-    Operation(
-        "expand_dims",
-        1,
-        "a.unsqueeze(axis)",
-        shape=sh.expand_dims,
-        choices=lambda a: sh.stack_choices(a),
-        attrs={"axis": AXIS},
-        dyadic=MOVES,
-        rounded=True,
-    ),
-    Operation(
+    _reordering(
         "moveaxis",
         1,
         "torch.movedim(a, source, destination)",
-        shape=sh.moveaxis,
-        choices=sh.moveaxis_choices,
-        attrs={"destination": AXIS, "source": AXIS},
-        dyadic=MOVES,
-        rounded=True,
-        reorders=True,
+        sh.moveaxis,
+        sh.moveaxis_choices,
+        {"destination": AXIS, "source": AXIS},
     ),
-    Operation(
-        "flip",
-        1,
-        "torch.flip(a, axis)",
-        shape=sh.flip,
-        choices=sh.flip_choices,
-        attrs={"axis": AXES},
-        dyadic=MOVES,
-        rounded=True,
-        reorders=True,
-    ),
-    Operation(
+    _reordering("flip", 1, "torch.flip(a, axis)", sh.along_axis, sh.flip_choices, {"axis": AXES}),
+    _moving(
         "pad",
         1,
         "torch.nn.functional.pad(a, [n for pair in reversed(pad_width) for n in pair])",
-        shape=sh.pad,
-        choices=sh.pad_choices,
-        attrs={"pad_width": PAIRS},
+        sh.pad,
+        sh.pad_choices,
+        {"pad_width": PAIRS},
         interval=lambda a, **attrs: iv.hull(a, (0.0, 0.0)),
-        dyadic=MOVES,
-        rounded=True,
     ),
-    Operation(
+    _spreading(
         "take_along_axis",
         1,
         "torch.take_along_dim(a, torch.tensor(indices), axis)",
-        shape=sh.take_along_axis,
-        choices=sh.take_along_axis_choices,
-        attrs={"axis": AXIS, "indices": NESTED_INTEGERS},
-        dyadic=MOVES,
-        rounded=True,
-        spreads=True,
+        sh.take_along_axis,
+        sh.take_along_axis_choices,
+        {"axis": AXIS, "indices": NESTED_INTEGERS},
     ),
 )

@@ -2,68 +2,47 @@
 
 from __future__ import annotations
 
+import functools
+
+from parity.language import dyadic as dy
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import TEXT
-from parity.language.dyadic import LINEAR, MATMUL, PRODUCTS
 from parity.language.operation import Operation
 
-BASIC: tuple[Operation, ...] = (
-    Operation(
-        "matmul",
-        2,
-        "a @ b",
-        saves=True,
-        promotes=False,
-        shape=sh.matmul,
-        interval=lambda a, b, n: iv.total(iv.mul(a, b), n=n),
-        dyadic=MATMUL,
-        sums=True,
-    ),
+#: Sums of products of elements.
+_contraction = functools.partial(
+    Operation,
+    saves=True,
+    promotes=False,
+    interval=lambda a, b, n, **attrs: iv.total(iv.mul(a, b), n=n),
+    dyadic=dy.MATMUL,
+    sums=True,
 )
+
+BASIC: tuple[Operation, ...] = (_contraction("matmul", 2, "a @ b", sh.matmul),)
 
 FURTHER: tuple[Operation, ...] = (
     Operation(
-        "outer",
-        2,
-        "torch.outer(a, b)",
-        saves=True,
-        shape=sh.vectors,
-        interval=iv.mul,
-        dyadic=PRODUCTS,
+        "outer", 2, "torch.outer(a, b)", sh.vectors, saves=True, interval=iv.mul, dyadic=dy.PRODUCTS
     ),
-    Operation(
-        "dot",
-        2,
-        "torch.dot(a, b)",
-        saves=True,
-        shape=sh.dot,
-        promotes=False,
-        interval=lambda a, b, n: iv.total(iv.mul(a, b), n=n),
-        dyadic=MATMUL,
-        sums=True,
-    ),
-    Operation(
+    _contraction("dot", 2, "torch.dot(a, b)", sh.dot),
+    _contraction(
         "einsum",
         2,
         "torch.einsum(subscripts, a, b)",
-        saves=True,
-        shape=sh.einsum,
-        choices=sh.einsum_choices,
-        attrs={"subscripts": TEXT},
-        promotes=False,
-        interval=lambda a, b, n, subscripts: iv.total(iv.mul(a, b), n=n),
-        dyadic=MATMUL,
-        sums=True,
+        sh.einsum,
+        sh.einsum_choices,
+        {"subscripts": TEXT},
     ),
     Operation(
         "linear",
         3,
         "a @ b + d",
-        shape=sh.linear,
+        sh.linear,
         promotes=False,
         interval=lambda a, b, d, n: iv.add(iv.total(iv.mul(a, b), n=n), d),
-        dyadic=LINEAR,
+        dyadic=dy.LINEAR,
         sums=True,
     ),
 )
