@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 
 from parity._util.errors import UsageError
+from parity.bench.backends import libraries
 from parity.bench.backends.base import Backend
 
-_HERE = "parity.bench.backends"
 #: Engines with a built-in name, in the order of tables.
-BACKENDS = {
-    "dezero": f"{_HERE}.dezero:DezeroBackend",
-    "torch": f"{_HERE}.torch:TorchBackend",
-    "mygrad": f"{_HERE}.mygrad:MyGradBackend",
-    "autograd": f"{_HERE}.autograd:AutogradBackend",
-    "micrograd": f"{_HERE}.micrograd:MicrogradBackend",
-    "jax": f"{_HERE}.jax:JaxBackend",
+BACKENDS: dict[str, type[Backend]] = {
+    "dezero": libraries.DezeroBackend,
+    "torch": libraries.TorchBackend,
+    "mygrad": libraries.MyGradBackend,
+    "autograd": libraries.AutogradBackend,
+    "micrograd": libraries.MicrogradBackend,
+    "jax": libraries.JaxBackend,
 }
 REFERENCE, BASELINE = "torch", "numpy"
-_BASELINE = f"{_HERE}.numpy:NumpyBackend"
 
 
 def load_backend(spec: str, threads: int = 1) -> Backend:
-    """Load a backend.
+    """Load a backend by a built-in name, ``numpy``, or an adapter (``path/to/file.py:Class``).
 
-    Parameters
-    ----------
-    spec
-        A built-in name, ``numpy`` for the baseline, or an adapter (``path/to/file.py:Class``).
-    threads
-        Number of threads of the library.
-
-    Raises
-    ------
-    EngineError
-        If an adapter cannot be used.
+    Raises EngineError if an adapter cannot be used.
     """
-    path = _BASELINE if spec == BASELINE else BACKENDS.get(spec)
-    if path is None:
-        from parity.bench.backends.adapter import AdapterBackend
-        from parity.engines.open import open_engines  # imports PyTorch
+    backends: dict[str, type[Backend]] = {**BACKENDS, BASELINE: libraries.NumpyBackend}
+    if spec in backends:
+        return backends[spec](threads)
+    from parity.bench.backends.adapter import AdapterBackend
+    from parity.engines.open import open_engines  # imports PyTorch
 
-        runner, _ = open_engines(spec, isolate=False)
-        assert runner.local_engine is not None
-        return AdapterBackend(runner.local_engine, spec.rpartition("/")[2])
-    module, _, name = path.partition(":")
-    backend: Backend = getattr(importlib.import_module(module), name)(threads)
-    return backend
+    runner, _ = open_engines(spec, isolate=False)
+    assert runner.local_engine is not None
+    return AdapterBackend(runner.local_engine, spec.rpartition("/")[2])
 
 
 def check_names(specs: list[str]) -> None:
