@@ -160,7 +160,7 @@ class JaxBackend(Backend):
 
 
 class NumpyBackend(Backend):
-    """The baseline: hand-written gradients (``parity/bench/numpy_baseline.py``), no engine."""
+    """The baseline: hand-written gradients (``Workload.baseline``), no engine."""
 
     name = "numpy"
     version = np.__version__
