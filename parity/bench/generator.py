@@ -8,6 +8,7 @@ processor time.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import time
@@ -56,13 +57,10 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 
 def _sweep(engine: Runner, reference: Engine, count: int, number: int) -> dict[str, Any]:
     decoders = decoders_of(engine)
-    begin = time.process_time()
-    for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
-        pass
-    whole = time.process_time() - begin
-    begin = time.process_time()
-    found = list(itertools.islice(stream(decoders, number), count))
-    decoding = time.process_time() - begin
+    first, again = (itertools.islice(stream(decoders, number), count) for _ in range(2))
+    whole = _seconds(lambda: collections.deque(check_programs(first, engine, reference), 0))
+    found: list[Program] = []
+    decoding = _seconds(lambda: found.extend(again))
     return _shares(found, whole, decoding, engine, reference)
 
 
@@ -93,13 +91,10 @@ def _campaign(
     for shard in (1, 2):
         kept = (*task.kept, *run_shard(task).kept)
         task = dataclasses.replace(task, number=shard, kept=kept)
-    begin = time.process_time()
-    run_shard(task)
-    whole = time.process_time() - begin
+    whole = _seconds(lambda: run_shard(task))
     guide = Guide(engine, Reader(engine), f"{task.seed}:{task.number}", task.kept)
-    begin = time.process_time()
-    found = [program for _, program in guide.inputs(count)]
-    decoding = time.process_time() - begin
+    found: list[Program] = []
+    decoding = _seconds(lambda: found.extend(program for _, program in guide.inputs(count)))
     return _shares(found, whole, decoding, engine, reference)
 
 
@@ -120,6 +115,10 @@ def _drawn(
     def run(several: list[Program]) -> None:
         use(several)
 
+    return _seconds(run)
+
+
+def _seconds(run: Callable[[], object]) -> float:
     begin = time.process_time()
     run()
     return time.process_time() - begin

@@ -14,14 +14,14 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parity.bench import statistics
 from parity.bench.backends.base import Backend
-from parity.bench.backends.load import REFERENCE
+from parity.bench.backends.libraries import REFERENCE
 from parity.bench.workload import SMALL, Array, Shape, Workload, start
 
 #: The least number of rounds, however long they take, and the greatest.
@@ -87,27 +87,24 @@ class TimedCase:
         return now() - begin
 
 
-@dataclass
-class Times:
-    """Seconds per round by engine, None where it was left out; ``not_measured``: reasons."""
-
-    by_engine: dict[str, list[float | None]] = field(default_factory=dict)
-    not_measured: dict[str, str] = field(default_factory=dict)
-
-
 def row(
     case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> dict[str, Any]:
     """Measure a case: an object of ``times`` in the JSON, medians and ratios with intervals.
 
-    ``seed`` is for the order of the engines and the bootstrap; see ``measure``.
+    ``seconds`` is about how long each engine runs, ``seed`` for their order and the bootstrap.
     """
-    times = measure(case, backends, seconds, seed, threads)
+    not_measured: dict[str, str] = {}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        agreeing = _agreeing(case, backends, not_measured)
+        source = random.Random(f"{seed}:{case.seed}")
+        all_rounds = _rounds(case, agreeing, seconds, source, clock(threads))
     seed += case.seed
-    reference = times.by_engine.get(REFERENCE, [])
+    reference = all_rounds.get(REFERENCE, [])
     engines: dict[str, Any] = {}
     ratios: dict[str, Any] = {}
-    for name, rounds in times.by_engine.items():
+    for name, rounds in all_rounds.items():
         samples = [s * 1e3 for s in rounds if s is not None]
         engines[name] = statistics.median(samples, seed).to_json("median", 5)
         engines[name]["samples"] = [statistics.significant(s) for s in samples]
@@ -121,25 +118,8 @@ def row(
         "rounds": len(reference),
         "engines": engines,
         "ratios": ratios,
-        "not_measured": times.not_measured,
+        "not_measured": not_measured,
     }
-
-
-def measure(
-    case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
-) -> Times:
-    """Run rounds until each engine has run for about ``seconds``, at least ``LEAST`` rounds."""
-    times = Times()
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        agreeing = _agreeing(case, backends, times.not_measured)
-        if any(backend.name == REFERENCE for backend in agreeing):
-            for backend in agreeing:  # a round that is not timed
-                backend.run(case.workload, case.leaves, case.steps)
-            gc.collect()
-            source = random.Random(f"{seed}:{case.seed}")
-            times.by_engine = _rounds(case, agreeing, seconds, source, clock(threads))
-    return times
 
 
 def _rounds(
@@ -149,11 +129,17 @@ def _rounds(
     source: random.Random,
     now: Callable[[], float],
 ) -> dict[str, list[float | None]]:
-    """Seconds per round by engine.
+    """Seconds per round by engine, None where it was left out; nothing without the reference.
 
-    An engine that has run for twice its time, and for ``LEAST`` rounds, is left out of further
-    rounds; the reference never is, since ratios are of times in the same round.
+    There are rounds until each engine has run for about ``seconds``, at least ``LEAST``. An engine
+    that has run for twice its time, and for ``LEAST`` rounds, is left out of further rounds; the
+    reference never is, since ratios are of times in the same round.
     """
+    if not any(backend.name == REFERENCE for backend in backends):
+        return {}
+    for backend in backends:  # a round that is not timed
+        backend.run(case.workload, case.leaves, case.steps)
+    gc.collect()
     rounds: dict[str, list[float | None]] = {backend.name: [] for backend in backends}
     spent = dict.fromkeys(rounds, 0.0)
     end = time.perf_counter() + seconds * len(backends)

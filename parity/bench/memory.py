@@ -74,7 +74,6 @@ class Growth:
         return self.ended is None
 
     def add(self, nodes: int, answer: dict[str, Any]) -> None:
-        """Add an answer of the worker."""
         self.nodes.append(nodes)
         self.seconds.append(answer["seconds"])
         self.bytes.append(answer["bytes"] or 0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity.bench import machine
-from parity.bench.backends.load import BASELINE, REFERENCE
+from parity.bench.backends.libraries import BASELINE, REFERENCE
 from parity.bench.client import Worker, WorkerError, once
 from parity.bench.measure import DIFFERS, TimedCase
 from parity.bench.memory import Growth, available

@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from parity.bench import memory
-from parity.bench.backends.load import load_backend
+from parity.bench.backends.libraries import load_backend
 from parity.bench.measure import TimedCase, clock, difference, row
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
@@ -50,7 +50,6 @@ def about(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def generator(task: dict[str, Any]) -> dict[str, Any]:
-    """The rows of the fuzzer's throughput."""
     from parity.bench.generator import measure_generator
 
     return {"rows": measure_generator(task["engine"], task["programs"], task["seed"])}

@@ -63,24 +63,20 @@ def _fan_out_in_numpy(steps: int, x: Any) -> Sequence[Any]:
     return (gx,)
 
 
-def _dag_source(lines: int) -> str:
-    """A random graph as straight-line code, so that no loop is timed."""
-    source = random.Random(0)
-    text = ["def dag(x):", "    v0 = x"]
-    for i in range(1, lines + 1):
-        a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
-        text.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
-    return "\n".join([*text, f"    return v{lines}"])
-
-
 #: Lines of the random graph: steps are repetitions of the long or of the short one.
 _LONG, _SHORT = 250, 10
 
 
 @functools.cache
 def _dag_of(lines: int) -> Callable[[Any], Any]:
+    """A random graph as straight-line code, so that no loop is timed."""
+    source = random.Random(0)
+    text = ["def dag(x):", "    v0 = x"]
+    for i in range(1, lines + 1):
+        a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
+        text.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
     namespace: dict[str, Any] = {}
-    exec(_dag_source(lines), namespace)  # the text above, nothing from outside
+    exec("\n".join([*text, f"    return v{lines}"]), namespace)  # nothing from outside
     return namespace["dag"]  # type: ignore[no-any-return]
 
 

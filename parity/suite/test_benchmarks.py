@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.bench.backends.load import BASELINE, REFERENCE, installed, load_backend
+from parity.bench.backends.libraries import BASELINE, REFERENCE, installed, load_backend
 from parity.bench.measure import TimedCase, difference
 from parity.bench.workload import DTYPES
 from parity.bench.workloads import WORKLOADS

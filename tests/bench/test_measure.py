@@ -10,9 +10,9 @@ from dezero.graph import next_seq
 from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.backends.base import TapeBackend
-from parity.bench.backends.load import BACKENDS, BASELINE, check_names, load_backend
+from parity.bench.backends.libraries import BACKENDS, BASELINE, check_names, load_backend
 from parity.bench.client import Worker, WorkerError, environment, once
-from parity.bench.measure import DIFFERS, TimedCase, difference, measure, row
+from parity.bench.measure import DIFFERS, TimedCase, difference, row
 from parity.bench.memory import Growth
 from parity.bench.workload import SHAPES, start
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
@@ -120,9 +120,9 @@ class _Doubling(TapeBackend):
 
 def test_what_differs_is_not_timed():
     case = TimedCase(WORKLOADS["fan-out"], (), "float64")
-    times = measure(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
-    assert list(times.by_engine) == ["torch", "dezero"]
-    assert times.not_measured["wrong"].startswith(DIFFERS)
+    found = row(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
+    assert list(found["engines"]) == ["torch", "dezero"]
+    assert found["not_measured"]["wrong"].startswith(DIFFERS)
 
 
 def test_a_row_has_what_the_format_says():

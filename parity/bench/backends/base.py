@@ -14,7 +14,7 @@ ALL_OPS = frozenset({"add", "mul", "sub", "matmul", "sum", "tanh"})
 
 
 class Backend:
-    """A library under measurement; subclass it and add it to ``parity/bench/backends/load.py``.
+    """A library under measurement; a subclass is added to ``BACKENDS`` of ``libraries``.
 
     Tensors must have the operators ``+ - * @``. Subclass ``TapeBackend`` for a library that records
     operations; a library that transforms functions overrides ``gradients``.
@@ -58,7 +58,6 @@ class Backend:
         return array
 
     def dtype_of(self, t: Any) -> str:
-        """The name of a tensor's dtype."""
         return str(t.dtype)
 
     def sum(self, x: Any) -> Any:
@@ -90,7 +89,6 @@ class TapeBackend(Backend):
         y.backward()
 
     def grad(self, x: Any) -> Any:
-        """The gradient of a leaf."""
         return x.grad
 
     def grad_tensor(self, x: Any) -> Any:
@@ -98,7 +96,6 @@ class TapeBackend(Backend):
         return x.grad
 
     def clear(self, x: Any) -> None:
-        """Clear the gradient of a leaf."""
         x.grad = None
 
     def gradients(

@@ -1,7 +1,8 @@
-"""The libraries under measurement; each is imported when its backend is made."""
+"""The libraries under measurement, by name; each is imported when its backend is made."""
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.errors import UsageError
 from parity.bench.backends.base import Backend, TapeBackend
 from parity.bench.workload import Array, Shape, Workload
 
@@ -172,3 +174,58 @@ class NumpyBackend(Backend):
 
     def unsupported(self, workload: Workload, shape: Shape, dtype: str) -> str | None:
         return None if workload.baseline is not None else "no NumPy baseline"
+
+
+#: Engines with a built-in name, in the order of tables.
+BACKENDS: dict[str, type[Backend]] = {
+    "dezero": DezeroBackend,
+    "torch": TorchBackend,
+    "mygrad": MyGradBackend,
+    "autograd": AutogradBackend,
+    "micrograd": MicrogradBackend,
+    "jax": JaxBackend,
+}
+REFERENCE, BASELINE = "torch", "numpy"
+
+
+def load_backend(spec: str, threads: int = 1) -> Backend:
+    """Load a backend by a built-in name, ``numpy``, or an adapter (``path/to/file.py:Class``).
+
+    Raises EngineError if an adapter cannot be used.
+    """
+    backends: dict[str, type[Backend]] = {**BACKENDS, BASELINE: NumpyBackend}
+    if spec in backends:
+        return backends[spec](threads)
+    from parity.bench.backends.adapter import AdapterBackend
+    from parity.engines.open import open_engines  # imports PyTorch
+
+    runner, _ = open_engines(spec, isolate=False)
+    assert runner.local_engine is not None
+    return AdapterBackend(runner.local_engine, spec.rpartition("/")[2])
+
+
+def check_names(specs: list[str]) -> None:
+    """Raise UsageError for a name that is unknown or whose package is not installed."""
+    for spec in specs:
+        if spec not in BACKENDS and ":" not in spec:
+            raise UsageError(
+                f"--engines {spec!r} is not known: use {', '.join(BACKENDS)}, package.module:Class "
+                "or path/to/file.py:Class"
+            )
+        if spec in BACKENDS and not _found(spec):
+            raise UsageError(
+                f"--engines {spec}: {spec} is not installed here: "
+                "pip install 'dezero-parity[peers]'"
+            )
+
+
+def installed() -> list[str]:
+    """The names of the engines that are installed."""
+    return [name for name in BACKENDS if _found(name)]
+
+
+def _found(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # None in sys.modules
+        return False

@@ -39,7 +39,6 @@ class Chart:
     """A plot; ``table``: the name of the table with its numbers."""
 
     name: str
-    section: str
     title: str
     description: str
     svg: str
@@ -133,7 +132,7 @@ def _bars(
         f"Bars: {REFERENCE}'s time divided by the engine's time with 95 % intervals, for "
         f"{formatting.listed(engines)}.{left_out}"
     )
-    return _chart(figure, name, "ratios", title, description, "ratios")
+    return _chart(figure, name, title, description, "ratios")
 
 
 def _bars_of(
@@ -170,7 +169,7 @@ def _size_charts(results: Results) -> Iterator[Chart]:
         figure, description = _lines(
             results, "elements of an array", ("milliseconds", formatting.plain), lines, {}
         )
-        yield _chart(figure, f"sizes-{number}", "times", title, description, "times")
+        yield _chart(figure, f"sizes-{number}", title, description, "times")
 
 
 def _length_charts(results: Results) -> Iterator[Chart]:
@@ -186,7 +185,7 @@ def _length_charts(results: Results) -> Iterator[Chart]:
                 name = f"{what}-by-length-{number}"
                 title = f"{growths[0].title}: {what} against length of the graph"
                 figure, description = _lines(results, "nodes of the graph", unit, lines, ended)
-                yield _chart(figure, name, "lengths", title, description, "points")
+                yield _chart(figure, name, title, description, "points")
 
 
 def _lines(
@@ -235,17 +234,15 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     _legend(figure, results, engines, lines=True)
     description = f"Dots on a log axis for {formatting.listed(engines)}."
     title = "Peak memory per node"
-    yield _chart(figure, "memory-per-node", "memory", title, description, "memory")
+    yield _chart(figure, "memory-per-node", title, description, "memory")
 
 
-def _chart(
-    figure: Figure, name: str, section: str, title: str, description: str, table: str
-) -> Chart:
+def _chart(figure: Figure, name: str, title: str, description: str, table: str) -> Chart:
     text = StringIO()
     none = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(text, format="svg", transparent=True, metadata=none)
     svg = recolored(text.getvalue(), name, title, description)
-    return Chart(name, section, title, description, svg, table)
+    return Chart(name, title, description, svg, table)
 
 
 def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figure, Axes]:

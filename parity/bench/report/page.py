@@ -17,7 +17,7 @@ from parity.bench.report.summary import summary
 from parity.bench.report.svg import variables
 from parity.bench.report.tables import tables
 
-#: Name, heading and tables of each section, in order; plots name their section.
+#: Name, heading and tables of each section, in order; plots name the table of their numbers.
 _SECTIONS = (
     ("changes", "Changes", ("changes",)),
     ("ratios", f"Speed against {REFERENCE}", ("ratios",)),
@@ -66,7 +66,7 @@ def _sections(results: Results, comparison: Comparison | None) -> list[dict[str,
         {
             "name": name,
             "heading": heading,
-            "charts": [plot for plot in plots if plot.section == name],
+            "charts": [plot for plot in plots if plot.table in names],
             "tables": [made[table] for table in names if table in made],
         }
         for name, heading, names in _SECTIONS
