@@ -49,7 +49,6 @@ def charts(results: Results) -> list[Chart]:
     """All plots for which the result has data."""
     with _settings():
         return [
-            *_overview(results),
             *_ratio_charts(results),
             *_size_charts(results),
             *_length_charts(results),
@@ -60,7 +59,7 @@ def charts(results: Results) -> list[Chart]:
 def overview(results: Results) -> Chart | None:
     """The plot of the README, with one case per workload; None if there are no ratios."""
     with _settings():
-        return next(_overview(results), None)
+        return next(_ratio_charts(results), None)
 
 
 @contextmanager
@@ -89,26 +88,24 @@ def _settings() -> Iterator[None]:
         yield
 
 
-def _overview(results: Results) -> Iterator[Chart]:
-    cases = []
-    for group in _grouped((t for t in results.times if t.ratios), lambda t: t.workload):
+def _ratio_charts(results: Results) -> Iterator[Chart]:
+    """An overview with one case per workload, then all cases of each workload."""
+    groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
+    typical = []
+    for group in groups:
         # The middle size of the first dtype.
         same = sorted((t for t in group if t.dtype == group[0].dtype), key=lambda t: t.elements)
-        cases.append(same[len(same) // 2])
-    if cases:
+        typical.append(same[len(same) // 2])
+    if typical:
         title = f"Speed relative to {REFERENCE}, one case per workload"
-        yield _bars(results, "overview", title, cases, _in_two_lines)
+        yield _bars(results, "overview", title, typical, _in_two_lines)
+    for number, cases in enumerate(groups):
+        title = f"{cases[0].workload}: speed relative to {REFERENCE}"
+        yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
 
 
 def _in_two_lines(case: ReportCase) -> str:
     return f"{_short(case.workload)}\n{case.size}"
-
-
-def _ratio_charts(results: Results) -> Iterator[Chart]:
-    groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
-    for number, cases in enumerate(groups):
-        title = f"{cases[0].workload}: speed relative to {REFERENCE}"
-        yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
 
 
 def _bars(
@@ -174,7 +171,7 @@ def _size_charts(results: Results) -> Iterator[Chart]:
 
 def _length_charts(results: Results) -> Iterator[Chart]:
     time, memory = ("milliseconds", formatting.plain), ("peak memory", formatting.round_size)
-    for number, growths in enumerate(_grouped(results.lengths, lambda g: g.case)):
+    for number, growths in enumerate(_grouped(results.lengths, lambda g: g.title)):
         ended = {g.engine: g.ended for g in growths if g.ended}
         for what, unit, attribute in (("time", time, "time"), ("memory", memory, "bytes")):
             lines = {
@@ -261,9 +258,8 @@ def _per_row(results: Results, engines: Sequence[str]) -> int:
 
 def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: bool) -> None:
     """The names of the engines, with lines as they are drawn or thick ones for bars."""
-    bar = {"linewidth": 8}
-    styles = [
-        _style(results, name) if lines else {**bar, "color": _color(results, name)}
+    styles: list[dict[str, Any]] = [
+        _style(results, name) if lines else {"linewidth": 8, "color": _color(results, name)}
         for name in engines
     ]
     figure.legend(

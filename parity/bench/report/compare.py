@@ -56,7 +56,7 @@ def compare(now: Results, before: Results) -> Comparison:
     """Compare what both results measured, except for cases whose graph has another size."""
     changes = [*_ratios(now, before), *_exponents(now, before)]
     ratios_now, ratios_before = (
-        {(t.case, t.nodes, name) for t in results.times for name in t.ratios}
+        {(t.title, t.nodes, name) for t in results.times for name in t.ratios}
         for results in (now, before)
     )
     return Comparison(
@@ -71,9 +71,9 @@ def compare(now: Results, before: Results) -> Comparison:
 
 def _ratios(now: Results, before: Results) -> Iterator[Change]:
     figure = f"speed against {REFERENCE}"
-    older = {(t.case, t.nodes): t.ratios for t in before.times}
+    older = {(t.title, t.nodes): t.ratios for t in before.times}
     for times in now.times:
-        ratios = older.get((times.case, times.nodes), {})
+        ratios = older.get((times.title, times.nodes), {})
         for name, new in times.ratios.items():
             if name not in ratios:
                 continue
@@ -93,9 +93,9 @@ def _verdict(now: Estimate, before: Estimate, more_is_better: bool) -> Verdict:
 
 
 def _exponents(now: Results, before: Results) -> Iterator[Change]:
-    older = {(g.case, g.engine): g for g in before.lengths}
+    older = {(g.title, g.engine): g for g in before.lengths}
     for growth in now.lengths:
-        past = older.get((growth.case, growth.engine))
+        past = older.get((growth.title, growth.engine))
         if past is None:
             continue
         pairs = {

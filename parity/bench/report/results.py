@@ -98,11 +98,6 @@ class ReportCase:
     dtype: str
 
     @property
-    def case(self) -> tuple[str, tuple[int, ...], str]:
-        """The identity of the case within a result."""
-        return self.workload, self.shape, self.dtype
-
-    @property
     def elements(self) -> int:
         return math.prod(self.shape)
 
@@ -113,6 +108,7 @@ class ReportCase:
 
     @property
     def title(self) -> str:
+        """The identity of the case within a result."""
         return f"{self.workload} {self.size}"
 
 
