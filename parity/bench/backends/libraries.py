@@ -1,11 +1,14 @@
-"""The libraries under measurement, by name; each is imported when its backend is made."""
+"""The libraries under measurement, by name; each is imported when its backend is made.
+
+So is all that only some of them need: what a process has imported leaves free memory, which a
+measured peak then does not show.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,8 @@ class AutogradBackend(Backend):
     name = "autograd"
 
     def __init__(self, threads: int = 1) -> None:
+        from importlib import metadata
+
         import autograd.numpy
 
         self.make_vjp, self.numpy = autograd.make_vjp, autograd.numpy
@@ -121,6 +126,8 @@ class MicrogradBackend(TapeBackend):
     ops = frozenset({"add", "mul", "sub"})
 
     def __init__(self, threads: int = 1) -> None:
+        from importlib import metadata
+
         from micrograd.engine import Value
 
         self.version, self.value = metadata.version("micrograd"), Value
