@@ -1,10 +1,9 @@
 """``parity bench``: time and memory of engines, measured side by side in one run.
 
-Modules in reading order: ``workload`` and ``workloads`` define what is measured, and
-``numpy_baseline`` the same without an engine; ``backends`` has one class per library; ``measure``
-times a workload on several backends, ``memory`` and ``growth`` measure peaks, ``generator`` the
-throughput of the fuzzer, all with ``clock`` and ``statistics``. ``worker`` runs these tasks in a
-process that ``client`` starts; ``session`` makes a whole run of them, with ``machine`` for its
+Modules in reading order: ``workload`` and ``workloads`` define what is measured; ``backends`` has
+one class per library; ``measure`` times a workload on several backends, ``memory`` measures peaks
+and growth, ``generator`` the throughput of the fuzzer, with ``statistics``. ``tasks`` runs these in
+a process that ``client`` starts; ``session`` makes a whole run of them, with ``machine`` for its
 conditions; ``revisions`` compares two revisions of dezero; ``text`` prints tables in a terminal,
 and ``report`` writes them for a browser.
 

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from parity._util.process import THREAD_VARIABLES
@@ -24,14 +23,8 @@ class WorkerError(Exception):
 class Worker:
     """A worker process, as a context manager.
 
-    Parameters
-    ----------
-    threads
-        Number of threads of the libraries.
-    first
-        Folders that come first on ``sys.path``.
-    extra
-        Further environment variables.
+    ``threads`` are those of the libraries, the folders ``first`` come first on ``sys.path``, and
+    ``extra`` are further environment variables.
     """
 
     def __init__(
@@ -39,9 +32,8 @@ class Worker:
     ) -> None:
         self._threads = threads
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        self._process = Process(
-            Spawned({**environment(threads, first), **(extra or {})}, self._errors)
-        )
+        variables = {**environment(threads, first), **(extra or {})}
+        self._process = Process(Spawned(variables, self._errors))
         self._process.start()
         self._process.send({"path": None})
 
@@ -56,31 +48,19 @@ class Worker:
         except RuntimeError as error:
             raise WorkerError(str(error)) from None
         if isinstance(answer, End):
-            raise WorkerError(self._reason(answer))
-        result: dict[str, Any] = answer
-        return result
-
-    def _reason(self, end: End) -> str:
-        """Why the process ended: what it printed last, if that says more than its status."""
-        self._errors.seek(0)
-        lines = self._errors.read().strip().splitlines()
-        return lines[-1] if lines and "exited" in end.description else end.description
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.close()
-        self._errors.close()
+            self._errors.seek(0)
+            lines = self._errors.read().strip().splitlines()
+            # What the process printed last, if that says more than its status.
+            says_more = lines and "exited" in answer.description
+            raise WorkerError(lines[-1] if says_more else answer.description)
+        return answer  # type: ignore[no-any-return]
 
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *error: object) -> None:
+        self._process.close()
+        self._errors.close()
 
 
 def environment(threads: int, first: tuple[str, ...] = ()) -> dict[str, str]:

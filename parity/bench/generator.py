@@ -8,16 +8,18 @@ processor time.
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from parity._util.process import fuzzing_runtime
 from parity.bench.statistics import significant
-from parity.campaign.cases import FuzzInput, Reader
+from parity.campaign.cases import Reader
 from parity.campaign.guide import Guide
 from parity.campaign.hypothesis_search import PROGRAMS_PER_EXAMPLE
 from parity.campaign.shard import Task, run_shard
@@ -55,11 +57,10 @@ def measure_generator(engine_spec: str, count: int, number: int = 0) -> list[dic
 
 def _sweep(engine: Runner, reference: Engine, count: int, number: int) -> dict[str, Any]:
     decoders = decoders_of(engine)
-    begin = time.process_time()
-    for _ in check_programs(itertools.islice(stream(decoders, number), count), engine, reference):
-        pass
-    whole = time.process_time() - begin
-    decoding, found = _timed_list(itertools.islice(stream(decoders, number), count))
+    first, again = (itertools.islice(stream(decoders, number), count) for _ in range(2))
+    whole = _seconds(lambda: collections.deque(check_programs(first, engine, reference), 0))
+    found: list[Program] = []
+    decoding = _seconds(lambda: found.extend(again))
     return _shares(found, whole, decoding, engine, reference)
 
 
@@ -86,20 +87,15 @@ def _campaign(
 
     The first keeps the inputs that later ones mutate; the second reads them, once per process.
     """
-    kept: tuple[FuzzInput, ...] = ()
-    for shard in range(2):
-        kept += tuple(run_shard(_task(spec, number, shard, count, kept)).kept)
-    task = _task(spec, number, 2, count, kept)
-    begin = time.process_time()
-    run_shard(task)
-    whole = time.process_time() - begin
-    guide = Guide(engine, Reader(engine), f"{task.seed}:{task.number}", kept)
-    decoding, found = _timed_list(program for _, program in guide.inputs(count))
+    task = Task(spec, "torch", False, Limits(), str(number), 0, count, count)
+    for shard in (1, 2):
+        kept = (*task.kept, *run_shard(task).kept)
+        task = dataclasses.replace(task, number=shard, kept=kept)
+    whole = _seconds(lambda: run_shard(task))
+    guide = Guide(engine, Reader(engine), f"{task.seed}:{task.number}", task.kept)
+    found: list[Program] = []
+    decoding = _seconds(lambda: found.extend(program for _, program in guide.inputs(count)))
     return _shares(found, whole, decoding, engine, reference)
-
-
-def _task(spec: str, number: int, shard: int, count: int, kept: tuple[FuzzInput, ...]) -> Task:
-    return Task(spec, "torch", False, Limits(), str(number), shard, count, count, kept)
 
 
 def _drawn(
@@ -119,15 +115,13 @@ def _drawn(
     def run(several: list[Program]) -> None:
         use(several)
 
+    return _seconds(run)
+
+
+def _seconds(run: Callable[[], object]) -> float:
     begin = time.process_time()
     run()
     return time.process_time() - begin
-
-
-def _timed_list(source: Iterable[Program]) -> tuple[float, list[Program]]:
-    begin = time.process_time()
-    found = list(source)
-    return time.process_time() - begin, found
 
 
 def _shares(

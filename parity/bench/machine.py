@@ -17,10 +17,19 @@ from parity.bench.client import ROOT
 
 def machine() -> dict[str, Any]:
     """The object ``machine`` of the JSON, without the loads."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        memory = 0
     return {
-        "cpu": _cpu(),
+        "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count() or 0,
-        "memory_bytes": _memory(),
+        "memory_bytes": memory,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
 
@@ -34,40 +43,20 @@ def load() -> float:
 
 
 def versions() -> dict[str, str]:
-    """The object ``versions`` of the JSON; ``revision`` is empty outside a git checkout."""
+    """The object ``versions`` of the JSON.
+
+    ``revision`` is the commit of this package, with ``+`` where files differ from it; it is empty
+    outside a git checkout.
+    """
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        revision = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git
+        revision = ""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": metadata.version("torch").partition("+")[0],
         "parity": __version__,
-        "revision": _revision(),
+        "revision": revision,
     }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def _revision() -> str:
-    """The commit of this package, with ``+`` where files differ from it."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"],
-            capture_output=True,
-            text=True,
-        )
-    except OSError:  # no git
-        return ""
-    return done.stdout.strip()

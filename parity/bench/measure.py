@@ -6,136 +6,120 @@ affect all engines alike. Each gradient is compared with PyTorch's before it is 
 
 from __future__ import annotations
 
+import functools
 import gc
+import math
 import random
 import time
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parity.bench import statistics
 from parity.bench.backends.base import Backend
-from parity.bench.backends.load import REFERENCE
-from parity.bench.clock import clock
-from parity.bench.workload import Array, Shape, Workload, start
+from parity.bench.backends.libraries import REFERENCE
+from parity.bench.workload import SMALL, Array, Shape, Workload, start
 
 #: The least number of rounds, however long they take, and the greatest.
 LEAST, MOST = 7, 200
-#: Rounds before the first that is timed.
-WARM_UP = 1
 #: Tolerance of gradients, for sums of thousands of terms in another order.
 _TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
 #: Start of the reason of an engine whose gradient is wrong.
 DIFFERS = "gradient differs from torch's"
 
 
-@dataclass
+def clock(threads: int) -> Callable[[], float]:
+    """Processor time for one thread, wall-clock time for several; both in seconds.
+
+    Processor time excludes what other processes use, but adds up the time of all threads.
+    """
+    return time.process_time if threads == 1 else time.perf_counter
+
+
+@dataclass(frozen=True)
 class TimedCase:
-    """A workload with leaves of one shape and dtype: one row of the table of times."""
+    """A workload with leaves of one shape and dtype; its graph is ``longer`` times the usual."""
 
     workload: Workload
     shape: Shape
     dtype: str
+    longer: int = 1
 
     @property
     def seed(self) -> int:
         """A seed that depends on the case alone."""
         return zlib.crc32(f"{self.workload.name} {self.shape} {self.dtype}".encode())
 
+    @property
+    def is_large(self) -> bool:
+        return math.prod(self.shape) > SMALL
+
+    @functools.cached_property
     def leaves(self) -> Sequence[Array]:
         return self.workload.leaves(start(self.shape, self.dtype))
 
-    def steps(self, longer: int = 1) -> int:
-        return self.workload.steps_for(start(self.shape, self.dtype), longer)
+    @functools.cached_property
+    def steps(self) -> int:
+        """Iterations of the loop."""
+        return self.longer * self.workload.steps[self.is_large]
 
+    @property
+    def nodes(self) -> int:
+        """Nodes of the graph."""
+        return self.steps * self.workload.nodes
 
-@dataclass
-class Times:
-    """Seconds per round by engine, None where it was left out; ``not_measured``: reasons."""
+    def to_json(self) -> dict[str, Any]:
+        return {"workload": self.workload.name, "shape": list(self.shape), "dtype": self.dtype}
 
-    by_engine: dict[str, list[float | None]] = field(default_factory=dict)
-    not_measured: dict[str, str] = field(default_factory=dict)
+    def gradients(self, backend: Backend) -> list[Array]:
+        found = backend.run(self.workload, self.leaves, self.steps)
+        return [np.array(backend.array(gradient)) for gradient in found]
+
+    def seconds(self, backend: Backend, now: Callable[[], float]) -> float:
+        """Seconds of one run by a clock, including the time to free its gradients."""
+        run, workload, leaves, steps = backend.run, self.workload, self.leaves, self.steps
+        begin = now()
+        run(workload, leaves, steps)
+        return now() - begin
 
 
 def row(
     case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
 ) -> dict[str, Any]:
-    """Measure a case.
+    """Measure a case: an object of ``times`` in the JSON, medians and ratios with intervals.
 
-    Parameters
-    ----------
-    case
-        What is timed.
-    backends
-        The engines, with PyTorch among them.
-    seconds
-        About how long each engine runs.
-    seed
-        For the order of the engines and the bootstrap.
-    threads
-        Number of threads of the libraries.
-
-    Returns
-    -------
-    An object of ``times`` in the JSON: medians and ratios with intervals.
+    ``seconds`` is about how long each engine runs, ``seed`` for their order and the bootstrap.
     """
-    times = measure(case, backends, seconds, seed, threads)
+    not_measured: dict[str, str] = {}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        agreeing = _agreeing(case, backends, not_measured)
+        source = random.Random(f"{seed}:{case.seed}")
+        all_rounds = _rounds(case, agreeing, seconds, source, clock(threads))
     seed += case.seed
-    reference = times.by_engine.get(REFERENCE, [])
-    engines, ratios = {}, {}
-    for name, all_rounds in times.by_engine.items():
-        samples = [s * 1e3 for s in all_rounds if s is not None]
-        found = statistics.rounded(statistics.median(samples, seed), 5) or {}
-        engines[name] = {"median": found.pop("value"), **found}
+    reference = all_rounds.get(REFERENCE, [])
+    engines: dict[str, Any] = {}
+    ratios: dict[str, Any] = {}
+    for name, rounds in all_rounds.items():
+        samples = [s * 1e3 for s in rounds if s is not None]
+        engines[name] = statistics.median(samples, seed).to_json("median", 5)
         engines[name]["samples"] = [statistics.significant(s) for s in samples]
-        pairs = [(t, s) for t, s in zip(reference, all_rounds, strict=True) if t and s]
         if name != REFERENCE:
-            ratios[name] = _ratio(pairs, seed)
+            pairs = [(t, s) for t, s in zip(reference, rounds, strict=True) if t and s]
+            found = statistics.ratio([t for t, _ in pairs], [s for _, s in pairs], seed)
+            ratios[name] = {**found.to_json("ratio"), "noisy": found.noisy}
     return {
-        "workload": case.workload.name,
-        "shape": list(case.shape),
-        "dtype": case.dtype,
-        "nodes": case.workload.nodes * case.steps(),
+        **case.to_json(),
+        "nodes": case.nodes,
         "rounds": len(reference),
         "engines": engines,
         "ratios": ratios,
-        "not_measured": times.not_measured,
+        "not_measured": not_measured,
     }
-
-
-def _ratio(pairs: list[tuple[float, float]], seed: int) -> dict[str, Any]:
-    """The reference's time divided by the engine's, with its interval."""
-    found = statistics.ratio([t for t, _ in pairs], [s for _, s in pairs], seed)
-    rounded = statistics.rounded(found) or {}
-    return {"ratio": rounded.pop("value"), **rounded, "noisy": found.noisy}
-
-
-def measure(
-    case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
-) -> Times:
-    """Run rounds until each engine has run for about ``seconds``, at least ``LEAST`` rounds.
-
-    An engine that has run for twice its time, and for ``LEAST`` rounds, is left out of further
-    rounds; the reference never is, since ratios are of times in the same round.
-    """
-    times = Times()
-    leaves, steps = case.leaves(), case.steps()
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        agreeing = _agreeing(case, backends, leaves, steps, times)
-        if not any(backend.name == REFERENCE for backend in agreeing):
-            return times
-        for _ in range(WARM_UP):
-            for backend in agreeing:
-                backend.run(case.workload, leaves, steps)
-        gc.collect()
-        source = random.Random(f"{seed}:{case.seed}")
-        _rounds(case, agreeing, seconds, source, Stopwatch(clock(threads)), times)
-    return times
 
 
 def _rounds(
@@ -143,64 +127,54 @@ def _rounds(
     backends: list[Backend],
     seconds: float,
     source: random.Random,
-    watch: Stopwatch,
-    times: Times,
-) -> None:
-    leaves, steps = case.leaves(), case.steps()
-    spent = dict.fromkeys((s.name for s in backends), 0.0)
+    now: Callable[[], float],
+) -> dict[str, list[float | None]]:
+    """Seconds per round by engine, None where it was left out; nothing without the reference.
+
+    There are rounds until each engine has run for about ``seconds``, at least ``LEAST``. An engine
+    that has run for twice its time, and for ``LEAST`` rounds, is left out of further rounds; the
+    reference never is, since ratios are of times in the same round.
+    """
+    if not any(backend.name == REFERENCE for backend in backends):
+        return {}
+    for backend in backends:  # a round that is not timed
+        backend.run(case.workload, case.leaves, case.steps)
+    gc.collect()
+    rounds: dict[str, list[float | None]] = {backend.name: [] for backend in backends}
+    spent = dict.fromkeys(rounds, 0.0)
     end = time.perf_counter() + seconds * len(backends)
-    times.by_engine = {s.name: [] for s in backends}
     for number in range(MOST):
         if number >= LEAST and time.perf_counter() > end:
-            return
+            break
         for backend in source.sample(backends, len(backends)):
-            left_out = (
-                number >= LEAST and spent[backend.name] > 2 * seconds and backend.name != REFERENCE
-            )
-            took = None if left_out else watch.run(case.workload, backend, leaves, steps)
-            spent[backend.name] += took or 0.0
-            times.by_engine[backend.name].append(took)
-
-
-@dataclass(frozen=True)
-class Stopwatch:
-    """Times one run by a clock."""
-
-    clock: Callable[[], float]
-
-    def run(
-        self, workload: Workload, backend: Backend, leaves: Sequence[Array], steps: int
-    ) -> float:
-        """Seconds of one run, including the time to free its gradients."""
-        run, now = backend.run, self.clock
-        begin = now()
-        run(workload, leaves, steps)
-        return now() - begin
+            name = backend.name
+            left_out = number >= LEAST and spent[name] > 2 * seconds and name != REFERENCE
+            took = None if left_out else case.seconds(backend, now)
+            spent[name] += took or 0.0
+            rounds[name].append(took)
+    return rounds
 
 
 def _agreeing(
-    case: TimedCase, backends: Sequence[Backend], leaves: Sequence[Array], steps: int, times: Times
+    case: TimedCase, backends: Sequence[Backend], not_measured: dict[str, str]
 ) -> list[Backend]:
-    """The backends whose gradients are PyTorch's; the others go to ``times.not_measured``."""
-    agreeing, expected = [], None
+    """The backends whose gradients are PyTorch's; the reasons of others go to ``not_measured``."""
+    expected = None
     # The reference first: the others are compared with it.
     for backend in sorted(backends, key=lambda s: s.name != REFERENCE):
         reason = backend.unsupported(case.workload, case.shape, case.dtype)
         if reason is None:
             try:
-                found = [
-                    np.array(backend.array(g)) for g in backend.run(case.workload, leaves, steps)
-                ]
+                found = case.gradients(backend)
             except Exception as error:
-                reason = one_line(error)
+                text = " ".join(str(error).split())[:200]
+                reason = f"{type(error).__name__}: {text}".rstrip(": ")
             else:
                 expected = found if expected is None else expected
                 reason = difference(found, expected, case.dtype)
-        if reason is None:
-            agreeing.append(backend)
-        else:
-            times.not_measured[backend.name] = reason
-    return [backend for backend in backends if backend in agreeing]
+        if reason is not None:
+            not_measured[backend.name] = reason
+    return [backend for backend in backends if backend.name not in not_measured]
 
 
 def difference(found: Sequence[Array], expected: Sequence[Array], dtype: str) -> str | None:
@@ -213,8 +187,3 @@ def difference(found: Sequence[Array], expected: Sequence[Array], dtype: str) ->
             worst = float(np.max(np.abs(ours.astype(float) - theirs)))
             return f"{DIFFERS}: leaf {i} by {worst:.3g}"
     return None
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as the reason in a table."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

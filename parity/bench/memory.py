@@ -10,22 +10,16 @@ from __future__ import annotations
 import gc
 import re
 import statistics
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from parity.bench.backends.base import Backend
-from parity.bench.clock import clock
-from parity.bench.measure import Stopwatch
-from parity.bench.workload import Shape, Workload, start
+from parity.bench.measure import TimedCase, clock
+from parity.bench.statistics import exponent, significant
+from parity.bench.workload import start
 from parity.bench.workloads import DEEP_CHAIN
 
-#: Numbers of nodes of the chain whose growth is measured, and those of a quick run.
-LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-QUICK_LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
-#: Graphs of small arrays are so many times longer here, since memory is counted in pages.
-LONGER = 50
 #: A short graph is timed repeatedly, up to so many times and seconds; the median is recorded.
 _AGAIN, _SECONDS = 9, 0.3
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -36,32 +30,75 @@ def available() -> bool:
     return _RESET.exists()
 
 
-def longer(workload: Workload, shape: Shape) -> int:
-    """The factor by which a graph is longer than where it is timed."""
-    return LONGER if not workload.fixed and int(np.prod(shape)) <= 16 else 1
-
-
-def peak(
-    backend: Backend, workload: Workload, shape: Shape, dtype: str, steps: int, threads: int = 1
-) -> dict[str, Any]:
+def peak(backend: Backend, case: TimedCase, threads: int) -> dict[str, Any]:
     """Peak live memory of a run, less the memory before it, in bytes; and seconds of a run."""
     # Loads what libraries load late, with a graph too small to leave free memory for the next.
     warm = () if backend.max_ndim == 0 else (64, 64)
-    backend.run(DEEP_CHAIN, (start(warm, dtype),), 5)
-    leaves = workload.leaves(start(shape, dtype))
+    backend.run(DEEP_CHAIN, (start(warm, case.dtype),), 5)
+    now = clock(threads)
+    assert case.leaves  # they are made now, before the memory is read
     if available():
         before = _kilobytes("VmRSS")
         _RESET.write_text("5")  # the peak is now the memory in use
     gc.collect()  # otherwise the first full collection takes place during the run
-    watch = Stopwatch(clock(threads))
-    times = [watch.run(workload, backend, leaves, steps)]
+    times = [case.seconds(backend, now)]
     found = 1024 * (_kilobytes("VmHWM") - before) if available() else None
     while len(times) < _AGAIN and sum(times) < _SECONDS:
-        times.append(watch.run(workload, backend, leaves, steps))
+        times.append(case.seconds(backend, now))
     return {"bytes": found, "seconds": statistics.median(times)}
 
 
-def _kilobytes(field: str) -> int:
-    found = re.search(rf"^{field}:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
-    assert found, f"{_STATUS} has no {field}"
+def _kilobytes(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+    assert found, f"{_STATUS} has no {name}"
     return int(found[1])
+
+
+@dataclass
+class Growth:
+    """Measurements of one engine by number of nodes; ``ended``: why there are no more."""
+
+    engine: str
+    dtype: str
+    nodes: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+    ended: str | None = None
+
+    def goes_on(self, nodes: int, limit: float) -> bool:
+        """Whether to measure a longer graph; sets ``ended`` if that would take too long."""
+        if self.ended is None and self.seconds:
+            expected = self.seconds[-1] * nodes / self.nodes[-1]
+            if expected > limit:
+                self.ended = f"not tried at {nodes} nodes: more than {limit:g} s"
+        return self.ended is None
+
+    def add(self, nodes: int, answer: dict[str, Any]) -> None:
+        self.nodes.append(nodes)
+        self.seconds.append(answer["seconds"])
+        self.bytes.append(answer["bytes"] or 0)
+
+    def end(self, nodes: int, reason: str) -> None:
+        """Record that the engine failed on a graph of ``nodes`` nodes."""
+        kind = "RecursionError" if reason.startswith("RecursionError") else reason
+        self.ended = f"{kind} at {nodes} nodes"
+
+    def to_json(self) -> dict[str, Any]:
+        """An object of ``lengths`` in the JSON; numbers per node are of the longest graph."""
+        time, memory = (exponent(self.nodes, values) for values in (self.seconds, self.bytes))
+        last = self.nodes[-1] if self.nodes else None
+        return {
+            "workload": DEEP_CHAIN.name,
+            "engine": self.engine,
+            "shape": [],
+            "dtype": self.dtype,
+            "points": [
+                {"nodes": n, "time": significant(s * 1e3), "bytes": b}
+                for n, s, b in zip(self.nodes, self.seconds, self.bytes, strict=True)
+            ],
+            "time_exponent": time and time.to_json(),
+            "memory_exponent": memory and memory.to_json(),
+            "bytes_a_node": significant(self.bytes[-1] / last) if last else None,
+            "microseconds_a_node": significant(self.seconds[-1] / last * 1e6) if last else None,
+            "ended": self.ended,
+        }

@@ -18,6 +18,7 @@ from typing import Any
 from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.client import Worker, WorkerError
+from parity.bench.measure import TimedCase
 from parity.bench.workload import Shape, Workload
 
 #: Shapes that are compared, in float32; with larger ones the time is that of NumPy.
@@ -63,8 +64,8 @@ class Comparison:
 class Sources:
     """Folders with the two packages ``dezero``, and the commit of the base."""
 
-    base: Path
-    new: Path
+    base: str
+    new: str
     commit: str
 
 
@@ -72,41 +73,30 @@ class Sources:
 def checked_out(revision: str, folder: Path) -> Iterator[Sources]:
     """Check out the base in a temporary worktree; the new sources are the working tree.
 
-    Parameters
-    ----------
-    revision
-        The base, as git names it.
-    folder
-        A folder of the repository.
-
-    Raises
-    ------
-    UsageError
-        If there is no repository, no such revision, or no dezero in one of them.
+    Raises UsageError if ``folder`` is in no repository, or if there is no such revision, or no
+    dezero in one of them.
     """
-    top = Path(_git(folder, f"--base: {folder} is not in a git checkout: run it in one",
-                    "rev-parse", "--show-toplevel"))  # fmt: skip
+    outside = f"--base: {folder} is not in a git checkout: run it in one"
+    top = Path(_git(folder, outside, "rev-parse", "--show-toplevel"))
     unknown = f"--base {revision!r} is not a revision of {top}: see git log"
     commit = _git(top, unknown, "rev-parse", "--verify", "--quiet", "--end-of-options",
                   f"{revision}^{{commit}}")  # fmt: skip
-    _check_dezero(top, "the working tree")
     with tempfile.TemporaryDirectory(prefix="parity-bench-") as name:
+        new = _only_dezero(top, name, "the working tree")
         tree = Path(name, "base")
         failed = f"--base {revision}: git cannot check it out"
         _git(top, failed, "worktree", "add", "--detach", "--quiet", str(tree), commit)
         try:
-            _check_dezero(tree, f"revision {revision}")
-            yield Sources(_only_dezero(tree, name), _only_dezero(top, name), commit)
+            yield Sources(_only_dezero(tree, name, f"revision {revision}"), new, commit)
         finally:
             _git(top, failed, "worktree", "remove", "--force", str(tree))
 
 
 def _git(folder: Path, wrong: str, *arguments: str) -> str:
     """The output of git. Raises UsageError with the message ``wrong`` if it fails."""
+    command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True
-        )
+        done = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
         raise UsageError("--base needs git, which is not installed here") from error
     if done.returncode:
@@ -114,15 +104,12 @@ def _git(folder: Path, wrong: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _check_dezero(tree: Path, what: str) -> None:
+def _only_dezero(tree: Path, folder: str, what: str) -> str:
+    """A folder with only the dezero of ``tree``, so that parity is imported from here."""
     if not (tree / "dezero" / "__init__.py").is_file():
         raise UsageError(f"--base: {what} has no package dezero: choose a revision with one")
-
-
-def _only_dezero(tree: Path, folder: str) -> Path:
-    """A folder with only the dezero of ``tree``, so that parity is imported from here."""
-    only = Path(tempfile.mkdtemp(dir=folder))
-    (only / "dezero").symlink_to(tree / "dezero", target_is_directory=True)
+    only = tempfile.mkdtemp(dir=folder)
+    Path(only, "dezero").symlink_to(tree / "dezero", target_is_directory=True)
     return only
 
 
@@ -142,50 +129,47 @@ def compare(
     """
     turns = _QUICK_TURNS if quick else _TURNS
     with (
-        Worker(first=(str(sources.base),), extra=_KEEP) as base,
-        Worker(first=(str(sources.new),), extra=_KEEP) as new,
+        Worker(first=(sources.base,), extra=_KEEP) as base,
+        Worker(first=(sources.new,), extra=_KEEP) as new,
     ):
-        for workload, shape in cases(workloads, quick):
-            task = {"workload": workload.name, "shape": shape, "dtype": "float32"}
-            row = _row(base, new, task, turns)
+        for case in cases(workloads, quick):
+            row = _row(base, new, case, turns)
             if row["ratio"] is not None and row["low"] > comparison.limit:
-                row = _row(base, new, task, 2 * turns)
+                row = _row(base, new, case, 2 * turns)
             comparison.rows.append(row)
-            step(f"{workload.name} {shape}")
+            step(f"{case.workload.name} {case.shape}")
             show(row)
     comparison.complete = True
 
 
-def cases(workloads: tuple[Workload, ...], quick: bool) -> list[tuple[Workload, Shape]]:
+def cases(workloads: tuple[Workload, ...], quick: bool) -> list[TimedCase]:
     """The workloads and shapes that are compared."""
     shapes = _QUICK_SHAPES if quick else _SHAPES
-    return [(workload, shape) for workload in workloads for shape in workload.shapes(shapes)]
+    return [TimedCase(w, shape, "float32") for w in workloads for shape in w.shapes(shapes)]
 
 
-def _row(base: Worker, new: Worker, task: dict[str, Any], turns: int) -> dict[str, Any]:
-    row: dict[str, Any] = {**task, "shape": list(task["shape"]), "ratio": None, "reason": None}
-    seconds = []
+def _row(base: Worker, new: Worker, case: TimedCase, turns: int) -> dict[str, Any]:
+    task = case.to_json()
+    row: dict[str, Any] = {**task, "ratio": None, "reason": None}
+    longest = 1e-6
     for worker, who in ((base, "base"), (new, "new")):
         try:
             answer = worker.ask({"do": "agrees", **task}, _LIMIT)
         except WorkerError as error:
-            return {**row, "reason": f"{who}: {error}"}
+            answer = {"reason": str(error)}
         if answer["reason"]:
             return {**row, "reason": f"{who}: {answer['reason']}"}
-        seconds.append(answer["seconds"])
-    times = max(1, round(_SLICE / max(*seconds, 1e-6)))
-    once = {"do": "repeat", **task, "times": times}
+        longest = max(longest, answer["seconds"])
+    once = {"do": "repeat", **task, "times": max(1, round(_SLICE / longest))}
     before, after = [], []
     for _ in range(turns):
         turn = [worker.ask(once, _LIMIT)["seconds"] for worker in (base, new, new, base)]
         before += [turn[0], turn[3]]
         after += [turn[1], turn[2]]
     found = statistics.ratio(after, before, seed=0)
-    rounded = statistics.rounded(found) or {}
     return {
         **row,
-        "ratio": rounded.pop("value"),
-        **rounded,
+        **found.to_json("ratio"),
         "base_ms": statistics.significant(statistics.median(before, 0).value * 1e3),
         "new_ms": statistics.significant(statistics.median(after, 0).value * 1e3),
         "noisy": found.noisy,

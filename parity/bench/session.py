@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from parity.bench import machine
-from parity.bench.backends.load import BASELINE, REFERENCE
+from parity.bench.backends.libraries import BASELINE, REFERENCE
 from parity.bench.client import Worker, WorkerError, once
-from parity.bench.growth import Growth
-from parity.bench.measure import DIFFERS
-from parity.bench.memory import LENGTHS, QUICK_LENGTHS, available, longer
-from parity.bench.workload import DTYPES, SHAPES, SMALL, Shape, Workload, start
+from parity.bench.measure import DIFFERS, TimedCase
+from parity.bench.memory import Growth, available
+from parity.bench.workload import DTYPES, SHAPES, Shape, Workload
 from parity.bench.workloads import DEEP_CHAIN
 
 PARTS = ("times", "lengths", "memory", "generator")
@@ -26,6 +27,11 @@ QUICK_CASES: dict[Shape, tuple[str, ...]] = {(): DTYPES, (64, 64): ("float32",)}
 #: Workloads and shapes whose memory is measured, in float32.
 _MEMORY_SHAPES: tuple[Shape, ...] = ((4, 4), (512, 512))
 _QUICK_MEMORY = ("chain", "diamond-ladder")
+#: Graphs of small arrays are so many times longer there, since memory is counted in pages.
+_LONGER = 50
+#: Numbers of nodes of the chain whose growth is measured.
+LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+QUICK_LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
 _PROGRAMS, _QUICK_PROGRAMS = 4000, 800
 #: Limits in seconds: of one number from a new process, the same in a quick run, of one case.
 _POINT, _QUICK_POINT, _CASE = 90.0, 15.0, 600.0
@@ -57,31 +63,36 @@ class Plan:
         """The engines and the NumPy baseline."""
         return (*self.engines, BASELINE)
 
-    def cases(self) -> list[tuple[Workload, Shape, str]]:
+    @property
+    def fuzzed(self) -> str | None:
+        """The engine with which the generator is measured: the first except the reference."""
+        return next((e for e in self.engines if e != REFERENCE), None)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Numbers of nodes of the deep chain."""
+        return QUICK_LENGTHS if self.quick else LENGTHS
+
+    def cases(self) -> list[TimedCase]:
         """Rows of the table of times."""
         shapes = QUICK_CASES if self.quick else dict.fromkeys(SHAPES, DTYPES)
         return [
-            (workload, shape, dtype)
+            TimedCase(workload, shape, dtype)
             for workload in self.workloads
             for shape in workload.shapes(tuple(shapes))
             # A workload with a fixed shape has the dtypes of the first shape.
             for dtype in shapes.get(shape, next(iter(shapes.values())))
         ]
 
-    def peaks(self) -> list[tuple[Workload, Shape]]:
+    def peaks(self) -> list[TimedCase]:
         """Rows of the table of memory."""
         shapes = _MEMORY_SHAPES[:1] if self.quick else _MEMORY_SHAPES
         return [
-            (workload, shape)
+            TimedCase(workload, shape, "float32", _LONGER if math.prod(shape) <= 16 else 1)
             for workload in self.workloads
             for shape in workload.shapes(shapes)
             if not self.quick or workload.name in _QUICK_MEMORY
         ]
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """Numbers of nodes of the deep chain."""
-        return QUICK_LENGTHS if self.quick else LENGTHS
 
     def steps(self) -> int:
         """How often ``Session.run`` calls ``step``."""
@@ -92,11 +103,6 @@ class Plan:
             "generator": int(self.fuzzed is not None),
         }
         return sum(counts[part] for part in self.parts)
-
-    @property
-    def fuzzed(self) -> str | None:
-        """The engine with which the generator is measured: the first except the reference."""
-        return next((e for e in self.engines if e != REFERENCE), None)
 
 
 @dataclass
@@ -110,13 +116,14 @@ class Session:
     step: Callable[[str], None] = lambda what: None
     show: Callable[[str, dict[str, Any]], None] = lambda part, row: None
     result: dict[str, Any] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    dtypes: dict[str, list[str]] = field(default_factory=dict)
+    #: Name, version and dtypes by engine.
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
 
     def start(self) -> None:
         """Initialize ``result`` and load each engine once. Raises WorkerError if one fails."""
         plan = self.plan
+        workloads = [*plan.workloads, *([DEEP_CHAIN] if "lengths" in plan.parts else [])]
         self.result = {
             "format": "parity-bench",
             "format_version": 1,
@@ -135,29 +142,26 @@ class Session:
                 "keep_freed_memory": False,
             },
             "engines": {},
-            "workloads": {w.name: {"says": w.description} for w in plan.workloads},
+            "workloads": {w.name: {"says": w.description} for w in workloads},
             **{part: [] for part in PARTS},
         }
-        if "lengths" in plan.parts:
-            self.result["workloads"][DEEP_CHAIN.name] = {"says": DEEP_CHAIN.description}
         with Worker(plan.threads) as worker:
             for spec in plan.all_engines:
-                self._add_engine(worker, spec)
-
-    def _once(self, task: dict[str, Any]) -> dict[str, Any]:
-        return once(task, self.plan.threads, self.plan.point)
-
-    def _add_engine(self, worker: Worker, spec: str) -> None:
-        about = worker.ask({"do": "about", "engine": spec}, _POINT)
-        self.names[spec] = about["name"]
-        self.dtypes[spec] = about["dtypes"]
-        baseline = {"control": True} if about["baseline"] else {}
-        self.result["engines"][about["name"]] = {"version": about["version"], **baseline}
+                about = worker.ask({"do": "about", "engine": spec}, _POINT)
+                self.about[spec] = about
+                baseline = {"control": True} if about["baseline"] else {}
+                self.result["engines"][about["name"]] = {"version": about["version"], **baseline}
 
     def run(self) -> None:
         """Measure all parts of the plan."""
+        parts = {
+            "times": self._times,
+            "lengths": self._lengths,
+            "memory": self._memory,
+            "generator": self._generator,
+        }
         for part in self.plan.parts:
-            for row in _PARTS[part](self):
+            for row in parts[part]():
                 self.result[part].append(row)
                 self.show(part, row)
         self.result["complete"] = True
@@ -180,112 +184,65 @@ class Session:
 
     def _times(self) -> Iterator[dict[str, Any]]:
         """Cases with small arrays in one process, each with large ones in a new one."""
+        engines, settings = self.plan.all_engines, self.result["settings"]
+        common = {"seconds": self.plan.seconds, "seed": self.plan.seed}
         worker: Worker | None = None
-        try:
-            for workload, shape, dtype in self.plan.cases():
-                large = start(shape, dtype).size > SMALL
-                if worker is None or large:
-                    if worker is not None:
-                        worker.close()
-                    worker = Worker(self.plan.threads)
+        with ExitStack() as running:
+            for case in self.plan.cases():
+                if worker is None or case.is_large:
+                    running.close()
+                    worker = running.enter_context(Worker(self.plan.threads))
+                task = {"do": "times", **case.to_json(), "engines": engines, **common}
                 try:
-                    yield self._case(worker, workload, shape, dtype)
+                    answer = worker.ask(task, _CASE)
                 except WorkerError as error:
-                    yield self._failed(workload, shape, dtype, str(error))
-                    large = True  # the process has ended
-                if large:
-                    worker.close()
+                    worker = None  # the process has ended
+                    reasons = {self.about[e]["name"]: str(error) for e in engines}
+                    nothing = {"rounds": 0, "engines": {}, "ratios": {}, "not_measured": reasons}
+                    yield {**case.to_json(), "nodes": case.nodes, **nothing}
+                else:
+                    settings["keep_freed_memory"] = answer["kept"]
+                    yield answer["row"]
+                if case.is_large:
                     worker = None
-                self.step(f"{workload.name} {shape} {dtype}")
-        finally:
-            if worker is not None:
-                worker.close()
+                self.step(f"{case.workload.name} {case.shape} {case.dtype}")
 
-    def _case(self, worker: Worker, workload: Workload, shape: Shape, dtype: str) -> dict[str, Any]:
-        task = {
-            "do": "times",
-            "workload": workload.name,
-            "shape": shape,
-            "dtype": dtype,
-            "engines": self.plan.all_engines,
-            "seconds": self.plan.seconds,
-            "seed": self.plan.seed,
-        }
-        answer = worker.ask(task, _CASE)
-        self.result["settings"]["keep_freed_memory"] = answer["kept"]
-        row: dict[str, Any] = answer["row"]
-        return row
-
-    def _failed(self, workload: Workload, shape: Shape, dtype: str, reason: str) -> dict[str, Any]:
-        return {
-            "workload": workload.name,
-            "shape": list(shape),
-            "dtype": dtype,
-            "nodes": workload.nodes * workload.steps_for(start(shape, dtype)),
-            "rounds": 0,
-            "engines": {},
-            "ratios": {},
-            "not_measured": {self.names[e]: reason for e in self.plan.all_engines},
-        }
+    def _peak(self, spec: str, case: TimedCase) -> dict[str, Any]:
+        """Memory and time from a new process. Raises WorkerError."""
+        task = {"do": "peak", "engine": spec, **case.to_json(), "longer": case.longer}
+        return once(task, self.plan.threads, self.plan.point)
 
     def _lengths(self) -> Iterator[dict[str, Any]]:
         for spec in self.plan.all_engines:
-            growth = Growth(self.names[spec], self.dtypes[spec][0])
+            growth = Growth(self.about[spec]["name"], self.about[spec]["dtypes"][0])
             for nodes in self.plan.lengths:
                 if growth.goes_on(nodes, self.plan.point):
-                    steps = nodes // DEEP_CHAIN.nodes
-                    task = self._peak_task(spec, DEEP_CHAIN, (), growth.dtype, steps)
+                    case = TimedCase(DEEP_CHAIN, (), growth.dtype, nodes // DEEP_CHAIN.nodes)
                     try:
-                        growth.add(nodes, self._once(task))
+                        growth.add(nodes, self._peak(spec, case))
                     except WorkerError as error:
                         growth.end(nodes, str(error))
-                self.step(f"{DEEP_CHAIN.name} of {nodes:,} nodes, {self.names[spec]}")
-            yield growth.to_json(DEEP_CHAIN.name)
+                self.step(f"{DEEP_CHAIN.name} of {nodes:,} nodes, {growth.engine}")
+            yield growth.to_json()
 
     def _memory(self) -> Iterator[dict[str, Any]]:
-        for workload, shape in self.plan.peaks() if available() else ():
-            steps = workload.steps_for(start(shape, "float32"), longer(workload, shape))
-            nodes = steps * workload.nodes
+        for case in self.plan.peaks() if available() else ():
             engines: dict[str, Any] = {}
             not_measured: dict[str, str] = {}
             for spec in self.plan.all_engines:
-                name = self.names[spec]
-                found = self._peak(spec, workload, shape, steps)
-                if isinstance(found, str):
-                    not_measured[name] = found
+                name = self.about[spec]["name"]
+                try:
+                    answer = self._peak(spec, case)
+                except WorkerError as error:
+                    answer = {"unsupported": str(error)}
+                if "unsupported" in answer:
+                    not_measured[name] = answer["unsupported"]
                 else:
-                    per_node = round(found / nodes, 1)
-                    engines[name] = {"bytes": found, "bytes_a_node": per_node}
-                self.step(f"memory of {workload.name} {shape}, {name}")
-            yield {
-                "workload": workload.name,
-                "shape": list(shape),
-                "dtype": "float32",
-                "nodes": nodes,
-                "engines": engines,
-                "not_measured": not_measured,
-            }
-
-    def _peak(self, spec: str, workload: Workload, shape: Shape, steps: int) -> int | str:
-        """Bytes, or the reason why they were not measured."""
-        task = self._peak_task(spec, workload, shape, "float32", steps)
-        try:
-            answer = self._once(task)
-        except WorkerError as error:
-            return str(error)
-        return str(answer["unsupported"]) if "unsupported" in answer else int(answer["bytes"])
-
-    def _peak_task(
-        self, spec: str, workload: Workload, shape: Shape, dtype: str, steps: int
-    ) -> dict[str, Any]:
-        return {
-            "do": "peak",
-            "engine": spec,
-            "workload": workload.name,
-            "shape": shape,
-            "dtype": dtype,
-            "steps": steps,
-        }
+                    per_node = round(answer["bytes"] / case.nodes, 1)
+                    engines[name] = {"bytes": answer["bytes"], "bytes_a_node": per_node}
+                self.step(f"memory of {case.workload.name} {case.shape}, {name}")
+            measured = {"engines": engines, "not_measured": not_measured}
+            yield {**case.to_json(), "nodes": case.nodes, **measured}
 
     def _generator(self) -> Iterator[dict[str, Any]]:
         spec = self.plan.fuzzed
@@ -297,11 +254,3 @@ class Session:
             yield from once(task, self.plan.threads, _CASE)["rows"]
         finally:
             self.step("the generator")
-
-
-_PARTS: dict[str, Callable[[Session], Iterator[dict[str, Any]]]] = {
-    "times": Session._times,
-    "lengths": Session._lengths,
-    "memory": Session._memory,
-    "generator": Session._generator,
-}

@@ -8,13 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-#: Resamples of a bootstrap, and the quantiles of a 95 % interval.
+#: Resamples of a bootstrap.
 RESAMPLES = 2000
-_LOW, _HIGH = 0.025, 0.975
 #: An interval that extends further than this factor from its value is too noisy.
 NOISY = 1.25
 #: The 97.5 % quantile of Student's t by degrees of freedom, from 1 on.
@@ -34,13 +32,18 @@ class Interval:
         """Whether the interval extends further than a factor of ``NOISY`` from the value."""
         return self.high > self.value * NOISY or self.low < self.value / NOISY
 
+    def to_json(self, name: str = "value", digits: int = 4) -> dict[str, float]:
+        """The value as ``name`` and the ends, with ``digits`` significant digits."""
+        numbers = {name: self.value, "low": self.low, "high": self.high}
+        return {key: significant(number, digits) for key, number in numbers.items()}
+
 
 def median(samples: Sequence[float], seed: int) -> Interval:
     """The median of samples, at least one, with its bootstrap interval."""
     values = np.asarray(samples, float)
     source = np.random.default_rng(seed)
     drawn = values[source.integers(0, len(values), (RESAMPLES, len(values)))]
-    low, high = np.quantile(np.median(drawn, axis=1), (_LOW, _HIGH))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
     return Interval(float(np.median(values)), float(low), float(high))
 
 
@@ -67,17 +70,6 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> Interval | None
     error = math.sqrt(float(rest @ rest) / degrees / float(x @ x))
     student = _STUDENT[min(degrees, len(_STUDENT)) - 1]
     return Interval(slope, slope - student * error, slope + student * error)
-
-
-def rounded(interval: Interval | None, digits: int = 4) -> dict[str, Any] | None:
-    """An interval for JSON, with ``digits`` significant digits."""
-    if interval is None:
-        return None
-    return {
-        "value": significant(interval.value, digits),
-        "low": significant(interval.low, digits),
-        "high": significant(interval.high, digits),
-    }
 
 
 def significant(value: float, digits: int = 4) -> float:

@@ -6,57 +6,36 @@ sets by environment variables, which libraries read when they are imported.
 
 from __future__ import annotations
 
-from functools import cache
+import functools
 from typing import Any
 
-from parity.bench.backends.base import Backend
-from parity.bench.backends.load import load_backend
-from parity.bench.clock import clock
-from parity.bench.measure import Stopwatch, TimedCase, difference, row
+from parity.bench import memory
+from parity.bench.backends.libraries import load_backend
+from parity.bench.measure import TimedCase, clock, difference, row
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
-
-@cache
-def _backend(spec: str, threads: int) -> Backend:
-    return load_backend(spec, threads)
-
-
-@cache
-def _keep_freed_memory() -> bool:
-    from dezero.allocator import keep_freed_memory
-
-    return keep_freed_memory()
+_backend = functools.cache(load_backend)
 
 
 def _case(task: dict[str, Any]) -> TimedCase:
-    return TimedCase(_workload(task["workload"]), tuple(task["shape"]), task["dtype"])
-
-
-def _workload(name: str) -> Any:
-    return DEEP_CHAIN if name == DEEP_CHAIN.name else WORKLOADS[name]
+    workload = {**WORKLOADS, DEEP_CHAIN.name: DEEP_CHAIN}[task["workload"]]
+    return TimedCase(workload, tuple(task["shape"]), task["dtype"], task.get("longer", 1))
 
 
 def times(task: dict[str, Any]) -> dict[str, Any]:
     """A row of times; freed memory is kept for all engines, which share the process."""
-    kept = _keep_freed_memory()
-    backends = [_backend(spec, task["threads"]) for spec in task["engines"]]
-    return {
-        "row": row(_case(task), backends, task["seconds"], task["seed"], task["threads"]),
-        "kept": kept,
-    }
+    from dezero.allocator import keep_freed_memory
+
+    kept, threads = keep_freed_memory(), task["threads"]
+    backends = [_backend(spec, threads) for spec in task["engines"]]
+    return {"row": row(_case(task), backends, task["seconds"], task["seed"], threads), "kept": kept}
 
 
 def peak(task: dict[str, Any]) -> dict[str, Any]:
-    from parity.bench import memory
-
-    backend = _backend(task["engine"], task["threads"])
-    case = _case(task)
+    """Memory and time of a run, or why the engine cannot run it."""
+    backend, case = _backend(task["engine"], task["threads"]), _case(task)
     reason = backend.unsupported(case.workload, case.shape, case.dtype)
-    if reason is not None:
-        return {"unsupported": reason}
-    return memory.peak(
-        backend, case.workload, case.shape, case.dtype, task["steps"], task["threads"]
-    )
+    return {"unsupported": reason} if reason else memory.peak(backend, case, task["threads"])
 
 
 def about(task: dict[str, Any]) -> dict[str, Any]:
@@ -78,22 +57,15 @@ def generator(task: dict[str, Any]) -> dict[str, Any]:
 
 def agrees(task: dict[str, Any]) -> dict[str, Any]:
     """Compare the gradients of dezero with PyTorch's, and time a run."""
-    case, backend = _case(task), _backend("dezero", 1)
-    leaves, steps = case.leaves(), case.steps()
-    reason = backend.unsupported(case.workload, case.shape, case.dtype)
-    if reason is None:
-        backends = (backend, _backend("torch", 1))
-        ours, theirs = ([s.array(g) for g in s.run(case.workload, leaves, steps)] for s in backends)
-        reason = difference(ours, theirs, case.dtype)
-    return {"reason": reason, "seconds": min(_seconds(case, 3))}
-
-
-def _seconds(case: TimedCase, times: int) -> list[float]:
-    backend, leaves, steps = _backend("dezero", 1), case.leaves(), case.steps()
-    watch = Stopwatch(clock(1))
-    return [watch.run(case.workload, backend, leaves, steps) for _ in range(times)]
+    case = _case(task)
+    ours, theirs = (case.gradients(_backend(name, 1)) for name in ("dezero", "torch"))
+    return {
+        "reason": difference(ours, theirs, case.dtype),
+        "seconds": min(case.seconds(_backend("dezero", 1), clock(1)) for _ in range(3)),
+    }
 
 
 def repeat(task: dict[str, Any]) -> dict[str, Any]:
     """The mean time of consecutive runs of dezero."""
-    return {"seconds": sum(_seconds(_case(task), task["times"])) / task["times"]}
+    case, backend, times = _case(task), _backend("dezero", 1), task["times"]
+    return {"seconds": sum(case.seconds(backend, clock(1)) for _ in range(times)) / times}

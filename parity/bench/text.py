@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 _TITLES = {
@@ -18,33 +18,30 @@ def lines(part: str, row: dict[str, Any], first: bool) -> Iterator[str]:
     """The lines of one object of the JSON; the first has the title of the table before it."""
     if first:
         yield f"\n{_TITLES[part]}"
-    yield from _LINES[part](row)
+    form = {"times": _times, "lengths": _lengths, "memory": _memory, "generator": _generator}
+    yield form[part](row)
+    for name, reason in row.get("not_measured", {}).items():
+        yield f"{'':34}  {name} not measured: {reason}"
 
 
 def _case(row: dict[str, Any]) -> str:
     return f"{row['workload']:15}{tuple(row['shape'])!s:11}{row['dtype']:8}"
 
 
-def _of_times(row: dict[str, Any]) -> Iterator[str]:
+def _times(row: dict[str, Any]) -> str:
     torch = row["engines"].get("torch")
     cells = [f"torch {torch['median']:.3g} ms"] if torch else []
-    cells += [f"{name} {ratio_text(found)}" for name, found in row["ratios"].items()]
-    yield f"{_case(row)}  {'   '.join(cells)}".rstrip()
-    for name, reason in row["not_measured"].items():
-        yield f"{'':34}  {name} not measured: {reason}"
+    for name, found in row["ratios"].items():
+        ratio = "too noisy to tell" if found["noisy"] else f"{found['ratio']:.2f}"
+        cells.append(f"{name} {ratio} ({found['low']:.2f} to {found['high']:.2f})")
+    return f"{_case(row)}  {'   '.join(cells)}".rstrip()
 
 
-def ratio_text(found: dict[str, Any]) -> str:
-    """A ratio with its interval, or "too noisy to tell"."""
-    interval = f"({found['low']:.2f} to {found['high']:.2f})"
-    return f"too noisy to tell {interval}" if found["noisy"] else f"{found['ratio']:.2f} {interval}"
-
-
-def _of_lengths(row: dict[str, Any]) -> Iterator[str]:
-    last = row["points"][-1] if row["points"] else None
+def _lengths(row: dict[str, Any]) -> str:
     cells = []
-    if last:
-        cells.append(f"{last['nodes']:,} nodes: {row['microseconds_a_node']:.3g} us and")
+    if row["points"]:
+        nodes = row["points"][-1]["nodes"]
+        cells.append(f"{nodes:,} nodes: {row['microseconds_a_node']:.3g} us and")
         cells.append(f"{row['bytes_a_node']:.0f} bytes per node;")
     for name in ("time", "memory"):
         found = row[f"{name}_exponent"]
@@ -52,38 +49,21 @@ def _of_lengths(row: dict[str, Any]) -> Iterator[str]:
             cells.append(f"{name} {found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})")
     if row["ended"]:
         cells.append(f"ended: {row['ended']}")
-    yield f"{row['workload']:15}{row['engine']:11} {' '.join(cells)}"
+    return f"{row['workload']:15}{row['engine']:11} {' '.join(cells)}"
 
 
-def _of_memory(row: dict[str, Any]) -> Iterator[str]:
+def _memory(row: dict[str, Any]) -> str:
     cells = [
         f"{name} {found['bytes'] / 1e6:.2f} ({found['bytes_a_node']:.0f})"
         for name, found in row["engines"].items()
     ]
-    yield f"{_case(row)}{row['nodes']:>8,} nodes  {'   '.join(cells)}"
-    for name, reason in row["not_measured"].items():
-        yield f"{'':34}  {name} not measured: {reason}"
+    return f"{_case(row)}{row['nodes']:>8,} nodes  {'   '.join(cells)}"
 
 
-def _of_generator(row: dict[str, Any]) -> Iterator[str]:
-    shares = ", ".join(
-        f"{100 * row[share]:.0f} % {label}"
-        for share, label in (
-            ("decoding", "drawing"),
-            ("in_engine", f"in {row['engine']}"),
-            ("in_reference", "in torch"),
-            ("rest", "comparing"),
-        )
-    )
-    yield (
+def _generator(row: dict[str, Any]) -> str:
+    return (
         f"{row['what']}: {row['programs_a_second']:,.0f} programs per second of "
-        f"{row['statements']:.1f} statements; {shares}"
+        f"{row['statements']:.1f} statements; {100 * row['decoding']:.0f} % drawing, "
+        f"{100 * row['in_engine']:.0f} % in {row['engine']}, "
+        f"{100 * row['in_reference']:.0f} % in torch, {100 * row['rest']:.0f} % comparing"
     )
-
-
-_LINES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
-    "times": _of_times,
-    "lengths": _of_lengths,
-    "memory": _of_memory,
-    "generator": _of_generator,
-}

@@ -25,46 +25,28 @@ SMALL = 4096
 
 @dataclass(frozen=True)
 class Workload:
-    """A program and its size.
-
-    Attributes
-    ----------
-    value
-        ``value(backend, steps, *leaves)`` is the output. Measured is its gradient with respect to
-        all leaves, from an output gradient of ones.
-    steps
-        Iterations of its loop for small and for large arrays.
-    nodes
-        Nodes of the graph per step.
-    ops
-        Operations that a backend must have.
-    leaves
-        Makes the leaves out of one array.
-    order
-        1 for the gradient, 2 for the gradient of the gradient.
-    min_ndim
-        The least number of dimensions.
-    fixed
-        The shape of the input, if the workload has only one.
-    baseline
-        ``baseline(steps, *leaves)`` returns the same gradients, computed by NumPy without a graph.
-    """
+    """A program and its size."""
 
     name: str
     description: str
+    #: ``value(backend, steps, *leaves)`` is the output; its gradient with respect to all leaves,
+    #: from an output gradient of ones, is measured.
     value: Callable[..., Any]
+    #: Iterations of its loop for small and for large arrays.
     steps: tuple[int, int]
+    #: Nodes of the graph per step.
     nodes: int
+    #: Operations that a backend must have.
     ops: tuple[str, ...] = ("add", "mul")
+    #: Makes the leaves out of one array.
     leaves: Callable[[Array], Sequence[Array]] = lambda array: (array,)
+    #: 1 for the gradient, 2 for the gradient of the gradient.
     order: int = 1
     min_ndim: int = 0
+    #: The shape of the input, if the workload has only one.
     fixed: Shape | None = None
+    #: ``baseline(steps, *leaves)`` returns the same gradients, computed by NumPy without a graph.
     baseline: Callable[..., Sequence[Any]] | None = None
-
-    def steps_for(self, array: Array, longer: int = 1) -> int:
-        """Iterations of the loop for leaves like ``array``, times ``longer``."""
-        return longer * self.steps[array.size > SMALL]
 
     def shapes(self, of: Sequence[Shape] = SHAPES) -> tuple[Shape, ...]:
         """The shapes of ``of`` that it supports, or its fixed shape."""

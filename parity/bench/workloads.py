@@ -3,6 +3,10 @@
 Each builds an output from leaves with the operators that all libraries share; the backend
 differentiates it, so that engines that record and engines that transform functions run the same
 program. Nothing here imports an engine.
+
+The functions ``_in_numpy`` are the baseline: the same with hand-written gradients, without a graph
+and an engine, so that the difference between an engine's time and theirs is the cost of the graph.
+``[()]`` turns a 0-d array into a NumPy scalar, which is faster, and returns a view of any other.
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.bench import numpy_baseline
 from parity.bench.backends.base import Backend
 from parity.bench.workload import Array, Workload
 
@@ -27,6 +30,21 @@ def _chain(backend: Backend, steps: int, x: Any) -> Any:
     return y
 
 
+def _chain_in_numpy(steps: int, x: Any) -> Sequence[Any]:
+    x = y = x[()]
+    ys = []
+    for _ in range(steps):
+        ys.append(y)
+        y = y * x
+        y = y + x
+    g, gx = np.ones_like(y)[()], np.zeros_like(x)[()]
+    while ys:
+        gx += g
+        gx += g * ys.pop()
+        g = g * x
+    return (gx + g,)
+
+
 def _fan_out(backend: Backend, steps: int, x: Any) -> Any:
     y = x
     for _ in range(steps):
@@ -34,14 +52,15 @@ def _fan_out(backend: Backend, steps: int, x: Any) -> Any:
     return y
 
 
-def _dag_source(lines: int) -> str:
-    """A random graph as straight-line code, so that no loop is timed."""
-    source = random.Random(0)
-    text = ["def dag(x):", "    v0 = x"]
-    for i in range(1, lines + 1):
-        a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
-        text.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
-    return "\n".join([*text, f"    return v{lines}"])
+def _fan_out_in_numpy(steps: int, x: Any) -> Sequence[Any]:
+    x = y = x[()]
+    for _ in range(steps):
+        y = y + x
+    g = np.ones_like(y)[()]
+    gx = g.copy()
+    for _ in range(steps):
+        gx += g
+    return (gx,)
 
 
 #: Lines of the random graph: steps are repetitions of the long or of the short one.
@@ -50,8 +69,14 @@ _LONG, _SHORT = 250, 10
 
 @functools.cache
 def _dag_of(lines: int) -> Callable[[Any], Any]:
+    """A random graph as straight-line code, so that no loop is timed."""
+    source = random.Random(0)
+    text = ["def dag(x):", "    v0 = x"]
+    for i in range(1, lines + 1):
+        a, b = (max(0, i - 1 - source.randrange(8)) for _ in range(2))
+        text.append(f"    v{i} = (v{a} {source.choice('++-')} v{b}) * x")
     namespace: dict[str, Any] = {}
-    exec(_dag_source(lines), namespace)  # the text above, nothing from outside
+    exec("\n".join([*text, f"    return v{lines}"]), namespace)  # nothing from outside
     return namespace["dag"]  # type: ignore[no-any-return]
 
 
@@ -70,6 +95,21 @@ def _diamond_ladder(backend: Backend, steps: int, a: Any, b: Any) -> Any:
     return h
 
 
+def _diamond_ladder_in_numpy(steps: int, a: Any, b: Any) -> Sequence[Any]:
+    a, b = a[()], b[()]
+    h, hs = a, []
+    for _ in range(steps):
+        hs.append(h)
+        h = h * a + h * b
+    g, ga, gb = np.ones_like(h)[()], np.zeros_like(a)[()], np.zeros_like(b)[()]
+    while hs:
+        p = g * hs.pop()
+        ga += p
+        gb += p
+        g = g * a + g * b
+    return ga + g, gb
+
+
 def _broadcast(backend: Backend, steps: int, x: Any, row: Any, column: Any) -> Any:
     y = x
     for _ in range(steps):
@@ -78,11 +118,37 @@ def _broadcast(backend: Backend, steps: int, x: Any, row: Any, column: Any) -> A
     return y
 
 
+def _broadcast_in_numpy(steps: int, x: Any, row: Any, column: Any) -> Sequence[Any]:
+    y, ys = x, []
+    for _ in range(steps):
+        ys.append(y)
+        y = y * row
+        y = y + column
+    g, grow, gcolumn = np.ones_like(y), np.zeros_like(row), np.zeros_like(column)
+    while ys:
+        gcolumn += g.sum(1, keepdims=True)
+        grow += (g * ys.pop()).sum(0)
+        g = g * row
+    return g, grow, gcolumn
+
+
 def _matmul(backend: Backend, steps: int, x: Any, w: Any) -> Any:
     y = x
     for _ in range(steps):
         y = y @ w
     return y
+
+
+def _matmul_in_numpy(steps: int, x: Any, w: Any) -> Sequence[Any]:
+    y, ys = x, []
+    for _ in range(steps):
+        ys.append(y)
+        y = y @ w
+    g, gw = np.ones_like(y), np.zeros_like(w)
+    while ys:
+        gw += ys.pop().T @ g
+        g = g @ w.T
+    return g, gw
 
 
 @functools.cache
@@ -99,18 +165,19 @@ def _mlp(backend: Backend, steps: int, w1: Any, b1: Any, w2: Any, b2: Any) -> An
     return backend.sum(y * y)
 
 
-def _mlp_baseline(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
-    return numpy_baseline.mlp(_mlp_arrays(w1.dtype)[0], w1, b1, w2, b2)
+def _mlp_in_numpy(steps: int, w1: Array, b1: Array, w2: Array, b2: Array) -> Sequence[Any]:
+    x = _mlp_arrays(w1.dtype)[0]
+    h = np.tanh(x @ w1 + b1)
+    y = h @ w2 + b2
+    gy = y + y
+    gh = gy @ w2.T
+    gh *= 1 - h * h
+    return x.T @ gh, gh.sum(0), h.T @ gy, gy.sum(0)
 
 
 _ROWS = (
     Workload(
-        "chain",
-        "y = y * x; y = y + x, 500 times",
-        _chain,
-        (500, 20),
-        2,
-        baseline=numpy_baseline.chain,
+        "chain", "y = y * x; y = y + x, 500 times", _chain, (500, 20), 2, baseline=_chain_in_numpy
     ),
     Workload(
         "fan-out",
@@ -119,7 +186,7 @@ _ROWS = (
         (1000, 40),
         1,
         ops=("add",),
-        baseline=numpy_baseline.fan_out,
+        baseline=_fan_out_in_numpy,
     ),
     Workload(
         "random-dag",
@@ -136,7 +203,7 @@ _ROWS = (
         (150, 8),
         3,
         leaves=lambda array: (array, np.asarray(1 - array)),
-        baseline=numpy_baseline.diamond_ladder,
+        baseline=_diamond_ladder_in_numpy,
     ),
     Workload(
         "broadcast",
@@ -146,7 +213,7 @@ _ROWS = (
         2,
         leaves=lambda array: (array, array[0].copy(), array[:, :1].copy()),
         min_ndim=2,
-        baseline=numpy_baseline.broadcast,
+        baseline=_broadcast_in_numpy,
     ),
     Workload(
         "matmul",
@@ -157,7 +224,7 @@ _ROWS = (
         ops=("matmul",),
         leaves=lambda array: (array, array * array.dtype.type(2 / len(array))),
         min_ndim=2,
-        baseline=numpy_baseline.matmul,
+        baseline=_matmul_in_numpy,
     ),
     Workload(
         "mlp-step",
@@ -168,7 +235,7 @@ _ROWS = (
         ops=("add", "mul", "matmul", "sum", "tanh"),
         leaves=lambda array: _mlp_arrays(array.dtype)[1:],
         fixed=(64, 784),
-        baseline=_mlp_baseline,
+        baseline=_mlp_in_numpy,
     ),
     Workload(
         "second-order",
@@ -186,7 +253,7 @@ DEEP_CHAIN = Workload(
     "deep-chain",
     "y = y * x; y = y + x, by the number of nodes",
     _chain,
-    (500, 500),
+    (1, 1),
     2,
-    baseline=numpy_baseline.chain,
+    baseline=_chain_in_numpy,
 )

@@ -114,7 +114,7 @@ def _print(progress: Any, lines: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> Any:
-    from parity.bench.backends.load import BASELINE, REFERENCE, check_names
+    from parity.bench.backends.libraries import BASELINE, REFERENCE, check_names
     from parity.bench.session import PARTS, Plan
     from parity.bench.workloads import WORKLOADS
 

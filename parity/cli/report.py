@@ -35,9 +35,8 @@ def add_report(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the files, and print their paths. Raises ReportError if that fails."""
     from parity.bench.report.compare import compare
-    from parity.bench.report.extra import require
     from parity.bench.report.markdown import markdown
-    from parity.bench.report.results import load
+    from parity.bench.report.results import load, require
 
     require()
     from parity.bench.report.charts import overview  # with the libraries of the extra

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.bench.backends.load import BASELINE, REFERENCE, installed, load_backend
+from parity.bench.backends.libraries import BASELINE, REFERENCE, installed, load_backend
 from parity.bench.measure import TimedCase, difference
 from parity.bench.workload import DTYPES
 from parity.bench.workloads import WORKLOADS
@@ -31,17 +31,14 @@ def test_workload(
     reason = measured.unsupported(case.workload, shape, dtype)
     if reason is not None:
         pytest.skip(f"{backend}: {reason}")
-    leaves, steps = case.leaves(), case.steps()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         backends = (measured, load_backend(REFERENCE))
         try:
-            ours, theirs = (
-                [s.array(g) for g in s.run(case.workload, leaves, steps)] for s in backends
-            )
+            ours, theirs = map(case.gradients, backends)
         except RecursionError:
             pytest.skip(f"{backend}: RecursionError")
         wrong = difference(ours, theirs, dtype)
         assert wrong is None, wrong
         benchmark.group = f"{name} {shape} {dtype}"
-        benchmark(measured.run, case.workload, leaves, steps)
+        benchmark(measured.run, case.workload, case.leaves, case.steps)

@@ -10,10 +10,10 @@ from dezero.graph import next_seq
 from parity._util.errors import UsageError
 from parity.bench import statistics
 from parity.bench.backends.base import TapeBackend
-from parity.bench.backends.load import BACKENDS, BASELINE, check_names, load_backend
+from parity.bench.backends.libraries import BACKENDS, BASELINE, check_names, load_backend
 from parity.bench.client import Worker, WorkerError, environment, once
-from parity.bench.growth import Growth
-from parity.bench.measure import DIFFERS, TimedCase, difference, measure, row
+from parity.bench.measure import DIFFERS, TimedCase, difference, row
+from parity.bench.memory import Growth
 from parity.bench.workload import SHAPES, start
 from parity.bench.workloads import DEEP_CHAIN, WORKLOADS
 
@@ -100,7 +100,7 @@ def test_nodes_are_those_of_the_graph(workload):
 
 def test_large_arrays_have_shorter_graphs():
     chain = WORKLOADS["chain"]
-    assert [chain.steps_for(start(shape, "float32")) for shape in SHAPES] == [500, 500, 500, 20]
+    assert [TimedCase(chain, shape, "float32").steps for shape in SHAPES] == [500, 500, 500, 20]
     assert WORKLOADS["broadcast"].shapes() == SHAPES[1:]
     assert WORKLOADS["mlp-step"].shapes() == ((64, 784),)
 
@@ -120,9 +120,9 @@ class _Doubling(TapeBackend):
 
 def test_what_differs_is_not_timed():
     case = TimedCase(WORKLOADS["fan-out"], (), "float64")
-    times = measure(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
-    assert list(times.by_engine) == ["torch", "dezero"]
-    assert times.not_measured["wrong"].startswith(DIFFERS)
+    found = row(case, [_Doubling(), load_backend("torch"), load_backend("dezero")], 0.0, 0)
+    assert list(found["engines"]) == ["torch", "dezero"]
+    assert found["not_measured"]["wrong"].startswith(DIFFERS)
 
 
 def test_a_row_has_what_the_format_says():
@@ -194,7 +194,7 @@ def test_growth_ends_where_an_engine_does():
         growth.add(nodes, {"seconds": nodes * 1e-5, "bytes": nodes * 200})
     growth.end(100_000, "RecursionError: maximum recursion depth exceeded")
     assert not growth.goes_on(1_000_000, 100.0)
-    found = growth.to_json("deep-chain")
+    found = growth.to_json()
     assert found["ended"] == "RecursionError at 100000 nodes"
     assert found["time_exponent"]["value"] == 1
     assert (found["bytes_a_node"], found["microseconds_a_node"]) == (200, 10)
@@ -210,7 +210,7 @@ def test_what_would_take_too_long_is_not_tried():
 
 def _peak(nodes):
     task = {"do": "peak", "engine": "dezero", "workload": "deep-chain", "shape": ()}
-    return once({**task, "dtype": "float32", "steps": nodes // 2}, 1, 60.0)
+    return once({**task, "dtype": "float32", "longer": nodes // 2}, 1, 60.0)
 
 
 def test_peaks_grow_with_the_graph():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from parity.bench.backends.base import ALL_OPS, TapeBackend
+from parity.bench.workload import Array
 from parity.engines.base import Engine, abilities
+
+
+def _operator(name: str) -> Callable[[Operand, Operand], Operand]:
+    return lambda self, other: Operand(self.ops[name](self.t, other.t), self.ops)
 
 
 class Operand:
@@ -19,17 +25,8 @@ class Operand:
         self.t = t
         self.ops = ops
 
-    def __add__(self, other: Operand) -> Operand:
-        return Operand(self.ops["add"](self.t, other.t), self.ops)
-
-    def __sub__(self, other: Operand) -> Operand:
-        return Operand(self.ops["sub"](self.t, other.t), self.ops)
-
-    def __mul__(self, other: Operand) -> Operand:
-        return Operand(self.ops["mul"](self.t, other.t), self.ops)
-
-    def __matmul__(self, other: Operand) -> Operand:
-        return Operand(self.ops["matmul"](self.t, other.t), self.ops)
+    __add__, __sub__ = _operator("add"), _operator("sub")
+    __mul__, __matmul__ = _operator("mul"), _operator("matmul")
 
 
 class AdapterBackend(TapeBackend):
@@ -43,42 +40,29 @@ class AdapterBackend(TapeBackend):
         self.max_ndim = engine.max_ndim
         self.second_order = {"grad_tensor", "clear_grad"} <= abilities(engine)
         self.ops = frozenset(engine.ops) & ALL_OPS
+        self.tanh = lambda x: Operand(engine.ops["tanh"](x.t), engine.ops)
 
-    def leaf(self, array: Any) -> Operand:
+    def leaf(self, array: Array) -> Operand:
         return Operand(self.engine.leaf(array), self.engine.ops)
 
     def backward(self, y: Operand, create_graph: bool) -> None:
         flags = {"create_graph": True} if create_graph else {}
-        ones = np.ones_like(self.engine.value(y.t))
-        self.engine.backward(y.t, ones, **flags)
+        self.engine.backward(y.t, np.ones_like(self.engine.value(y.t)), **flags)
 
     def grad(self, x: Operand) -> Any:
         return self.engine.grad(x.t)
 
+    def grad_tensor(self, x: Operand) -> Operand:
+        return Operand(self.engine.grad_tensor(x.t), self.engine.ops)
+
     def clear(self, x: Operand) -> None:
         self.engine.clear_grad(x.t)
 
-    def gradients(self, function: Any, arrays: Any, order: int) -> Any:
-        if order == 1:
-            return super().gradients(function, arrays, order)
-        x = self.leaf(arrays[0])
-        self.backward(function(x), True)
-        first = Operand(self.engine.grad_tensor(x.t), self.engine.ops)
-        self.clear(x)
-        self.backward(first, False)
-        return [self.grad(x)]
-
-    def array(self, t: Any) -> Any:
-        return np.asarray(t)
-
-    def constant(self, array: Any) -> Operand:
+    def constant(self, array: Array) -> Operand:
         return self.leaf(array)
 
     def dtype_of(self, t: Operand) -> str:
         return str(self.engine.value(t.t).dtype)
-
-    def tanh(self, x: Operand) -> Operand:
-        return Operand(self.engine.ops["tanh"](x.t), self.engine.ops)
 
     def sum(self, x: Operand) -> Operand:
         return Operand(self.engine.ops["sum"](x.t, axis=None, keepdims=False), self.engine.ops)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from parity.bench.workload import Array, Shape, Workload
 
 #: Operations that every library with arrays has.
@@ -12,7 +14,7 @@ ALL_OPS = frozenset({"add", "mul", "sub", "matmul", "sum", "tanh"})
 
 
 class Backend:
-    """A library under measurement; subclass it and add it to ``parity/bench/backends/load.py``.
+    """A library under measurement; a subclass is added to ``BACKENDS`` of ``libraries``.
 
     Tensors must have the operators ``+ - * @``. Subclass ``TapeBackend`` for a library that records
     operations; a library that transforms functions overrides ``gradients``.
@@ -27,27 +29,19 @@ class Backend:
     max_ndim: int | None = None
     second_order: bool = True
     ops: frozenset[str] = ALL_OPS
+    #: The function of a tensor.
+    tanh: Callable[[Any], Any]
 
     def __init__(self, threads: int = 1) -> None:
-        """``threads``: for the library's own setting, if it has one."""
+        """Import the library; ``threads``: for its own setting, if it has one."""
 
     def gradients(
         self, function: Callable[..., Any], arrays: Sequence[Array], order: int
     ) -> Sequence[Any]:
-        """Differentiate a function, from output gradients of ones.
+        """Differentiate a function of a tensor per array, from output gradients of ones.
 
-        Parameters
-        ----------
-        function
-            Takes a tensor per array and returns a tensor.
-        arrays
-            The leaves.
-        order
-            1 for the gradients of all leaves; 2, with one leaf, for the gradient of its gradient.
-
-        Returns
-        -------
-        Gradients as the library's own tensors.
+        Returns the gradients of all leaves for order 1; for order 2, with one leaf, the gradient of
+        its gradient. They are the library's own tensors.
         """
         raise NotImplementedError
 
@@ -57,18 +51,14 @@ class Backend:
 
     def array(self, t: Any) -> Array:
         """The values of a tensor that ``gradients`` returned."""
-        raise NotImplementedError
+        return np.asarray(t)
 
     def constant(self, array: Array) -> Any:
         """An operand without a gradient."""
-        raise NotImplementedError
+        return array
 
     def dtype_of(self, t: Any) -> str:
-        """The name of a tensor's dtype."""
         return str(t.dtype)
-
-    def tanh(self, x: Any) -> Any:
-        raise NotImplementedError
 
     def sum(self, x: Any) -> Any:
         """The sum of all elements."""
@@ -96,14 +86,16 @@ class TapeBackend(Backend):
 
     def backward(self, y: Any, create_graph: bool) -> None:
         """Backpropagate from ``y`` with an output gradient of ones."""
-        raise NotImplementedError
+        y.backward()
 
     def grad(self, x: Any) -> Any:
-        """The gradient of a leaf."""
+        return x.grad
+
+    def grad_tensor(self, x: Any) -> Any:
+        """The gradient of a leaf as a tensor that can be differentiated."""
         return x.grad
 
     def clear(self, x: Any) -> None:
-        """Clear the gradient of a leaf."""
         x.grad = None
 
     def gradients(
@@ -112,7 +104,7 @@ class TapeBackend(Backend):
         leaves = [self.leaf(array) for array in arrays]
         self.backward(function(*leaves), order > 1)
         if order > 1:
-            first = self.grad(leaves[0])
+            first = self.grad_tensor(leaves[0])
             self.clear(leaves[0])
             self.backward(first, False)
         return [self.grad(x) for x in leaves]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -22,13 +22,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from parity.bench.report import formatting
-from parity.bench.report.results import REFERENCE, Growth, ReportCase, Results, Times
-from parity.bench.report.summary import named
+from parity.bench.report.results import REFERENCE, ReportCase, Results, Times
 from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
-from parity.bench.report.tables import titled
 
-K = TypeVar("K")
-V = TypeVar("V")
+T = TypeVar("T")
 #: Width in inches; the page scales plots.
 WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
@@ -42,7 +39,6 @@ class Chart:
     """A plot; ``table``: the name of the table with its numbers."""
 
     name: str
-    section: str
     title: str
     description: str
     svg: str
@@ -53,7 +49,6 @@ def charts(results: Results) -> list[Chart]:
     """All plots for which the result has data."""
     with _settings():
         return [
-            *_overview(results),
             *_ratio_charts(results),
             *_size_charts(results),
             *_length_charts(results),
@@ -64,25 +59,7 @@ def charts(results: Results) -> list[Chart]:
 def overview(results: Results) -> Chart | None:
     """The plot of the README, with one case per workload; None if there are no ratios."""
     with _settings():
-        return next(_overview(results), None)
-
-
-def _overview(results: Results) -> Iterator[Chart]:
-    groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
-    cases = [_typical(group) for group in groups.values()]
-    if cases:
-        title = f"Speed relative to {REFERENCE}, one case per workload"
-        yield _bars(results, "overview", title, cases, _in_two_lines)
-
-
-def _in_two_lines(case: ReportCase) -> str:
-    return f"{_short(case.workload)}\n{_shape_and_dtype(case)}"
-
-
-def _typical(cases: Sequence[Times]) -> Times:
-    """The middle size of the first dtype."""
-    same = [t for t in cases if t.dtype == cases[0].dtype]
-    return sorted(same, key=lambda t: t.elements)[len(same) // 2]
+        return next(_ratio_charts(results), None)
 
 
 @contextmanager
@@ -98,16 +75,12 @@ def _settings() -> Iterator[None]:
                 "svg.hashsalt": "parity",
                 "text.parse_math": False,
                 "font.size": 11,
-                "axes.edgecolor": AXIS,
-                "axes.labelcolor": TEXT,
+                **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), AXIS),
+                **dict.fromkeys(("axes.labelcolor", "text.color"), TEXT),
+                **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), TEXT),
                 "axes.spines.top": False,
                 "axes.spines.right": False,
                 "axes.axisbelow": True,
-                "xtick.color": AXIS,
-                "xtick.labelcolor": TEXT,
-                "ytick.color": AXIS,
-                "ytick.labelcolor": TEXT,
-                "text.color": TEXT,
                 "grid.color": GRID,
                 "grid.linewidth": 0.8,
             }
@@ -116,22 +89,27 @@ def _settings() -> Iterator[None]:
 
 
 def _ratio_charts(results: Results) -> Iterator[Chart]:
+    """An overview with one case per workload, then all cases of each workload."""
     groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
-    for number, (workload, cases) in enumerate(groups.items()):
-        title = f"{workload}: speed relative to {REFERENCE}"
-        yield _bars(results, f"ratios-{number}", title, cases, _shape_and_dtype)
+    typical = []
+    for group in groups:
+        # The middle size of the first dtype.
+        same = sorted((t for t in group if t.dtype == group[0].dtype), key=lambda t: t.elements)
+        typical.append(same[len(same) // 2])
+    if typical:
+        title = f"Speed relative to {REFERENCE}, one case per workload"
+        yield _bars(results, "overview", title, typical, _in_two_lines)
+    for number, cases in enumerate(groups):
+        title = f"{cases[0].workload}: speed relative to {REFERENCE}"
+        yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
 
 
-def _shape_and_dtype(case: ReportCase) -> str:
-    return f"{formatting.shape(case.shape)} {case.dtype}"
+def _in_two_lines(case: ReportCase) -> str:
+    return f"{_short(case.workload)}\n{case.size}"
 
 
 def _bars(
-    results: Results,
-    name: str,
-    title: str,
-    cases: Sequence[Times],
-    label: Callable[[Times], str],
+    results: Results, name: str, title: str, cases: Sequence[Times], label: Callable[[Times], str]
 ) -> Chart:
     """Bars from 1 on a log axis: one group per case, one bar per engine."""
     engines = [n for n in results.compared if any(n in t.ratios for t in cases)]
@@ -141,12 +119,9 @@ def _bars(
         below = (number - (len(engines) - 1) / 2) / (len(engines) + 1)
         _bars_of(axes, results, cases, engine, below)
     axes.axvline(1, color=AXIS, linewidth=1.2)
-    axes.set_yticks(range(len(cases)), [label(t) for t in cases])
-    axes.set_ylim(len(cases) - 0.45, -0.55)
-    axes.tick_params(axis="y", length=0)
-    _log(axes, "x", formatting.plain)
+    _rows(axes, [label(t) for t in cases], 0.45, 0.55)
+    _log(axes, "x", f"times as fast as {REFERENCE} (right of 1: faster)", formatting.plain)
     axes.grid(axis="x")
-    axes.set_xlabel(f"times as fast as {REFERENCE} (right of 1: faster)")
     _legend(figure, results, engines, lines=False)
     noisy = sum(t.ratios[n].noisy for t in cases for n in engines if n in t.ratios)
     left_out = f" Too noisy to show: {noisy}." if noisy else ""
@@ -154,26 +129,24 @@ def _bars(
         f"Bars: {REFERENCE}'s time divided by the engine's time with 95 % intervals, for "
         f"{formatting.listed(engines)}.{left_out}"
     )
-    return Chart(
-        name, "ratios", title, description, _svg(figure, name, title, description), "ratios"
-    )
+    return _chart(figure, name, title, description, "ratios")
 
 
 def _bars_of(
     axes: Axes, results: Results, cases: Sequence[Times], engine: str, below: float
 ) -> None:
     """The bars of one engine, each ``below`` the centre of its case."""
-    all_ratios = [(y, t.ratios[engine]) for y, t in enumerate(cases) if engine in t.ratios]
-    clear = [(y + below, ratio) for y, ratio in all_ratios if not ratio.noisy]
+    all_ratios = [(y + below, t.ratios[engine]) for y, t in enumerate(cases) if engine in t.ratios]
+    clear = [(y, ratio) for y, ratio in all_ratios if not ratio.noisy]
     if not clear:
         return
     ys, ratios = zip(*clear, strict=True)
     high = 0.85 / (len(results.compared) + 1)
-    ends = [ratio.ratio for ratio in ratios]
+    ends = [ratio.value for ratio in ratios]
     axes.barh(ys, [end - 1 for end in ends], high, left=1, color=_color(results, engine))
     around = [
-        [max(0.0, ratio.ratio - ratio.low) for ratio in ratios],
-        [max(0.0, ratio.high - ratio.ratio) for ratio in ratios],
+        [max(0.0, ratio.value - ratio.low) for ratio in ratios],
+        [max(0.0, ratio.high - ratio.value) for ratio in ratios],
     ]
     style: dict[str, Any] = {"color": TEXT, "linestyle": "none", "elinewidth": 1.1, "capsize": 1.8}
     axes.errorbar(ends, ys, xerr=around, **style)
@@ -181,96 +154,64 @@ def _bars_of(
 
 def _size_charts(results: Results) -> Iterator[Chart]:
     groups = _grouped(results.times, lambda t: (t.workload, t.dtype))
-    for number, ((workload, dtype), cases) in enumerate(groups.items()):
+    for number, cases in enumerate(groups):
         if len({t.elements for t in cases}) < 2:
             continue
         in_order = sorted(cases, key=lambda t: t.elements)
         lines = {
-            name: [(t.elements, t.engines[name].median) for t in in_order if name in t.engines]
+            name: [(t.elements, t.engines[name].value) for t in in_order if name in t.engines]
             for name in results.names
         }
-        yield _lines(
-            results,
-            _Plot(
-                f"sizes-{number}",
-                "times",
-                f"{workload} {dtype}: time against size",
-                ("elements of an array", formatting.plain),
-                ("milliseconds", formatting.plain),
-                "times",
-            ),
-            lines,
+        title = f"{cases[0].workload} {cases[0].dtype}: time against size"
+        figure, description = _lines(
+            results, "elements of an array", ("milliseconds", formatting.plain), lines, {}
         )
+        yield _chart(figure, f"sizes-{number}", title, description, "times")
 
 
 def _length_charts(results: Results) -> Iterator[Chart]:
-    groups = _grouped(results.lengths, lambda g: g.case)
-    kinds: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
-        ("time", "milliseconds", formatting.plain, "time"),
-        ("memory", "peak memory", formatting.round_size, "bytes"),
-    )
-    for number, growths in enumerate(groups.values()):
-        for what, unit, form, attribute in kinds:
-            plot = _Plot(
-                f"{what}-by-length-{number}",
-                "lengths",
-                f"{named(growths[0])}: {what} against length of the graph",
-                ("nodes of the graph", formatting.plain),
-                (unit, form),
-                "points",
-            )
-            yield from _length_chart(results, plot, growths, attribute)
-
-
-def _length_chart(
-    results: Results, plot: _Plot, growths: Sequence[Growth], attribute: str
-) -> Iterator[Chart]:
-    lines = {
-        g.engine: [(p.nodes, getattr(p, attribute)) for p in g.points if getattr(p, attribute)]
-        for g in growths
-    }
-    ended = {g.engine: g.ended for g in growths if g.ended}
-    if any(lines.values()):
-        yield _lines(results, plot, lines, ended)
-
-
-@dataclass(frozen=True)
-class _Plot:
-    """The texts of a line plot; an axis has a label and a format of its numbers."""
-
-    name: str
-    section: str
-    title: str
-    x: tuple[str, Callable[[float], str]]
-    y: tuple[str, Callable[[float], str]]
-    table: str
+    time, memory = ("milliseconds", formatting.plain), ("peak memory", formatting.round_size)
+    for number, growths in enumerate(_grouped(results.lengths, lambda g: g.title)):
+        ended = {g.engine: g.ended for g in growths if g.ended}
+        for what, unit, attribute in (("time", time, "time"), ("memory", memory, "bytes")):
+            lines = {
+                g.engine: [(p.nodes, value) for p in g.points if (value := getattr(p, attribute))]
+                for g in growths
+            }
+            if any(lines.values()):
+                name = f"{what}-by-length-{number}"
+                title = f"{growths[0].title}: {what} against length of the graph"
+                figure, description = _lines(results, "nodes of the graph", unit, lines, ended)
+                yield _chart(figure, name, title, description, "points")
 
 
 def _lines(
     results: Results,
-    plot: _Plot,
+    x: str,
+    y: tuple[str, Callable[[float], str]],
     lines: Mapping[str, Sequence[tuple[float, float]]],
-    ended: dict[str, str] | None = None,
-) -> Chart:
-    """One line per engine on log axes, with a cross at the end if the engine ended early."""
+    ended: Mapping[str, str],
+) -> tuple[Figure, str]:
+    """One line per engine on log axes, with a cross at the end if the engine ended early.
+
+    ``x`` is the label of an axis, ``y`` a label and a format. Returns also a description.
+    """
     drawn = {engine: dots for engine, dots in lines.items() if dots}
     figure, axes = _figure(results, 3.2, list(drawn))
     for engine, dots in drawn.items():
         xs, ys = zip(*dots, strict=True)
         axes.plot(xs, ys, **_style(results, engine))
-        if ended and engine in ended:
+        if engine in ended:
             axes.plot(xs[-1:], ys[-1:], marker="x", markersize=15, markeredgewidth=2, color=TEXT)
-    for letter, (label, form) in (("x", plot.x), ("y", plot.y)):
-        _log(axes, letter, form)
-        axes.set(**{f"{letter}label": label})
+    _log(axes, "x", x, formatting.plain)
+    _log(axes, "y", *y)
     axes.grid()
     _legend(figure, results, list(drawn), lines=True)
     description = f"Lines on log axes for {formatting.listed(list(drawn))}."
-    ends = [f"{engine}: {text}" for engine, text in (ended or {}).items()]
-    if ends:
-        description += f" Crosses: ended early ({'; '.join(ends)})."
-    drawing = _svg(figure, plot.name, plot.title, description)
-    return Chart(plot.name, plot.section, plot.title, description, drawing, plot.table)
+    if ended:
+        ends = "; ".join(f"{engine}: {text}" for engine, text in ended.items())
+        description += f" Crosses: ended early ({ends})."
+    return figure, description
 
 
 def _memory_charts(results: Results) -> Iterator[Chart]:
@@ -284,19 +225,21 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
             peak = case.engines.get(engine)
             if peak and peak.bytes_per_node > 0:
                 axes.plot(peak.bytes_per_node, y, **_style(results, engine, line=False))
-    axes.set_yticks(range(len(cases)), [_in_two_lines(case) for case in cases])
-    axes.set_ylim(len(cases) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    _log(axes, "x", formatting.round_size)
+    _rows(axes, [_in_two_lines(case) for case in cases], 0.5, 0.5)
+    _log(axes, "x", "peak memory per node", formatting.round_size)
     axes.grid()
-    axes.set_xlabel("peak memory per node")
     _legend(figure, results, engines, lines=True)
-    title, description = (
-        "Peak memory per node",
-        f"Dots on a log axis for {formatting.listed(engines)}.",
-    )
-    drawing = _svg(figure, "memory-per-node", title, description)
-    yield Chart("memory-per-node", "memory", title, description, drawing, "memory")
+    description = f"Dots on a log axis for {formatting.listed(engines)}."
+    title = "Peak memory per node"
+    yield _chart(figure, "memory-per-node", title, description, "memory")
+
+
+def _chart(figure: Figure, name: str, title: str, description: str, table: str) -> Chart:
+    text = StringIO()
+    none = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(text, format="svg", transparent=True, metadata=none)
+    svg = recolored(text.getvalue(), name, title, description)
+    return Chart(name, title, description, svg, table)
 
 
 def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figure, Axes]:
@@ -309,22 +252,20 @@ def _figure(results: Results, high: float, engines: Sequence[str]) -> tuple[Figu
 
 def _per_row(results: Results, engines: Sequence[str]) -> int:
     """Names per row of the legend: a letter takes about 0.085 inches, a line sample 0.55."""
-    longest = max((len(_short(titled(results, name))) for name in engines), default=1)
+    longest = max((len(_short(results.titled(name))) for name in engines), default=1)
     return max(1, min(len(engines), int(WIDTH / (0.085 * longest + 0.55))))
 
 
 def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: bool) -> None:
-    handles = [
-        Line2D([], [], **_style(results, name, line=lines))
-        if lines
-        else Line2D([], [], color=_color(results, name), linewidth=8)
+    """The names of the engines, with lines as they are drawn or thick ones for bars."""
+    styles: list[dict[str, Any]] = [
+        _style(results, name) if lines else {"linewidth": 8, "color": _color(results, name)}
         for name in engines
     ]
-    # Matplotlib leaves out labels that start with "_".
-    labels = [f" {_short(titled(results, name))}" for name in engines]
     figure.legend(
-        handles,
-        labels,
+        [Line2D([], [], **style) for style in styles],
+        # Matplotlib leaves out labels that start with "_".
+        [f" {_short(results.titled(name))}" for name in engines],
         loc="outside lower center",
         ncols=_per_row(results, engines),
         frameon=False,
@@ -333,14 +274,14 @@ def _legend(figure: Figure, results: Results, engines: Sequence[str], lines: boo
 
 
 def _style(results: Results, engine: str, line: bool = True) -> dict[str, Any]:
-    number = results.names.index(engine)
+    number, color = results.names.index(engine), _color(results, engine)
     baseline = results.is_baseline(engine)
     return {
-        "color": _color(results, engine),
+        "color": color,
         "marker": _MARKERS[number % len(_MARKERS)],
         "markersize": 7,
         "markeredgewidth": 1.5,
-        "markerfacecolor": "none" if baseline else _color(results, engine),
+        "markerfacecolor": "none" if baseline else color,
         "linewidth": 1.8,
         "linestyle": ("--" if baseline else "-") if line else "none",
     }
@@ -350,9 +291,16 @@ def _color(results: Results, engine: str) -> str:
     return series_color(results.names.index(engine))
 
 
-def _log(axes: Axes, letter: str, form: Callable[[float], str]) -> None:
+def _rows(axes: Axes, labels: Sequence[str], below: float, above: float) -> None:
+    """A y axis with a label per row, the first on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - below, -above)
+    axes.tick_params(axis="y", length=0)
+
+
+def _log(axes: Axes, letter: str, label: str, form: Callable[[float], str]) -> None:
     """A log axis with round ticks: the fewer decades, the more ticks in each."""
-    axes.set(**{f"{letter}scale": "log"})
+    axes.set(**{f"{letter}scale": "log", f"{letter}label": label})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     low, high = axis.get_view_interval()
     # On the x axis, a long number needs the space of two short ones.
@@ -367,16 +315,9 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
-def _grouped(items: Iterable[V], key: Callable[[V], K]) -> dict[K, list[V]]:
+def _grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     """Lists of items with the same key, in the order of their first items."""
-    groups: dict[K, list[V]] = {}
+    groups: dict[Hashable, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
-    return groups
-
-
-def _svg(figure: Figure, name: str, title: str, description: str) -> str:
-    text = StringIO()
-    none = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(text, format="svg", transparent=True, metadata=none)
-    return recolored(text.getvalue(), name, title, description)
+    return list(groups.values())

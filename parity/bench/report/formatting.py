@@ -22,28 +22,20 @@ def plain(value: float) -> str:
     return f"{value:,.12g}" if value < 1e12 else f"{value:.3g}"
 
 
-def span(value: float, low: float, high: float) -> str:
-    """A value and its interval."""
-    return f"{significant(value)} ({significant(low)} to {significant(high)})"
-
-
 def size(count: float) -> str:
     """Bytes with a decimal unit."""
-    for unit, name in _UNITS:
-        if abs(count) >= unit:
-            return f"{significant(count / unit)} {name}"
-    return f"{significant(count)} B"
+    unit, name = _unit(count)
+    return f"{significant(count / unit)} {name}"
 
 
 def round_size(count: float) -> str:
     """A tick label of bytes: 10 kB."""
-    unit, name = next((one for one in _UNITS if count >= one[0]), _UNITS[-1])
+    unit, name = _unit(count)
     return f"{plain(count / unit)} {name}"
 
 
-def shape(dimensions: Sequence[int]) -> str:
-    """A shape as NumPy writes it; ``0-d`` for the empty one."""
-    return str(tuple(dimensions)) if dimensions else "0-d"
+def _unit(count: float) -> tuple[float, str]:
+    return next((one for one in _UNITS if abs(count) >= one[0]), _UNITS[-1])
 
 
 def moment(text: str) -> str:
@@ -60,9 +52,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-def counted(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str) -> str:
     """``1 engine``, ``2 engines``, ``1,000 engines``."""
-    return f"{number:,} {one if number == 1 else many}"
+    return f"{number:,} {one if number == 1 else f'{one}s'}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from parity._util.markdown import escape, table
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
-from parity.bench.report.results import REFERENCE, Ratio, Results, Times
+from parity.bench.report.results import REFERENCE, Results, Times
 from parity.bench.report.summary import Paragraph, mean, summary
-from parity.bench.report.tables import NONE, change_row, changes, direction
+from parity.bench.report.tables import NONE, change_row, changes
 
 #: Changes beyond these are counted, since comments on pull requests have a limited length.
 MOST = 50
@@ -39,24 +39,22 @@ def _origin(results: Results, comparison: Comparison | None) -> str:
 
 
 def _block(paragraph: Paragraph) -> Iterator[str]:
-    heading = escape(paragraph.heading)
+    sentences = map(escape, paragraph.sentences)
     if paragraph.loud:
-        yield "> [!WARNING]"
-        sentences = (f"{paragraph.heading}.", *paragraph.sentences)
-        yield from (f"> {escape(sentence)}  " for sentence in sentences)
-        return
-    yield f"**{heading}**"
-    yield ""
-    yield from (f"- {escape(sentence)}" for sentence in paragraph.sentences)
+        yield from ("> [!WARNING]", f"> {escape(paragraph.heading)}.  ")
+        yield from (f"> {sentence}  " for sentence in sentences)
+    else:
+        yield from (f"**{escape(paragraph.heading)}**", "")
+        yield from (f"- {sentence}" for sentence in sentences)
 
 
 def _changed(comparison: Comparison) -> list[str]:
     """One row per regression and improvement."""
     signs = {Verdict.REGRESSION: "🔴", Verdict.IMPROVEMENT: "🟢"}
     rows = [
-        [sign, *(cell.text for cell in cells)]
+        [sign, *(cell.text for cell in change_row(change))]
         for verdict, sign in signs.items()
-        for cells in map(change_row, comparison.of(verdict))
+        for change in comparison.of(verdict)
     ]
     if not rows:
         return []
@@ -70,12 +68,14 @@ def _ratios(results: Results) -> list[str]:
     names = results.compared
     if not names:
         return []
-    workloads = list(dict.fromkeys(t.workload for t in results.times if t.ratios))
+    groups: dict[str, list[Times]] = {}
+    for times in results.times:
+        if times.ratios:
+            groups.setdefault(times.workload, []).append(times)
     rows = [
-        [workload, *(_cell([t for t in results.times if t.workload == workload], n) for n in names)]
-        for workload in workloads
+        [group, *(_cell(cases, name) for name in names)]
+        for group, cases in [*groups.items(), ("all", list(results.times))]
     ]
-    rows.append(["all", *(_cell(results.times, name) for name in names)])
     note = (
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
         "greatest; of all cases, + faster and - slower by their 95 % intervals)."
@@ -88,16 +88,14 @@ def _cell(times: Iterable[Times], name: str) -> str:
     told = [ratio for ratio in cases if not ratio.noisy]
     if not told:
         return "too noisy" if cases else NONE
-    values = [ratio.ratio for ratio in told]
-    text = formatting.significant(mean(told))
+    values = [ratio.value for ratio in told]
+    text = formatting.significant(mean(values))
     if len(values) > 1:
         low, high = formatting.significant(min(values)), formatting.significant(max(values))
         text += f" ({low} to {high})"
-    return f"{text}; {_count(told, 'faster')}+ {_count(told, 'slower')}- of {len(cases)}"
-
-
-def _count(ratios: Sequence[Ratio], which: str) -> int:
-    return sum(direction(ratio) == which for ratio in ratios)
+    directions = [ratio.direction for ratio in told]
+    faster, slower = directions.count("faster"), directions.count("slower")
+    return f"{text}; {faster}+ {slower}- of {len(cases)}"
 
 
 def _escaped_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Annotated
 
 from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
+from parity.bench.report import formatting
 
 FORMAT, VERSION = "parity-bench", 1
+_HOW = "write it with parity bench --json FILE"
 #: What is drawn on a log axis.
 Positive = Annotated[float, Check("a number above 0", lambda number: number > 0)]
 #: Names are shown in tables and plots; a longer one is cut.
@@ -45,29 +48,45 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Workload:
-    """What the program of a workload computes."""
+class Estimate:
+    """A figure with its 95 % interval."""
 
-    description: str = field(default="", metadata={"key": "says"})
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        value, low, high = map(formatting.significant, (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The median time of one run in milliseconds, with its interval."""
+class Timing(Estimate):
+    """The median time of one run in milliseconds."""
 
-    median: Positive
+    value: Positive = field(metadata={"key": "median"})
     low: Positive
     high: Positive
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """PyTorch's time divided by the engine's, with its interval; not usable if ``noisy``."""
+class Ratio(Estimate):
+    """PyTorch's time divided by the engine's; not usable if ``noisy``."""
 
-    ratio: Positive
+    value: Positive = field(metadata={"key": "ratio"})
     low: Positive
     high: Positive
     noisy: bool = False
+
+    def __str__(self) -> str:
+        return "too noisy" if self.noisy else super().__str__()
+
+    @property
+    def direction(self) -> str:
+        """``faster`` or ``slower`` than the reference; "" if the interval includes 1."""
+        if self.noisy or self.low <= 1 <= self.high:
+            return ""
+        return "faster" if self.low > 1 else "slower"
 
 
 @dataclass(frozen=True)
@@ -79,14 +98,18 @@ class ReportCase:
     dtype: str
 
     @property
-    def case(self) -> tuple[str, tuple[int, ...], str]:
-        """The identity of the case within a result."""
-        return self.workload, self.shape, self.dtype
+    def elements(self) -> int:
+        return math.prod(self.shape)
 
     @property
-    def elements(self) -> int:
-        """Elements of an array of the workload."""
-        return math.prod(self.shape)
+    def size(self) -> str:
+        """Shape, as NumPy writes it, and dtype."""
+        return f"{self.shape or '0-d'} {self.dtype}"
+
+    @property
+    def title(self) -> str:
+        """The identity of the case within a result."""
+        return f"{self.workload} {self.size}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,6 @@ class Times(ReportCase):
     """Times of all engines on one case; ``not_measured``: reasons by engine."""
 
     nodes: Count
-    rounds: Count = 0
     engines: dict[str, Timing] = field(default_factory=dict)
     ratios: dict[str, Ratio] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
@@ -110,22 +132,16 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Exponent:
-    """The p of time or memory ~ nodes ** p, with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Growth(ReportCase):
-    """One engine on graphs of growing length; ``ended``: the reason if it stopped early."""
+    """One engine on graphs of growing length; ``ended``: the reason if it stopped early.
+
+    The p of an exponent is that of time or memory ~ nodes ** p.
+    """
 
     engine: str
     points: tuple[Point, ...] = ()
-    time_exponent: Exponent | None = None
-    memory_exponent: Exponent | None = None
+    time_exponent: Estimate | None = None
+    memory_exponent: Estimate | None = None
     bytes_per_node: float | None = field(default=None, metadata={"key": "bytes_a_node"})
     microseconds_per_node: float | None = field(
         default=None, metadata={"key": "microseconds_a_node"}
@@ -176,7 +192,6 @@ class Results:
     machine: Machine = field(default_factory=Machine)
     versions: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str | bool | float | None] = field(default_factory=dict)
-    workloads: dict[str, Workload] = field(default_factory=dict)
     times: tuple[Times, ...] = ()
     lengths: tuple[Growth, ...] = ()
     memory: tuple[Memory, ...] = ()
@@ -198,6 +213,20 @@ class Results:
     def is_baseline(self, name: str) -> bool:
         """Whether ``name`` is the NumPy baseline."""
         return name in self.engines and self.engines[name].baseline
+
+    def titled(self, name: str) -> str:
+        """The name of an engine as the title of a column."""
+        return f"{name} (baseline)" if self.is_baseline(name) else name
+
+
+def require() -> None:
+    """Raise ReportError, which names the extra, if a library of templates or plots is missing."""
+    missing = [n for n in ("jinja2", "matplotlib") if importlib.util.find_spec(n) is None]
+    if missing:
+        raise ReportError(
+            f"parity report needs {' and '.join(missing)}, not installed here: "
+            "pip install 'dezero-parity[report]'"
+        )
 
 
 def load(file: Path) -> Results:
@@ -221,9 +250,6 @@ def load(file: Path) -> Results:
         return Decoder(text=_printable).decode(Results, data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
-
-
-_HOW = "write it with parity bench --json FILE"
 
 
 def _refuse(name: str) -> float:

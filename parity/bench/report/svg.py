@@ -79,6 +79,7 @@ def standalone(drawing: str) -> str:
 
 
 def _attribute(attribute: str, value: str, name: str) -> str:
+    """An attribute with ids that start with ``name``, and with variables for colours."""
     if attribute == "id":
         return f"{name}-{value}"
     if attribute == f"{{{XLINK}}}href" and value.startswith("#"):
@@ -86,16 +87,10 @@ def _attribute(attribute: str, value: str, name: str) -> str:
     if attribute == "clip-path":
         return value.replace("url(#", f"url(#{name}-")
     if attribute == "style":
-        return _style(value)
+        value = re.sub(r"font-family: [^;]*", f"font-family: {_FONT}", value)
+        return re.sub(r"#0[12]0[12]([0-9a-f]{2})", _variable, value)
     return value
 
 
-def _style(style: str) -> str:
-    style = re.sub(r"font-family: [^;]*", f"font-family: {_FONT}", style)
-    return re.sub(r"#0[12]0[12][0-9a-f]{2}", _variable, style)
-
-
 def _variable(color: re.Match[str]) -> str:
-    found = color.group()
-    number = int(found[-2:], 16)
-    return f"var(--{_ROLES[found]})" if found in _ROLES else f"var(--series-{number})"
+    return f"var(--{_ROLES.get(color[0], f'series-{int(color[1], 16)}')})"

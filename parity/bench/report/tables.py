@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison
-from parity.bench.report.results import (
-    REFERENCE,
-    Exponent,
-    Growth,
-    Ratio,
-    ReportCase,
-    Results,
-    Times,
-)
+from parity.bench.report.results import REFERENCE, Estimate, Ratio, ReportCase, Results
 
-T = TypeVar("T")
 NONE = "\N{EN DASH}"
+_CASE = ("workload", "shape", "dtype")
 
 
 @dataclass(frozen=True)
@@ -33,13 +24,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of a row is its heading; ``numeric``: indices of columns of numbers."""
+    """The first cell of a row is its heading; columns from index ``numeric`` on are numbers."""
 
     name: str
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    numeric: frozenset[int] = field(default=frozenset())
+    rows: Sequence[tuple[Cell, ...]]
+    numeric: int
     note: str = ""
 
 
@@ -47,129 +38,88 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
     """All tables that are not empty, by name."""
     made = [
         *([changes(comparison)] if comparison else []),
-        ratios(results),
-        times(results),
-        growth(results),
-        points(results),
-        memory(results),
-        generator(results),
-        conditions(results),
+        _ratios(results),
+        _times(results),
+        _growth(results),
+        _points(results),
+        _memory(results),
+        _generator(results),
+        _conditions(results),
     ]
     return {table.name: table for table in made if table.rows}
 
 
-def ratios(results: Results) -> Table:
-    """Speed relative to the reference: one row per case, one column per engine."""
+def _ratios(results: Results) -> Table:
     rows = [
-        (*_case(t), *(_ratio(t, name) for name in results.compared))
+        (*_case(t), *(_figure(t.ratios, t.not_measured, name) for name in results.compared))
         for t in results.times
         if t.ratios
     ]
-    return _wide(
+    return Table(
         "ratios",
         f"How many times as fast as {REFERENCE}",
-        _CASE,
-        [titled(results, name) for name in results.compared],
+        (*_CASE, *map(results.titled, results.compared)),
         rows,
+        3,
         f"{REFERENCE}'s time / the engine's time with its 95 % interval; above 1 the engine is "
         "faster. Bold: the interval lies above or below 1.",
     )
 
 
-def _ratio(times: Times, name: str) -> Cell:
-    ratio = times.ratios.get(name)
-    if ratio is None:
-        return _absent(times.not_measured, name)
-    if ratio.noisy:
-        return Cell("too noisy", None, "noisy")
-    text = formatting.span(ratio.ratio, ratio.low, ratio.high)
-    return Cell(text, ratio.ratio, direction(ratio))
-
-
-def direction(ratio: Ratio) -> str:
-    """``faster`` or ``slower`` than the reference; "" if the interval includes 1."""
-    if ratio.noisy or ratio.low <= 1 <= ratio.high:
-        return ""
-    return "faster" if ratio.low > 1 else "slower"
-
-
-def times(results: Results) -> Table:
+def _times(results: Results) -> Table:
     """Medians in milliseconds: the numbers behind the plots of time against size."""
     names = [n for n in results.names if any(n in t.engines for t in results.times)]
     rows = [
-        (*_case(t), _count(t.nodes), *(_time(t, name) for name in names)) for t in results.times
+        (*_case(t), _count(t.nodes), *(_figure(t.engines, t.not_measured, n) for n in names))
+        for t in results.times
     ]
-    return _wide(
+    return Table(
         "times",
         "Time of forward and backward in milliseconds",
-        (*_CASE, "nodes"),
-        [titled(results, name) for name in names],
+        (*_CASE, "nodes", *map(results.titled, names)),
         rows,
+        3,
         "Medians with their 95 % intervals.",
     )
 
 
-def _time(times: Times, name: str) -> Cell:
-    timing = times.engines.get(name)
-    if timing is None:
-        return _absent(times.not_measured, name)
-    return Cell(formatting.span(timing.median, timing.low, timing.high), timing.median)
-
-
-def growth(results: Results) -> Table:
-    """One row per engine: exponents, and time and memory per node of the longest graph."""
+def _growth(results: Results) -> Table:
+    """Exponents, and time and memory per node of the longest graph."""
     rows = [
         (
-            Cell(g.engine, g.engine),
+            _word(g.engine),
             Cell(g.ended, g.ended, "ended") if g.ended else Cell("completed", ""),
             *_case(g),
-            _exponent(g.time_exponent),
-            _exponent(g.memory_exponent),
-            _optional(g.microseconds_per_node, formatting.significant),
-            _optional(g.bytes_per_node, formatting.significant),
-            _longest(g),
+            *(
+                Cell(str(exponent), exponent.value) if exponent else Cell("too few points")
+                for exponent in (g.time_exponent, g.memory_exponent)
+            ),
+            _number(g.microseconds_per_node),
+            _number(g.bytes_per_node),
+            _count(max(p.nodes for p in g.points)) if g.points else Cell("none"),
         )
         for g in results.lengths
     ]
-    own = (
-        "exponent of time",
-        "exponent of memory",
-        "µs per node",
-        "bytes per node",
-        "longest graph",
-    )
+    exponents = ("exponent of time", "exponent of memory")
     return Table(
         "growth",
         "Growth with the length of the graph",
-        ("engine", "end", *_CASE, *own),
-        tuple(rows),
-        frozenset(range(5, 10)),
+        ("engine", "end", *_CASE, *exponents, "µs per node", "bytes per node", "longest graph"),
+        rows,
+        5,
         "An exponent of 1: twice as many nodes take twice as much.",
     )
 
 
-def _exponent(exponent: Exponent | None) -> Cell:
-    if exponent is None:
-        return Cell("too few points")
-    text = formatting.span(exponent.value, exponent.low, exponent.high)
-    return Cell(text, exponent.value)
-
-
-def _longest(growth: Growth) -> Cell:
-    if not growth.points:
-        return Cell("none")
-    return _count(max(p.nodes for p in growth.points))
-
-
-def points(results: Results) -> Table:
+def _points(results: Results) -> Table:
     """Time and memory by graph length: the numbers behind the plots."""
     rows = [
         (
-            Cell(g.engine, g.engine),
+            _word(g.engine),
             *_case(g),
             _count(p.nodes),
-            _optional(p.time, formatting.significant),
-            _optional(p.bytes, formatting.size),
+            _number(p.time),
+            _number(p.bytes, formatting.size),
         )
         for g in results.lengths
         for p in g.points
@@ -178,47 +128,43 @@ def points(results: Results) -> Table:
         "points",
         "Time and memory by length of the graph",
         ("engine", *_CASE, "nodes", "time in ms", "peak memory"),
-        tuple(rows),
-        frozenset({4, 5, 6}),
+        rows,
+        4,
         "Each measured in a new process.",
     )
 
 
-def memory(results: Results) -> Table:
-    """Peak live memory per node, one column per engine."""
+def _memory(results: Results) -> Table:
     names = [n for n in results.names if any(n in m.engines for m in results.memory)]
     rows = []
     for one in results.memory:
-        cells = [
-            Cell(
-                f"{formatting.significant(peak.bytes_per_node)} ({formatting.size(peak.bytes)})",
-                peak.bytes_per_node,
-            )
-            if (peak := one.engines.get(name))
-            else _absent(one.not_measured, name)
-            for name in names
-        ]
-        rows.append((*_case(one), _count(one.nodes), *cells))
-    return _wide(
+        cells = [*_case(one), _count(one.nodes)]
+        for name in names:
+            if peak := one.engines.get(name):
+                text = f"{formatting.significant(peak.bytes_per_node)} "
+                cells.append(Cell(f"{text}({formatting.size(peak.bytes)})", peak.bytes_per_node))
+            else:
+                cells.append(_absent(one.not_measured, name))
+        rows.append(tuple(cells))
+    return Table(
         "memory",
         "Peak live memory: bytes per node (and in total)",
-        (*_CASE, "nodes"),
-        [titled(results, name) for name in names],
+        (*_CASE, "nodes", *map(results.titled, names)),
         rows,
+        3,
     )
 
 
-def generator(results: Results) -> Table:
-    """Throughput of the program generator and the shares of its time."""
+def _generator(results: Results) -> Table:
     rows = [
         (
-            Cell(g.what, g.what),
-            Cell(g.engine, g.engine),
+            _word(g.what),
+            _word(g.engine),
             _count(g.programs),
-            Cell(formatting.significant(g.statements), g.statements),
-            Cell(formatting.significant(g.programs_per_second), g.programs_per_second),
+            _number(g.statements),
+            _number(g.programs_per_second),
             *(
-                Cell(formatting.percent(share), share)
+                _number(share, formatting.percent)
                 for share in (g.decoding, g.in_engine, g.in_reference, g.rest)
             ),
         )
@@ -229,23 +175,22 @@ def generator(results: Results) -> Table:
         "generator",
         "Throughput of the program generator",
         ("what", "engine", "programs", "statements per program", "programs per second", *shares),
-        tuple(rows),
-        frozenset(range(2, 9)),
+        rows,
+        2,
         "The last four columns are shares of the time.",
     )
 
 
 def changes(comparison: Comparison) -> Table:
     """One row per figure that both results have; regressions first."""
-    order = {"regression": 0, "improvement": 1, "too noisy to tell": 2, "no change seen": 3}
-    found = sorted(comparison.changes, key=lambda change: order[change.verdict.value])
-    rows = [change_row(change) for change in found]
+    order = ("regression", "improvement", "too noisy to tell", "no change seen")
+    found = sorted(comparison.changes, key=lambda change: order.index(change.verdict.value))
     return Table(
         "changes",
         "Changes against the older result",
         ("engine", "verdict", *_CASE, "figure", "before", "now", "now / before"),
-        tuple(rows),
-        frozenset({6, 7, 8}),
+        [change_row(change) for change in found],
+        6,
         f"Older result of {formatting.moment(comparison.created)}. A regression or an improvement "
         "is marked only if the two 95 % intervals do not overlap.",
     )
@@ -253,21 +198,23 @@ def changes(comparison: Comparison) -> Table:
 
 def change_row(change: Change) -> tuple[Cell, ...]:
     """A change as a row of ``changes``."""
-    verdict = change.verdict.value
+    verdict = change.verdict
     return (
-        Cell(change.engine, change.engine),
-        Cell(verdict, verdict, change.verdict.name.lower()),
+        _word(change.engine),
+        Cell(verdict.value, verdict.value, verdict.name.lower()),
         *_case(change.case),
-        Cell(change.figure, change.figure),
-        Cell(change.before),
-        Cell(change.now),
-        _optional(change.factor, formatting.significant),
+        _word(change.figure),
+        Cell(str(change.before)),
+        Cell(str(change.now)),
+        _number(change.factor),
     )
 
 
-def conditions(results: Results) -> Table:
-    """Machine, versions and settings."""
+def _conditions(results: Results) -> Table:
     machine = results.machine
+    loads = (machine.load_before, machine.load_after)
+    known = [formatting.significant(load, 2) for load in loads if load is not None]
+    engines = {name: e.version for name, e in results.engines.items() if not e.baseline}
     facts: dict[str, object] = {
         "created": results.created,
         "took": None if results.seconds is None else f"{formatting.significant(results.seconds)} s",
@@ -275,24 +222,12 @@ def conditions(results: Results) -> Table:
         "cores": machine.cores,
         "memory": formatting.size(machine.memory_bytes) if machine.memory_bytes else None,
         "system": machine.system,
-        "load before and after": _loads(results),
-        **{f"version of {name}": version for name, version in results.versions.items()},
-        **{
-            f"version of {name}": engine.version
-            for name, engine in results.engines.items()
-            if not engine.baseline
-        },
+        "load before and after": " and ".join(known) if len(known) == 2 else None,
+        **{f"version of {name}": found for name, found in {**results.versions, **engines}.items()},
         **{f"setting {name}": _setting(value) for name, value in results.settings.items()},
     }
-    rows = [(Cell(k, k), Cell(str(v), str(v))) for k, v in facts.items() if v not in (None, "")]
-    return Table("conditions", "Machine, versions and settings", ("what", "value"), tuple(rows))
-
-
-def _loads(results: Results) -> str | None:
-    loads = [results.machine.load_before, results.machine.load_after]
-    if None in loads:
-        return None
-    return " and ".join(formatting.significant(load, 2) for load in loads if load is not None)
+    rows = [(_word(k), _word(str(v))) for k, v in facts.items() if v not in (None, "")]
+    return Table("conditions", "Machine, versions and settings", ("what", "value"), rows, 2)
 
 
 def _setting(value: str | bool | float | None) -> str:
@@ -301,47 +236,33 @@ def _setting(value: str | bool | float | None) -> str:
     return formatting.plain(value) if isinstance(value, float) else str(value or "none")
 
 
-_CASE = ("workload", "shape", "dtype")
-
-
 def _case(case: ReportCase) -> tuple[Cell, Cell, Cell]:
-    shape = formatting.shape(case.shape)
-    return (
-        Cell(case.workload, case.workload),
-        Cell(shape, case.elements),
-        Cell(case.dtype, case.dtype),
-    )
+    shape = Cell(str(case.shape or "0-d"), case.elements)
+    return _word(case.workload), shape, _word(case.dtype)
 
 
-def titled(results: Results, name: str) -> str:
-    """The name of an engine as the title of a column."""
-    return f"{name} (baseline)" if results.is_baseline(name) else name
+def _word(text: str) -> Cell:
+    return Cell(text, text)
 
 
 def _count(number: int) -> Cell:
     return Cell(f"{number:,}", number)
 
 
-def _optional(value: T | None, text: Callable[[T], str]) -> Cell:
-    return Cell(NONE) if value is None else Cell(text(value), _key(value))
+def _number(value: float | None, text: Callable[[float], str] = formatting.significant) -> Cell:
+    return Cell(NONE) if value is None else Cell(text(value), value)
 
 
-def _key(value: object) -> float | None:
-    return value if isinstance(value, (int, float)) else None
+def _figure(figures: Mapping[str, Estimate], reasons: Mapping[str, str], name: str) -> Cell:
+    found = figures.get(name)
+    if found is None:
+        return _absent(reasons, name)
+    if not isinstance(found, Ratio):
+        return Cell(str(found), found.value)
+    if found.noisy:
+        return Cell(str(found), None, "noisy")
+    return Cell(str(found), found.value, found.direction)
 
 
 def _absent(reasons: Mapping[str, str], name: str) -> Cell:
     return Cell(f"not measured: {reasons[name]}" if name in reasons else NONE, None, "absent")
-
-
-def _wide(
-    name: str,
-    caption: str,
-    fixed: Sequence[str],
-    engines: Sequence[str],
-    rows: Iterable[tuple[Cell, ...]],
-    note: str = "",
-) -> Table:
-    """A table whose last columns are one per engine."""
-    columns = (*fixed, *engines)
-    return Table(name, caption, columns, tuple(rows), frozenset(range(3, len(columns))), note)
