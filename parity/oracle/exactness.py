@@ -16,13 +16,8 @@ from parity.language.dyadic import ONE, Grid, grid_hull, grid_of, grid_product, 
 from parity.language.shapes import Shape, elementwise, size, where
 from parity.language.table import OPS
 
-SIGNIFICAND = {"float32": 24, "float64": 53}
 #: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
-#: Exponents beyond which numbers are subnormal or infinite.
-EXPONENT = {"float32": 126, "float64": 1022}
-
-
 #: Shape rules of broadcasting operations, which sum the gradient of a smaller operand.
 _BROADCASTING = (elementwise, where)
 
@@ -88,8 +83,9 @@ class _Grids:
         self.program = program
         self.infos = [leaf.info() for leaf in program.leaves]  # of all values so far
         narrow = any(leaf.dtype == "float32" for leaf in program.leaves)
-        self.bits = SIGNIFICAND["float32" if narrow else "float64"]
-        self.exponent = EXPONENT["float32" if narrow else "float64"]
+        info = np.finfo(np.float32 if narrow else np.float64)
+        self.bits = info.nmant + 1  # of the significand
+        self.exponent = -info.minexp  # beyond it numbers are subnormal or infinite
         self.values = [self.of(leaf) for leaf in program.leaves]
         self.applied: list[tuple[pr.Apply, list[int]]] = []
         self.totals: dict[int, Grid] = {}
@@ -133,8 +129,6 @@ class _Grids:
                 self.values.append(self.values[statement.value])
             elif isinstance(statement, pr.Backward):
                 self.backward(statement)
-            elif isinstance(statement, pr.TakeGrad):
-                raise _InexactError
             elif isinstance(statement, pr.ChangeGrad):
                 # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
                 total = self.totals.get(statement.leaf)
@@ -142,10 +136,9 @@ class _Grids:
                 self.totals[statement.leaf] = self.checked(changed)
 
     def apply(self, statement: pr.Apply, results: int) -> None:
-        exact = OPS[statement.op].dyadic
-        if exact is None:
-            raise _InexactError
-        grid = self.checked(exact.value(*self.arguments(statement)))
+        rule = OPS[statement.op].dyadic
+        assert rule is not None
+        grid = self.checked(rule.value(*self.arguments(statement)))
         numbers = list(range(len(self.values), len(self.values) + results))
         self.values += [grid] * results
         if not statement.no_grad:
@@ -159,24 +152,25 @@ class _Grids:
         return grids, sizes, dict(statement.attrs)
 
     def backward(self, root: pr.Backward) -> None:
-        seed = self.seed(root.gradient)
-        grads: dict[int, Grid] = {root.value: seed}
+        grads: dict[int, Grid] = {root.value: self.seed(root.gradient)}
         for statement, outputs in reversed(self.applied):
             reached = [grads[i] for i in outputs if i in grads]
-            exact = OPS[statement.op].dyadic
-            if not reached or exact is None:
+            rule = OPS[statement.op].dyadic
+            if not reached or rule is None:
                 continue
-            slopes = exact.slopes(*self.arguments(statement))
+            slopes = rule.slopes(*self.arguments(statement))
             if slopes is None:
                 raise _InexactError
             for i, slope in zip(statement.inputs, slopes, strict=True):
                 grid = grid_product(grid_hull(*reached), slope)
-                grid = grid_times(grid, self.terms(statement, i, outputs))
-                grads[i] = self.checked(grid_sum(grads[i], grid) if i in grads else grid)
-        for i in range(len(self.program.leaves)):
-            if i in grads:
-                old = self.totals.get(i)
-                self.totals[i] = self.checked(grads[i] if old is None else grid_sum(old, grads[i]))
+                self.add_to(grads, i, grid_times(grid, self.terms(statement, i, outputs)))
+        for i, grid in grads.items():
+            if i < len(self.program.leaves):
+                self.add_to(self.totals, i, grid)
+
+    def add_to(self, grids: dict[int, Grid], i: int, grid: Grid) -> None:
+        """Add to the grid number ``i``, if there is one."""
+        grids[i] = self.checked(grid_sum(grids[i], grid) if i in grids else grid)
 
     def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
         """Return how many terms the gradient of an operand sums at most."""

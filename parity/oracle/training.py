@@ -27,28 +27,17 @@ CLEARS = ("none", "zero", "forget")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A multi-layer perceptron, its data and how it is trained.
+    """A multi-layer perceptron, its data and how it is trained."""
 
-    Attributes
-    ----------
-    sizes
-        Input size, hidden sizes and output size.
-    activation
-        "tanh", "sigmoid" or "relu".
-    optimizer, lr
-        The optimizer of ``OPTIMIZERS`` and its learning rate.
-    clears
-        What is done with gradients after each step, of ``CLEARS``: "none" sets them to None, "zero"
-        zeroes them, "forget" keeps them.
-    seed
-        The seed of the data and the parameters.
-    """
-
+    #: Input size, hidden sizes and output size.
     sizes: tuple[int, ...]
     activation: str
     optimizer: str
     lr: float
+    #: What is done with gradients after each step: "none" sets them to None, "zero" zeroes them,
+    #: "forget" keeps them.
     clears: tuple[str, ...]
+    #: Of the data and the parameters.
     seed: int
 
     @staticmethod

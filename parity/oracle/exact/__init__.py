@@ -10,6 +10,5 @@ Reading order:
 - ``dual``: values with their derivatives; ``numbers`` and ``functions``: arithmetic and
   functions of exact numbers.
 - ``rules``: the rule of each operation; ``lowering``: what rules are made of;
-  ``piecewise``: functions with kinks.
-- ``kinks``: on which side of a kink or pole operands lie.
+  ``kinks``: functions with kinks, and on which side of a kink operands lie.
 """

@@ -67,8 +67,7 @@ def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Deci
     """``function`` with more digits inside."""
 
     def apply(x: Decimal) -> Decimal:
-        with decimal.localcontext() as context:
-            context.prec = DIGITS + _GUARD
+        with decimal.localcontext(prec=DIGITS + _GUARD):
             result = function(x)
         return +result
 
@@ -90,25 +89,51 @@ def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
     return _mpmath(function, x)
 
 
-def _sin(x: Decimal) -> Decimal:
+def _sigmoid(x: Decimal) -> Decimal:
+    return 1 / (1 + (-x).exp())
+
+
+def _density(x: Decimal) -> Decimal:
+    return (-x * x / 2).exp() / (2 * _PI).sqrt()
+
+
+exp = on_arrays(Decimal.exp)
+sqrt = on_arrays(Decimal.sqrt)
+sigmoid = on_arrays(_guarded(_sigmoid))
+#: The density of the normal distribution.
+density = on_arrays(_guarded(_density))
+
+
+@on_arrays
+def log(x: Decimal) -> Decimal:
+    if x == 0:
+        leave_reals()
+    return x.ln()
+
+
+@on_arrays
+@_guarded
+def sin(x: Decimal) -> Decimal:
     return x - x**3 / 6 if abs(x) < _TINY else _turned(_MP.sin, x)
 
 
-def _cos(x: Decimal) -> Decimal:
+@on_arrays
+@_guarded
+def cos(x: Decimal) -> Decimal:
     return 1 - x * x / 2 if abs(x) < _TINY else _turned(_MP.cos, x)
 
 
-def _tanh(x: Decimal) -> Decimal:
+@on_arrays
+@_guarded
+def tanh(x: Decimal) -> Decimal:
     if abs(x) < _TINY:
         return x - x**3 / 3
     return Decimal(1).copy_sign(x) if abs(x) > _FLAT else _mpmath(_MP.tanh, x)
 
 
-def _sigmoid(x: Decimal) -> Decimal:
-    return 1 / (1 + (-x).exp())
-
-
-def _softplus(x: Decimal) -> Decimal:
+@on_arrays
+@_guarded
+def softplus(x: Decimal) -> Decimal:
     """log(1 + exp(x)), and x itself above 20: PyTorch's definition."""
     if x > 20:
         return x
@@ -116,39 +141,19 @@ def _softplus(x: Decimal) -> Decimal:
     return e - e * e / 2 if e < _TINY else (1 + e).ln()
 
 
-def _softplus_slope(x: Decimal) -> Decimal:
+@on_arrays
+@_guarded
+def softplus_slope(x: Decimal) -> Decimal:
     return Decimal(1) if x > 20 else _sigmoid(x)
 
 
-def _normal(x: Decimal) -> Decimal:
+@on_arrays
+@_guarded
+def normal(x: Decimal) -> Decimal:
     """The share of the normal distribution below ``x``."""
     if abs(x) > _FLAT:
         return Decimal(int(x > 0))
     return Decimal("0.5") + x * _density(x) if abs(x) < _TINY else _mpmath(_MP.ncdf, x)
-
-
-def _density(x: Decimal) -> Decimal:
-    """The density of the normal distribution."""
-    return (-x * x / 2).exp() / (2 * _PI).sqrt()
-
-
-def _log(x: Decimal) -> Decimal:
-    if x == 0:
-        leave_reals()
-    return x.ln()
-
-
-exp = on_arrays(lambda x: x.exp())
-log = on_arrays(_log)
-sqrt = on_arrays(lambda x: x.sqrt())
-sin = on_arrays(_guarded(_sin))
-cos = on_arrays(_guarded(_cos))
-tanh = on_arrays(_guarded(_tanh))
-sigmoid = on_arrays(_guarded(_sigmoid))
-softplus = on_arrays(_guarded(_softplus))
-softplus_slope = on_arrays(_guarded(_softplus_slope))
-normal = on_arrays(_guarded(_normal))
-density = on_arrays(_guarded(_density))
 
 
 def _raised(x: Element, p: Element) -> Element:
@@ -181,8 +186,7 @@ def _raised_by_logarithm(x: Decimal, p: Decimal) -> Decimal:
     if not x.is_finite() or not p.is_finite() or x == 0:
         leave_reals()
         return Decimal(math.pow(float(x), float(p))) if x else Decimal("Infinity")
-    with decimal.localcontext() as context:
-        context.prec = DIGITS + _GUARD
+    with decimal.localcontext(prec=DIGITS + _GUARD):
         result = (p * x.ln()).exp()
     return +result
 

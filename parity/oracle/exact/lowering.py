@@ -10,6 +10,7 @@ the numbers of the elements.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from parity.oracle.exact import dual
 from parity.oracle.exact.dual import Value
 
 Index: TypeAlias = NDArray[np.int64]
-Run: TypeAlias = Callable[..., tuple[Value, ...]]
 #: Whether the gradient for operand ``i`` depends on variables, from which operands require
 #: a gradient and the attributes.
 NonlinearIn: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
@@ -33,7 +33,7 @@ NonlinearIn: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
 class Lowering:
     """An operation for given shapes and attributes: ``run`` computes results of ``shapes``."""
 
-    run: Run
+    run: Callable[..., tuple[Value, ...]]
     shapes: tuple[Shape, ...]
 
 
@@ -42,24 +42,12 @@ class ExactRule:
     """How the exact evaluation computes an operation, with all derivatives.
 
     Most rules are made by ``elementwise``, ``moving``, ``reducing``, ``along`` or
-    ``products``.
-
-    Attributes
-    ----------
-    lower
-        The lowering for the shapes of the operands and the attributes.
-    nonlinear
-        Whether the gradient for an operand depends on variables, so that it can be
-        differentiated again (docs/semantics.md 7.1).
-
-    Examples
-    --------
-    >>> square = elementwise(lambda a: dual.mul(a, a))
-    >>> square.lower(((2, 3),), {}).shapes
-    ((2, 3),)
+    ``products``. A gradient that is not linear can be differentiated again
+    (docs/semantics.md 7.1).
     """
 
-    lower: Callable[..., Lowering]
+    #: From the shapes of the operands and the attributes.
+    lower: Callable[[tuple[Shape, ...], dict[str, Any]], Lowering]
     nonlinear: NonlinearIn
 
 
@@ -103,11 +91,8 @@ def moving(function: Callable[..., Any]) -> ExactRule:
     """Elements go elsewhere: ``function`` of NumPy arrays; -1 in its result is a zero."""
 
     def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
-        operands = []
-        first = 0
-        for shape in shapes:
-            operands.append(numbers(shape) + first)
-            first += math.prod(shape)
+        firsts = itertools.accumulate(map(math.prod, shapes), initial=0)
+        operands = [numbers(s) + first for s, first in zip(shapes, firsts, strict=False)]
         results = function(*operands, **attrs)
         results = results if isinstance(results, (list, tuple)) else [results]
         maps = [np.asarray(r).ravel() for r in results]
@@ -145,15 +130,12 @@ def along(function: Callable[[Value], Value]) -> ExactRule:
 
         def run(a: Value) -> tuple[Value, ...]:
             lines = function(dual.gather(a, index))
-            return (dual.linear(lambda x: _unrolled(x)[..., back], lines),)
+            flat = dual.linear(lambda x: x.reshape(*x.shape[:-2], back.size), lines)
+            return (dual.gather(flat, back),)
 
         return Lowering(run, shapes)
 
     return ExactRule(lower, nonlinear)
-
-
-def _unrolled(x: Any) -> Any:
-    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
 
 def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tuple[Index, Shape]:
@@ -208,26 +190,17 @@ def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> ExactRule:
 
 def einsum_pairs(a: Shape, b: Shape, *, subscripts: str) -> tuple[Index, Index, Shape]:
     """The terms of an einsum of two operands."""
-    operands, _, result = subscripts.partition("->")
-    left, right = operands.split(",")
+    left, right, result = subscripts.replace("->", ",").split(",")
     names = result + "".join(sorted({c for c in left + right if c not in result}))
     lengths = dict(zip(left + right, a + b, strict=True))
     out = tuple(lengths[c] for c in result)
     everything = tuple(lengths[c] for c in names)
     table = (math.prod(out), math.prod(everything[len(out) :]))
-    return (
-        _aligned(numbers(a), left, names, everything).reshape(table),
-        _aligned(numbers(b), right, names, everything).reshape(table),
-        out,
+    index_a, index_b = (
+        np.einsum(f"{letters},{names}->{names}", numbers(shape), np.ones(everything, np.int64))
+        for letters, shape in ((left, a), (right, b))
     )
-
-
-def _aligned(index: Index, letters: str, names: str, lengths: Shape) -> Index:
-    """``index``, whose axes are called ``letters``, on axes called ``names``."""
-    distinct = "".join(c for c in names if c in letters)
-    ordered = np.einsum(f"{letters}->{distinct}", index)
-    shape = tuple(n if c in letters else 1 for c, n in zip(names, lengths, strict=True))
-    return np.broadcast_to(ordered.reshape(shape), lengths)
+    return index_a.reshape(table), index_b.reshape(table), out
 
 
 def matmul_pairs(a: Shape, b: Shape) -> tuple[Index, Index, Shape]:
