@@ -28,38 +28,30 @@ def compare(
         a, b = e.array, r.array
         if e[:3] != r[:3]:
             return _count_difference(engine, reference, min(e.statement, r.statement))
-        if a is b or (
-            a is not None
-            and b is not None
-            and a.dtype == b.dtype
-            and a.shape == b.shape
-            and a.tobytes() == b.tobytes()
-        ):
-            continue
-        if e.what == "held" and (a is None or b is None):
-            continue  # this engine returns copies of gradients
+        if a is b or (e.what == "held" and (a is None or b is None)):
+            continue  # an engine that returns copies of gradients holds None
+        finding = None
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
             if e.which in none_or_zeros and _keeps_none(program, e):
                 return None  # None stays None where zeros change: later gradients must differ
             finding = _form_difference(program, e, r, index, tolerance)
             none_or_zeros.add(e.which)
-        else:
+        elif a.tobytes() != b.tobytes():
             finding = _value_difference(program, e, r, index, tolerance)
         if finding is not None:
             return finding
-    if engine.failure is None and reference.failure is None:
-        if len(engine.observations) != len(reference.observations):
-            return _count_difference(engine, reference, len(program.statements))
-        return None
-    return _failure_difference(engine, reference)
+    if engine.failure is not None or reference.failure is not None:
+        return _failure_difference(engine, reference)
+    if len(engine.observations) != len(reference.observations):
+        return _count_difference(engine, reference, len(program.statements))
+    return None
 
 
 def _keeps_none(program: pr.Program, e: Observation) -> bool:
     """Return whether ``e`` follows an event that does not change None (docs/semantics.md 2.3)."""
     statement = _statement(program, e.statement)
-    return isinstance(statement, (pr.Zero, pr.ChangeGrad)) and e.which in pr.leaf_operands(
-        statement
-    )
+    kept = pr.leaf_operands(statement) if isinstance(statement, (pr.Zero, pr.ChangeGrad)) else ()
+    return e.which in kept
 
 
 def _statement(program: pr.Program, number: int) -> pr.Statement | None:
@@ -91,7 +83,7 @@ def _form_difference(
     """Return a difference in presence, shape or dtype."""
     a, b = e.array, r.array
     statement = _statement(program, e.statement)
-    details = (e.statement, e.what, e.which, a, b)
+    details = (*e[:3], a, b)
     if a is not None and b is not None:
         return Finding(Kind.SHAPE if a.shape != b.shape else Kind.DTYPE, *details)
     if isinstance(statement, (pr.Clear, pr.Zero)) and e.which in statement.leaves:
@@ -128,8 +120,7 @@ def _value_difference(
         worst = float(np.max(excess))
         allowed = tolerance.bound(index, b)
     ratio = worst if np.isfinite(worst) else None
-    kind = _kind_of_value(program, e)
-    return Finding(kind, e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
+    return Finding(_kind_of_value(program, e), *e[:3], a, b, ratio, allowed)
 
 
 def _kind_of_value(program: pr.Program, e: Observation) -> Kind:

@@ -18,8 +18,6 @@ from parity.language.table import OPS
 
 #: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
-#: Shape rules of broadcasting operations, which sum the gradient of a smaller operand.
-_BROADCASTING = (elementwise, where)
 
 
 def is_exact(program: pr.Program) -> bool:
@@ -56,9 +54,9 @@ def is_rounded(program: pr.Program) -> bool:
         if isinstance(statement, pr.Apply):
             op = OPS[statement.op]
             shapes = {info.shape for info in outputs} | {infos[i].shape for i in statement.inputs}
-            if op.shape in _BROADCASTING and len(shapes) > 1 and max(map(size, shapes)) > 4:
-                return False
-            if op.spreads and max(map(size, shapes)) > 4:
+            # Broadcasting operations sum the gradient of a smaller operand.
+            sums = op.spreads or (op.shape in (elementwise, where) and len(shapes) > 1)
+            if sums and max(map(size, shapes)) > 4:
                 return False
             summed = [_summed_axes(infos[i].shape, outputs[0].shape) for i in statement.inputs]
             if reordered and max(summed) > 1:

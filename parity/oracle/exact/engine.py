@@ -15,6 +15,7 @@ import numpy as np
 from parity.engines.base import Engine
 from parity.language.table import OPS, result_dtype
 from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.building import ExactRule
 from parity.oracle.exact.graph import (
     Call,
     Leaf,
@@ -26,7 +27,6 @@ from parity.oracle.exact.graph import (
     gradients,
     nonlinear_leaves,
 )
-from parity.oracle.exact.lowering import ExactRule
 from parity.oracle.exact.rules import RULES
 
 
@@ -79,18 +79,17 @@ class Exact(Engine):
         dtype = result_dtype(name, [x.dtype for x in xs], shapes)
         if dtype is None:
             raise TypeError(f"{name} of {', '.join(x.dtype for x in xs)}")
-        lowering = rule.lower(shapes, attrs)
         with self._precise(xs) as context:
-            values = lowering.run(*[x.exact for x in xs])
-            arrays = [nu.shortened(np.asarray(v)) for v in values]
+            values = rule.run(shapes, attrs, *[x.exact for x in xs])
+            arrays = [(nu.shortened(np.asarray(v)), shape) for v, shape in values]
             real = not nu.left_reals(context)
         needs = tuple(x.requires_grad for x in xs)
         call = None
         if self._recording and any(needs):
             nonlinear = tuple(rule.nonlinear(i, needs, attrs) for i in range(len(xs)))
-            call = Call(lowering, xs, nonlinear, OPS[name].saves)
+            call = Call(rule, attrs, xs, nonlinear, OPS[name].saves)
         results: list[Node] = []
-        for index, (exact, shape) in enumerate(zip(arrays, lowering.shapes, strict=True)):
+        for index, (exact, shape) in enumerate(arrays):
             number = next(self._numbers)
             if call is None:
                 results.append(Node(number, exact, shape, dtype, real, False))

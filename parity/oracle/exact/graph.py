@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from parity.language.shapes import Shape
 from parity.oracle.exact import dual
 from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.building import ExactRule, Results
 from parity.oracle.exact.dual import Dual, Value
-from parity.oracle.exact.lowering import Lowering
 from parity.oracle.exact.numbers import Array
 
 
@@ -76,7 +76,8 @@ class Leaf(Node):
 class Call:
     """An operation that was applied, whose results share it."""
 
-    lowering: Lowering
+    rule: ExactRule
+    attrs: dict[str, Any]
     inputs: tuple[Node, ...]
     nonlinear: tuple[bool, ...]
     saves: bool
@@ -149,7 +150,7 @@ def evaluate(root: Node, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     ``levels``: for each level the leaves whose elements are its directions, in order.
     """
     known: dict[Node, Value] = {}
-    results: dict[Call, tuple[Value, ...]] = {}
+    results: dict[Call, Results] = {}
     for node in behind(root):
         if isinstance(node, Leaf):
             known[node] = _seeded(node, levels)
@@ -158,8 +159,10 @@ def evaluate(root: Node, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
         elif isinstance(node, Result):
             call = node.call
             if call not in results:
-                results[call] = call.lowering.run(*[known.get(x, x.exact) for x in call.inputs])
-            known[node] = results[call][node.index]
+                shapes = tuple(x.shape for x in call.inputs)
+                operands = [known.get(x, x.exact) for x in call.inputs]
+                results[call] = call.rule.run(shapes, call.attrs, *operands)
+            known[node] = results[call][node.index][0]
     return known[root]
 
 

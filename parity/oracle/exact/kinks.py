@@ -16,8 +16,8 @@ import numpy as np
 
 from parity.oracle.exact import dual
 from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.building import axis_groups
 from parity.oracle.exact.dual import Value
-from parity.oracle.exact.lowering import axis_groups
 from parity.oracle.exact.numbers import Array, Element
 
 _NAN = 2  # what nu.compare says of nan

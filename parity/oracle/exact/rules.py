@@ -18,10 +18,9 @@ from parity.language.shapes import Shape
 from parity.oracle.exact import dual, kinks
 from parity.oracle.exact import functions as fn
 from parity.oracle.exact import numbers as nu
-from parity.oracle.exact.dual import Value
-from parity.oracle.exact.lowering import (
+from parity.oracle.exact.building import (
     ExactRule,
-    Lowering,
+    Results,
     along,
     axis_groups,
     bilinear,
@@ -36,6 +35,7 @@ from parity.oracle.exact.lowering import (
     running_groups,
     sum_to_groups,
 )
+from parity.oracle.exact.dual import Value
 from parity.oracle.exact.numbers import Array, constant
 
 
@@ -138,15 +138,11 @@ def _cross_entropy(g: Value, *, t: Any) -> Value:
     return dual.linear(lambda x: x[..., None], dual.neg(mean(picked)))
 
 
-def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value, b: Value) -> Results:
     """The sum of squared differences by the number of rows."""
-
-    def run(a: Value, b: Value) -> tuple[Value, ...]:
-        difference = dual.sub(a, b)
-        squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
-        return (dual.div(dual.total(squares), constant(shapes[0][0])),)
-
-    return Lowering(run, ((),))
+    difference = dual.sub(a, b)
+    squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
+    return [(dual.div(dual.total(squares), constant(shapes[0][0])), ())]
 
 
 RULES: dict[str, ExactRule] = {

@@ -1,11 +1,8 @@
-"""How the exact evaluation computes an operation, once shapes and attributes are known.
-
-An ``ExactRule`` is lowered for given shapes and attributes: the ``Lowering`` is a
-function of dual numbers (``parity.oracle.exact.dual``).
+"""What the rules of the exact evaluation are built from.
 
 All arrays are flat, so an operation is index maps, which say where the elements
-of the operands go, and arithmetic. An index map is found by running NumPy on
-the numbers of the elements.
+of the operands go, and arithmetic on dual numbers (``parity.oracle.exact.dual``). An index
+map is found by running NumPy on the numbers of the elements.
 """
 
 from __future__ import annotations
@@ -24,17 +21,11 @@ from parity.oracle.exact import dual
 from parity.oracle.exact.dual import Value
 
 Index: TypeAlias = NDArray[np.int64]
+#: Results with their shapes.
+Results: TypeAlias = list[tuple[Value, Shape]]
 #: Whether the gradient for operand ``i`` depends on variables, from which operands require
 #: a gradient and the attributes.
 NonlinearIn: TypeAlias = Callable[[int, tuple[bool, ...], dict[str, Any]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Lowering:
-    """An operation for given shapes and attributes: ``run`` computes results of ``shapes``."""
-
-    run: Callable[..., tuple[Value, ...]]
-    shapes: tuple[Shape, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +37,8 @@ class ExactRule:
     (docs/semantics.md 7.1).
     """
 
-    #: From the shapes of the operands and the attributes.
-    lower: Callable[[tuple[Shape, ...], dict[str, Any]], Lowering]
+    #: From the shapes of the operands, the attributes and the operands.
+    run: Callable[..., Results]
     nonlinear: NonlinearIn
 
 
@@ -62,7 +53,6 @@ def bilinear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
 
 
 def nonlinear(i: int, needs: tuple[bool, ...], attrs: dict[str, Any]) -> bool:
-    """Not linear."""
     return True
 
 
@@ -71,39 +61,33 @@ def numbers(shape: Shape) -> Index:
     return np.arange(math.prod(shape)).reshape(shape)
 
 
+def broadcast(x: Value, shape: Shape, out: Shape) -> Value:
+    return x if shape == out else dual.gather(x, np.broadcast_to(numbers(shape), out).ravel())
+
+
 def elementwise(function: Callable[..., Value], nonlinear_in: NonlinearIn = nonlinear) -> ExactRule:
     """A function of numbers, on operands that broadcast against each other."""
 
-    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+    def run(shapes: tuple[Shape, ...], attrs: dict[str, Any], *xs: Value) -> Results:
         out = np.broadcast_shapes(*shapes)
-        maps = [None if s == out else np.broadcast_to(numbers(s), out).ravel() for s in shapes]
+        spread = [broadcast(x, shape, out) for x, shape in zip(xs, shapes, strict=True)]
+        return [(function(*spread, **attrs), out)]
 
-        def run(*xs: Value) -> tuple[Value, ...]:
-            spread = [x if m is None else dual.gather(x, m) for x, m in zip(xs, maps, strict=True)]
-            return (function(*spread, **attrs),)
-
-        return Lowering(run, (out,))
-
-    return ExactRule(lower, nonlinear_in)
+    return ExactRule(run, nonlinear_in)
 
 
 def moving(function: Callable[..., Any]) -> ExactRule:
     """Elements go elsewhere: ``function`` of NumPy arrays; -1 in its result is a zero."""
 
-    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+    def run(shapes: tuple[Shape, ...], attrs: dict[str, Any], *xs: Value) -> Results:
         firsts = itertools.accumulate(map(math.prod, shapes), initial=0)
         operands = [numbers(s) + first for s, first in zip(shapes, firsts, strict=False)]
-        results = function(*operands, **attrs)
-        results = results if isinstance(results, (list, tuple)) else [results]
-        maps = [np.asarray(r).ravel() for r in results]
+        moved = function(*operands, **attrs)
+        x = xs[0] if len(xs) == 1 else dual.joined(xs)
+        maps = map(np.asarray, moved if isinstance(moved, (list, tuple)) else [moved])
+        return [(dual.gather(x, index.ravel()), index.shape) for index in maps]
 
-        def run(*xs: Value) -> tuple[Value, ...]:
-            x = xs[0] if len(xs) == 1 else dual.joined(xs)
-            return tuple(dual.gather(x, m) for m in maps)
-
-        return Lowering(run, tuple(np.shape(r) for r in results))
-
-    return ExactRule(lower, linear)
+    return ExactRule(run, linear)
 
 
 def reducing(
@@ -113,29 +97,24 @@ def reducing(
 ) -> ExactRule:
     """``function`` of the elements of each group, which lie on the last axis."""
 
-    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+    def run(shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value) -> Results:
         index, shape = groups(shapes[0], **attrs)
         rest = {k: v for k, v in attrs.items() if k not in ("axis", "keepdims", "shape")}
-        return Lowering(lambda a: (function(dual.gather(a, index), **rest),), (shape,))
+        return [(function(dual.gather(a, index), **rest), shape)]
 
-    return ExactRule(lower, nonlinear_in)
+    return ExactRule(run, nonlinear_in)
 
 
 def along(function: Callable[[Value], Value]) -> ExactRule:
     """``function`` of the lines along an axis, from lines to lines."""
 
-    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+    def run(shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value) -> Results:
         index, _ = axis_groups(shapes[0], axis=attrs["axis"], keepdims=False)
-        back = np.argsort(index.ravel())
+        lines = function(dual.gather(a, index))
+        flat = dual.linear(lambda x: x.reshape(*x.shape[:-2], index.size), lines)
+        return [(dual.gather(flat, np.argsort(index.ravel())), shapes[0])]
 
-        def run(a: Value) -> tuple[Value, ...]:
-            lines = function(dual.gather(a, index))
-            flat = dual.linear(lambda x: x.reshape(*x.shape[:-2], back.size), lines)
-            return (dual.gather(flat, back),)
-
-        return Lowering(run, shapes)
-
-    return ExactRule(lower, nonlinear)
+    return ExactRule(run, nonlinear)
 
 
 def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tuple[Index, Shape]:
@@ -173,19 +152,16 @@ def products(pairs: Callable[..., tuple[Index, Index, Shape]]) -> ExactRule:
     ``pairs`` gives the elements of either operand for each term, one row per result.
     """
 
-    def lower(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+    def run(
+        shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value, b: Value, *bias: Value
+    ) -> Results:
         left, right, out = pairs(*shapes[:2], **attrs)
-        bias = [np.broadcast_to(numbers(s), out).ravel() for s in shapes[2:]]
+        y = dual.total(dual.mul(dual.gather(a, left), dual.gather(b, right)))
+        for x, shape in zip(bias, shapes[2:], strict=True):
+            y = dual.add(y, broadcast(x, shape, out))
+        return [(y, out)]
 
-        def run(a: Value, b: Value, *rest: Value) -> tuple[Value, ...]:
-            y = dual.total(dual.mul(dual.gather(a, left), dual.gather(b, right)))
-            for d, index in zip(rest, bias, strict=True):
-                y = dual.add(y, dual.gather(d, index))
-            return (y,)
-
-        return Lowering(run, (out,))
-
-    return ExactRule(lower, bilinear)
+    return ExactRule(run, bilinear)
 
 
 def einsum_pairs(a: Shape, b: Shape, *, subscripts: str) -> tuple[Index, Index, Shape]:
