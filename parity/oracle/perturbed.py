@@ -22,9 +22,6 @@ from parity.language.table import OPS
 #: (a**2 + a*b + b**2) / 3 == 1.
 _NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
 
-#: The unit roundoff of dtypes.
-UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
-
 
 def _graph_nodes(t: Any) -> dict[Any, None]:
     """Return the autograd nodes that a backward from ``t`` runs, without those of leaves."""

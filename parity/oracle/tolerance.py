@@ -38,8 +38,8 @@ from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.oracle.exactness import is_exact, is_rounded
-from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
+from parity.oracle.exactness import is_exact, is_rounded, narrowest
+from parity.oracle.perturbed import Perturbed
 
 #: Samples with errors in values and gradients.
 SAMPLES = 8
@@ -69,8 +69,7 @@ class Tolerance:
     @cached_property
     def unit(self) -> float:
         """The unit roundoff of the narrowest dtype of a leaf."""
-        narrow = any(leaf.dtype == "float32" for leaf in self.program.leaves)
-        return UNIT_ROUNDOFF["float32" if narrow else "float64"]
+        return float(narrowest(self.program).epsneg)
 
     @cached_property
     def strict(self) -> bool:

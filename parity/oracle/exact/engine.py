@@ -14,19 +14,10 @@ import numpy as np
 
 from parity.engines.base import Engine
 from parity.language.table import OPS, result_dtype
+from parity.oracle.exact import graph
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.building import ExactRule
-from parity.oracle.exact.graph import (
-    Call,
-    Leaf,
-    Node,
-    Result,
-    Taken,
-    Term,
-    behind,
-    gradients,
-    nonlinear_leaves,
-)
+from parity.oracle.exact.graph import Call, Leaf, Node, Result, Taken, Term
 from parity.oracle.exact.rules import RULES
 
 
@@ -110,7 +101,7 @@ class Exact(Engine):
     ) -> None:
         """Raises RuntimeError where PyTorch does (docs/semantics.md 1.2, 4.1, 4.2, 4.4)."""
         seed = self._seed(t, gradient)
-        nodes = behind(t)
+        nodes = graph.behind(t)
         ran: list[Call | Term] = [n.call for n in nodes if isinstance(n, Result) and n.call.saves]
         ran += [term for n in nodes if isinstance(n, Taken) for term in n.terms]
         if any(one.freed for one in ran):
@@ -118,9 +109,9 @@ class Exact(Engine):
         for one in ran:
             one.freed = not (retain_graph or create_graph)
         leaves = tuple(node for node in nodes if isinstance(node, Leaf))
-        nonlinear = nonlinear_leaves(nodes) if create_graph else set()
+        nonlinear = graph.nonlinear_leaves(nodes) if create_graph else set()
         with self._precise(nodes):
-            for leaf, g in gradients(t, seed, leaves):
+            for leaf, g in graph.gradients(t, seed, leaves):
                 leaf.accumulate(g, anew=create_graph)
                 if create_graph:
                     leaf.terms += (Term(t, seed, leaf, leaf in nonlinear),)

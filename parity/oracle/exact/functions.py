@@ -15,22 +15,15 @@ from typing import Any
 
 from mpmath.ctx_mp import MPContext
 
-from parity.oracle.exact.numbers import (
-    DIGITS,
-    NAN,
-    Array,
-    Element,
-    elementwise,
-    leave_reals,
-    to_decimal,
-)
+from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.numbers import Array, Element, leave_reals, to_decimal
 
-#: Digits lost where something cancels.
-_GUARD = 30
+#: With the digits lost where something cancels.
+_PRECISION = nu.DIGITS + 30
 #: mpmath with a precision of its own: that of ``mpmath.mp`` is for everybody.
 _MP = MPContext()
-_MP.dps = DIGITS + _GUARD
-_PI = Decimal(_MP.nstr(_MP.pi, DIGITS + _GUARD))
+_MP.dps = _PRECISION
+_PI = Decimal(_MP.nstr(_MP.pi, _PRECISION))
 #: Below it a series of two terms is exact to ``DIGITS``.
 _TINY = Decimal("1e-25")
 #: Beyond it tanh and the normal distribution are as far from their limits as no float is.
@@ -48,7 +41,7 @@ def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array
             return function(x)
         except decimal.DecimalException:
             leave_reals()
-            return NAN
+            return nu.NAN
 
     def every(x: Element) -> Element:
         d = to_decimal(x)
@@ -60,14 +53,14 @@ def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array
             leave_reals()
         return y
 
-    return elementwise(every)
+    return nu.elementwise(every)
 
 
 def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Decimal]:
     """``function`` with more digits inside."""
 
     def apply(x: Decimal) -> Decimal:
-        with decimal.localcontext(prec=DIGITS + _GUARD):
+        with decimal.localcontext(prec=_PRECISION):
             result = function(x)
         return +result
 
@@ -76,16 +69,16 @@ def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Deci
 
 def _mpmath(function: Callable[[Any], Any], x: Decimal) -> Decimal:
     """A function of mpmath; further digits for those of ``x`` in front of the point."""
-    with _MP.workdps(DIGITS + _GUARD + max(x.adjusted(), 0)):
+    with _MP.workdps(_PRECISION + max(x.adjusted(), 0)):
         numerator, denominator = x.as_integer_ratio()
-        return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), DIGITS + _GUARD))
+        return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), _PRECISION))
 
 
 def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
     """Return the sine or cosine; nan for nan, and for numbers too large for a float."""
     if not x.is_finite() or x.adjusted() > _FLOATS_END:
         leave_reals()
-        return NAN
+        return nu.NAN
     return _mpmath(function, x)
 
 
@@ -182,14 +175,14 @@ def _raised_to_integer(x: Element, p: int) -> Element:
 def _raised_by_logarithm(x: Decimal, p: Decimal) -> Decimal:
     if x.is_nan() or p.is_nan() or x < 0:
         leave_reals()
-        return NAN
+        return nu.NAN
     if not x.is_finite() or not p.is_finite() or x == 0:
         leave_reals()
         return Decimal(math.pow(float(x), float(p))) if x else Decimal("Infinity")
-    with decimal.localcontext(prec=DIGITS + _GUARD):
+    with decimal.localcontext(prec=_PRECISION):
         result = (p * x.ln()).exp()
     return +result
 
 
 #: ``a ** b`` by element.
-power = elementwise(_raised)
+power = nu.elementwise(_raised)

@@ -8,7 +8,7 @@ a node as well; its derivatives of order k are those of its root of order k + 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,8 @@ class Node:
     real: bool
     requires_grad: bool
 
-    def sources(self) -> Iterable[Node]:
-        """The nodes that it depends on, with a derivative."""
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        """The nodes that it depends on, with a derivative, and whether this is nonlinear."""
         return ()
 
 
@@ -91,8 +91,9 @@ class Result(Node):
     call: Call
     index: int
 
-    def sources(self) -> Iterable[Node]:
-        return [x for x in self.call.inputs if x.requires_grad]
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        pairs = zip(self.call.inputs, self.call.nonlinear, strict=True)
+        return [(x, nonlinear) for x, nonlinear in pairs if x.requires_grad]
 
 
 @dataclass(eq=False, slots=True)
@@ -113,15 +114,15 @@ class Taken(Node):
 
     terms: tuple[Term, ...]
 
-    def sources(self) -> Iterable[Node]:
-        return [t.root for t in self.terms]
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        return [(term.root, True) for term in self.terms]
 
 
 def behind(root: Node) -> list[Node]:
     """The nodes that a root depends on with a derivative, itself included, oldest first."""
     found, todo = {root}, [root]
     while todo:
-        for source in todo.pop().sources():
+        for source, _ in todo.pop().sources():
             if source not in found:
                 found.add(source)
                 todo.append(source)
@@ -135,11 +136,7 @@ def nonlinear_leaves(nodes: list[Node]) -> set[Node]:
     """
     reached: dict[Node, bool] = {nodes[-1]: False}
     for node in reversed(nodes):
-        if isinstance(node, Result):
-            below = zip(node.call.inputs, node.call.nonlinear, strict=True)
-        else:
-            below = zip(node.sources(), (True,) * len(nodes), strict=False)
-        for source, nonlinear in below:
+        for source, nonlinear in node.sources():
             reached[source] = reached.get(source, False) or reached[node] or nonlinear
     return {node for node, nonlinear in reached.items() if nonlinear}
 

@@ -127,10 +127,6 @@ def _ieee(name: str, x: Element, y: Element) -> Decimal:
     return result
 
 
-def _pushed(v: Element, t: Element) -> Element:
-    return 0 if t == 0 else _ieee("multiply", v, t)
-
-
 def _safe(
     fast: Callable[[Array, Array], Array], slow: Callable[..., Element], masks: bool = False
 ) -> Callable[[Array, Array], Array]:
@@ -145,13 +141,11 @@ def _safe(
             return every(a, b)
         try:
             return fast(a, b)
-        except TypeError:
+        except (decimal.DecimalException, TypeError):
             a, b = decimals(a), decimals(b)
-        except decimal.DecimalException:
-            pass
         try:
             return fast(a, b)
-        except (decimal.DecimalException, TypeError):
+        except decimal.DecimalException:
             return every(a, b)
 
     return operation
@@ -161,7 +155,7 @@ add = _safe(operator.add, lambda x, y: _ieee("add", x, y))
 sub = _safe(operator.sub, lambda x, y: _ieee("subtract", x, y))
 mul = _safe(operator.mul, lambda x, y: _ieee("multiply", x, y))
 #: A product that is zero where the second factor is, even if the first is infinite or nan.
-push = _safe(operator.mul, _pushed, masks=True)
+push = _safe(operator.mul, lambda v, t: 0 if t == 0 else _ieee("multiply", v, t), masks=True)
 
 
 def _divided(x: Element, y: Element) -> Element:
@@ -181,10 +175,7 @@ def total(a: Array) -> Array:
     try:
         return np.asarray(a.sum(-1), object)
     except (decimal.DecimalException, TypeError):
-        result = np.zeros(a.shape[:-1], object)
-        for k in range(a.shape[-1]):
-            result = add(result, a[..., k])
-        return result
+        return functools.reduce(add, np.moveaxis(a, -1, 0), np.zeros(a.shape[:-1], object))
 
 
 def shortened(a: Array) -> Array:
@@ -194,11 +185,7 @@ def shortened(a: Array) -> Array:
     return decimals(a) if max(lengths, default=0) > LONGEST else a
 
 
-def _compared(x: Element, y: Element) -> int:
-    return 2 if x != x or y != y else (x > y) - (x < y)
-
-
-_compare = elementwise(_compared)
+_compare = elementwise(lambda x, y: 2 if x != x or y != y else (x > y) - (x < y))
 
 
 def compare(a: Array, b: Array) -> NDArray[np.int64]:
