@@ -54,9 +54,9 @@ class Perturbed(Torch):
         self.unit = unit
         self.accumulations = accumulations
         self.count = 0  # of random numbers drawn so far
-        self.ops = {  # type: ignore[misc]
-            name: partial(self.perturbed_operation, op) for name, op in OPS.items()
-        }
+        if unit:
+            rounded = {name: partial(self.perturbed_operation, op) for name, op in OPS.items()}
+            self.ops = rounded  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)
@@ -70,17 +70,18 @@ class Perturbed(Torch):
         In second derivatives an operand gets its gradient from several nodes. With an error
         common to all, those of ``a / b`` would cancel for equal operands.
         """
+        ulps = 1 + self.accumulations
+
+        def rounded(grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
+            return tuple(g if g is None else self.rounded(g, ulps) for g in grads)
+
         wide = None if gradient is None else gradient.astype(np.float64)
         nodes = _graph_nodes(t) if self.recorded and self.unit else ()
-        hooks = [node.register_hook(self.round_at_node) for node in nodes]
+        hooks = [node.register_hook(rounded) for node in nodes]
         super().backward(t, wide, **flags)
         for hook in hooks:
             hook.remove()
         self.recorded |= flags.get("create_graph", False)
-
-    def round_at_node(self, grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
-        """Round the gradients that a node computes for its operands."""
-        return tuple(g if g is None else self.rounded(g, 1 + self.accumulations) for g in grads)
 
     def perturb(self, t: Any, ulps: float) -> Any:
         """Return ``t`` with random errors in its value and, independently, in its gradients.
@@ -89,8 +90,6 @@ class Perturbed(Torch):
         still cancel. The error is drawn again for each backward, since gradients of several
         passes may cancel as well.
         """
-        if not self.unit:
-            return t
         if not self.gradients_only:
             t = t + t.detach() * (self.unit * ulps * self.noise(t))
         return with_gradient(t, lambda g: self.rounded(g, ulps))
@@ -128,8 +127,6 @@ class Perturbed(Torch):
 
         They stand for cancellation inside the operation.
         """
-        if not self.unit:
-            return y
         fixed = x.detach()
         step = x - fixed  # zero, with derivative 1
         value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))

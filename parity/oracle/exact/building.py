@@ -90,10 +90,23 @@ def moving(function: Callable[..., Any]) -> ExactRule:
     return ExactRule(run, linear)
 
 
+def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tuple[Index, Shape]:
+    """The elements that a reduction over axes puts together, and the shape of its result."""
+    ndim = len(shape)
+    axes = range(ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    reduced = sorted({a % ndim for a in axes}) if ndim else []
+    kept = [i for i in range(ndim) if i not in reduced]
+    rows = math.prod(shape[i] for i in kept)
+    columns = math.prod(shape[i] for i in reduced)
+    index = numbers(shape).transpose(kept + reduced).reshape(rows, columns)
+    lengths = [1 if i in reduced else n for i, n in enumerate(shape)]
+    return index, tuple(lengths) if keepdims else tuple(shape[i] for i in kept)
+
+
 def reducing(
     function: Callable[..., Value],
-    groups: Callable[..., tuple[Index, Shape]],
     nonlinear_in: NonlinearIn = nonlinear,
+    groups: Callable[..., tuple[Index, Shape]] = axis_groups,
 ) -> ExactRule:
     """``function`` of the elements of each group, which lie on the last axis."""
 
@@ -117,25 +130,11 @@ def along(function: Callable[[Value], Value]) -> ExactRule:
     return ExactRule(run, nonlinear)
 
 
-def axis_groups(shape: Shape, *, axis: Any, keepdims: bool, **rest: Any) -> tuple[Index, Shape]:
-    """The elements that a reduction over axes puts together, and the shape of its result."""
-    ndim = len(shape)
-    axes = range(ndim) if axis is None else [axis] if isinstance(axis, int) else axis
-    reduced = sorted({a % ndim for a in axes}) if ndim else []
-    kept = [i for i in range(ndim) if i not in reduced]
-    rows = math.prod(shape[i] for i in kept)
-    columns = math.prod(shape[i] for i in reduced)
-    index = numbers(shape).transpose(kept + reduced).reshape(rows, columns)
-    lengths = [1 if i in reduced else n for i, n in enumerate(shape)]
-    return index, tuple(lengths) if keepdims else tuple(shape[i] for i in kept)
-
-
-def sum_to_groups(shape: Shape, *, shape_to: Shape) -> tuple[Index, Shape]:
-    """Return the elements that are summed when ``shape`` is reduced to ``shape_to``."""
-    aligned = (1,) * (len(shape) - len(shape_to)) + tuple(shape_to)
-    axes = tuple(i for i, (n, m) in enumerate(zip(shape, aligned, strict=True)) if n != m)
-    index, _ = axis_groups(shape, axis=axes, keepdims=True)
-    return index, tuple(shape_to)
+def sum_to_groups(operand: Shape, *, shape: Shape) -> tuple[Index, Shape]:
+    """The elements that are summed when an operand is reduced to ``shape``."""
+    aligned = (1,) * (len(operand) - len(shape)) + tuple(shape)
+    axes = tuple(i for i, (n, m) in enumerate(zip(operand, aligned, strict=True)) if n != m)
+    return axis_groups(operand, axis=axes, keepdims=True)[0], tuple(shape)
 
 
 def running_groups(shape: Shape, *, axis: int) -> tuple[Index, Shape]:

@@ -15,26 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from parity.language.shapes import Shape
-from parity.oracle.exact import dual, kinks
+from parity.oracle.exact import building, dual, kinks
 from parity.oracle.exact import functions as fn
 from parity.oracle.exact import numbers as nu
-from parity.oracle.exact.building import (
-    ExactRule,
-    Results,
-    along,
-    axis_groups,
-    bilinear,
-    einsum_pairs,
-    elementwise,
-    linear,
-    matmul_pairs,
-    moving,
-    nonlinear,
-    products,
-    reducing,
-    running_groups,
-    sum_to_groups,
-)
+from parity.oracle.exact.building import ExactRule, along, elementwise, linear, moving, reducing
 from parity.oracle.exact.dual import Value
 from parity.oracle.exact.numbers import Array, constant
 
@@ -138,7 +122,13 @@ def _cross_entropy(g: Value, *, t: Any) -> Value:
     return dual.linear(lambda x: x[..., None], dual.neg(mean(picked)))
 
 
-def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value, b: Value) -> Results:
+def _rows(shape: Shape, **attrs: Any) -> tuple[building.Index, Shape]:
+    return building.axis_groups(shape, axis=1, keepdims=False)[0], ()
+
+
+def _squared_error(
+    shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value, b: Value
+) -> building.Results:
     """The sum of squared differences by the number of rows."""
     difference = dual.sub(a, b)
     squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
@@ -175,7 +165,7 @@ RULES: dict[str, ExactRule] = {
     "square": elementwise(lambda a: dual.mul(a, a)),
     "gelu": elementwise(lambda a: dual.mul(a, normal(a))),
     "add": elementwise(dual.add, linear),
-    "mul": elementwise(dual.mul, bilinear),
+    "mul": elementwise(dual.mul, building.bilinear),
     "sub": elementwise(dual.sub, linear),
     "neg": elementwise(dual.neg, linear),
     "div": elementwise(dual.div, lambda i, needs, attrs: i == 1 or needs[1]),
@@ -200,26 +190,24 @@ RULES: dict[str, ExactRule] = {
     "sign": elementwise(kinks.sign, linear),
     "floor": elementwise(kinks.floor, linear),
     # Reductions.
-    "sum": reducing(dual.total, axis_groups, linear),
-    "mean": reducing(mean, axis_groups, linear),
-    "sum_to": reducing(dual.total, lambda a, *, shape: sum_to_groups(a, shape_to=shape), linear),
-    "cumsum": reducing(dual.total, running_groups, linear),
-    "max": reducing(lambda g: kinks.extreme(g, 1), axis_groups, linear),
-    "min": reducing(lambda g: kinks.extreme(g, -1), axis_groups, linear),
-    "prod": reducing(product, axis_groups),
-    "var": reducing(variance, axis_groups),
-    "norm": reducing(norm, axis_groups),
-    "logsumexp": reducing(logsumexp, axis_groups),
+    "sum": reducing(dual.total, linear),
+    "mean": reducing(mean, linear),
+    "sum_to": reducing(dual.total, linear, building.sum_to_groups),
+    "cumsum": reducing(dual.total, linear, building.running_groups),
+    "max": reducing(lambda g: kinks.extreme(g, 1), linear),
+    "min": reducing(lambda g: kinks.extreme(g, -1), linear),
+    "prod": reducing(product),
+    "var": reducing(variance),
+    "norm": reducing(norm),
+    "logsumexp": reducing(logsumexp),
     "softmax": along(softmax),
     "log_softmax": along(log_softmax),
-    "mean_squared_error": ExactRule(_squared_error, nonlinear),
-    "softmax_cross_entropy": reducing(
-        _cross_entropy, lambda a, *, t: (axis_groups(a, axis=1, keepdims=False)[0], ())
-    ),
+    "mean_squared_error": ExactRule(_squared_error, building.nonlinear),
+    "softmax_cross_entropy": reducing(_cross_entropy, groups=_rows),
     # Sums of products.
-    "matmul": products(matmul_pairs),
-    "linear": products(matmul_pairs),
-    "einsum": products(einsum_pairs),
-    "dot": products(lambda a, b: einsum_pairs(a, b, subscripts="i,i->")),
-    "outer": products(lambda a, b: einsum_pairs(a, b, subscripts="i,j->ij")),
+    "matmul": building.products(building.matmul_pairs),
+    "linear": building.products(building.matmul_pairs),
+    "einsum": building.products(building.einsum_pairs),
+    "dot": building.products(lambda a, b: building.einsum_pairs(a, b, subscripts="i,i->")),
+    "outer": building.products(lambda a, b: building.einsum_pairs(a, b, subscripts="i,j->ij")),
 }
