@@ -32,54 +32,38 @@ _FLAT = Decimal(1000)
 _FLOATS_END = 310
 
 
-def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array]:
-    """Return ``function`` for arrays: nan for nan and outside its domain."""
+def on_arrays(function: Callable[[Decimal], Decimal]) -> Callable[[Array], Array]:
+    """Return ``function``, which has more digits inside, for arrays; nan outside its domain."""
 
     @functools.lru_cache(maxsize=8192)
-    def known(x: Decimal) -> Element:
+    def known(x: Decimal) -> Decimal:
         try:
-            return function(x)
+            with decimal.localcontext(prec=_PRECISION):
+                result = function(x)
         except decimal.DecimalException:
-            leave_reals()
             return nu.NAN
+        return +result
 
     def every(x: Element) -> Element:
         d = to_decimal(x)
-        if d.is_nan():
-            leave_reals()
-            return d
-        y = known(d)
-        if isinstance(y, Decimal) and not y.is_finite():
+        y = d if d.is_nan() else known(d)
+        if not y.is_finite():
             leave_reals()
         return y
 
     return nu.elementwise(every)
 
 
-def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Decimal]:
-    """``function`` with more digits inside."""
-
-    def apply(x: Decimal) -> Decimal:
-        with decimal.localcontext(prec=_PRECISION):
-            result = function(x)
-        return +result
-
-    return apply
-
-
 def _mpmath(function: Callable[[Any], Any], x: Decimal) -> Decimal:
-    """A function of mpmath; further digits for those of ``x`` in front of the point."""
+    """A function of mpmath; nan for numbers too large for a float.
+
+    There are further digits for those of ``x`` in front of the point.
+    """
+    if not x.is_finite() or x.adjusted() > _FLOATS_END:
+        return nu.NAN
     with _MP.workdps(_PRECISION + max(x.adjusted(), 0)):
         numerator, denominator = x.as_integer_ratio()
         return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), _PRECISION))
-
-
-def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
-    """Return the sine or cosine; nan for nan, and for numbers too large for a float."""
-    if not x.is_finite() or x.adjusted() > _FLOATS_END:
-        leave_reals()
-        return nu.NAN
-    return _mpmath(function, x)
 
 
 def _sigmoid(x: Decimal) -> Decimal:
@@ -91,33 +75,24 @@ def _density(x: Decimal) -> Decimal:
 
 
 exp = on_arrays(Decimal.exp)
+log = on_arrays(Decimal.ln)
 sqrt = on_arrays(Decimal.sqrt)
-sigmoid = on_arrays(_guarded(_sigmoid))
+sigmoid = on_arrays(_sigmoid)
 #: The density of the normal distribution.
-density = on_arrays(_guarded(_density))
+density = on_arrays(_density)
 
 
 @on_arrays
-def log(x: Decimal) -> Decimal:
-    if x == 0:
-        leave_reals()
-    return x.ln()
-
-
-@on_arrays
-@_guarded
 def sin(x: Decimal) -> Decimal:
-    return x - x**3 / 6 if abs(x) < _TINY else _turned(_MP.sin, x)
+    return x - x**3 / 6 if abs(x) < _TINY else _mpmath(_MP.sin, x)
 
 
 @on_arrays
-@_guarded
 def cos(x: Decimal) -> Decimal:
-    return 1 - x * x / 2 if abs(x) < _TINY else _turned(_MP.cos, x)
+    return 1 - x * x / 2 if abs(x) < _TINY else _mpmath(_MP.cos, x)
 
 
 @on_arrays
-@_guarded
 def tanh(x: Decimal) -> Decimal:
     if abs(x) < _TINY:
         return x - x**3 / 3
@@ -125,7 +100,6 @@ def tanh(x: Decimal) -> Decimal:
 
 
 @on_arrays
-@_guarded
 def softplus(x: Decimal) -> Decimal:
     """log(1 + exp(x)), and x itself above 20: PyTorch's definition."""
     if x > 20:
@@ -135,13 +109,11 @@ def softplus(x: Decimal) -> Decimal:
 
 
 @on_arrays
-@_guarded
 def softplus_slope(x: Decimal) -> Decimal:
     return Decimal(1) if x > 20 else _sigmoid(x)
 
 
 @on_arrays
-@_guarded
 def normal(x: Decimal) -> Decimal:
     """The share of the normal distribution below ``x``."""
     if abs(x) > _FLAT:
