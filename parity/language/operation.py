@@ -75,7 +75,7 @@ class Operation:
         one after another, in the order of the axes.
     exact_rule
         How the exact evaluation computes it, a
-        ``parity.oracle.exact.lowering.ExactRule``; None: as
+        ``parity.oracle.exact.building.ExactRule``; None: as
         ``parity.oracle.exact.rules`` says. Without either there is no verdict on
         programs with the operation.
     vjp

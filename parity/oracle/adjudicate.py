@@ -46,25 +46,12 @@ def adjudicate(
     of a kink. If neither is within the bounds, the engine is wrong and the note says that the
     reference is too. An engine that declares ``Engine.bitwise`` is wrong where IEEE 754
     determines every bit and one differs.
-
-    Parameters
-    ----------
-    program
-        The program, usually the reduced one.
-    finding
-        The finding on it.
-    engine, reference
-        The two sides.
-
-    Returns
-    -------
-    Verdict
-        Which side is wrong, if any.
     """
     if finding.stopped:
         return Verdict(ENGINE)
     recorder = _Recorder()
-    without_rule = _without_rule(program, recorder)
+    used = dict.fromkeys(s.op for s in program.statements if isinstance(s, pr.Apply))
+    without_rule = ", ".join(f"`{name}`" for name in used if name not in recorder.ops)
     if without_rule:
         return Verdict(None, f"the exact evaluation has no rule for {without_rule}")
     exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
@@ -79,26 +66,17 @@ def adjudicate(
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
     kink = None if bits else _crossed_kink(program, finding, recorder, ours, theirs)
     if kink is not None:
-        return Verdict(
-            ILL_CONDITIONED, f"rounding decides on which side of its kink an operand of {kink} is"
-        )
-    ours_differs, theirs_differs = (
-        _differs(program, finding, trace, exact, engine.quirks) for trace in (ours, theirs)
-    )
-    if bits and not ours_differs and not theirs_differs:
-        return _BITS
-    return _VERDICTS[ours_differs, theirs_differs]
-
-
-_BITS = Verdict(
-    ENGINE, "rounding explains the difference, but the engine declares bitwise", bits=True
-)
-_VERDICTS = {
-    (True, False): Verdict(ENGINE),
-    (False, True): Verdict(REFERENCE),
-    (True, True): Verdict(ENGINE, "the reference is wrong as well"),
-    (False, False): Verdict(ILL_CONDITIONED, "both are within the error bounds"),
-}
+        note = f"rounding decides on which side of its kink an operand of {kink} is"
+        return Verdict(ILL_CONDITIONED, note)
+    theirs_differs = _differs(program, finding, theirs, exact, engine.quirks)
+    if _differs(program, finding, ours, exact, engine.quirks):
+        return Verdict(ENGINE, "the reference is wrong as well" if theirs_differs else "")
+    if theirs_differs:
+        return Verdict(REFERENCE)
+    if bits:
+        note = "rounding explains the difference, but the engine declares bitwise"
+        return Verdict(ENGINE, note, bits=True)
+    return Verdict(ILL_CONDITIONED, "both are within the error bounds")
 
 
 class _Recorder(Exact):
@@ -121,12 +99,6 @@ class _Recorder(Exact):
         return super().value(t)
 
 
-def _without_rule(program: pr.Program, exact: Exact) -> str:
-    """The operations of a program that the exact evaluation does not have, in words."""
-    used = dict.fromkeys(s.op for s in program.statements if isinstance(s, pr.Apply))
-    return ", ".join(f"`{name}`" for name in used if name not in exact.ops)
-
-
 def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -> Verdict:
     """Decide by whether the exact evaluation raises at the same statement."""
     number = finding.statement
@@ -146,54 +118,42 @@ def _differs(
     """Return whether a run differs from the exact one in the observation of the finding."""
     number = finding.statement
     if isinstance(finding.engine, str):  # the operation has another number of outputs
-        return _observed(trace, number) != _observed(exact, number)
+        ours, expected = ([o[:3] for o in t.observations if o[0] == number] for t in (trace, exact))
+        return ours != expected
     key = (number, finding.what, finding.which)
     index = next(i for i, o in enumerate(exact.observations) if o[:3] == key)
     observed = next((o for o in trace.observations if o[:3] == key), None)
     if observed is None:
         return True
-    same = exact.observations[:index]
-    ours, expected = Trace([*same, observed]), Trace([*same, exact.observations[index]])
-    return compare(program, ours, expected, tolerance=Tolerance(program, quirks=quirks)) is not None
-
-
-def _observed(trace: Trace, number: int) -> list[tuple[Any, ...]]:
-    """Return which arrays were observed at a statement."""
-    return [o[:3] for o in trace.observations if o.statement == number]
+    shown = Trace([*exact.observations[:index], observed])
+    right = Trace(exact.observations[: index + 1])
+    return compare(program, shown, right, Tolerance(program, quirks=quirks)) is not None
 
 
 def _crossed_kink(
     program: pr.Program, finding: Finding, recorder: _Recorder, *traces: Trace
 ) -> str | None:
     """Return the first operation whose operands are on different sides of a kink in the runs."""
-    infos = program.infos
-    leaves = dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))
-    exact = dict(leaves)
+    runs = [dict(enumerate(nu.from_floats(leaf.array()) for leaf in program.leaves))]
+    for trace in traces:
+        values = [o for o in reversed(trace.observations) if o.what == "value"]
+        finite = {
+            o.which: o.array for o in values if o.array is not None and np.isfinite(o.array).all()
+        }
+        runs.append(runs[0] | {i: nu.from_floats(array) for i, array in finite.items()})
     for numbers, read in zip(program.defined, recorder.read, strict=False):
         results = read[len(read) - len(numbers) :]
-        exact.update((i, t.exact) for i, t in zip(numbers, results, strict=False))
-    runs = [exact, *({**leaves, **_values(trace)} for trace in traces)]
+        runs[0].update((i, t.exact) for i, t in zip(numbers, results, strict=False))
     for statement in program.statements[: finding.statement + 1]:
         if not isinstance(statement, pr.Apply) or statement.op not in SIDES:
             continue
         if not all(i in run for run in runs for i in statement.inputs):
             continue
-        shapes = [infos[i].shape for i in statement.inputs]
-        sides_of_runs = []
+        attrs = keywords(statement.op, statement.attrs)
+        of_runs = []
         for run in runs:
-            operands = [run[i].reshape(s) for i, s in zip(statement.inputs, shapes, strict=True)]
-            sides_of_runs.append(
-                sides(statement.op, operands, keywords(statement.op, statement.attrs))
-            )
-        if any(s != sides_of_runs[0] for s in sides_of_runs):
+            operands = [run[i].reshape(program.infos[i].shape) for i in statement.inputs]
+            of_runs.append(sides(statement.op, operands, attrs))
+        if any(s != of_runs[0] for s in of_runs):
             return statement.op
     return None
-
-
-def _values(trace: Trace) -> dict[int, nu.Array]:
-    """Return the observed values of a run as exact numbers."""
-    return {
-        o.which: nu.from_floats(np.asarray(o.array))
-        for o in reversed(trace.observations)
-        if o.what == "value" and o.array is not None and np.isfinite(o.array).all()
-    }

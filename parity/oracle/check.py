@@ -23,32 +23,9 @@ def check_program(
 
     Exact programs must give equal results. For others the allowed difference is estimated with
     perturbed runs of PyTorch (``parity.oracle.tolerance``). The reference has the quirks of the
-    engine (``parity.engines.quirks``).
-
-    Parameters
-    ----------
-    program
-        The program.
-    engine
-        The engine under test, or a runner of it.
-    reference
-        The reference, usually PyTorch.
-    unsupported
-        If given, counts the messages of ``parity.engines.Unsupported`` that ended runs.
-
-    Returns
-    -------
-    Finding or None
-        The first difference. None if there is none, if the engine does not support the
-        program, or if one side is the exact evaluation and a value is not a real number.
-
-    Examples
-    --------
-    >>> from parity.engines.open import open_engines
-    >>> from parity.language.text_format import program_from_text
-    >>> program = program_from_text("x0 = leaf(3.0); x1 = mul(x0, x0); backward(x1)")
-    >>> print(check_program(program, *open_engines("dezero")))
-    None
+    engine (``parity.engines.quirks``). None also if the engine does not support the program, or
+    if one side is the exact evaluation and a value is not a real number. ``unsupported`` counts
+    the messages of ``parity.engines.Unsupported`` that ended runs.
     """
     ((_, finding),) = check_programs((program,), engine, reference, unsupported)
     return finding
@@ -66,11 +43,6 @@ def check_programs(
     ``batch`` programs run on the engine, then on the reference, which makes better use of the
     processor's caches. That many programs are read before the first result is yielded. A
     worker process runs ahead instead, and results are yielded one by one.
-
-    Yields
-    ------
-    tuple of (Program, Finding or None)
-        Each program with what ``check_program`` returns for it.
     """
     runner = as_runner(engine)
     reference = with_quirks(reference, runner.quirks)

@@ -9,72 +9,53 @@ import numpy as np
 from parity.engines.trace import STOPPED, UNSUPPORTED, Observation, Trace
 from parity.language import program as pr
 from parity.oracle.finding import KINDS, Finding, Kind
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.tolerance import Tolerance, same
 
 
 def compare(
-    program: pr.Program,
-    engine: Trace,
-    reference: Trace,
-    bitwise: bool = False,
-    tolerance: Tolerance | None = None,
+    program: pr.Program, engine: Trace, reference: Trace, tolerance: Tolerance | None = None
 ) -> Finding | None:
     """Return the first difference of two traces of one program, or None.
 
     Arrays are compared bit by bit first, and by the bounds of ``tolerance`` where they differ. A
     gradient of None equals one of zeros after a backward (PyTorch rule: docs/semantics.md 5.3,
     11.2), but not after a clear or a zero.
-
-    Parameters
-    ----------
-    program
-        The program that both ran.
-    engine, reference
-        The traces.
-    bitwise
-        Whether both engines declare ``Engine.bitwise``; used for the default tolerance.
-    tolerance
-        The error bounds; the default is ``Tolerance(program, bitwise)``.
     """
-    tolerance = tolerance or Tolerance(program, bitwise)
+    tolerance = tolerance or Tolerance(program)
     none_or_zeros: set[int] = set()  # leaves with None on one side and zeros on the other
     pairs = zip(engine.observations, reference.observations, strict=False)
     for index, (e, r) in enumerate(pairs):
         a, b = e.array, r.array
         if e[:3] != r[:3]:
             return _count_difference(engine, reference, min(e.statement, r.statement))
-        if a is b or (
-            a is not None
-            and b is not None
-            and a.dtype == b.dtype
-            and a.shape == b.shape
-            and a.tobytes() == b.tobytes()
-        ):
-            continue
-        if e.what == "held" and (a is None or b is None):
-            continue  # this engine returns copies of gradients
+        if a is b or (e.what == "held" and (a is None or b is None)):
+            continue  # an engine that returns copies of gradients holds None
+        finding = None
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
             if e.which in none_or_zeros and _keeps_none(program, e):
                 return None  # None stays None where zeros change: later gradients must differ
             finding = _form_difference(program, e, r, index, tolerance)
             none_or_zeros.add(e.which)
-        else:
+        elif a.tobytes() != b.tobytes():
             finding = _value_difference(program, e, r, index, tolerance)
         if finding is not None:
             return finding
-    if engine.failure is None and reference.failure is None:
-        if len(engine.observations) != len(reference.observations):
-            return _count_difference(engine, reference, len(program.statements))
-        return None
-    return _failure_difference(engine, reference)
+    if engine.failure is not None or reference.failure is not None:
+        return _failure_difference(engine, reference)
+    if len(engine.observations) != len(reference.observations):
+        return _count_difference(engine, reference, len(program.statements))
+    return None
 
 
 def _keeps_none(program: pr.Program, e: Observation) -> bool:
     """Return whether ``e`` follows an event that does not change None (docs/semantics.md 2.3)."""
     statement = _statement(program, e.statement)
-    return isinstance(statement, (pr.Zero, pr.ChangeGrad)) and e.which in pr.leaf_operands(
-        statement
-    )
+    kept = pr.leaf_operands(statement) if isinstance(statement, (pr.Zero, pr.ChangeGrad)) else ()
+    return e.which in kept
+
+
+def _statement(program: pr.Program, number: int) -> pr.Statement | None:
+    return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
 def _count_difference(engine: Trace, reference: Trace, number: int) -> Finding:
@@ -89,16 +70,11 @@ def _failure_difference(engine: Trace, reference: Trace) -> Finding | None:
     if e is not None and (r is None or e.statement < r.statement + (e.kind in STOPPED)):
         if e.kind == UNSUPPORTED:
             return None
-        return Finding(
-            KINDS[e.kind], e.statement, "exception", 0, e.text() + e.location(), "no exception"
-        )
+        text = e.text() + e.location()
+        return Finding(KINDS[e.kind], e.statement, "exception", 0, text, "no exception")
     if r is not None and (e is None or r.statement < e.statement):
         return Finding(Kind.NO_EXCEPTION, r.statement, "exception", 0, "no exception", r.text())
     return None
-
-
-def _statement(program: pr.Program, number: int) -> pr.Statement | None:
-    return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
 def _form_difference(
@@ -107,15 +83,11 @@ def _form_difference(
     """Return a difference in presence, shape or dtype."""
     a, b = e.array, r.array
     statement = _statement(program, e.statement)
-    details = (e.statement, e.what, e.which, a, b)
+    details = (*e[:3], a, b)
     if a is not None and b is not None:
-        return (
-            Finding(Kind.SHAPE, *details) if a.shape != b.shape else Finding(Kind.DTYPE, *details)
-        )
-    if isinstance(statement, pr.Clear) and e.which in statement.leaves:
-        return Finding(Kind.CLEAR, *details)
-    if isinstance(statement, pr.Zero) and e.which in statement.leaves:
-        return Finding(Kind.ZERO, *details)
+        return Finding(Kind.SHAPE if a.shape != b.shape else Kind.DTYPE, *details)
+    if isinstance(statement, (pr.Clear, pr.Zero)) and e.which in statement.leaves:
+        return Finding(_KIND_OF_GRAD[type(statement)], *details)
     present = b if a is None else a
     assert present is not None
     if not np.any(present):
@@ -136,11 +108,11 @@ def _value_difference(
     a, b = e.array, r.array
     assert a is not None
     assert b is not None
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    if same.all():  # zeros with other signs or nans with other bits
+    equal = same(a, b)
+    if equal.all():  # zeros with other signs or nans with other bits
         return None
     with np.errstate(all="ignore"):
-        error = np.where(same, 0.0, np.abs(a.astype(np.float64) - b.astype(np.float64)))
+        error = np.where(equal, 0.0, np.abs(a.astype(np.float64) - b.astype(np.float64)))
         error = np.where(np.isnan(error), np.inf, error)
         excess = tolerance.excess(index, error, b)
         if excess is None:
@@ -148,8 +120,7 @@ def _value_difference(
         worst = float(np.max(excess))
         allowed = tolerance.bound(index, b)
     ratio = worst if np.isfinite(worst) else None
-    kind = _kind_of_value(program, e)
-    return Finding(kind, e.statement, e.what, e.which, a, b, ratio, allowed=allowed)
+    return Finding(_kind_of_value(program, e), *e[:3], a, b, ratio, allowed)
 
 
 def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
@@ -162,13 +133,9 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
         if isinstance(statement, pr.TakeGrad):
             return Kind.GRADIENT
         return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves are observed at the end
-    kind = _KIND_OF_GRAD.get(type(statement))
-    return _kind_after_backward(program, e.statement) if kind is None else kind
-
-
-def _kind_after_backward(program: pr.Program, number: int) -> Kind:
-    """Return the kind of a wrong gradient after a backward."""
-    before = program.statements[:number]
+    if type(statement) in _KIND_OF_GRAD:
+        return _KIND_OF_GRAD[type(statement)]
+    before = program.statements[: e.statement]
     if any(isinstance(s, pr.TakeGrad) for s in before):
         return Kind.SECOND_ORDER
     return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT

@@ -9,22 +9,24 @@ and backward through gradients. If all of them fit, the program is exact on ever
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from parity.language import dyadic
 from parity.language import program as pr
-from parity.language.dyadic import ONE, Grid, grid_hull, grid_of, grid_product, grid_sum, grid_times
+from parity.language.dyadic import ONE, DyadicRule, Grid
 from parity.language.shapes import Shape, elementwise, size, where
 from parity.language.table import OPS
 
-SIGNIFICAND = {"float32": 24, "float64": 53}
 #: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
-#: Exponents beyond which numbers are subnormal or infinite.
-EXPONENT = {"float32": 126, "float64": 1022}
 
 
-#: Shape rules of broadcasting operations, which sum the gradient of a smaller operand.
-_BROADCASTING = (elementwise, where)
+def narrowest(program: pr.Program) -> np.finfo[Any]:
+    """Return the properties of the narrowest dtype of a leaf."""
+    narrow = any(leaf.dtype == "float32" for leaf in program.leaves)
+    return np.finfo(np.float32 if narrow else np.float64)
 
 
 def is_exact(program: pr.Program) -> bool:
@@ -51,23 +53,22 @@ def is_rounded(program: pr.Program) -> bool:
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
         return False
-    infos = [leaf.info() for leaf in program.leaves]
+    if any(isinstance(s, pr.TakeGrad) for s in program.statements):
+        return False
     reordered = any(OPS[s.op].reorders for s in applied)
-    for statement in program.statements:
-        if isinstance(statement, pr.TakeGrad):
+    for statement, outputs in zip(program.statements, program.defined, strict=True):
+        if not isinstance(statement, pr.Apply):
+            continue
+        op = OPS[statement.op]
+        result, *others = (program.infos[i].shape for i in (*outputs, *statement.inputs))
+        # Broadcasting operations sum the gradient of a smaller operand.
+        broadcasts = op.shape in (elementwise, where) and any(s != result for s in others)
+        if (op.spreads or broadcasts) and max(map(size, (result, *others))) > 4:
             return False
-        outputs = pr.outputs_of(statement, infos)
-        infos += outputs
-        if isinstance(statement, pr.Apply):
-            op = OPS[statement.op]
-            shapes = {info.shape for info in outputs} | {infos[i].shape for i in statement.inputs}
-            if op.shape in _BROADCASTING and len(shapes) > 1 and max(map(size, shapes)) > 4:
-                return False
-            if op.spreads and max(map(size, shapes)) > 4:
-                return False
-            summed = [_summed_axes(infos[i].shape, outputs[0].shape) for i in statement.inputs]
-            if reordered and max(summed) > 1:
-                return False
+        if reordered and any(
+            _summed_axes(program.infos[i].shape, result) > 1 for i in statement.inputs
+        ):
+            return False
     return True
 
 
@@ -82,16 +83,15 @@ class _InexactError(Exception):
 
 
 class _Grids:
-    """The grids of the values and gradients of one program."""
+    """The grids of the values and gradients of a program whose operations all have a rule."""
 
     def __init__(self, program: pr.Program) -> None:
         self.program = program
-        self.infos = [leaf.info() for leaf in program.leaves]  # of all values so far
-        narrow = any(leaf.dtype == "float32" for leaf in program.leaves)
-        self.bits = SIGNIFICAND["float32" if narrow else "float64"]
-        self.exponent = EXPONENT["float32" if narrow else "float64"]
+        info = narrowest(program)
+        self.bits = info.nmant + 1  # of the significand
+        self.exponent = -info.minexp  # beyond it numbers are subnormal or infinite
         self.values = [self.of(leaf) for leaf in program.leaves]
-        self.applied: list[tuple[pr.Apply, list[int]]] = []
+        self.applied: list[tuple[pr.Apply, tuple[int, ...]]] = []
         self.totals: dict[int, Grid] = {}
 
     def checked(self, grid: Grid | None) -> Grid:
@@ -107,7 +107,7 @@ class _Grids:
         array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
-        return self.checked(grid_of(array.ravel().tolist()))
+        return self.checked(dyadic.grid_of(array.ravel().tolist()))
 
     def seed(self, gradient: pr.Constant | None) -> Grid:
         """Return the grid of the root's gradient, whose numbers must leave some bits unused.
@@ -124,63 +124,56 @@ class _Grids:
         return self.of(gradient)
 
     def run(self) -> None:
-        for statement in self.program.statements:
-            outputs = pr.outputs_of(statement, self.infos)
-            self.infos += outputs
+        for statement, outputs in zip(self.program.statements, self.program.defined, strict=True):
             if isinstance(statement, pr.Apply):
-                self.apply(statement, len(outputs))
+                rule, arguments = self.rule_of(statement)
+                self.values += [self.checked(rule.value(*arguments))] * len(outputs)
+                if not statement.no_grad:
+                    self.applied.append((statement, outputs))
             elif isinstance(statement, pr.Detach):
                 self.values.append(self.values[statement.value])
             elif isinstance(statement, pr.Backward):
                 self.backward(statement)
-            elif isinstance(statement, pr.TakeGrad):
-                raise _InexactError
             elif isinstance(statement, pr.ChangeGrad):
                 # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
                 total = self.totals.get(statement.leaf)
-                changed = ONE if total is None else grid_sum(grid_times(total, 2), ONE)
+                changed = (
+                    ONE if total is None else dyadic.grid_sum(dyadic.grid_times(total, 2), ONE)
+                )
                 self.totals[statement.leaf] = self.checked(changed)
 
-    def apply(self, statement: pr.Apply, results: int) -> None:
-        exact = OPS[statement.op].dyadic
-        if exact is None:
-            raise _InexactError
-        grid = self.checked(exact.value(*self.arguments(statement)))
-        numbers = list(range(len(self.values), len(self.values) + results))
-        self.values += [grid] * results
-        if not statement.no_grad:
-            self.applied.append((statement, numbers))
-
-    def arguments(
-        self, statement: pr.Apply
-    ) -> tuple[tuple[Grid, ...], tuple[int, ...], dict[str, object]]:
+    def rule_of(self, statement: pr.Apply) -> tuple[DyadicRule, tuple[Any, ...]]:
+        """Return the rule of an operation, and the arguments of its functions."""
+        rule = OPS[statement.op].dyadic
+        assert rule is not None
         grids = tuple(self.values[i] for i in statement.inputs)
-        sizes = tuple(size(self.infos[i].shape) for i in statement.inputs)
-        return grids, sizes, dict(statement.attrs)
+        sizes = tuple(size(self.program.infos[i].shape) for i in statement.inputs)
+        return rule, (grids, sizes, dict(statement.attrs))
 
     def backward(self, root: pr.Backward) -> None:
-        seed = self.seed(root.gradient)
-        grads: dict[int, Grid] = {root.value: seed}
+        grads: dict[int, Grid] = {root.value: self.seed(root.gradient)}
         for statement, outputs in reversed(self.applied):
             reached = [grads[i] for i in outputs if i in grads]
-            exact = OPS[statement.op].dyadic
-            if not reached or exact is None:
+            if not reached:
                 continue
-            slopes = exact.slopes(*self.arguments(statement))
+            rule, arguments = self.rule_of(statement)
+            slopes = rule.slopes(*arguments)
             if slopes is None:
                 raise _InexactError
             for i, slope in zip(statement.inputs, slopes, strict=True):
-                grid = grid_product(grid_hull(*reached), slope)
-                grid = grid_times(grid, self.terms(statement, i, outputs))
-                grads[i] = self.checked(grid_sum(grads[i], grid) if i in grads else grid)
-        for i in range(len(self.program.leaves)):
-            if i in grads:
-                old = self.totals.get(i)
-                self.totals[i] = self.checked(grads[i] if old is None else grid_sum(old, grads[i]))
+                grid = dyadic.grid_product(dyadic.grid_hull(*reached), slope)
+                self.add_to(grads, i, dyadic.grid_times(grid, self.terms(statement, i, outputs)))
+        for i, grid in grads.items():
+            if i < len(self.program.leaves):
+                self.add_to(self.totals, i, grid)
 
-    def terms(self, statement: pr.Apply, value: int, outputs: list[int]) -> int:
+    def add_to(self, grids: dict[int, Grid], i: int, grid: Grid) -> None:
+        """Add to the grid number ``i``, if there is one."""
+        grids[i] = self.checked(dyadic.grid_sum(grids[i], grid) if i in grids else grid)
+
+    def terms(self, statement: pr.Apply, value: int, outputs: tuple[int, ...]) -> int:
         """Return how many terms the gradient of an operand sums at most."""
-        same = all(self.infos[i].shape == self.infos[value].shape for i in outputs)
-        if OPS[statement.op].shape is elementwise and same:
+        shapes = [self.program.infos[i].shape for i in outputs]
+        if OPS[statement.op].shape is elementwise and shapes == [self.program.infos[value].shape]:
             return 1
-        return max(1, *(size(self.infos[i].shape) for i in outputs))
+        return max(1, *map(size, shapes))

@@ -84,8 +84,3 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.kind.description}"
-
-
-def engine_stopped(kind: str, description: str) -> Finding:
-    """Return the finding that the worker process ended outside of a program."""
-    return Finding(KINDS[kind], 0, "exception", 0, description, "no exception")

@@ -22,11 +22,8 @@ from parity.language.table import OPS
 #: (a**2 + a*b + b**2) / 3 == 1.
 _NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
 
-#: The unit roundoff of dtypes.
-UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 
-
-def _graph_nodes(t: Any) -> list[Any]:
+def _graph_nodes(t: Any) -> dict[Any, None]:
     """Return the autograd nodes that a backward from ``t`` runs, without those of leaves."""
     found: dict[Any, None] = {}
     waiting = [t.grad_fn]
@@ -35,27 +32,14 @@ def _graph_nodes(t: Any) -> list[Any]:
         if node is not None and node.next_functions and node not in found:
             found[node] = None
             waiting.extend(following for following, _ in node.next_functions)
-    return list(found)
+    return found
 
 
 class Perturbed(Torch):
     """PyTorch in float64 with random relative errors.
 
-    Parameters
-    ----------
-    unit
-        The unit roundoff of the errors; 0 for none.
-    accumulations
-        How many roundings the accumulation of a gradient may add.
-    seed
-        The seed of the random numbers.
-    gradients_only
-        Whether only gradients get errors, not values.
-
-    Attributes
-    ----------
-    count
-        How many random numbers were drawn so far.
+    ``unit``: the unit roundoff of the errors; 0 for none. ``accumulations``: how many roundings
+    the accumulation of a gradient may add. ``gradients_only``: values get no errors.
     """
 
     name = "torch, perturbed"
@@ -69,20 +53,16 @@ class Perturbed(Torch):
         self.random = np.random.default_rng(seed)
         self.unit = unit
         self.accumulations = accumulations
-        self.count = 0
-        self.ops = {  # type: ignore[misc]
-            name: partial(self.perturbed_operation, op) for name, op in OPS.items()
-        }
+        self.count = 0  # of random numbers drawn so far
+        if unit:
+            rounded = {name: partial(self.perturbed_operation, op) for name, op in OPS.items()}
+            self.ops = rounded  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)
-        if requires_grad and self.unit:
-            t.register_hook(self.round_at_leaf)
+        if requires_grad and self.unit:  # the gradient is rounded as it is accumulated, too
+            t.register_hook(lambda g: self.rounded(g, 1 + self.accumulations))
         return t
-
-    def round_at_leaf(self, g: Any) -> Any:
-        """Round the gradient of a leaf as it is computed and as it is accumulated."""
-        return self.rounded(g, 1 + self.accumulations)
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         """Run a backward; once gradients were recorded, every node rounds its results.
@@ -90,17 +70,18 @@ class Perturbed(Torch):
         In second derivatives an operand gets its gradient from several nodes. With an error
         common to all, those of ``a / b`` would cancel for equal operands.
         """
+        ulps = 1 + self.accumulations
+
+        def rounded(grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
+            return tuple(g if g is None else self.rounded(g, ulps) for g in grads)
+
         wide = None if gradient is None else gradient.astype(np.float64)
-        nodes = _graph_nodes(t) if self.recorded and self.unit else []
-        hooks = [node.register_hook(self.round_at_node) for node in nodes]
+        nodes = _graph_nodes(t) if self.recorded and self.unit else ()
+        hooks = [node.register_hook(rounded) for node in nodes]
         super().backward(t, wide, **flags)
         for hook in hooks:
             hook.remove()
         self.recorded |= flags.get("create_graph", False)
-
-    def round_at_node(self, grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
-        """Round the gradients that a node computes for its operands."""
-        return tuple(g if g is None else self.rounded(g, 1 + self.accumulations) for g in grads)
 
     def perturb(self, t: Any, ulps: float) -> Any:
         """Return ``t`` with random errors in its value and, independently, in its gradients.
@@ -109,8 +90,6 @@ class Perturbed(Torch):
         still cancel. The error is drawn again for each backward, since gradients of several
         passes may cancel as well.
         """
-        if not self.unit:
-            return t
         if not self.gradients_only:
             t = t + t.detach() * (self.unit * ulps * self.noise(t))
         return with_gradient(t, lambda g: self.rounded(g, ulps))
@@ -148,8 +127,6 @@ class Perturbed(Torch):
 
         They stand for cancellation inside the operation.
         """
-        if not self.unit:
-            return y
         fixed = x.detach()
         step = x - fixed  # zero, with derivative 1
         value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))

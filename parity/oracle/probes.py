@@ -19,7 +19,7 @@ import numpy as np
 
 from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
-from parity.oracle.finding import KINDS, Finding, Kind, engine_stopped
+from parity.oracle.finding import KINDS, Finding, Kind
 
 #: Nodes of the deep chain.
 DEEP = 100_000
@@ -31,23 +31,12 @@ DOUBLINGS = 60
 
 @dataclass(frozen=True)
 class Probe:
-    """A named check of an engine.
-
-    Attributes
-    ----------
-    name
-        The name, in kebab-case.
-    description
-        What is checked, for reports.
-    search
-        Yields findings on an engine.
-    needs
-        Operations; the probe applies to engines that have one of them.
-    """
+    """A named check of an engine, which yields findings."""
 
     name: str
     description: str
     search: Callable[[Engine], Iterator[Finding]]
+    #: Operations; the probe applies to engines that have one of them.
     needs: tuple[str, ...]
 
     def run(self, engine: Engine) -> Iterator[Finding]:
@@ -60,18 +49,11 @@ class Probe:
         except Unsupported:
             return
         except RecursionError as error:
-            yield Finding(Kind.DEPTH, 0, "exception", 0, f"RecursionError: {error}", "no exception")
+            yield _exception(Kind.DEPTH, f"RecursionError: {error}")
         except MemoryError:
-            yield Finding(Kind.MEMORY, 0, "exception", 0, "MemoryError", "no exception")
+            yield _exception(Kind.MEMORY, "MemoryError")
         except Exception as error:
-            yield Finding(
-                Kind.EXCEPTION,
-                0,
-                "exception",
-                0,
-                f"{type(error).__name__}: {error}",
-                "no exception",
-            )
+            yield _exception(Kind.EXCEPTION, f"{type(error).__name__}: {error}")
 
     def first(self, engine: AnyEngine) -> Finding | None:
         """Return the first finding, or None; an engine in a worker process may end it."""
@@ -79,7 +61,7 @@ class Probe:
         try:
             data = runner.call("parity.oracle.probes:first_finding", self.name)
         except EngineStopped as end:
-            return engine_stopped(end.kind, str(end))
+            return _exception(KINDS[end.kind], str(end))
         if data is None:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
@@ -89,6 +71,10 @@ class Probe:
     def applies(self, engine: AnyEngine) -> bool:
         """Return whether the engine has an operation that the probe can use."""
         return any(name in engine.ops for name in self.needs)
+
+
+def _exception(kind: Kind, engine: str, reference: str = "no exception", step: int = 0) -> Finding:
+    return Finding(kind, step, "exception", 0, engine, reference)
 
 
 def _scalar(engine: Engine) -> Any:
@@ -102,11 +88,14 @@ def _scalar(engine: Engine) -> Any:
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
     """Yield a finding if the gradient of ``x`` is not ``expected``."""
     gradient = engine.grad(x)
-    if gradient is None or np.shape(gradient) != np.shape(engine.value(x)):
-        kind = Kind.MISSING_GRADIENT if gradient is None else Kind.SHAPE
-        yield Finding(kind, 0, "grad", 0, gradient, np.array(expected))
-    elif np.any(gradient != expected):
-        yield Finding(Kind.GRADIENT, 0, "grad", 0, gradient, np.array(expected))
+    kind = Kind.GRADIENT
+    if gradient is None:
+        kind = Kind.MISSING_GRADIENT
+    elif np.shape(gradient) != np.shape(engine.value(x)):
+        kind = Kind.SHAPE
+    elif not np.any(gradient != expected):
+        return
+    yield Finding(kind, 0, "grad", 0, gradient, np.array(expected))
 
 
 def deep_chain(engine: Engine) -> Iterator[Finding]:
@@ -119,14 +108,8 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
                 y = engine.ops["add"](y, x) if "add" in engine.ops else engine.ops["neg"](y)
             engine.backward(y)
         except RecursionError as error:
-            yield Finding(
-                Kind.DEPTH,
-                0,
-                "exception",
-                0,
-                f"RecursionError at depth {depth}: {error}",
-                "no error",
-            )
+            text = f"RecursionError at depth {depth}: {error}"
+            yield _exception(Kind.DEPTH, text, "no error")
             return
         if "add" in engine.ops:
             yield from _expect(engine, x, depth + 1.0)
@@ -152,25 +135,24 @@ def doublings(engine: Engine) -> Iterator[Finding]:
     node once per path makes 64 times as many, one that runs it once twice as many.
     The full graph is run only in the second case.
     """
-    few, many = _calls(engine, 6), _calls(engine, 12)
+    few, many = (_calls(engine, _doubled(engine, n)[1]) for n in (6, 12))
     if many > 8 * (few + 8):
-        yield Finding(
-            Kind.TIME, 0, "calls", 0, f"{few} calls for 6 doublings, {many} for 12", "twice as many"
-        )
+        text = f"{few} calls for 6 doublings, {many} for 12"
+        yield Finding(Kind.TIME, 0, "calls", 0, text, "twice as many")
         return
-    x = _scalar(engine)
-    y = x
-    for _ in range(DOUBLINGS):
-        y = engine.ops["add"](y, y)
+    x, y = _doubled(engine, DOUBLINGS)
     engine.backward(y)
     yield from _expect(engine, x, 2.0**DOUBLINGS)
 
 
-def _calls(engine: Engine, n: int) -> int:
-    """Count the function calls of a backward through ``n`` doublings."""
-    y = _scalar(engine)
-    for _ in range(n):
-        y = engine.ops["add"](y, y)
+def _doubled(engine: Engine, n: int) -> tuple[Any, Any]:
+    """Create a leaf, and double it ``n`` times."""
+    x = _scalar(engine)
+    return x, functools.reduce(lambda y, _: engine.ops["add"](y, y), range(n), x)
+
+
+def _calls(engine: Engine, y: Any) -> int:
+    """Count the function calls of a backward."""
     count = 0
 
     def counting(frame: Any, event: str, argument: Any) -> None:
@@ -188,29 +170,23 @@ def _calls(engine: Engine, n: int) -> int:
 
 def dropped_graph(engine: Engine) -> Iterator[Finding]:
     """Drop a graph: garbage collection frees it, with and without a backward."""
+    mul = engine.ops["mul"]
     for backward in (False, True):
         x = _scalar(engine)
-        function = engine.ops["mul"]
-        intermediate = function(x, x)
+        intermediate = mul(x, x)
         try:
             alive = weakref.ref(intermediate)
         except TypeError:  # tensors of this engine have no weak references
             return
-        root = function(intermediate, x)
+        root = mul(intermediate, x)
         if backward:
             engine.backward(root)
         del intermediate, root
         gc.collect()
         if alive() is not None:
             when = "after" if backward else "without"
-            yield Finding(
-                Kind.LEAK,
-                0,
-                "leak",
-                0,
-                f"an intermediate value stays in memory {when} a backward",
-                "freed",
-            )
+            text = f"an intermediate value stays in memory {when} a backward"
+            yield Finding(Kind.LEAK, 0, "leak", 0, text, "freed")
             return
 
 
@@ -237,14 +213,8 @@ def no_grad_and_exception(engine: Engine) -> Iterator[Finding]:
         x = _scalar(engine)
         yield from _recorded(engine, "after the exception", x, x, 2.0)
     else:
-        yield Finding(
-            Kind.NO_EXCEPTION,
-            0,
-            "exception",
-            0,
-            "no_grad suppresses an exception",
-            "the exception passes",
-        )
+        text = "no_grad suppresses an exception"
+        yield _exception(Kind.NO_EXCEPTION, text, "the exception passes")
 
 
 class _Inside(Exception):  # noqa: N818 - not an error
@@ -272,8 +242,7 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
     try:
         engine.backward(y)
     except Exception as error:
-        message = f"{when}: {type(error).__name__}: {error}"
-        yield Finding(Kind.EXCEPTION, 1, "exception", 0, message, "no exception")
+        yield _exception(Kind.EXCEPTION, f"{when}: {type(error).__name__}: {error}", step=1)
         return
     gradient = engine.grad(x)
     if gradient is None or not np.any(gradient):

@@ -38,8 +38,8 @@ from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.oracle.exactness import is_exact, is_rounded
-from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
+from parity.oracle.exactness import is_exact, is_rounded, narrowest
+from parity.oracle.perturbed import Perturbed
 
 #: Samples with errors in values and gradients.
 SAMPLES = 8
@@ -52,14 +52,8 @@ SAMPLE_COUNTS = (1, 2, SAMPLES, SAMPLES + GRADIENT_SAMPLES)
 class Tolerance:
     """The error bounds of one program. Samples are drawn when they are first needed.
 
-    Parameters
-    ----------
-    program
-        The program.
-    bitwise
-        Whether both engines declare ``Engine.bitwise``.
-    quirks
-        The quirks with which the program runs (``parity.engines.quirks``).
+    ``bitwise``: whether both engines declare ``Engine.bitwise``. ``quirks``: those with which
+    the program runs (``parity.engines.quirks``).
     """
 
     def __init__(
@@ -75,8 +69,7 @@ class Tolerance:
     @cached_property
     def unit(self) -> float:
         """The unit roundoff of the narrowest dtype of a leaf."""
-        narrow = any(leaf.dtype == "float32" for leaf in self.program.leaves)
-        return UNIT_ROUNDOFF["float32" if narrow else "float64"]
+        return float(narrowest(self.program).epsneg)
 
     @cached_property
     def strict(self) -> bool:
@@ -86,22 +79,10 @@ class Tolerance:
     def excess(
         self, index: int, error: NDArray[Any], reference: NDArray[Any]
     ) -> NDArray[Any] | None:
-        """Compare the errors of one observation with their bounds.
+        """Return the errors of the observation number ``index``, divided by their bounds.
 
-        Parameters
-        ----------
-        index
-            The index of the observation in the trace.
-        error
-            The absolute differences, by element.
-        reference
-            The values of the reference.
-
-        Returns
-        -------
-        ndarray or None
-            ``error`` divided by its bound, by element; by the roundoff of the value in programs
-            that must agree in every bit. None if no error exceeds its bound.
+        In programs that must agree in every bit they are divided by the roundoff of the value.
+        None if no error exceeds its bound.
         """
         floor = self._floor(reference)
         if self.strict:
@@ -130,7 +111,11 @@ class Tolerance:
 
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the part of the bound that comes from the first ``self._wanted`` samples."""
-        self._draw()
+        for k in range(len(self._samples), self._wanted):
+            engine = self._perturbed(self.unit, (self._seed, k + 1), gradients_only=k >= SAMPLES)
+            self._samples.append(self._run(engine))
+            if k == 0:
+                self._count = max(1, engine.count)
         traces = [self._base, *self._samples[: self._wanted]]
         if index >= min(len(t.observations) for t in traces):
             return np.zeros(shape)
@@ -146,53 +131,34 @@ class Tolerance:
     @cached_property
     def _base(self) -> Trace:
         """The trace without random errors."""
-        return self._run(Perturbed(0.0, _accumulations(self.program), self._seed))
+        return self._run(self._perturbed(0.0, self._seed))
 
-    def _draw(self) -> None:
-        """Draw the samples up to ``self._wanted`` that are missing."""
-        for k in range(len(self._samples), self._wanted):
-            engine = Perturbed(
-                self.unit,
-                _accumulations(self.program),
-                (self._seed, k + 1),
-                gradients_only=k >= SAMPLES,
-            )
-            self._samples.append(self._run(engine))
-            if k == 0:
-                self._count = max(1, engine.count)
+    def _perturbed(self, unit: float, seed: Any, gradients_only: bool = False) -> Perturbed:
+        # A sum of a gradient may be rounded at each use and in each backward.
+        uses = Counter(v for s in self.program.statements for v in pr.operands(s))
+        passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
+        accumulations = max(uses.values(), default=0) + passes
+        return Perturbed(unit, accumulations, seed, gradients_only)
 
     def _run(self, engine: Perturbed) -> Trace:
         return execute(self.program, with_quirks(engine, self.quirks))
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:
-    """Compute an error bound from samples.
+    """Compute an error bound from values without random errors and samples with them.
 
-    Parameters
-    ----------
-    exact
-        The values without random errors.
-    samples
-        The values with random errors. With fewer than ``SAMPLES`` the result is a lower bound of
-        the full bound; each further sample can only raise it.
-    count
-        How many elements had random errors.
+    ``count``: how many elements had errors. With fewer than ``SAMPLES`` samples the result is a
+    lower bound of the full bound; each further sample can only raise it.
     """
     squares = np.zeros(exact.shape)
     for array in samples:
         with np.errstate(all="ignore"):
-            deviation = np.where(_same(array, exact), 0.0, array - exact)
+            deviation = np.where(same(array, exact), 0.0, array - exact)
             squares = squares + deviation * deviation
     bound = 4 * np.sqrt(count * squares / SAMPLES)
     return np.where(np.isnan(bound), np.inf, bound)
 
 
-def _accumulations(program: pr.Program) -> int:
-    """Return how often the sum of a gradient may be rounded over all backward passes."""
-    uses = Counter(v for statement in program.statements for v in pr.operands(statement))
-    passes = sum(isinstance(s, pr.Backward) for s in program.statements)
-    return max(uses.values(), default=0) + passes
-
-
-def _same(a: Any, b: Any) -> Any:
+def same(a: Any, b: Any) -> Any:
+    """By element, whether numbers are equal or both nan."""
     return (a == b) | (np.isnan(a) & np.isnan(b))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
-from parity.oracle.perturbed import UNIT_ROUNDOFF, Perturbed
+from parity.oracle.perturbed import Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
 #: Operations that a training run uses.
@@ -27,28 +27,17 @@ CLEARS = ("none", "zero", "forget")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A multi-layer perceptron, its data and how it is trained.
+    """A multi-layer perceptron, its data and how it is trained."""
 
-    Attributes
-    ----------
-    sizes
-        Input size, hidden sizes and output size.
-    activation
-        "tanh", "sigmoid" or "relu".
-    optimizer, lr
-        The optimizer of ``OPTIMIZERS`` and its learning rate.
-    clears
-        What is done with gradients after each step, of ``CLEARS``: "none" sets them to None, "zero"
-        zeroes them, "forget" keeps them.
-    seed
-        The seed of the data and the parameters.
-    """
-
+    #: Input size, hidden sizes and output size.
     sizes: tuple[int, ...]
     activation: str
     optimizer: str
     lr: float
+    #: What is done with gradients after each step: "none" sets them to None, "zero" zeroes them,
+    #: "forget" keeps them.
     clears: tuple[str, ...]
+    #: Of the data and the parameters.
     seed: int
 
     @staticmethod
@@ -97,7 +86,7 @@ class TrainingRun:
         pairs = list(zip(ours, theirs, strict=True))
         if all(np.array_equal(a, b) for a, b in pairs):
             return None
-        unit, accumulations = UNIT_ROUNDOFF["float64"], 4 * len(self.clears)
+        unit, accumulations = 2.0**-53, 4 * len(self.clears)
         base = self.trace(Perturbed(0.0, accumulations, 0))
         engines = [Perturbed(unit, accumulations, k + 1) for k in range(SAMPLES)]
         samples = [self.trace(e) for e in engines]

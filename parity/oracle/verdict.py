@@ -9,21 +9,14 @@ ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of an adjudication.
+    """The result of an adjudication."""
 
-    Attributes
-    ----------
-    wrong
-        "engine", "reference", "ill-conditioned" (rounding explains it: not a finding) or None
-        (undecided).
-    note
-        The reason, or "".
-    bits
-        Whether rounding explains the difference, but the engine declares ``Engine.bitwise``.
-    """
-
+    #: The side; ``ILL_CONDITIONED`` if rounding explains the difference: no finding; None:
+    #: undecided.
     wrong: str | None
+    #: The reason, or "".
     note: str = ""
+    #: Whether rounding explains the difference, but the engine declares ``Engine.bitwise``.
     bits: bool = False
 
 

@@ -18,7 +18,7 @@ from parity.language.operation import Operation
 from parity.language.table import OPS, register
 from parity.oracle.exact import dual
 from parity.oracle.exact import functions as fn
-from parity.oracle.exact.lowering import elementwise, moving
+from parity.oracle.exact.building import elementwise, moving
 
 COSH = Operation(
     "cosh",

@@ -9,9 +9,8 @@ import pytest
 
 from parity.diagnose.defects import vjps
 from parity.language import attributes, operation, table
-from parity.oracle.exact import dual, lowering
 
-WITH_EXAMPLES = (attributes, operation, table, dual, lowering, vjps)
+WITH_EXAMPLES = (attributes, operation, table, vjps)
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)

@@ -287,7 +287,7 @@ def test_every_kink_is_tried() -> None:
 
 def test_smooth_operations_have_no_sides() -> None:
     x = nu.from_floats(np.array([0.0]))
-    assert sides("exp", [x], {}) is None
+    assert "exp" not in SIDES
     assert sides("pow", [x], {"exponent": 2}) == sides("pow", [-x], {"exponent": 2})
 
 

@@ -17,6 +17,7 @@ from parity.engines.trace import Failure, Observation, Trace
 from parity.language import program as pr
 from parity.oracle.compare import compare
 from parity.oracle.finding import KINDS
+from parity.oracle.tolerance import Tolerance
 from tests.helpers.programs import DEZERO, TORCH, apply, check, constant, leaf, program
 
 SUM = {"axis": None, "keepdims": False}
@@ -460,7 +461,7 @@ def test_equal_bits_are_asked_only_of_engines_that_declare_them() -> None:
     case = program([leaf(0.1), leaf(0.3)], apply("mul", 0, 1), pr.Backward(2))
     engine, reference = _trace(np.nextafter(0.3, 1)), _trace(0.3)
     assert compare(case, engine, reference) is None
-    finding = compare(case, engine, reference, bitwise=True)
+    finding = compare(case, engine, reference, Tolerance(case, bitwise=True))
     assert finding is not None
     assert finding.kind == "gradient"
     assert finding.error_over_bound is not None

@@ -9,7 +9,6 @@ Reading order:
 - ``engine``: ``Exact``, the engine; ``graph``: its nodes, and how their derivatives are found.
 - ``dual``: values with their derivatives; ``numbers`` and ``functions``: arithmetic and
   functions of exact numbers.
-- ``rules``: the rule of each operation; ``lowering``: what rules are made of;
-  ``piecewise``: functions with kinks.
-- ``kinks``: on which side of a kink or pole operands lie.
+- ``rules``: the rule of each operation; ``building``: what rules are made of;
+  ``kinks``: functions with kinks, and on which side of a kink operands lie.
 """

@@ -12,6 +12,7 @@ A rule that is written with these functions has all its derivatives.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,17 +21,17 @@ from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.numbers import Array
 
 Value: TypeAlias = "Array | Dual"
+#: A value and its change at some level.
+Parts: TypeAlias = "tuple[Value, Value | None]"
 
 
+@dataclass(eq=False, slots=True)
 class Dual:
     """``p`` and its change ``t`` in the directions of ``level``."""
 
-    __slots__ = ("level", "p", "t")
-
-    def __init__(self, level: int, p: Value, t: Value) -> None:
-        self.level = level
-        self.p = p
-        self.t = t
+    level: int
+    p: Value
+    t: Value
 
 
 def level_of(a: Value) -> int:
@@ -38,11 +39,17 @@ def level_of(a: Value) -> int:
     return a.level if isinstance(a, Dual) else 0
 
 
-def parts(a: Value, level: int) -> tuple[Value, Value | None]:
+def parts(a: Value, level: int) -> Parts:
     """Value and change of ``a`` at ``level``, which is not below its own."""
     if isinstance(a, Dual) and a.level == level:
         return a.p, a.t
     return a, None
+
+
+def split(a: Value, b: Value) -> tuple[int, Parts, Parts]:
+    """The higher of two levels, and the parts of both numbers at it."""
+    level = max(level_of(a), level_of(b))
+    return level, parts(a, level), parts(b, level)
 
 
 def dual(level: int, p: Value, t: Value | None) -> Value:
@@ -64,35 +71,34 @@ def linear(function: Callable[[Array], Array], a: Value) -> Value:
     return function(a)
 
 
+def weighed(weights: Array, a: Value) -> Value:
+    """Return ``a`` times constants; zero times infinity or nan is zero."""
+    return linear(lambda x: nu.push(x, weights), a)
+
+
 def piecewise(a: Value, value: Callable[[Array], Array], weights: Array) -> Value:
     """``value`` of ``a``, and changes times ``weights``: a function with kinks."""
     if isinstance(a, Dual):
-        p = piecewise(a.p, value, weights)
-        return Dual(a.level, p, linear(lambda t: nu.weigh(weights, t), a.t))
+        return Dual(a.level, piecewise(a.p, value, weights), weighed(weights, a.t))
     return value(a)
 
 
-def weighed(weights: Array, a: Value) -> Value:
-    """Return ``a`` times constants; zero times infinity or nan is zero."""
-    return linear(lambda x: nu.weigh(weights, x), a)
-
-
-def _sum(a: Value | None, b: Value | None) -> Value | None:
-    if a is None:
-        return b
-    return a if b is None else add(a, b)
+def tangent_sum(a: Value | None, b: Value | None) -> Value | None:
+    """The sum of two tangents."""
+    if a is None or b is None:
+        return b if a is None else a
+    return add(a, b)
 
 
 def neg(a: Value) -> Value:
-    return linear(nu.neg, a)
+    return linear(np.negative, a)
 
 
 def add(a: Value, b: Value) -> Value:
-    level = max(level_of(a), level_of(b))
-    if isinstance(a, Dual) or isinstance(b, Dual):
-        (p, t), (q, u) = parts(a, level), parts(b, level)
-        return dual(level, add(p, q), _sum(t, u))
-    return nu.add(a, b)
+    level, (p, t), (q, u) = split(a, b)
+    if level == 0:
+        return nu.add(base(p), base(q))
+    return dual(level, add(p, q), tangent_sum(t, u))
 
 
 def sub(a: Value, b: Value) -> Value:
@@ -112,44 +118,31 @@ def push(v: Value, t: Value) -> Value:
 
 
 def _product(a: Value, b: Value, times: Callable[[Array, Array], Array]) -> Value:
-    level = max(level_of(a), level_of(b))
-    if isinstance(a, Dual) or isinstance(b, Dual):
-        (p, t), (q, u) = parts(a, level), parts(b, level)
-        first = None if u is None else push(p, u)
-        second = None if t is None else push(q, t)
-        return dual(level, _product(p, q, times), _sum(first, second))
-    return times(a, b)
+    level, (p, t), (q, u) = split(a, b)
+    if level == 0:
+        return times(base(p), base(q))
+    first = None if u is None else push(p, u)
+    second = None if t is None else push(q, t)
+    return dual(level, _product(p, q, times), tangent_sum(first, second))
 
 
 def div(a: Value, b: Value) -> Value:
     """Return the quotient ``q = a / b``, with the tangent ``(da - q db) / b``."""
-    level = max(level_of(a), level_of(b))
-    if not isinstance(a, Dual) and not isinstance(b, Dual):
-        return nu.div(a, b)
-    (p, t), (q, u) = parts(a, level), parts(b, level)
+    level, (p, t), (q, u) = split(a, b)
+    if level == 0:
+        return nu.div(base(p), base(q))
     quotient = div(p, q)
-    change = _sum(t, None if u is None else neg(push(quotient, u)))
+    change = tangent_sum(t, None if u is None else neg(push(quotient, u)))
     assert change is not None
-    return Dual(level, quotient, push(div(nu.array_of([1]), q), change))
+    return Dual(level, quotient, push(div(nu.constant(1), q), change))
 
 
 def unary(
     function: Callable[[Array], Array], slope: Callable[[Value, Value], Value]
 ) -> Callable[[Value], Value]:
-    """A function of one number, with all its derivatives.
+    """A function of arrays of exact numbers, with all its derivatives.
 
-    Parameters
-    ----------
-    function
-        The function on arrays of exact numbers.
-    slope
-        Its derivative from the operand and the result, itself made of functions of
-        this module, so that it has derivatives as well.
-
-    Examples
-    --------
-    >>> from parity.oracle.exact import functions as fn
-    >>> exp = unary(fn.exp, lambda x, y: y)
+    ``slope``: its derivative from the operand and the result, made of functions of this module.
     """
 
     def apply(a: Value) -> Value:
@@ -164,13 +157,8 @@ def unary(
 def gather(a: Value, index: Any) -> Value:
     """Return the elements at ``index``; -1 is a zero."""
     if index.size and index.min() < 0:
-        return linear(lambda x: _with_zero(x)[..., index], a)
+        return linear(lambda x: np.insert(x, x.shape[-1], 0, -1)[..., index], a)
     return linear(lambda x: x[..., index], a)
-
-
-def _with_zero(x: Array) -> Array:
-    zero = np.zeros((*x.shape[:-1], 1), object)
-    return np.concatenate((x, zero), -1)
 
 
 def total(a: Value) -> Value:
@@ -182,18 +170,14 @@ def joined(values: tuple[Value, ...]) -> Value:
     """Concatenate the elements of several values."""
     level = max(map(level_of, values))
     if level == 0:
-        return _concatenated([base(v) for v in values])
-    split = [parts(v, level) for v in values]
-    tangents = [np.zeros(base(v).shape[-1], object) if t is None else t for v, t in split]
-    return Dual(level, joined(tuple(p for p, _ in split)), joined(tuple(tangents)))
-
-
-def _concatenated(arrays: list[Array]) -> Array:
-    leading = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
-    return np.concatenate([np.broadcast_to(a, (*leading, a.shape[-1])) for a in arrays], -1)
+        arrays = [base(v) for v in values]
+        leading = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+        return np.concatenate([np.broadcast_to(a, (*leading, a.shape[-1])) for a in arrays], -1)
+    pairs = [parts(v, level) for v in values]
+    tangents = [np.zeros(base(v).shape[-1], object) if t is None else t for v, t in pairs]
+    return Dual(level, joined(tuple(p for p, _ in pairs)), joined(tuple(tangents)))
 
 
 def chosen(mask: Any, a: Value) -> Value:
     """``a`` where the mask is true, zero elsewhere."""
-    zero = np.zeros(1, object)
-    return linear(lambda x: np.where(mask, x, zero), a)
+    return linear(lambda x: np.where(mask, x, 0), a)

@@ -15,22 +15,15 @@ from typing import Any
 
 from mpmath.ctx_mp import MPContext
 
-from parity.oracle.exact.numbers import (
-    DIGITS,
-    NAN,
-    Array,
-    Element,
-    elementwise,
-    leave_reals,
-    to_decimal,
-)
+from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.numbers import Array, Element, leave_reals, to_decimal
 
-#: Digits lost where something cancels.
-_GUARD = 30
+#: With the digits lost where something cancels.
+_PRECISION = nu.DIGITS + 30
 #: mpmath with a precision of its own: that of ``mpmath.mp`` is for everybody.
 _MP = MPContext()
-_MP.dps = DIGITS + _GUARD
-_PI = Decimal(_MP.nstr(_MP.pi, DIGITS + _GUARD))
+_MP.dps = _PRECISION
+_PI = Decimal(_MP.nstr(_MP.pi, _PRECISION))
 #: Below it a series of two terms is exact to ``DIGITS``.
 _TINY = Decimal("1e-25")
 #: Beyond it tanh and the normal distribution are as far from their limits as no float is.
@@ -39,76 +32,75 @@ _FLAT = Decimal(1000)
 _FLOATS_END = 310
 
 
-def on_arrays(function: Callable[[Decimal], Element]) -> Callable[[Array], Array]:
-    """Return ``function`` for arrays: nan for nan and outside its domain."""
+def on_arrays(function: Callable[[Decimal], Decimal]) -> Callable[[Array], Array]:
+    """Return ``function``, which has more digits inside, for arrays; nan outside its domain."""
 
     @functools.lru_cache(maxsize=8192)
-    def known(x: Decimal) -> Element:
+    def known(x: Decimal) -> Decimal:
         try:
-            return function(x)
+            with decimal.localcontext(prec=_PRECISION):
+                result = function(x)
         except decimal.DecimalException:
-            leave_reals()
-            return NAN
+            return nu.NAN
+        return +result
 
     def every(x: Element) -> Element:
         d = to_decimal(x)
-        if d.is_nan():
-            leave_reals()
-            return d
-        y = known(d)
-        if isinstance(y, Decimal) and not y.is_finite():
+        y = d if d.is_nan() else known(d)
+        if not y.is_finite():
             leave_reals()
         return y
 
-    return elementwise(every)
-
-
-def _guarded(function: Callable[[Decimal], Decimal]) -> Callable[[Decimal], Decimal]:
-    """``function`` with more digits inside."""
-
-    def apply(x: Decimal) -> Decimal:
-        with decimal.localcontext() as context:
-            context.prec = DIGITS + _GUARD
-            result = function(x)
-        return +result
-
-    return apply
+    return nu.elementwise(every)
 
 
 def _mpmath(function: Callable[[Any], Any], x: Decimal) -> Decimal:
-    """A function of mpmath; further digits for those of ``x`` in front of the point."""
-    with _MP.workdps(DIGITS + _GUARD + max(x.adjusted(), 0)):
-        numerator, denominator = x.as_integer_ratio()
-        return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), DIGITS + _GUARD))
+    """A function of mpmath; nan for numbers too large for a float.
 
-
-def _turned(function: Callable[[Any], Any], x: Decimal) -> Decimal:
-    """Return the sine or cosine; nan for nan, and for numbers too large for a float."""
+    There are further digits for those of ``x`` in front of the point.
+    """
     if not x.is_finite() or x.adjusted() > _FLOATS_END:
-        leave_reals()
-        return NAN
-    return _mpmath(function, x)
-
-
-def _sin(x: Decimal) -> Decimal:
-    return x - x**3 / 6 if abs(x) < _TINY else _turned(_MP.sin, x)
-
-
-def _cos(x: Decimal) -> Decimal:
-    return 1 - x * x / 2 if abs(x) < _TINY else _turned(_MP.cos, x)
-
-
-def _tanh(x: Decimal) -> Decimal:
-    if abs(x) < _TINY:
-        return x - x**3 / 3
-    return Decimal(1).copy_sign(x) if abs(x) > _FLAT else _mpmath(_MP.tanh, x)
+        return nu.NAN
+    with _MP.workdps(_PRECISION + max(x.adjusted(), 0)):
+        numerator, denominator = x.as_integer_ratio()
+        return Decimal(_MP.nstr(function(_MP.mpf(numerator) / denominator), _PRECISION))
 
 
 def _sigmoid(x: Decimal) -> Decimal:
     return 1 / (1 + (-x).exp())
 
 
-def _softplus(x: Decimal) -> Decimal:
+def _density(x: Decimal) -> Decimal:
+    return (-x * x / 2).exp() / (2 * _PI).sqrt()
+
+
+exp = on_arrays(Decimal.exp)
+log = on_arrays(Decimal.ln)
+sqrt = on_arrays(Decimal.sqrt)
+sigmoid = on_arrays(_sigmoid)
+#: The density of the normal distribution.
+density = on_arrays(_density)
+
+
+@on_arrays
+def sin(x: Decimal) -> Decimal:
+    return x - x**3 / 6 if abs(x) < _TINY else _mpmath(_MP.sin, x)
+
+
+@on_arrays
+def cos(x: Decimal) -> Decimal:
+    return 1 - x * x / 2 if abs(x) < _TINY else _mpmath(_MP.cos, x)
+
+
+@on_arrays
+def tanh(x: Decimal) -> Decimal:
+    if abs(x) < _TINY:
+        return x - x**3 / 3
+    return Decimal(1).copy_sign(x) if abs(x) > _FLAT else _mpmath(_MP.tanh, x)
+
+
+@on_arrays
+def softplus(x: Decimal) -> Decimal:
     """log(1 + exp(x)), and x itself above 20: PyTorch's definition."""
     if x > 20:
         return x
@@ -116,39 +108,17 @@ def _softplus(x: Decimal) -> Decimal:
     return e - e * e / 2 if e < _TINY else (1 + e).ln()
 
 
-def _softplus_slope(x: Decimal) -> Decimal:
+@on_arrays
+def softplus_slope(x: Decimal) -> Decimal:
     return Decimal(1) if x > 20 else _sigmoid(x)
 
 
-def _normal(x: Decimal) -> Decimal:
+@on_arrays
+def normal(x: Decimal) -> Decimal:
     """The share of the normal distribution below ``x``."""
     if abs(x) > _FLAT:
         return Decimal(int(x > 0))
     return Decimal("0.5") + x * _density(x) if abs(x) < _TINY else _mpmath(_MP.ncdf, x)
-
-
-def _density(x: Decimal) -> Decimal:
-    """The density of the normal distribution."""
-    return (-x * x / 2).exp() / (2 * _PI).sqrt()
-
-
-def _log(x: Decimal) -> Decimal:
-    if x == 0:
-        leave_reals()
-    return x.ln()
-
-
-exp = on_arrays(lambda x: x.exp())
-log = on_arrays(_log)
-sqrt = on_arrays(lambda x: x.sqrt())
-sin = on_arrays(_guarded(_sin))
-cos = on_arrays(_guarded(_cos))
-tanh = on_arrays(_guarded(_tanh))
-sigmoid = on_arrays(_guarded(_sigmoid))
-softplus = on_arrays(_guarded(_softplus))
-softplus_slope = on_arrays(_guarded(_softplus_slope))
-normal = on_arrays(_guarded(_normal))
-density = on_arrays(_guarded(_density))
 
 
 def _raised(x: Element, p: Element) -> Element:
@@ -177,15 +147,14 @@ def _raised_to_integer(x: Element, p: int) -> Element:
 def _raised_by_logarithm(x: Decimal, p: Decimal) -> Decimal:
     if x.is_nan() or p.is_nan() or x < 0:
         leave_reals()
-        return NAN
+        return nu.NAN
     if not x.is_finite() or not p.is_finite() or x == 0:
         leave_reals()
         return Decimal(math.pow(float(x), float(p))) if x else Decimal("Infinity")
-    with decimal.localcontext() as context:
-        context.prec = DIGITS + _GUARD
+    with decimal.localcontext(prec=_PRECISION):
         result = (p * x.ln()).exp()
     return +result
 
 
 #: ``a ** b`` by element.
-power = elementwise(_raised)
+power = nu.elementwise(_raised)

@@ -8,10 +8,9 @@ a node as well; its derivatives of order k are those of its root of order k + 1.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,40 +18,34 @@ from numpy.typing import NDArray
 from parity.language.shapes import Shape
 from parity.oracle.exact import dual
 from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.building import ExactRule, Results
 from parity.oracle.exact.dual import Dual, Value
-from parity.oracle.exact.lowering import Lowering
 from parity.oracle.exact.numbers import Array
 
 
+@dataclass(eq=False)
 class Node:
-    """A value: flat ``exact`` numbers, shape, dtype, and whether derivatives pass through.
+    """A value, as flat exact numbers; a constant if it is of no subclass."""
 
-    ``real``: whether all that it was computed from are real numbers.
-    """
+    number: int
+    exact: Array
+    shape: Shape
+    dtype: str
+    #: Whether all that it was computed from are real numbers.
+    real: bool
+    requires_grad: bool
 
-    real = True
-
-    def __init__(
-        self, number: int, exact: Array, shape: Shape, dtype: str, requires_grad: bool
-    ) -> None:
-        self.number = number
-        self.exact = exact
-        self.shape = shape
-        self.dtype = dtype
-        self.requires_grad = requires_grad
-
-    def sources(self) -> Iterable[Node]:
-        """The nodes that it depends on, with a derivative."""
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        """The nodes that it depends on, with a derivative, and whether this is nonlinear."""
         return ()
 
 
+@dataclass(eq=False)
 class Leaf(Node):
-    """A variable with its gradient: a buffer of floats and the numbers that they round.
-
-    ``terms``: where the gradient comes from, if that was recorded.
-    """
+    """A variable with its gradient: a buffer of floats and the numbers that they round."""
 
     buffer: NDArray[Any] | None = None
+    #: Where the gradient comes from, if that was recorded.
     terms: tuple[Term, ...] = ()
     _total: Array | None = None
     _rounded: bytes = b""
@@ -70,11 +63,9 @@ class Leaf(Node):
 
     def gradient(self) -> Array | None:
         """Return the exact gradient, or that of the buffer if it was changed in place."""
-        if self.buffer is None:
-            return None
-        if self._total is None or self.buffer.tobytes() != self._rounded:
-            return nu.from_floats(self.buffer)
-        return self._total
+        if self.buffer is None or self.buffer.tobytes() == self._rounded:
+            return self._total
+        return nu.from_floats(self.buffer)
 
     def clear(self) -> None:
         """Remove the gradient."""
@@ -85,55 +76,53 @@ class Leaf(Node):
 class Call:
     """An operation that was applied, whose results share it."""
 
-    lowering: Lowering
+    rule: ExactRule
+    attrs: dict[str, Any]
     inputs: tuple[Node, ...]
     nonlinear: tuple[bool, ...]
     saves: bool
     freed: bool = False
 
 
+@dataclass(eq=False)
 class Result(Node):
     """One result of a call that derivatives pass through."""
 
-    def __init__(self, number: int, exact: Array, shape: Shape, dtype: str, call: Call, index: int):
-        super().__init__(number, exact, shape, dtype, True)
-        self.call = call
-        self.index = index
+    call: Call
+    index: int
 
-    def sources(self) -> Iterable[Node]:
-        return [x for x in self.call.inputs if x.requires_grad]
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        pairs = zip(self.call.inputs, self.call.nonlinear, strict=True)
+        return [(x, nonlinear) for x, nonlinear in pairs if x.requires_grad]
 
 
 @dataclass(eq=False, slots=True)
 class Term:
-    """The gradient for one leaf of one recorded backward.
-
-    ``nonlinear``: it depends on variables.
-    """
+    """The gradient for one leaf of one recorded backward."""
 
     root: Node
     seed: Array
     leaf: Leaf
+    #: Whether it depends on variables.
     nonlinear: bool
     freed: bool = False
 
 
+@dataclass(eq=False)
 class Taken(Node):
     """The gradient of a leaf as a value."""
 
-    def __init__(self, number: int, leaf: Leaf, exact: Array):
-        self.terms = tuple(t for t in leaf.terms if t.nonlinear)
-        super().__init__(number, exact, leaf.shape, leaf.dtype, bool(self.terms))
+    terms: tuple[Term, ...]
 
-    def sources(self) -> Iterable[Node]:
-        return [t.root for t in self.terms]
+    def sources(self) -> Sequence[tuple[Node, bool]]:
+        return [(term.root, True) for term in self.terms]
 
 
 def behind(root: Node) -> list[Node]:
     """The nodes that a root depends on with a derivative, itself included, oldest first."""
     found, todo = {root}, [root]
     while todo:
-        for source in todo.pop().sources():
+        for source, _ in todo.pop().sources():
             if source not in found:
                 found.add(source)
                 todo.append(source)
@@ -147,45 +136,34 @@ def nonlinear_leaves(nodes: list[Node]) -> set[Node]:
     """
     reached: dict[Node, bool] = {nodes[-1]: False}
     for node in reversed(nodes):
-        if isinstance(node, Result):
-            below = zip(node.call.inputs, node.call.nonlinear, strict=True)
-        else:
-            below = zip(node.sources(), (True,) * len(nodes), strict=False)
-        for source, nonlinear in below:
+        for source, nonlinear in node.sources():
             reached[source] = reached.get(source, False) or reached[node] or nonlinear
     return {node for node, nonlinear in reached.items() if nonlinear}
 
 
-#: The leaves whose elements are the directions of a level, in order.
-Directions: TypeAlias = tuple[Leaf, ...]
+def evaluate(root: Node, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
+    """The root as a dual number.
 
-
-def evaluate(root: Node, nodes: list[Node], levels: tuple[Directions, ...]) -> Value:
-    """The root as a dual number with the directions of each level.
-
-    ``nodes``: those behind the root.
+    ``levels``: for each level the leaves whose elements are its directions, in order.
     """
-    known: dict[Any, Any] = {}
-    rules: dict[type[Node], Callable[[Any], Value]] = {
-        Leaf: lambda node: _seeded(node, levels),
-        Taken: lambda node: _taken(node, levels),
-        Result: lambda node: _applied(node, known),
-    }
-    for node in nodes:
-        known[node] = rules[type(node)](node)
-    result: Value = known[root]
-    return result
+    known: dict[Node, Value] = {}
+    results: dict[Call, Results] = {}
+    for node in behind(root):
+        if isinstance(node, Leaf):
+            known[node] = _seeded(node, levels)
+        elif isinstance(node, Taken):
+            known[node] = _taken(node, levels)
+        elif isinstance(node, Result):
+            call = node.call
+            if call not in results:
+                shapes = tuple(x.shape for x in call.inputs)
+                operands = [known.get(x, x.exact) for x in call.inputs]
+                results[call] = call.rule.run(shapes, call.attrs, *operands)
+            known[node] = results[call][node.index][0]
+    return known[root]
 
 
-def _applied(node: Result, known: dict[Any, Any]) -> Value:
-    call = node.call
-    if call not in known:
-        known[call] = call.lowering.run(*[known.get(x, x.exact) for x in call.inputs])
-    result: Value = known[call][node.index]
-    return result
-
-
-def _seeded(leaf: Leaf, levels: tuple[Directions, ...]) -> Value:
+def _seeded(leaf: Leaf, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     """A leaf: each element changes in its own direction of each level."""
     value: Value = leaf.exact
     for level, leaves in enumerate(levels, 1):
@@ -198,7 +176,7 @@ def _seeded(leaf: Leaf, levels: tuple[Directions, ...]) -> Value:
     return value
 
 
-def _taken(node: Taken, levels: tuple[Directions, ...]) -> Value:
+def _taken(node: Taken, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     """A gradient: derivatives of its terms, and the value that it had when it was taken."""
     result: Value = nu.array_of([0])
     for term in node.terms:
@@ -207,26 +185,18 @@ def _taken(node: Taken, levels: tuple[Directions, ...]) -> Value:
 
 
 def _derivative(
-    root: Node, seed: Array, leaves: Directions, levels: tuple[Directions, ...] = ()
+    root: Node, seed: Array, leaves: tuple[Leaf, ...], levels: tuple[tuple[Leaf, ...], ...] = ()
 ) -> Value:
     """``seed`` times the derivative of a root for each element of leaves, one after the other."""
-    inner = len(levels) + 1
-    value = evaluate(root, behind(root), (*levels, leaves))
-    change = dual.parts(value, inner)[1] if dual.level_of(value) == inner else None
+    change = dual.parts(evaluate(root, (*levels, leaves)), len(levels) + 1)[1]
     if change is None:
         return np.zeros(sum(len(x.exact) for x in leaves), object)
     summed = dual.linear(lambda x: nu.total(nu.mul(x, seed)), change)
     return dual.linear(lambda x: np.moveaxis(x, 0, -1), summed)
 
 
-def gradients(root: Node, seed: Array, leaves: Directions) -> Iterator[tuple[Leaf, Array]]:
+def gradients(root: Node, seed: Array, leaves: tuple[Leaf, ...]) -> Iterator[tuple[Leaf, Array]]:
     """The gradient of each leaf: ``seed`` times the derivative of the root."""
     every = dual.base(_derivative(root, seed, leaves))
-    first = 0
-    for leaf in leaves:
-        yield leaf, every[first : first + len(leaf.exact)]
-        first += len(leaf.exact)
-
-
-def size_of(node: Node) -> int:
-    return math.prod(node.shape)
+    ends = np.cumsum([len(x.exact) for x in leaves])
+    return zip(leaves, np.split(every, ends[:-1]), strict=True)

@@ -16,8 +16,9 @@ from __future__ import annotations
 import decimal
 import functools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import operator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -31,15 +32,12 @@ Array: TypeAlias = NDArray[Any]
 DIGITS = 50
 #: Bits of numerator and denominator beyond which a rational number becomes a Decimal.
 LONGEST = 1500
-_TRAPS = [InvalidOperation, DivisionByZero]
 NAN = Decimal("NaN")
 
 
-@contextmanager
-def precise() -> Iterator[decimal.Context]:
+def precise() -> AbstractContextManager[decimal.Context]:
     """A context of decimal in which this module's functions work; it has no flags yet."""
-    with decimal.localcontext(_context(_TRAPS)) as context:
-        yield context
+    return decimal.localcontext(_context([InvalidOperation, DivisionByZero]))
 
 
 def _context(traps: list[type[decimal.DecimalException]]) -> decimal.Context:
@@ -68,6 +66,11 @@ def array_of(elements: list[Any]) -> Array:
     result = np.empty(len(elements), object)
     result[:] = elements
     return result
+
+
+def constant(c: float) -> Array:
+    """A number as an array that broadcasts."""
+    return array_of([element(float(c))])
 
 
 def from_floats(array: Array) -> Array:
@@ -103,12 +106,7 @@ def to_decimal(x: Element) -> Decimal:
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
     """Return a function of numbers as one of arrays, which broadcast."""
-    universal = np.frompyfunc(function, function.__code__.co_argcount, 1)
-
-    def on_arrays(*arrays: Array) -> Array:
-        result: Array = universal(*arrays)
-        return result
-
+    on_arrays: Callable[..., Array] = np.frompyfunc(function, function.__code__.co_argcount, 1)
     return on_arrays
 
 
@@ -129,63 +127,40 @@ def _ieee(name: str, x: Element, y: Element) -> Decimal:
     return result
 
 
-def _pushed(v: Element, t: Element) -> Element:
-    """Return a slope times a tangent; zero for a zero tangent, even if the slope is infinite."""
-    return 0 if t == 0 else _ieee("multiply", v, t)
-
-
-def _weighed(w: Element, x: Element) -> Element:
-    """Return a weight times a number; zero for a zero weight, even if the number is infinite."""
-    return 0 if w == 0 else _ieee("multiply", w, x)
-
-
 def _safe(
-    fast: Callable[[Array, Array], Array], slow: Callable[[Any, Any], Any], masks: bool = False
+    fast: Callable[[Array, Array], Array], slow: Callable[..., Element], masks: bool = False
 ) -> Callable[[Array, Array], Array]:
     """``fast``; with Decimals where kinds are mixed, ``slow`` where numbers are not real.
 
     ``masks``: some results are zero although an operand is nan, which ``fast`` would propagate.
     """
-    every = np.frompyfunc(slow, 2, 1)
+    every = elementwise(slow)
 
     def operation(a: Array, b: Array) -> Array:
         if masks and left_reals(decimal.getcontext()):
-            careful: Array = every(a, b)
-            return careful
-        try:
-            return fast(a, b)
-        except TypeError:
-            a, b = decimals(a), decimals(b)
-        except decimal.DecimalException:
-            pass
+            return every(a, b)
         try:
             return fast(a, b)
         except (decimal.DecimalException, TypeError):
-            result: Array = every(a, b)
-            return result
+            a, b = decimals(a), decimals(b)
+        try:
+            return fast(a, b)
+        except decimal.DecimalException:
+            return every(a, b)
 
     return operation
 
 
-add = _safe(lambda a, b: a + b, lambda x, y: _ieee("add", x, y))
-sub = _safe(lambda a, b: a - b, lambda x, y: _ieee("subtract", x, y))
-mul = _safe(lambda a, b: a * b, lambda x, y: _ieee("multiply", x, y))
-push = _safe(lambda a, b: a * b, _pushed, masks=True)
-weigh = _safe(lambda a, b: a * b, _weighed, masks=True)
-
-
-def neg(a: Array) -> Array:
-    return np.negative(a)
+add = _safe(operator.add, lambda x, y: _ieee("add", x, y))
+sub = _safe(operator.sub, lambda x, y: _ieee("subtract", x, y))
+mul = _safe(operator.mul, lambda x, y: _ieee("multiply", x, y))
+#: A product that is zero where the second factor is, even if the first is infinite or nan.
+push = _safe(operator.mul, lambda v, t: 0 if t == 0 else _ieee("multiply", v, t), masks=True)
 
 
 def _divided(x: Element, y: Element) -> Element:
     if isinstance(x, Decimal) or isinstance(y, Decimal) or y == 0:
-        if y == 0 or y != y:
-            return _ieee("divide", x, y)
-        try:
-            return to_decimal(x) / to_decimal(y)
-        except decimal.DecimalException:
-            return _ieee("divide", x, y)
+        return _ieee("divide", x, y)
     quotient = Fraction(x, y)
     return quotient.numerator if quotient.denominator == 1 else quotient
 
@@ -200,37 +175,17 @@ def total(a: Array) -> Array:
     try:
         return np.asarray(a.sum(-1), object)
     except (decimal.DecimalException, TypeError):
-        result = np.zeros(a.shape[:-1], object)
-        for k in range(a.shape[-1]):
-            result = add(result, a[..., k])
-        return result
+        return functools.reduce(add, np.moveaxis(a, -1, 0), np.zeros(a.shape[:-1], object))
 
 
 def shortened(a: Array) -> Array:
     """Return ``a``, as Decimals if a rational number in it has become very long."""
-    return decimals(a) if any(map(_is_long, a.flat)) else a
+    rationals = [x for x in a.flat if not isinstance(x, Decimal)]
+    lengths = [n.bit_length() for x in rationals for n in (x.numerator, x.denominator)]
+    return decimals(a) if max(lengths, default=0) > LONGEST else a
 
 
-def _is_long(x: Element) -> bool:
-    if isinstance(x, Decimal):
-        return False
-    return max(x.numerator.bit_length(), x.denominator.bit_length()) > LONGEST
-
-
-def _compared(x: Element, y: Element) -> int:
-    """-1, 0 or 1; 2 if one of them is nan."""
-    if x != x or y != y:
-        return 2
-    if isinstance(x, Decimal) != isinstance(y, Decimal) and not _infinite(x) and not _infinite(y):
-        x, y = Fraction(x), Fraction(y)
-    return (x > y) - (x < y)
-
-
-def _infinite(x: Element) -> bool:
-    return isinstance(x, Decimal) and x.is_infinite()
-
-
-_compare = np.frompyfunc(_compared, 2, 1)
+_compare = elementwise(lambda x, y: 2 if x != x or y != y else (x > y) - (x < y))
 
 
 def compare(a: Array, b: Array) -> NDArray[np.int64]:
@@ -241,3 +196,11 @@ def compare(a: Array, b: Array) -> NDArray[np.int64]:
 def sign(a: Array) -> NDArray[np.int64]:
     """``compare`` with zero."""
     return compare(a, array_of([0]))
+
+
+def extreme(a: Array, side: int) -> Array:
+    """The largest (``side`` 1) or smallest (-1) numbers along the last axis."""
+    best: Array = a[..., 0]
+    for k in range(1, a.shape[-1]):
+        best = np.where(compare(a[..., k], best) == side, a[..., k], best)
+    return best

@@ -2,57 +2,25 @@
 
 A rule says what the operation computes. Derivatives follow by themselves, apart
 from those of functions of one number (``dual.unary``) and the conventions at kinks
-(``dual.piecewise``, docs/semantics.md 9), which are written here and in ``piecewise``.
+(``dual.piecewise``, docs/semantics.md 9), which are written here and in ``kinks``.
 An operation may have its rule in its row instead (``Operation.exact_rule``).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from parity.language.shapes import Shape
-from parity.language.table import OPS
-from parity.oracle.exact import dual
+from parity.oracle.exact import building, dual, kinks
 from parity.oracle.exact import functions as fn
 from parity.oracle.exact import numbers as nu
+from parity.oracle.exact.building import ExactRule, along, elementwise, linear, moving, reducing
 from parity.oracle.exact.dual import Value
-from parity.oracle.exact.lowering import (
-    ExactRule,
-    Lowering,
-    along,
-    axis_groups,
-    bilinear,
-    einsum_pairs,
-    elementwise,
-    linear,
-    matmul_pairs,
-    moving,
-    nonlinear,
-    products,
-    reducing,
-    running_groups,
-    sum_to_groups,
-)
-from parity.oracle.exact.numbers import Array
-from parity.oracle.exact.piecewise import absolute as _absolute
-from parity.oracle.exact.piecewise import (
-    clip,
-    extreme,
-    floor,
-    larger,
-    leaky_relu,
-    relu,
-    sign,
-    smaller,
-)
-
-
-def constant(c: float) -> Array:
-    """A number as an array that broadcasts."""
-    return nu.array_of([nu.element(float(c))])
+from parity.oracle.exact.numbers import Array, constant
 
 
 def _logistic(x: Value, y: Value) -> Value:
@@ -72,41 +40,30 @@ sqrt: Unary = dual.unary(fn.sqrt, lambda x, y: dual.div(constant(0.5), y))
 normal: Unary = dual.unary(fn.normal, lambda x, y: density(x))
 density: Unary = dual.unary(fn.density, lambda x, y: dual.neg(dual.mul(x, y)))
 softplus: Unary = dual.unary(fn.softplus, lambda x, y: softplus_slope(x))
-softplus_slope: Unary = dual.unary(
-    fn.softplus_slope, lambda x, y: dual.mul(y, dual.sub(constant(1), y))
-)
+softplus_slope: Unary = dual.unary(fn.softplus_slope, _logistic)
 
 
 def _without(mask: Any, a: Value) -> Value:
     """Replace elements of ``a`` by ones where results are not used."""
-    return dual.add(dual.chosen(~mask, a), mask.astype(np.int64).astype(object))
+    return dual.add(dual.chosen(~mask, a), kinks.objects(mask))
 
 
 def power(a: Value, p: Value) -> Value:
     """``a ** p``. Zero exponents and bases follow docs/semantics.md 9."""
-    level = max(dual.level_of(a), dual.level_of(p))
+    level, (x, t), (q, u) = dual.split(a, p)
     if level == 0:
-        return fn.power(dual.base(a), dual.base(p))
-    (x, t), (q, u) = dual.parts(a, level), dual.parts(p, level)
+        return fn.power(dual.base(x), dual.base(q))
     y = power(x, q)
     change = None
     if t is not None:
-        constant_ = nu.sign(dual.base(q)) == 0
-        slope = dual.mul(q, power(_without(constant_, x), dual.sub(q, constant(1))))
-        change = dual.push(dual.chosen(~constant_, slope), t)
+        flat = nu.sign(dual.base(q)) == 0
+        slope = dual.mul(q, power(_without(flat, x), dual.sub(q, constant(1))))
+        change = dual.push(dual.chosen(~flat, slope), t)
     if u is not None:
         at_zero = (nu.sign(dual.base(x)) == 0) & (nu.sign(dual.base(q)) >= 0)
-        grown = dual.push(dual.chosen(~at_zero, dual.mul(y, log(_without(at_zero, x)))), u)
-        change = grown if change is None else dual.add(change, grown)
+        slope = dual.mul(y, log(_without(at_zero, x)))
+        change = dual.tangent_sum(change, dual.push(dual.chosen(~at_zero, slope), u))
     return dual.dual(level, y, change)
-
-
-def pow_scalar(a: Value, *, exponent: float) -> Value:
-    return power(a, constant(exponent))
-
-
-def gelu(a: Value) -> Value:
-    return dual.mul(a, normal(a))
 
 
 def mean(g: Value) -> Value:
@@ -115,20 +72,13 @@ def mean(g: Value) -> Value:
 
 def product(g: Value) -> Value:
     """The product over the last axis, factor by factor: zeros need no care."""
-    result: Value = dual.linear(lambda x: x[..., 0], g)
-    for k in range(1, dual.base(g).shape[-1]):
-        result = dual.mul(result, _column(g, k))
-    return result
-
-
-def _column(g: Value, k: int) -> Value:
-    return dual.linear(lambda x: x[..., k], g)
+    columns = np.arange(dual.base(g).shape[-1])
+    return functools.reduce(dual.mul, [dual.gather(g, k) for k in columns])
 
 
 def _expand_as(a: Value, g: Value) -> Value:
     """Repeat ``a``, one number per group, for each element of the groups ``g``."""
-    zeros = np.zeros(dual.base(g).shape[-1], np.int64)
-    return dual.linear(lambda x: x[..., None][..., zeros], a)
+    return dual.linear(lambda x: np.repeat(x[..., None], dual.base(g).shape[-1], -1), a)
 
 
 def variance(g: Value, *, correction: int) -> Value:
@@ -148,12 +98,7 @@ def norm(g: Value) -> Value:
 
 def _largest(g: Value) -> Array:
     """Return the largest number of each group, as a constant that broadcasts with the group."""
-    x = dual.base(g)
-    result = x[..., 0]
-    for k in range(1, x.shape[-1]):
-        result = np.where(nu.compare(x[..., k], result) > 0, x[..., k], result)
-    shift: Array = result[..., None]
-    return shift
+    return nu.extreme(dual.base(g), 1)[..., None]
 
 
 def logsumexp(g: Value) -> Value:
@@ -177,67 +122,38 @@ def _cross_entropy(g: Value, *, t: Any) -> Value:
     return dual.linear(lambda x: x[..., None], dual.neg(mean(picked)))
 
 
-def _rows(shape: tuple[int, ...], **attrs: Any) -> tuple[Any, tuple[int, ...]]:
-    return axis_groups(shape, axis=1, keepdims=False)[0], ()
+def _rows(shape: Shape, **attrs: Any) -> tuple[building.Index, Shape]:
+    return building.axis_groups(shape, axis=1, keepdims=False)[0], ()
 
 
-def _squared_error(shapes: tuple[Shape, ...], attrs: dict[str, Any]) -> Lowering:
+def _squared_error(
+    shapes: tuple[Shape, ...], attrs: dict[str, Any], a: Value, b: Value
+) -> building.Results:
     """The sum of squared differences by the number of rows."""
-
-    def run(a: Value, b: Value) -> tuple[Value, ...]:
-        difference = dual.sub(a, b)
-        squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
-        return (dual.div(dual.total(squares), constant(shapes[0][0])),)
-
-    return Lowering(run, ((),))
+    difference = dual.sub(a, b)
+    squares = dual.linear(lambda x: x[..., None, :], dual.mul(difference, difference))
+    return [(dual.div(dual.total(squares), constant(shapes[0][0])), ())]
 
 
-def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
-    return np.split(a, np.cumsum(sizes)[:-1], axis)
-
-
-def _take(a: Any, *, indices: Any, axis: int) -> Any:
-    chosen = np.array(indices)
-    axis %= a.ndim
-    shape = np.broadcast_shapes(_lengths_but(a.shape, axis), _lengths_but(chosen.shape, axis))
-    lengths = [(*shape[:axis], x.shape[axis], *shape[axis + 1 :]) for x in (a, chosen)]
-    spread = [np.broadcast_to(x, n) for x, n in zip((a, chosen), lengths, strict=True)]
-    return np.take_along_axis(spread[0], spread[1], axis)
-
-
-def _lengths_but(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return (*shape[:axis], 1, *shape[axis + 1 :])
-
-
-def _pad(a: Any, *, pad_width: Any) -> Any:
-    return np.pad(a, pad_width, constant_values=-1)
-
-
-MOVES: dict[str, ExactRule] = {
+RULES: dict[str, ExactRule] = {
+    # Elements move.
     "reshape": moving(lambda a, *, shape: a.reshape(shape)),
     "transpose": moving(lambda a, *, axes: a.transpose(axes)),
     "broadcast_to": moving(lambda a, *, shape: np.broadcast_to(a, shape)),
     "get_item": moving(lambda a, *, index: a[index]),
     "concat": moving(lambda *xs, axis: np.concatenate(xs, axis)),
-    "split": moving(_split),
+    "split": moving(lambda a, *, axis, sizes: np.split(a, np.cumsum(sizes)[:-1], axis)),
     "where": moving(lambda a, b, *, condition: np.where(np.array(condition, bool), a, b)),
     "stack": moving(lambda *xs, axis: np.stack(xs, axis)),
-    "squeeze": moving(lambda a, *, axis: np.squeeze(a, axis)),
-    "expand_dims": moving(lambda a, *, axis: np.expand_dims(a, axis)),
-    "moveaxis": moving(lambda a, *, source, destination: np.moveaxis(a, source, destination)),
-    "flip": moving(lambda a, *, axis: np.flip(a, axis)),
-    "pad": moving(_pad),
-    "take_along_axis": moving(_take),
-}
-
-ELEMENTWISE: dict[str, ExactRule] = {
-    "add": elementwise(dual.add, linear),
-    "mul": elementwise(dual.mul, bilinear),
-    "sub": elementwise(dual.sub, linear),
-    "neg": elementwise(dual.neg, linear),
-    "square": elementwise(lambda a: dual.mul(a, a)),
-    "div": elementwise(dual.div, lambda i, needs, attrs: i == 1 or needs[1]),
-    "pow": elementwise(pow_scalar, lambda i, needs, attrs: attrs["exponent"] != 0),
+    "squeeze": moving(np.squeeze),
+    "expand_dims": moving(np.expand_dims),
+    "moveaxis": moving(np.moveaxis),
+    "flip": moving(np.flip),
+    "pad": moving(lambda a, *, pad_width: np.pad(a, pad_width, constant_values=-1)),
+    "take_along_axis": moving(
+        lambda a, *, indices, axis: np.take_along_axis(a, np.array(indices), axis)
+    ),
+    # Functions of numbers.
     "exp": elementwise(exp),
     "log": elementwise(log),
     "sin": elementwise(sin),
@@ -246,7 +162,17 @@ ELEMENTWISE: dict[str, ExactRule] = {
     "sigmoid": elementwise(sigmoid),
     "sqrt": elementwise(sqrt),
     "softplus": elementwise(softplus),
-    "gelu": elementwise(gelu),
+    "square": elementwise(lambda a: dual.mul(a, a)),
+    "gelu": elementwise(lambda a: dual.mul(a, normal(a))),
+    "add": elementwise(dual.add, linear),
+    "mul": elementwise(dual.mul, building.bilinear),
+    "sub": elementwise(dual.sub, linear),
+    "neg": elementwise(dual.neg, linear),
+    "div": elementwise(dual.div, lambda i, needs, attrs: i == 1 or needs[1]),
+    "pow": elementwise(
+        lambda a, *, exponent: power(a, constant(exponent)),
+        lambda i, needs, attrs: attrs["exponent"] != 0,
+    ),
     "power": elementwise(power),
     "add_scalar": elementwise(lambda a, *, c: dual.add(a, constant(c)), linear),
     "mul_scalar": elementwise(lambda a, *, c: dual.mul(a, constant(c)), linear),
@@ -255,47 +181,33 @@ ELEMENTWISE: dict[str, ExactRule] = {
     "div_scalar": elementwise(lambda a, *, c: dual.div(a, constant(c)), linear),
     "rdiv_scalar": elementwise(lambda a, *, c: dual.div(constant(c), a)),
     # Pieces of straight lines. PyTorch counts the first as dependent on the operand.
-    "relu": elementwise(relu),
-    "absolute": elementwise(_absolute),
-    "leaky_relu": elementwise(leaky_relu),
-    "maximum": elementwise(larger, linear),
-    "minimum": elementwise(smaller, linear),
-    "clip": elementwise(clip, linear),
-    "sign": elementwise(sign, linear),
-    "floor": elementwise(floor, linear),
-}
-
-REDUCTIONS: dict[str, ExactRule] = {
-    "sum": reducing(dual.total, axis_groups, linear),
-    "mean": reducing(mean, axis_groups, linear),
-    "sum_to": reducing(dual.total, lambda a, *, shape: sum_to_groups(a, shape_to=shape), linear),
-    "cumsum": reducing(dual.total, running_groups, linear),
-    "max": reducing(lambda g: extreme(g, 1), axis_groups, linear),
-    "min": reducing(lambda g: extreme(g, -1), axis_groups, linear),
-    "prod": reducing(product, axis_groups),
-    "var": reducing(variance, axis_groups),
-    "norm": reducing(norm, axis_groups),
-    "logsumexp": reducing(logsumexp, axis_groups),
+    "relu": elementwise(kinks.relu),
+    "absolute": elementwise(kinks.absolute),
+    "leaky_relu": elementwise(kinks.leaky_relu),
+    "maximum": elementwise(lambda a, b: kinks.selected(a, b, 1), linear),
+    "minimum": elementwise(lambda a, b: kinks.selected(a, b, -1), linear),
+    "clip": elementwise(kinks.clip, linear),
+    "sign": elementwise(kinks.sign, linear),
+    "floor": elementwise(kinks.floor, linear),
+    # Reductions.
+    "sum": reducing(dual.total, linear),
+    "mean": reducing(mean, linear),
+    "sum_to": reducing(dual.total, linear, building.sum_to_groups),
+    "cumsum": reducing(dual.total, linear, building.running_groups),
+    "max": reducing(lambda g: kinks.extreme(g, 1), linear),
+    "min": reducing(lambda g: kinks.extreme(g, -1), linear),
+    "prod": reducing(product),
+    "var": reducing(variance),
+    "norm": reducing(norm),
+    "logsumexp": reducing(logsumexp),
     "softmax": along(softmax),
     "log_softmax": along(log_softmax),
-    "mean_squared_error": ExactRule(_squared_error, nonlinear),
-    "softmax_cross_entropy": reducing(_cross_entropy, _rows),
+    "mean_squared_error": ExactRule(_squared_error, building.nonlinear),
+    "softmax_cross_entropy": reducing(_cross_entropy, groups=_rows),
+    # Sums of products.
+    "matmul": building.products(building.matmul_pairs),
+    "linear": building.products(building.matmul_pairs),
+    "einsum": building.products(building.einsum_pairs),
+    "dot": building.products(lambda a, b: building.einsum_pairs(a, b, subscripts="i,i->")),
+    "outer": building.products(lambda a, b: building.einsum_pairs(a, b, subscripts="i,j->ij")),
 }
-
-PRODUCTS: dict[str, ExactRule] = {
-    "matmul": products(matmul_pairs),
-    "linear": products(matmul_pairs),
-    "einsum": products(einsum_pairs),
-    "dot": products(lambda a, b: einsum_pairs(a, b, subscripts="i,i->")),
-    "outer": products(lambda a, b: einsum_pairs(a, b, subscripts="i,j->ij")),
-}
-
-RULES: dict[str, ExactRule] = {**MOVES, **ELEMENTWISE, **REDUCTIONS, **PRODUCTS}
-
-
-def exact_rules() -> dict[str, ExactRule]:
-    """The rules of all operations that have one, in their row or here."""
-    found: dict[str, ExactRule | None] = {
-        name: operation.exact_rule or RULES.get(name) for name, operation in OPS.items()
-    }
-    return {name: rule for name, rule in found.items() if rule is not None}
