@@ -24,28 +24,19 @@ _NOT_BEHAVIOUR = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
 def find_combination(
     probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
 ) -> list[type[Defect]]:
-    """Find the combinations of fewest defects that agree with the engine on all probes.
+    """Find combinations of fewest defects that agree with the engine on all probes, one per set.
 
-    Parameters
-    ----------
-    probes
-        The probes, the reduced program first: one of the defects must agree on it alone.
-    defects
-        The defects to combine. A third one must agree alone on some probe on which the
-        engine is wrong; otherwise too many would fit by chance.
-
-    Returns
-    -------
-    list
-        Classes that inherit from the defects, one per set of defects.
+    The reduced program is the first probe: one of the defects must agree on it alone. A third one
+    must agree alone on some probe on which the engine is wrong; otherwise too many would fit by
+    chance.
     """
     wrong = [probe for probe in probes if probe.finding is not None]
     visible = [d for d in defects.values() if any(probe.agrees(d) for probe in wrong)]
     firsts = [d for d in defects.values() if probes[0].agrees(d)]
-    bests = sorted(firsts, key=lambda d: -_score(d, probes))[:_FIRST]
+    bests = sorted(firsts, key=lambda d: -sum(probe.agrees(d) for probe in probes))[:_FIRST]
     for others in (list(defects.values()), visible):
         tried = [
-            (combined, *_until_it_fails(combined, _failing_first(best, probes)))
+            (combined, *_until_it_fails(combined, sorted(probes, key=lambda p: p.agrees(best))))
             for best in bests
             for defect in others
             for combined in _combined(best, defect)
@@ -56,14 +47,6 @@ def find_combination(
         tried.sort(key=lambda each: -each[2])
         bests = [combined for combined, _fails, score in tried[:_PAIRS] if score]
     return []
-
-
-def _score(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> int:
-    return sum(probe.agrees(defect) for probe in probes)
-
-
-def _failing_first(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> list[DiagnosisProbe]:
-    return sorted(probes, key=lambda probe: probe.agrees(defect))
 
 
 def _until_it_fails(combined: type[Defect], probes: Sequence[DiagnosisProbe]) -> tuple[bool, int]:

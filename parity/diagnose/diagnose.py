@@ -55,23 +55,15 @@ def diagnose(
 ) -> Diagnosis:
     """Return which defects an engine behaves like.
 
-    Parameters
-    ----------
-    program
-        A program on which the engine is wrong, preferably reduced.
-    finding
-        The finding on it.
-    engine, reference
-        The engine under test, and the reference.
-    defects
-        The defects to compare with, by name.
+    The program, on which the engine is wrong, should be reduced.
     """
     with fuzzing_runtime():
         diagnosis = _compared(program, finding, engine, reference, defects)
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_operation(program, finding, engine, reference)
-        sentence = _wrong_operation_text(finding, operation) if operation else ""
+        texts = WRONG_OPERATION | (WRONG_GRADIENT if finding.what == "grad" else {})
+        sentence = texts[finding.kind].format(operation) if operation else ""
         quirks = _explaining_quirks(program, engine, reference)
         return replace(diagnosis, operation=operation, wrong_operation=sentence, quirks=quirks)
 
@@ -142,11 +134,6 @@ def _wrong_operation(
     return applied.op
 
 
-def _wrong_operation_text(finding: Finding, operation: str) -> str:
-    texts = WRONG_OPERATION | (WRONG_GRADIENT if finding.what == "grad" else {})
-    return texts[finding.kind].format(operation)
-
-
 def diagnose_probe(
     probe: Probe,
     finding: Finding,
@@ -159,13 +146,6 @@ def diagnose_probe(
     A defect must fail the probe in the same way and agree on generated programs. Deep chains take
     long, so that the probe runs only on defects that name it, or on all if generated
     programs show the fault too.
-
-    Parameters
-    ----------
-    probe, finding
-        The probe and its finding on the engine.
-    engine, reference, defects
-        As for ``diagnose``.
     """
     engine = as_runner(engine).renewed()  # the probe may have left the engine in a bad state
     with fuzzing_runtime():
@@ -218,9 +198,12 @@ def _choose(
     defects: Mapping[str, type[Defect]],
 ) -> list[DiagnosisProbe]:
     """Choose the probes: the program itself, distinguishing ones, failing ones, and some others."""
-    failing = sorted(
-        (probe for probe in probes if probe.finding is not None), key=lambda p: _rank(p, kind)
-    )
+
+    def rank(probe: DiagnosisProbe) -> tuple[bool, bool]:
+        """Sort exact programs first, then those with the same kind of finding."""
+        return not probe.tolerance.exact, probe.finding is None or probe.finding.kind != kind
+
+    failing = sorted((probe for probe in probes if probe.finding is not None), key=rank)
     right = [probe for probe in probes if probe.finding is None]
     candidates = [d for d in defects.values() if first.agrees(d)]
     chosen = [first, *_distinguishing([*failing, *right], candidates)]
@@ -230,12 +213,6 @@ def _choose(
         taken = {id(probe) for probe in chosen}
         chosen += [probe for probe in pool if id(probe) not in taken][: max(room, 0)]
     return chosen
-
-
-def _rank(probe: DiagnosisProbe, kind: str) -> tuple[bool, bool]:
-    """Sort exact programs first, then those with the same kind of finding."""
-    assert probe.finding is not None
-    return not probe.tolerance.exact, probe.finding.kind != kind
 
 
 def _distinguishing(

@@ -24,22 +24,13 @@ WRONG_GRADIENT = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """A defect, and on how many probes it gives the same results as the engine.
-
-    Attributes
-    ----------
-    defect, description
-        The name and the description of the defect.
-    agrees, of
-        The probes on which both agree, of so many.
-    other_faults
-        Probes that were left out since they show other faults (``parity.diagnose.masked``).
-    """
+    """A defect, and on how many probes it gives the same results as the engine."""
 
     defect: str
     description: str
     agrees: int
     of: int
+    #: Probes that were left out since they show other faults (``parity.diagnose.masked``).
     other_faults: int = 0
 
     def __str__(self) -> str:
@@ -49,30 +40,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The defects that agree with the engine on all probes, or what else is known of the fault.
-
-    Attributes
-    ----------
-    matches
-        The defects that agree on all probes.
-    nearest
-        If none does, the defect that agrees on most.
-    unsupported
-        Operations, dtypes and abilities that the program uses and defects do not have; then no
-        defect was compared.
-    operation
-        If no defect agrees, the operation that is wrong by itself, or "".
-    wrong_operation
-        A sentence about what of it is wrong.
-    quirks
-        If no defect agrees, quirks with which the program shows no difference.
-    """
+    """The defects that agree with the engine on all probes, or what else is known of the fault."""
 
     matches: tuple[Agreement, ...] = ()
+    #: If none agrees on all probes, the defect that agrees on most.
     nearest: Agreement | None = None
+    #: What the program uses and defects do not have; then no defect was compared.
     unsupported: tuple[str, ...] = ()
+    #: If no defect agrees, the operation that is wrong by itself, or "", and what of it is wrong.
     operation: str = ""
     wrong_operation: str = ""
+    #: If no defect agrees, quirks with which the program shows no difference.
     quirks: tuple[str, ...] = ()
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -24,10 +24,9 @@ from parity.oracle.tolerance import Tolerance
 
 
 class DefectTolerance(Tolerance):
-    """Error bounds for two engines with the same defect.
+    """Error bounds for two engines with the same defect: a few roundings in exact programs too.
 
-    Wrong results of an exact program need not be exact. So a few roundings are allowed in
-    exact programs too.
+    Wrong results of an exact program need not be exact.
     """
 
     strict = False
@@ -43,25 +42,15 @@ class DefectTolerance(Tolerance):
 
 @dataclass
 class DiagnosisProbe:
-    """A program with the traces of the engine and the reference.
-
-    Attributes
-    ----------
-    program, engine, reference
-        The program and the two traces.
-    finding
-        The difference between the traces, if there is one.
-    tolerance
-        The error bounds for the comparison with defects.
-    agreements
-        Whether a defect gives the same results, by name, as far as it was compared.
-    """
+    """A program with the traces of the engine and the reference, and the difference of these."""
 
     program: pr.Program
     engine: Trace
     reference: Trace
     finding: Finding | None
+    #: The error bounds for the comparison with defects.
     tolerance: DefectTolerance
+    #: Whether a defect gives the same results, by name, as far as it was compared.
     agreements: dict[str, bool] = field(default_factory=dict)
 
     @staticmethod

@@ -53,13 +53,9 @@ def with_wrong_shapes_marked(program: pr.Program) -> pr.Program:
 
 
 def repaired(program: pr.Program) -> pr.Program | None:
-    """Return the program with attributes and gradients that fit its shapes.
+    """Return the program with attributes and gradients that fit; None if it stays invalid.
 
-    Returns
-    -------
-    Program or None
-        A valid program; None if no attributes fit or it is invalid otherwise. Gradients marked by
-        ``with_wrong_shapes_marked`` have a wrong shape still.
+    Gradients marked by ``with_wrong_shapes_marked`` have a wrong shape still.
     """
     infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []

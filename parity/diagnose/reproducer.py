@@ -6,16 +6,12 @@ code of the adapter with every module of parity that it imports.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from parity.diagnose.reproducer_lines import (
-    EngineLines,
-    ProgramLines,
-    ReferenceLines,
-    TorchLines,
-)
+from parity.diagnose.reproducer_lines import EngineLines, TorchLines
 from parity.diagnose.reproducer_template import ISOLATED_RUN, LOAD_REFERENCE, SCRIPT
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
@@ -29,59 +25,42 @@ _START = 20
 
 
 def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) -> str:
-    """Return the text of a reproducer script.
+    """Return the text of a reproducer script with the name ``file``.
 
-    Parameters
-    ----------
-    program, finding
-        The program and the finding on it.
-    engine
-        The engine under test.
-    file
-        The name of the file that the script will have, for its instructions.
-
-    Returns
-    -------
-    str
-        A script that exits with status 1 while the engine differs from PyTorch, and with 0 once
-        they agree.
-
-    Raises
-    ------
-    EngineError
-        If the source code of the engine cannot be read.
+    It exits with status 1 while the engine differs from PyTorch, and with 0 once they agree.
+    EngineError says that the source code of the engine cannot be read.
     """
     names = program.value_names
+    observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
     version = f"{engine.name} {engine.version}".rstrip()
     title = f"{finding.kind}: {finding.kind.description} ({version})"
+    sources = adapter.sources.items()
     return SCRIPT.format(
         title=_escaped(title),
         text=_escaped(str(program) + side.text),
         file=file,
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(EngineLines(program, names), finding),
-        engine_result=_result(finding, names, "engine.grad({})", "engine.value({})"),
+        engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
         torch=_body(side.lines(program, names), finding),
-        torch_result=_result(finding, names, *side.forms),
+        torch_result=_result(finding, observed, *side.forms),
         parameter=side.parameter,
         argument=side.argument,
         load_reference=side.load,
         reference_name=side.name,
-        sources="\n".join(
-            f"    {name!r}: {_quoted(text)}," for name, text in adapter.sources.items()
-        ),
+        sources="\n".join(f"    {name!r}: {_quoted(text)}," for name, text in sources),
         packages=adapter.packages,
         folders=adapter.folders,
         module=adapter.module,
         cls=adapter.cls,
         isolated_run=_isolated_run(engine) if finding.stopped else "",
         run_engine="run_isolated()" if finding.stopped else "run(on_engine, engine)",
-        allowed=_allowed(finding),
+        allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
         agree=_agreement(program, finding),
-        observed=_observed(finding, names),
+        observed=_observed(finding, observed),
     )
 
 
@@ -94,10 +73,10 @@ class _TorchSide:
     forms = ("{}.grad", "{}.detach()")
 
     def __init__(self, quirks: frozenset[str]) -> None:
-        self.lines: type[ProgramLines] = TorchLines
+        self.lines: Callable[[pr.Program, list[str]], EngineLines] = TorchLines
         if not quirks:
             return
-        self.lines = ReferenceLines
+        self.lines = partial(EngineLines, variable="reference")
         self.modules = ("parity.engines.quirks.table", "parity.engines.adapters.torch")
         listed = "".join(f"\n    {name}: {text}" for name, text in descriptions(quirks).items())
         self.text = f"\n\nPyTorch runs with the quirks of the engine:\n{listed}"
@@ -117,13 +96,6 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
-def _allowed(finding: Finding) -> Any:
-    """Return the error bounds as nested lists."""
-    if finding.allowed is None:
-        return 0.0
-    return np.asarray(finding.allowed).tolist()
-
-
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """Return the expression for whether results agree of which one is no array."""
     if finding.stopped:
@@ -137,34 +109,27 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
     return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
 
 
-def _observed(finding: Finding, names: list[str]) -> str:
+def _observed(finding: Finding, name: str) -> str:
     """Return the heading of the two results."""
-    texts = {
-        "value": "the value of {}",
-        "grad": "the gradient of {}",
-        "held": "the gradient of {} that was read before it was zeroed",
-    }
-    if finding.what in texts:
-        return texts[finding.what].format(names[finding.which]) + ":"
     if finding.stopped:
         return "how the engine's process ended:"
-    return "the exception:" if finding.what == "exception" else "the array passed to backward:"
-
-
-def _result(finding: Finding, names: list[str], grad: str, value: str) -> str:
-    """Return the expression of the observed result."""
-    forms = {
-        "grad": grad,
-        "value": value,
-        "held": 'held["{}"]',
-        "gradient": "gradient",
-        "exception": "None",
+    texts = {
+        "value": f"the value of {name}:",
+        "grad": f"the gradient of {name}:",
+        "held": f"the gradient of {name} that was read before it was zeroed:",
+        "gradient": "the array passed to backward:",
+        "exception": "the exception:",
     }
-    name = "" if finding.what in ("gradient", "exception") else names[finding.which]
-    return forms[finding.what].format(name)
+    return texts[finding.what]
 
 
-def _body(lines: ProgramLines, finding: Finding) -> str:
+def _result(finding: Finding, name: str, grad: str, value: str) -> str:
+    """Return the expression of the observed result."""
+    forms = {"grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
+    return forms.get(finding.what, "gradient").format(name)
+
+
+def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
     for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):

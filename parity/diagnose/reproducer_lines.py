@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,20 +17,19 @@ def array_literal(constant: pr.Constant) -> str:
     return f"np.array({constant.array().tolist()!r}{dtype})"
 
 
-class ProgramLines(ABC):
-    """A program as lines of Python; subclasses write calls of an engine or of PyTorch."""
+class EngineLines:
+    """A program as calls of the methods of ``parity.engines.Engine``."""
 
-    def __init__(self, program: pr.Program, names: list[str]) -> None:
+    def __init__(self, program: pr.Program, names: list[str], variable: str = "engine") -> None:
         self.program = program
         self.names = names
+        self.variable = variable  # that of the engine in the script
         self.defined = program.defined
 
     def leaves(self) -> list[str]:
         """Return the lines that create the leaves."""
-        return [
-            f"{self.names[i]} = {self.leaf(leaf, array_literal(leaf))}"
-            for i, leaf in enumerate(self.program.leaves)
-        ]
+        named = zip(self.names, self.program.leaves, strict=False)
+        return [f"{name} = {self.leaf(leaf, array_literal(leaf))}" for name, leaf in named]
 
     def statement(self, number: int, s: Any) -> list[str]:
         """Return the lines of one statement."""
@@ -47,11 +45,8 @@ class ProgramLines(ABC):
             )
             lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
             lines.append(self.backward(self.names[s.value], s.gradient is not None, flags))
-            return (
-                lines
-                if number + 1 == len(self.program.statements)
-                else [*lines, *self.read_gradients()]
-            )
+            last = number + 1 == len(self.program.statements)
+            return lines if last else [*lines, *self.read_gradients()]
         if isinstance(s, pr.Drop):
             return [f"del {self.names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -61,42 +56,8 @@ class ProgramLines(ABC):
         leaves = [self.names[i] for i in pr.leaf_operands(s)]
         return [line for leaf in leaves for line in self.event(s, leaf, outputs)]
 
-    @abstractmethod
     def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
-
-    @abstractmethod
-    def leaf(self, leaf: pr.Leaf, array: str) -> str:
-        """Return the expression of a leaf."""
-
-    @abstractmethod
-    def function(self, op: str) -> str:
-        """Return the expression of an operation."""
-
-    @abstractmethod
-    def backward(self, root: str, gradient: bool, flags: str) -> str:
-        """Return the call of a backward."""
-
-    @abstractmethod
-    def detach(self, value: str) -> str:
-        """Return the expression of a detached value."""
-
-    def read_gradients(self) -> list[str]:
-        """Return the lines that read all gradients, as ``parity`` does after each backward."""
-        return []
-
-    @abstractmethod
-    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
-        """Return the lines of an event on one leaf."""
-
-
-class EngineLines(ProgramLines):
-    """Calls of the methods of ``parity.engines.Engine``."""
-
-    #: The variable of the engine in the script.
-    variable = "engine"
-
-    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         return [f"with {self.variable}.no_grad():", f"    {call}"]
 
     def leaf(self, leaf: pr.Leaf, array: str) -> str:
@@ -112,30 +73,24 @@ class EngineLines(ProgramLines):
         return f"{self.variable}.detach({value})"
 
     def read_gradients(self) -> list[str]:
+        """Return the lines that read all gradients, as ``parity`` does after each backward."""
         leaves = ", ".join(self.names[: len(self.program.leaves)])
         return [f"list(map({self.variable}.grad, [{leaves}]))  # some engines compute them here"]
 
     def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
+        """Return the lines of an event on one leaf."""
+        grad = f"{self.variable}.grad({leaf})"
+        zeroed = [f"if {grad} is not None:", f"    {self.variable}.zero_grad({leaf})"]
         return {
             pr.TakeGrad: [f"{outputs} = {self.variable}.grad_tensor({leaf})"],
             pr.Clear: [f"{self.variable}.clear_grad({leaf})"],
-            pr.Zero: [
-                f'held["{leaf}"] = {self.variable}.grad({leaf})',
-                f"if {self.variable}.grad({leaf}) is not None:",
-                f"    {self.variable}.zero_grad({leaf})",
-            ],
-            pr.ChangeGrad: [f"buffer = {self.variable}.grad({leaf})", "buffer *= 2", "buffer += 1"],
+            pr.Zero: [f'held["{leaf}"] = {grad}', *zeroed],
+            pr.ChangeGrad: [f"buffer = {grad}", "buffer *= 2", "buffer += 1"],
         }[type(s)]
 
 
-class ReferenceLines(EngineLines):
-    """Calls of PyTorch with the quirks of the engine."""
-
-    variable = "reference"
-
-
-class TorchLines(ProgramLines):
-    """Calls of PyTorch itself."""
+class TorchLines(EngineLines):
+    """A program as calls of PyTorch itself."""
 
     def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
         # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
@@ -147,11 +102,8 @@ class TorchLines(ProgramLines):
 
     def leaves(self) -> list[str]:
         # PyTorch may let leaves share the memory of a gradient (docs/semantics.md 3).
-        hooks = [
-            f"{self.names[i]}.register_hook(torch.clone)"
-            for i, leaf in enumerate(self.program.leaves)
-            if leaf.requires_grad
-        ]
+        named = zip(self.names, self.program.leaves, strict=False)
+        hooks = [f"{name}.register_hook(torch.clone)" for name, leaf in named if leaf.requires_grad]
         return super().leaves() + hooks
 
     def function(self, op: str) -> str:
@@ -163,14 +115,14 @@ class TorchLines(ProgramLines):
     def detach(self, value: str) -> str:
         return f"{value}.detach()"
 
+    def read_gradients(self) -> list[str]:
+        return []
+
     def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
+        zeroed = [f"if {leaf}.grad is not None:", f"    {leaf}.grad.zero_()"]
         return {
             pr.TakeGrad: [f"{outputs} = {leaf}.grad"],
             pr.Clear: [f"{leaf}.grad = None"],
-            pr.Zero: [
-                f'held["{leaf}"] = {leaf}.grad',
-                f"if {leaf}.grad is not None:",
-                f"    {leaf}.grad.zero_()",
-            ],
+            pr.Zero: [f'held["{leaf}"] = {leaf}.grad', *zeroed],
             pr.ChangeGrad: [f"{leaf}.grad.mul_(2).add_(1)"],
         }[type(s)]

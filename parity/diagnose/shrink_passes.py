@@ -7,7 +7,8 @@ operation by another, or lets a statement read another value.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -50,14 +51,7 @@ class Freedom(enum.Flag):
 def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> Iterator[pr.Program]:
     """Yield the valid programs that are one step simpler, the largest steps first.
 
-    Parameters
-    ----------
-    program
-        The program to simplify.
-    last
-        The index of the statement of the finding; later statements are dropped.
-    freedom
-        What steps may do in addition to dropping and simplifying.
+    ``last`` is the index of the statement of the finding; later statements are dropped.
     """
     for candidate in _candidates(with_wrong_shapes_marked(program), last, freedom):
         fitting = repaired(candidate)
@@ -75,9 +69,10 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
     for shape in _SIMPLE_SHAPES:
-        yield _with_leaves(program, lambda leaf, s=shape: _reshaped(leaf, s))  # type: ignore[misc]
-    yield _with_leaves(program, lambda leaf: replace(leaf, dtype="float64"))
-    yield _with_leaves(program, lambda leaf: replace(leaf, values=_pattern(leaf.shape)))
+        yield _with_leaves(program, (_reshaped(leaf, shape) for leaf in program.leaves))
+    yield _with_leaves(program, (replace(leaf, dtype="float64") for leaf in program.leaves))
+    usual = (replace(leaf, values=_pattern(leaf.shape)) for leaf in program.leaves)
+    yield _with_leaves(program, usual)
     for i, leaf in enumerate(program.leaves):
         for simple in _simpler_leaves(leaf):
             yield _with_leaf(program, i, simple)
@@ -92,7 +87,10 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
     for i, leaf in enumerate(program.leaves):
         for simple in (*_parts(leaf), *_plainer(leaf)):
             yield _with_leaf(program, i, simple)
-    plain = replace(program, statements=tuple(map(_without_gradient, program.statements)))
+    plain = program
+    for number, statement in enumerate(program.statements):
+        if isinstance(statement, pr.Backward):
+            plain = _with_statement(plain, number, replace(statement, gradient=None))
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Apply):
             for attrs in _choices(program, statement):  # the result may have one element
@@ -103,10 +101,6 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
 
 def _with_leaf(program: pr.Program, i: int, leaf: pr.Leaf) -> pr.Program:
     return replace(program, leaves=(*program.leaves[:i], leaf, *program.leaves[i + 1 :]))
-
-
-def _without_gradient(s: pr.Statement) -> pr.Statement:
-    return replace(s, gradient=None) if isinstance(s, pr.Backward) else s
 
 
 def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
@@ -131,8 +125,8 @@ def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
     return replace(leaf, shape=shape, values=values)
 
 
-def _with_leaves(program: pr.Program, change: Callable[[pr.Leaf], pr.Leaf]) -> pr.Program:
-    return replace(program, leaves=tuple(map(change, program.leaves)))
+def _with_leaves(program: pr.Program, leaves: Iterable[pr.Leaf]) -> pr.Program:
+    return replace(program, leaves=tuple(leaves))
 
 
 def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
@@ -177,17 +171,14 @@ def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iter
         return
     for attrs in _choices(program, s):
         changed = _with_statement(program, number, replace(s, attrs=attrs))
-        for old in olds:
-            for new in _numbers(attrs):
-                yield _with_leaves(changed, lambda leaf, a=old, b=new: _with_value(leaf, a, b))  # type: ignore[misc]
+        for old, new in itertools.product(olds, _numbers(attrs)):
+            moved = ([new if v == old else v for v in leaf.values] for leaf in program.leaves)
+            pairs = zip(program.leaves, moved, strict=True)
+            yield _with_leaves(changed, (replace(leaf, values=tuple(vs)) for leaf, vs in pairs))
 
 
 def _numbers(attrs: Attrs) -> list[float]:
     return [float(v) for _, v in attrs if type(v) in (int, float)]
-
-
-def _with_value(leaf: pr.Leaf, old: float, new: float) -> pr.Leaf:
-    return replace(leaf, values=tuple(new if v == old else v for v in leaf.values))
 
 
 def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
@@ -329,16 +320,16 @@ def _removed(program: pr.Program, first: int, count: int, substitute: int) -> li
 
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
     """Renumber each value ``v`` as ``numbers[v]``."""
-    return tuple(_with_numbers(s, numbers) for s in statements)
 
+    def renumbered(s: Any) -> Any:
+        if isinstance(s, pr.Apply):
+            return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
+        if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
+            return replace(s, value=numbers[s.value])
+        if isinstance(s, (pr.Clear, pr.Zero)):
+            return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
+        if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
+            return replace(s, leaf=numbers[s.leaf])
+        return s
 
-def _with_numbers(s: Any, numbers: list[int]) -> Any:
-    if isinstance(s, pr.Apply):
-        return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
-    if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
-        return replace(s, value=numbers[s.value])
-    if isinstance(s, (pr.Clear, pr.Zero)):
-        return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
-    if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
-        return replace(s, leaf=numbers[s.leaf])
-    return s
+    return tuple(map(renumbered, statements))
