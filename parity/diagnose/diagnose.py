@@ -22,7 +22,7 @@ from parity.diagnose.combinations import find_combination
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.diagnosis import WRONG_GRADIENT, WRONG_OPERATION, Agreement, Diagnosis
-from parity.diagnose.masked import MaskedDefects
+from parity.diagnose.masked import find_masked
 from parity.diagnose.probe import DiagnosisProbe
 from parity.diagnose.probe_programs import ProbePrograms
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
@@ -109,7 +109,7 @@ def _compared(
     probes = [DiagnosisProbe.of(p, engine, reference) for p in programs]
     probes = [probe for probe in probes if first.reference_raised or not probe.reference_raised]
     chosen = _choose(first, probes, finding.kind, defects)
-    return _verdict(chosen, defects, MaskedDefects(engine, reference))
+    return _verdict(chosen, defects, engine, reference)
 
 
 def _wrong_operation(
@@ -233,7 +233,10 @@ def _distinguishing(
 
 
 def _verdict(
-    probes: list[DiagnosisProbe], defects: Mapping[str, type[Defect]], masked: MaskedDefects
+    probes: list[DiagnosisProbe],
+    defects: Mapping[str, type[Defect]],
+    engine: AnyEngine,
+    reference: Engine,
 ) -> Diagnosis:
     """Name defects that agree on all probes, alone, combined or masked; else the nearest."""
     failing = [probe for probe in probes if probe.finding is not None]
@@ -243,7 +246,7 @@ def _verdict(
     full = full or find_combination(probes, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, probes) for d in full))
-    found = masked.search(probes, defects)
+    found = find_masked(probes, defects.values(), engine, reference)
     if found is not None:
         defect, agreeing = found
         left_out = len(probes) - len(agreeing)

@@ -88,9 +88,8 @@ class DiagnosisProbe:
     def _agrees(self, defect: type[Defect]) -> bool:
         # A new engine each time, since defects may keep state.
         trace = execute(self.program, with_quirks(defect(), self.tolerance.quirks))
-        if _abnormal_end(trace) != _abnormal_end(self.engine):
-            return False
-        return compare(self.program, self.engine, trace, tolerance=self.tolerance) is None
+        alike = _abnormal_end(trace) == _abnormal_end(self.engine)
+        return alike and compare(self.program, self.engine, trace, tolerance=self.tolerance) is None
 
 
 def _abnormal_end(trace: Trace) -> str:

@@ -198,8 +198,9 @@ def reduced(
             small, _ = search()
         with runner.impatient(False):
             again = check(small)
-        same = again is not None and again.kind == finding.kind
-        return (small, again) if same else (program, finding)
+        if again is None or again.kind != finding.kind:
+            return program, finding
+        return small, again
     small, found = search()
     with runner.fresh_process():
         again = check(small)

@@ -8,7 +8,7 @@ that engines are known to use.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from parity.diagnose.defects.base import Defect
@@ -21,23 +21,19 @@ def _inputs_of(node: Node) -> list[Node]:
     return [t.node for t in node.parents if t.node is not None]
 
 
-def _depth_first(root: Tensor, last_operand_first: bool) -> list[Node]:
+def _depth_first(root: Tensor, last_operand_first: bool = False) -> list[Node]:
     """Return the reverse postorder of a depth-first search, as micrograd does."""
     postorder: list[Node] = []
-    if root.node is None:
-        return postorder
-    step = -1 if last_operand_first else 1
-    seen = {root.node}
-    path: list[tuple[Node, Iterator[Node]]] = [(root.node, iter(_inputs_of(root.node)[::step]))]
+    seen: set[Node] = set()
+    path = [] if root.node is None else [(root.node, False)]
     while path:
-        node, rest = path[-1]
-        following = next((n for n in rest if n not in seen), None)
-        if following is None:
+        node, inputs_done = path.pop()
+        if inputs_done:
             postorder.append(node)
-            path.pop()
-        else:
-            seen.add(following)
-            path.append((following, iter(_inputs_of(following)[::step])))
+        elif node not in seen:
+            seen.add(node)
+            inputs = _inputs_of(node)[:: 1 if last_operand_first else -1]  # the last one runs next
+            path += [(node, True), *((n, False) for n in inputs)]
     return postorder[::-1]
 
 
@@ -45,7 +41,7 @@ def _by_generation(root: Tensor) -> list[Node]:
     """Run nodes with the longest path from a leaf first, the last reached among equals (DeZero)."""
     order: list[Node] = []
     generation: dict[Node, int] = {}
-    for node in reversed(_depth_first(root, False)):
+    for node in reversed(_depth_first(root)):
         generation[node] = 1 + max((generation[n] for n in _inputs_of(node)), default=0)
     waiting = [] if root.node is None else [root.node]
     seen = set(waiting)
@@ -60,26 +56,19 @@ def _by_generation(root: Tensor) -> list[Node]:
     return order
 
 
-_ORDERS: tuple[Callable[[Tensor], list[Node]], ...] = (
-    lambda root: _depth_first(root, False),
-    lambda root: _depth_first(root, True),
-    _by_generation,
-)
+_ORDERS = (_depth_first, functools.partial(_depth_first, last_operand_first=True), _by_generation)
 
 
 @functools.cache
 def other_traversals(defect: type[Defect]) -> tuple[type[Defect], ...]:
-    """Return the defect with other orders than the base engine's.
-
-    Empty if the defect itself is about the order.
-    """
+    """Return the defect with other orders than the base engine's; none if it is about the order."""
     if defect.order is not TapeEngine.order:
         return ()
-    return tuple(_in_order(defect, order) for order in _ORDERS)
 
+    def with_order(function: Any) -> type[Defect]:
+        def order(self: TapeEngine, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
+            return iter(function(root))
 
-def _in_order(defect: type[Defect], order: Callable[[Tensor], list[Node]]) -> type[Defect]:
-    def ordered(self: TapeEngine, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        return iter(order(root))
+        return type(defect.__name__, (defect,), {"order": order})
 
-    return type(defect.__name__, (defect,), {"order": ordered})
+    return tuple(map(with_order, _ORDERS))
