@@ -8,10 +8,10 @@ those that agree on the reduced program, and a third to the best pairs.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.probe import Defects, Probes
 
 #: Defects to which a second is added, pairs to which a third is added, combinations named at most.
 _FIRST, _PAIRS, _NAMED = 5, 2, 3
@@ -21,9 +21,7 @@ _NOT_BEHAVIOUR = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
 }
 
 
-def find_combination(
-    probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
-) -> list[type[Defect]]:
+def find_combination(probes: Probes, defects: Defects) -> Defects:
     """Find combinations of fewest defects that agree with the engine on all probes, one per set.
 
     The reduced program is the first probe: one of the defects must agree on it alone. A third one
@@ -31,10 +29,10 @@ def find_combination(
     chance.
     """
     wrong = [probe for probe in probes if probe.finding is not None]
-    visible = [d for d in defects.values() if any(probe.agrees(d) for probe in wrong)]
-    firsts = [d for d in defects.values() if probes[0].agrees(d)]
+    visible = [d for d in defects if any(probe.agrees(d) for probe in wrong)]
+    firsts = [d for d in defects if probes[0].agrees(d)]
     bests = sorted(firsts, key=lambda d: -sum(probe.agrees(d) for probe in probes))[:_FIRST]
-    for others in (list(defects.values()), visible):
+    for others in (defects, visible):
         tried = [
             (combined, *_until_it_fails(combined, sorted(probes, key=lambda p: p.agrees(best))))
             for best in bests
@@ -49,7 +47,7 @@ def find_combination(
     return []
 
 
-def _until_it_fails(combined: type[Defect], probes: Sequence[DiagnosisProbe]) -> tuple[bool, int]:
+def _until_it_fails(combined: type[Defect], probes: Probes) -> tuple[bool, int]:
     """Return whether a probe disagrees, and how many agree before it."""
     for number, probe in enumerate(probes):
         if not probe.agrees(combined):

@@ -23,7 +23,7 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.diagnosis import WRONG_GRADIENT, WRONG_OPERATION, Agreement, Diagnosis
 from parity.diagnose.masked import find_masked
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.probe import Defects, DiagnosisProbe, Probes
 from parity.diagnose.probe_programs import ProbePrograms
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
 from parity.engines.base import Engine
@@ -58,7 +58,8 @@ def diagnose(
     The program, on which the engine is wrong, should be reduced.
     """
     with fuzzing_runtime():
-        diagnosis = _compared(program, finding, engine, reference, defects)
+        known = tuple(defects.values())
+        diagnosis = _compared(program, finding.kind, engine, reference, known)
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_operation(program, finding, engine, reference)
@@ -87,11 +88,7 @@ def _explaining_quirks(
 
 
 def _compared(
-    program: pr.Program,
-    finding: Finding,
-    engine: AnyEngine,
-    reference: Engine,
-    defects: Mapping[str, type[Defect]],
+    program: pr.Program, kind: str, engine: AnyEngine, reference: Engine, defects: Defects
 ) -> Diagnosis:
     """Compare the engine with the defects on the probes."""
     shared = ProbePrograms(engine)
@@ -108,7 +105,7 @@ def _compared(
         programs = filter(is_exact, programs)
     probes = [DiagnosisProbe.of(p, engine, reference) for p in programs]
     probes = [probe for probe in probes if first.reference_raised or not probe.reference_raised]
-    chosen = _choose(first, probes, finding.kind, defects)
+    chosen = _choose(first, probes, kind, defects)
     return _verdict(chosen, defects, engine, reference)
 
 
@@ -154,24 +151,20 @@ def diagnose_probe(
         generated = [one for one in generated if not one.reference_raised]
         # An engine with further faults is compared on the programs on which it is right.
         right = [one for one in generated if one.finding is None]
-        matches = _matches_of_probe(probe, finding, generated, defects) or _matches_of_probe(
-            probe, finding, right, defects
-        )
-    return Diagnosis(matches)
+        known = tuple(defects.values())
+        matches = _matches_of_probe(probe, finding, generated, known)
+        return Diagnosis(matches or _matches_of_probe(probe, finding, right, known))
 
 
 def _matches_of_probe(
-    probe: Probe,
-    finding: Finding,
-    generated: list[DiagnosisProbe],
-    defects: Mapping[str, type[Defect]],
+    probe: Probe, finding: Finding, generated: Probes, defects: Defects
 ) -> tuple[Agreement, ...]:
     """Return the defects that agree on all programs and fail the probe in the same way."""
     visible = any(one.finding is not None for one in generated)
     count = len(generated) + 1
     return tuple(
-        Agreement(name, defect.description, count, count)
-        for name, defect in defects.items()
+        Agreement(defect.name, defect.description, count, count)
+        for defect in defects
         if (visible or defect.probe == probe.name)
         and all(one.agrees(defect) for one in generated)
         and _fails_alike(probe, finding, defect)
@@ -191,12 +184,7 @@ def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
     return any(isinstance(a, str) for a in results) or np.array_equal(*results)
 
 
-def _choose(
-    first: DiagnosisProbe,
-    probes: list[DiagnosisProbe],
-    kind: str,
-    defects: Mapping[str, type[Defect]],
-) -> list[DiagnosisProbe]:
+def _choose(first: DiagnosisProbe, probes: Probes, kind: str, defects: Defects) -> Probes:
     """Choose the probes: the program itself, distinguishing ones, failing ones, and some others."""
 
     def rank(probe: DiagnosisProbe) -> tuple[bool, bool]:
@@ -205,7 +193,7 @@ def _choose(
 
     failing = sorted((probe for probe in probes if probe.finding is not None), key=rank)
     right = [probe for probe in probes if probe.finding is None]
-    candidates = [d for d in defects.values() if first.agrees(d)]
+    candidates = [d for d in defects if first.agrees(d)]
     chosen = [first, *_distinguishing([*failing, *right], candidates)]
     for pool, most in ((failing, PROBES - _RIGHT), (right, PROBES)):
         wrong = sum(probe.finding is not None for probe in chosen)
@@ -215,9 +203,7 @@ def _choose(
     return chosen
 
 
-def _distinguishing(
-    probes: list[DiagnosisProbe], candidates: list[type[Defect]]
-) -> Iterator[DiagnosisProbe]:
+def _distinguishing(probes: Probes, candidates: Defects) -> Iterator[DiagnosisProbe]:
     """Yield up to ``_DISTINGUISHING`` probes on which one of the candidates does not agree."""
     patience = dict.fromkeys(candidates, _PATIENCE)
     found = 0
@@ -232,27 +218,22 @@ def _distinguishing(
             return
 
 
-def _verdict(
-    probes: list[DiagnosisProbe],
-    defects: Mapping[str, type[Defect]],
-    engine: AnyEngine,
-    reference: Engine,
-) -> Diagnosis:
+def _verdict(probes: Probes, defects: Defects, engine: AnyEngine, reference: Engine) -> Diagnosis:
     """Name defects that agree on all probes, alone, combined or masked; else the nearest."""
     failing = [probe for probe in probes if probe.finding is not None]
     if not failing:
         return Diagnosis()
-    full = [d for d in defects.values() if all(probe.agrees(d) for probe in probes)]
+    full: Defects = [d for d in defects if all(probe.agrees(d) for probe in probes)]
     full = full or find_combination(probes, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, probes) for d in full))
-    found = find_masked(probes, defects.values(), engine, reference)
+    found = find_masked(probes, defects, engine, reference)
     if found is not None:
         defect, agreeing = found
         left_out = len(probes) - len(agreeing)
         return Diagnosis((replace(_agreement(defect, agreeing), other_faults=left_out),))
     best = max(
-        defects.values(),
+        defects,
         key=lambda d: (sum(probe.agrees(d) for probe in failing), _agreement(d, probes).agrees),
         default=None,
     )
@@ -261,6 +242,6 @@ def _verdict(
     return Diagnosis(nearest=_agreement(best, probes))
 
 
-def _agreement(defect: type[Defect], probes: list[DiagnosisProbe]) -> Agreement:
+def _agreement(defect: type[Defect], probes: Probes) -> Agreement:
     agrees = sum(probe.agrees(defect) for probe in probes)
     return Agreement(defect.name, defect.description, agrees, len(probes))

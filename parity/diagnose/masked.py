@@ -9,10 +9,8 @@ not contradict the defect. If the engine is right there and the defect wrong, it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.probe import Defects, DiagnosisProbe, Probes
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
@@ -27,10 +25,7 @@ _NEAREST = 2
 
 
 def find_masked(
-    probes: Sequence[DiagnosisProbe],
-    defects: Iterable[type[Defect]],
-    engine: AnyEngine,
-    reference: Engine,
+    probes: Probes, defects: Defects, engine: AnyEngine, reference: Engine
 ) -> tuple[type[Defect], list[DiagnosisProbe]] | None:
     """Return a defect with the probes on which it agrees, or None.
 

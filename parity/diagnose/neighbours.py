@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.diagnose.repair import repaired
+from parity.diagnose.repair import repaired, replaced
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
@@ -59,8 +59,7 @@ def _positions(program: pr.Program, *kinds: type[Any]) -> list[int]:
 
 def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Program:
     """Replace the statement at ``position`` by others."""
-    old = program.statements
-    return replace(program, statements=(*old[:position], *statements, *old[position + 1 :]))
+    return replace(program, statements=replaced(program.statements, position, *statements))
 
 
 def _defined_before(program: pr.Program, position: int) -> int:

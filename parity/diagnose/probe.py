@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -90,6 +91,10 @@ class DiagnosisProbe:
         trace = execute(self.program, with_quirks(defect(), self.tolerance.quirks))
         alike = _abnormal_end(trace) == _abnormal_end(self.engine)
         return alike and compare(self.program, self.engine, trace, tolerance=self.tolerance) is None
+
+
+Defects = Sequence[type[Defect]]
+Probes = Sequence[DiagnosisProbe]
 
 
 def _abnormal_end(trace: Trace) -> str:

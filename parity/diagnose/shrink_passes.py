@@ -17,6 +17,7 @@ from parity.diagnose.repair import (
     WRONG_SHAPES,
     WrongShapeGradient,
     repaired,
+    replaced,
     with_wrong_shapes_marked,
     wrong_shape_gradient,
 )
@@ -85,7 +86,7 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
 def _finer(program: pr.Program) -> Iterator[pr.Program]:
     """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
-        for simple in (*_parts(leaf), *_plainer(leaf)):
+        for simple in _plainer(leaf):
             yield _with_leaf(program, i, simple)
     plain = program
     for number, statement in enumerate(program.statements):
@@ -100,7 +101,7 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
 
 
 def _with_leaf(program: pr.Program, i: int, leaf: pr.Leaf) -> pr.Program:
-    return replace(program, leaves=(*program.leaves[:i], leaf, *program.leaves[i + 1 :]))
+    return replace(program, leaves=replaced(program.leaves, i, leaf))
 
 
 def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
@@ -109,8 +110,7 @@ def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
 
 
 def _with_statement(program: pr.Program, number: int, other: pr.Statement) -> pr.Program:
-    before, after = program.statements[:number], program.statements[number + 1 :]
-    return replace(program, statements=(*before, other, *after))
+    return replace(program, statements=replaced(program.statements, number, other))
 
 
 # Leaves.
@@ -133,34 +133,28 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
     for shape in _SIMPLE_SHAPES:
         yield _reshaped(leaf, shape)
     for axis, n in enumerate(leaf.shape):
-        yield _reshaped(leaf, (*leaf.shape[:axis], *leaf.shape[axis + 1 :]))
+        yield _reshaped(leaf, replaced(leaf.shape, axis))
         if n > 1:
-            yield _reshaped(leaf, (*leaf.shape[:axis], n - 1, *leaf.shape[axis + 1 :]))
+            yield _reshaped(leaf, replaced(leaf.shape, axis, n - 1))
     yield replace(leaf, requires_grad=True)
     yield replace(leaf, dtype="float64")
     yield replace(leaf, values=_pattern(leaf.shape))
 
 
-def _parts(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """Yield the leaf reduced to one of its elements, or to one index of an axis."""
-    array = leaf.array()
-    for v in dict.fromkeys(leaf.values) if leaf.shape else ():
+def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
+    """Yield one of the elements, or an index of an axis, then the leaf with plain values."""
+    array, values = leaf.array(), leaf.values
+    for v in dict.fromkeys(values) if leaf.shape else ():
         yield replace(leaf, shape=(), values=(v,))
     for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
         for index in range(n):
             part = array.take(index, axis)
             yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
-
-
-def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """Yield the leaf with all values, or one, replaced by plain ones."""
-    n = len(leaf.values)
     for v in PLAIN_VALUES:
-        yield replace(leaf, values=(v,) * n)
-    if 1 < n <= _MOST_ELEMENTS:
-        for i, usual in enumerate(_pattern(leaf.shape)):
-            for v in (usual, *PLAIN_VALUES):
-                yield replace(leaf, values=(*leaf.values[:i], v, *leaf.values[i + 1 :]))
+        yield replace(leaf, values=(v,) * len(values))
+    for i, usual in enumerate(_pattern(leaf.shape) if 1 < len(values) <= _MOST_ELEMENTS else ()):
+        for v in (usual, *PLAIN_VALUES):
+            yield replace(leaf, values=replaced(values, i, v))
 
 
 def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
@@ -199,7 +193,10 @@ def _simpler_statements(
     if isinstance(s, pr.Apply):
         yield from _simpler_applications(program, s, freedom)
     elif isinstance(s, pr.Backward):
-        yield from _simpler_backwards(s)
+        for part in ({"gradient": None}, {"create_graph": False}, {"retain_graph": False}):
+            yield replace(s, **part)
+        for gradient in _simpler_gradients(s.gradient):
+            yield replace(s, gradient=gradient)
         for value in range(s.value) if Freedom.REWIRE in freedom else ():
             yield replace(s, value=value)
     elif isinstance(s, (pr.Clear, pr.Zero)):
@@ -220,11 +217,20 @@ def _simpler_applications(
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
         for index in range(len(s.inputs)):
-            yield replace(s, inputs=s.inputs[:index] + s.inputs[index + 1 :])
+            yield replace(s, inputs=replaced(s.inputs, index))
     yield replace(s, inputs=tuple(sorted(s.inputs)))
     for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
         for other in range(value):
-            yield replace(s, inputs=(*s.inputs[:index], other, *s.inputs[index + 1 :]))
+            yield replace(s, inputs=replaced(s.inputs, index, other))
+
+
+def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
+    if isinstance(gradient, WrongShapeGradient):
+        yield from map(wrong_shape_gradient, (*WRONG_SHAPES, gradient.shape))
+    elif gradient is not None:
+        n = len(gradient.values)
+        yield replace(gradient, values=GRADIENT_VALUES[:1] * n)
+        yield replace(gradient, values=(GRADIENT_VALUES * n)[:n])
 
 
 def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
@@ -247,23 +253,10 @@ def _with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
             yield replace(s, op=name, attrs=(), inputs=(s.inputs * op.arity)[: op.arity])
 
 
-def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
-    yield replace(s, gradient=None)
-    yield replace(s, create_graph=False)
-    yield replace(s, retain_graph=False)
-    if isinstance(s.gradient, WrongShapeGradient):
-        for shape in (*WRONG_SHAPES, s.gradient.shape):
-            yield replace(s, gradient=wrong_shape_gradient(shape))
-    elif s.gradient is not None:
-        n = len(s.gradient.values)
-        yield replace(s, gradient=replace(s.gradient, values=GRADIENT_VALUES[:1] * n))
-        yield replace(s, gradient=replace(s.gradient, values=(GRADIENT_VALUES * n)[:n]))
-
-
 def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> Iterator[pr.Program]:
     """Yield the program without a statement; earlier values replace those that it defined."""
     defined = program.defined[number]
-    rest = program.statements[:number] + program.statements[number + 1 :]
+    rest = replaced(program.statements, number)
     if not defined:
         yield replace(program, statements=rest)
         return
@@ -284,7 +277,7 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     if len(defined) != 1 or new >= _MOST_LEAVES:
         return
     info = program.infos[defined[0]]
-    rest = program.statements[:number] + program.statements[number + 1 :]
+    rest = replaced(program.statements, number)
     numbers = [v + (new <= v < defined[0]) for v in _values(program)]
     numbers[defined[0]] = new
     statements = _renumbered(rest, numbers)
@@ -296,7 +289,7 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
 def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
     if len(program.leaves) < 2:
         return
-    leaves = program.leaves[:leaf] + program.leaves[leaf + 1 :]
+    leaves = replaced(program.leaves, leaf)
     used = any(leaf in (*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements)
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
