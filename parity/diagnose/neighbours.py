@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.diagnose.repair import repaired, replaced
+from parity.diagnose.repair import choices_of, repaired, with_statements
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, attribute_choices
+from parity.language.table import OPS
 
 _SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (3, 1), (1, 3), (2, 2), (1,), (2, 1, 3))
 #: Limits of a variation: steps away from the program, statements, elements of a value.
@@ -57,11 +57,6 @@ def _positions(program: pr.Program, *kinds: type[Any]) -> list[int]:
     return [i for i, s in enumerate(program.statements) if isinstance(s, kinds)]
 
 
-def _put(program: pr.Program, position: int, *statements: pr.Statement) -> pr.Program:
-    """Replace the statement at ``position`` by others."""
-    return replace(program, statements=replaced(program.statements, position, *statements))
-
-
 def _defined_before(program: pr.Program, position: int) -> int:
     """Return how many values are defined before a statement."""
     return len(program.leaves) + sum(map(len, program.defined[:position]))
@@ -80,7 +75,7 @@ def _retained(program: pr.Program) -> pr.Program:
     """Set ``retain_graph`` on every backward but the last, so that the next one can run."""
     for position in _positions(program, pr.Backward)[:-1]:
         backward: Any = program.statements[position]
-        program = _put(program, position, replace(backward, retain_graph=True))
+        program = with_statements(program, position, replace(backward, retain_graph=True))
     return program
 
 
@@ -145,14 +140,16 @@ class _Steps:
         values = tuple(GRADIENTS[(start + 2 * i) % len(GRADIENTS)] for i in range(n))
         without = n == 1 and s.gradient is not None
         gradient = None if without else pr.Constant(info.shape, values, info.dtype)
-        return _put(program, position, replace(s, gradient=gradient))
+        return with_statements(program, position, replace(s, gradient=gradient))
 
     def operation(self, program: pr.Program) -> pr.Program | None:
         """Replace an operation by another one on the same operands."""
         if (picked := self.pick(program, pr.Apply)) is None:
             return None
         position, s = picked
-        return _put(program, position, replace(self.any_apply(s.inputs), no_grad=s.no_grad))
+        return with_statements(
+            program, position, replace(self.any_apply(s.inputs), no_grad=s.no_grad)
+        )
 
     def any_apply(self, values: Sequence[int]) -> pr.Apply:
         """Return a random operation on ``values``, repeated or cut to its number of operands."""
@@ -171,7 +168,7 @@ class _Steps:
         else:
             earlier = self.source.randrange(_defined_before(program, position))
             inputs[self.source.randrange(len(inputs))] = earlier
-        return _put(program, position, replace(s, inputs=tuple(inputs)))
+        return with_statements(program, position, replace(s, inputs=tuple(inputs)))
 
     def use(self, program: pr.Program) -> pr.Program:
         """Insert an operation on earlier values; its result replaces one of them from there on."""
@@ -204,14 +201,14 @@ class _Steps:
         position, s = picked
         inputs = list(s.inputs)
         inputs[self.source.randrange(len(inputs))] = count
-        return _put(wider, position, replace(s, inputs=tuple(inputs)))
+        return with_statements(wider, position, replace(s, inputs=tuple(inputs)))
 
     def double(self, program: pr.Program) -> pr.Program | None:
         """Repeat an event."""
         if (picked := self.pick(program, *_EVENTS)) is None:
             return None
         position, event = picked
-        return _retained(_put(program, position, event, event))
+        return _retained(with_statements(program, position, event, event))
 
     def again(self, program: pr.Program) -> pr.Program:
         """Repeat all events at the end."""
@@ -238,16 +235,15 @@ class _Steps:
             return None
         position = self.source.choice(positions)
         s: Any = program.statements[position]
-        choices = attribute_choices(s.op, tuple(program.infos[i].shape for i in s.inputs))
-        attrs = self.source.choice(choices or ((),))
-        return _put(program, position, replace(s, attrs=attrs))
+        attrs = self.source.choice(choices_of(program, s) or ((),))
+        return with_statements(program, position, replace(s, attrs=attrs))
 
     def mode(self, program: pr.Program) -> pr.Program | None:
         """Put an operation under ``no_grad``, or out of it."""
         if (picked := self.pick(program, pr.Apply)) is None:
             return None
         position, s = picked
-        return _put(program, position, replace(s, no_grad=not s.no_grad))
+        return with_statements(program, position, replace(s, no_grad=not s.no_grad))
 
 
 #: Steps; those on which faults depend most often are repeated.

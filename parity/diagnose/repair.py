@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from parity.language import program as pr
-from parity.language.shapes import Shape, size
+from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
 T = TypeVar("T")
@@ -24,6 +24,17 @@ WRONG_SHAPES: tuple[Shape, ...] = ((2,), ())
 def replaced(items: tuple[T, ...], index: int, *new: T) -> tuple[T, ...]:
     """Return ``items`` with others, or none, in place of one."""
     return (*items[:index], *new, *items[index + 1 :])
+
+
+def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> pr.Program:
+    """Return the program with other statements in place of one."""
+    return replace(program, statements=replaced(program.statements, number, *others))
+
+
+def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
+    """Return the attributes that an operation of the program may have, simplest first."""
+    infos = program.infos
+    return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from parity.diagnose.repair import GRADIENT_VALUES, simplest_wrong_shape
+from parity.diagnose.repair import GRADIENT_VALUES, choices_of, simplest_wrong_shape
 from parity.diagnose.shrink_passes import (
     LEAF_VALUES,
     PLAIN_VALUES,
@@ -24,7 +24,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, attribute_choices
+from parity.language.table import OPS
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 
@@ -161,11 +161,10 @@ def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
 
 def _attribute_rank(program: pr.Program) -> int:
     """Return how far attributes are from the simplest ones of their operations."""
-    infos = program.infos
     rank = 0
     for s in program.statements:
         if isinstance(s, pr.Apply) and s.attrs:
-            choices = attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
+            choices = choices_of(program, s)
             rank += choices.index(s.attrs) if s.attrs in choices else len(choices)
     return rank
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +16,16 @@ from parity.diagnose.repair import (
     GRADIENT_VALUES,
     WRONG_SHAPES,
     WrongShapeGradient,
+    choices_of,
     repaired,
     replaced,
+    with_statements,
     with_wrong_shapes_marked,
     wrong_shape_gradient,
 )
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS, attribute_choices
+from parity.language.table import OPS
 
 #: The usual values of leaves, repeated.
 LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
@@ -70,16 +72,16 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
     for shape in _SIMPLE_SHAPES:
-        yield _with_leaves(program, (_reshaped(leaf, shape) for leaf in program.leaves))
-    yield _with_leaves(program, (replace(leaf, dtype="float64") for leaf in program.leaves))
-    usual = (replace(leaf, values=_pattern(leaf.shape)) for leaf in program.leaves)
-    yield _with_leaves(program, usual)
+        yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
+    yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
+    usual = tuple(replace(x, values=_pattern(x.shape)) for x in program.leaves)
+    yield replace(program, leaves=usual)
     for i, leaf in enumerate(program.leaves):
         for simple in _simpler_leaves(leaf):
-            yield _with_leaf(program, i, simple)
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
     for number, statement in enumerate(program.statements):
         for other in _simpler_statements(program, statement, freedom):
-            yield _with_statement(program, number, other)
+            yield with_statements(program, number, other)
     yield from _finer(program)
 
 
@@ -87,30 +89,17 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
     """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
         for simple in _plainer(leaf):
-            yield _with_leaf(program, i, simple)
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
     plain = program
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Backward):
-            plain = _with_statement(plain, number, replace(statement, gradient=None))
+            plain = with_statements(plain, number, replace(statement, gradient=None))
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Apply):
-            for attrs in _choices(program, statement):  # the result may have one element
-                yield _with_statement(plain, number, replace(statement, attrs=attrs))
+            for attrs in choices_of(program, statement):  # the result may have one element
+                yield with_statements(plain, number, replace(statement, attrs=attrs))
             yield from _with_matching_values(program, number, statement)
     yield from _with_leaves_swapped(program)
-
-
-def _with_leaf(program: pr.Program, i: int, leaf: pr.Leaf) -> pr.Program:
-    return replace(program, leaves=replaced(program.leaves, i, leaf))
-
-
-def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
-    infos = program.infos
-    return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
-
-
-def _with_statement(program: pr.Program, number: int, other: pr.Statement) -> pr.Program:
-    return replace(program, statements=replaced(program.statements, number, other))
 
 
 # Leaves.
@@ -123,10 +112,6 @@ def _pattern(shape: Shape) -> tuple[float, ...]:
 def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
     values = (leaf.values + _pattern(shape))[: size(shape)]
     return replace(leaf, shape=shape, values=values)
-
-
-def _with_leaves(program: pr.Program, leaves: Iterable[pr.Leaf]) -> pr.Program:
-    return replace(program, leaves=tuple(leaves))
 
 
 def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
@@ -163,12 +148,12 @@ def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iter
     olds = [v for v in _numbers(s.attrs) if v in held]
     if not olds:
         return
-    for attrs in _choices(program, s):
-        changed = _with_statement(program, number, replace(s, attrs=attrs))
+    for attrs in choices_of(program, s):
+        changed = with_statements(program, number, replace(s, attrs=attrs))
         for old, new in itertools.product(olds, _numbers(attrs)):
-            moved = ([new if v == old else v for v in leaf.values] for leaf in program.leaves)
+            moved = (tuple(new if v == old else v for v in leaf.values) for leaf in program.leaves)
             pairs = zip(program.leaves, moved, strict=True)
-            yield _with_leaves(changed, (replace(leaf, values=tuple(vs)) for leaf, vs in pairs))
+            yield replace(changed, leaves=tuple(replace(leaf, values=vs) for leaf, vs in pairs))
 
 
 def _numbers(attrs: Attrs) -> list[float]:
@@ -213,7 +198,7 @@ def _simpler_applications(
     yield replace(s, no_grad=False)
     if Freedom.SWAP in freedom:
         yield from _with_other_operations(s)
-    for attrs in _choices(program, s):
+    for attrs in choices_of(program, s):
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
         for index in range(len(s.inputs)):
@@ -242,7 +227,7 @@ def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Progra
     assert isinstance(s, pr.Apply)
     marked = with_wrong_shapes_marked(program)
     for other in _with_other_operations(s):
-        fitting = repaired(_with_statement(marked, number, other))
+        fitting = repaired(with_statements(marked, number, other))
         if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
             yield fitting
 
