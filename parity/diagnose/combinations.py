@@ -7,6 +7,7 @@ those that agree on the reduced program, and a third to the best pairs.
 
 from __future__ import annotations
 
+import itertools
 import types
 from collections.abc import Iterator
 
@@ -34,25 +35,22 @@ def find_combination(probes: Probes, defects: Defects) -> Defects:
     bests = sorted(firsts, key=lambda d: -sum(probe.agrees(d) for probe in probes))[:_FIRST]
     for others in (defects, visible):
         tried = [
-            (combined, *_until_it_fails(combined, sorted(probes, key=lambda p: p.agrees(best))))
+            (combined, _agreeing_first(combined, sorted(probes, key=lambda p: p.agrees(best))))
             for best in bests
             for defect in others
             for combined in _combined(best, defect)
         ]
-        found = [combined for combined, fails, _score in tried if not fails]
+        found = [combined for combined, count in tried if count == len(probes)]
         if found:
             return list({frozenset(c.__bases__): c for c in found}.values())[:_NAMED]
-        tried.sort(key=lambda each: -each[2])
-        bests = [combined for combined, _fails, score in tried[:_PAIRS] if score]
+        tried.sort(key=lambda each: -each[1])
+        bests = [combined for combined, count in tried[:_PAIRS] if count]
     return []
 
 
-def _until_it_fails(combined: type[Defect], probes: Probes) -> tuple[bool, int]:
-    """Return whether a probe disagrees, and how many agree before it."""
-    for number, probe in enumerate(probes):
-        if not probe.agrees(combined):
-            return True, number
-    return False, len(probes)
+def _agreeing_first(combined: type[Defect], probes: Probes) -> int:
+    """Return how many probes agree before one that does not."""
+    return sum(1 for _ in itertools.takewhile(lambda probe: probe.agrees(combined), probes))
 
 
 def _combined(one: type[Defect], other: type[Defect]) -> Iterator[type[Defect]]:

@@ -96,15 +96,16 @@ def _compared(
     if unsupported:
         return Diagnosis(unsupported=unsupported)
     first = DiagnosisProbe.of(program, engine, reference)
-    if first.differs_in_bits_only():  # every defect without an effect here would agree
-        return Diagnosis()
+    if compare(program, first.engine, first.reference, tolerance=first.tolerance) is None:
+        return Diagnosis()  # rounding explains it, so every defect without an effect would agree
     programs = shared.near(program)
     if not reruns_freed_graph(program):  # correct engines differ on such programs
         programs = itertools.filterfalse(reruns_freed_graph, programs)
     if first.tolerance.exact:  # rounding would hide differences between defects
         programs = filter(is_exact, programs)
     probes = [DiagnosisProbe.of(p, engine, reference) for p in programs]
-    probes = [probe for probe in probes if first.reference_raised or not probe.reference_raised]
+    if first.reference.failure is None:
+        probes = [probe for probe in probes if probe.reference.failure is None]
     chosen = _choose(first, probes, kind, defects)
     return _verdict(chosen, defects, engine, reference)
 
@@ -148,7 +149,7 @@ def diagnose_probe(
     with fuzzing_runtime():
         programs = itertools.islice(ProbePrograms(engine).generated(probe.name), PROBES - 1)
         generated = [DiagnosisProbe.of(program, engine, reference) for program in programs]
-        generated = [one for one in generated if not one.reference_raised]
+        generated = [one for one in generated if one.reference.failure is None]
         # An engine with further faults is compared on the programs on which it is right.
         right = [one for one in generated if one.finding is None]
         known = tuple(defects.values())

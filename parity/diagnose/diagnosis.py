@@ -67,7 +67,13 @@ class Diagnosis:
             lines = [f"behaves like {first}", *(f"or like {other}" for other in others)]
             note = "; the probes do not distinguish them" if others else ""
             return "\n".join(lines) + note
-        text = self._without_matches()
+        near = self.nearest
+        text = "no known defect"
+        if self.unsupported:
+            lacks = ", ".join(f"`{name}`" for name in self.unsupported)
+            text = f"no known defect was tried: the engine that they are built on lacks {lacks}"
+        elif near is not None and 2 * near.agrees >= near.of:  # some always agrees on a few probes
+            text += f"; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
         if self.operation:
             text = f"{self.wrong_operation}; {text}"
         quirks = (
@@ -75,12 +81,3 @@ class Diagnosis:
             for name in self.quirks
         )
         return "\n".join([text, *quirks])
-
-    def _without_matches(self) -> str:
-        if self.unsupported:
-            lacks = ", ".join(f"`{name}`" for name in self.unsupported)
-            return f"no known defect was tried: the engine that they are built on lacks {lacks}"
-        near = self.nearest
-        if near is None or 2 * near.agrees < near.of:  # some defect always agrees on a few probes
-            return "no known defect"
-        return f"no known defect; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
