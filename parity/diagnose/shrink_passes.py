@@ -178,8 +178,9 @@ def _simpler_statements(
     if isinstance(s, pr.Apply):
         yield from _simpler_applications(program, s, freedom)
     elif isinstance(s, pr.Backward):
-        for part in ({"gradient": None}, {"create_graph": False}, {"retain_graph": False}):
-            yield replace(s, **part)
+        yield replace(s, gradient=None)
+        yield replace(s, create_graph=False)
+        yield replace(s, retain_graph=False)
         for gradient in _simpler_gradients(s.gradient):
             yield replace(s, gradient=gradient)
         for value in range(s.value) if Freedom.REWIRE in freedom else ():

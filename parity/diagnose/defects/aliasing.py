@@ -43,7 +43,7 @@ class _KeepsUserArray(Defect):
             super().store(leaf, g)
 
     def keeps(self, g: Any) -> bool:
-        raise NotImplementedError
+        return g is self.user_array
 
 
 class UserGradientKept(_KeepsUserArray):
@@ -51,9 +51,6 @@ class UserGradientKept(_KeepsUserArray):
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=1.0)", "change_gradient()")
-
-    def keeps(self, g: Any) -> bool:
-        return g is self.user_array
 
 
 class UserGradientViewKept(_KeepsUserArray):
