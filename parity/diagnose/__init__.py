@@ -4,13 +4,11 @@ Modules, in reading order:
 
 - ``shrink_passes`` and ``shrink``: reduce a program to the smallest one with the same finding.
 - ``defects``: engines with one deliberate defect each.
-- ``traversals``: other orders in which a defect's backward may run nodes.
-- ``neighbours``, ``probe_programs`` and ``probe``: programs similar to a reduced one, and what
-  the engine computes on them.
+- ``neighbours``, ``probe_programs`` and ``probe``: programs similar to a reduced one, what the
+  engine computes on them, and other orders in which a defect's backward may run nodes.
 - ``combinations`` and ``masked``: several defects at once.
 - ``diagnosis`` and ``diagnose``: compare the engine with the defects.
-- ``reproducer_template``, ``reproducer_lines`` and ``reproducer``: a script that shows a finding
-  without parity.
+- ``reproducer_template`` and ``reproducer``: a script that shows a finding without parity.
 
 The package may import ``parity.language``, ``parity.engines``, ``parity.generate``,
 ``parity.oracle`` and ``parity._util``, but not the packages above it: ``campaign``, ``testing``

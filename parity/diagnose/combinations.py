@@ -7,11 +7,12 @@ those that agree on the reduced program, and a third to the best pairs.
 
 from __future__ import annotations
 
+import itertools
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.probe import Defects, Probes
 
 #: Defects to which a second is added, pairs to which a third is added, combinations named at most.
 _FIRST, _PAIRS, _NAMED = 5, 2, 3
@@ -21,57 +22,35 @@ _NOT_BEHAVIOUR = frozenset(vars(types.new_class("Plain", (Defect,)))) | {
 }
 
 
-def find_combination(
-    probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
-) -> list[type[Defect]]:
-    """Find the combinations of fewest defects that agree with the engine on all probes.
+def find_combination(probes: Probes, defects: Defects) -> Defects:
+    """Find combinations of fewest defects that agree with the engine on all probes, one per set.
 
-    Parameters
-    ----------
-    probes
-        The probes, the reduced program first: one of the defects must agree on it alone.
-    defects
-        The defects to combine. A third one must agree alone on some probe on which the
-        engine is wrong; otherwise too many would fit by chance.
-
-    Returns
-    -------
-    list
-        Classes that inherit from the defects, one per set of defects.
+    The reduced program is the first probe: one of the defects must agree on it alone. A third one
+    must agree alone on some probe on which the engine is wrong; otherwise too many would fit by
+    chance.
     """
     wrong = [probe for probe in probes if probe.finding is not None]
-    visible = [d for d in defects.values() if any(probe.agrees(d) for probe in wrong)]
-    firsts = [d for d in defects.values() if probes[0].agrees(d)]
-    bests = sorted(firsts, key=lambda d: -_score(d, probes))[:_FIRST]
-    for others in (list(defects.values()), visible):
+    visible = [d for d in defects if any(probe.agrees(d) for probe in wrong)]
+    firsts = [d for d in defects if probes[0].agrees(d)]
+    bests = sorted(firsts, key=lambda d: -sum(probe.agrees(d) for probe in probes))[:_FIRST]
+    for others in (defects, visible):
         tried = [
-            (combined, *_until_it_fails(combined, _failing_first(best, probes)))
+            (combined, _agreeing_first(combined, sorted(probes, key=lambda p: p.agrees(best))))
             for best in bests
             for defect in others
             for combined in _combined(best, defect)
         ]
-        found = [combined for combined, fails, _score in tried if not fails]
+        found = [combined for combined, count in tried if count == len(probes)]
         if found:
             return list({frozenset(c.__bases__): c for c in found}.values())[:_NAMED]
-        tried.sort(key=lambda each: -each[2])
-        bests = [combined for combined, _fails, score in tried[:_PAIRS] if score]
+        tried.sort(key=lambda each: -each[1])
+        bests = [combined for combined, count in tried[:_PAIRS] if count]
     return []
 
 
-def _score(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> int:
-    return sum(probe.agrees(defect) for probe in probes)
-
-
-def _failing_first(defect: type[Defect], probes: Sequence[DiagnosisProbe]) -> list[DiagnosisProbe]:
-    return sorted(probes, key=lambda probe: probe.agrees(defect))
-
-
-def _until_it_fails(combined: type[Defect], probes: Sequence[DiagnosisProbe]) -> tuple[bool, int]:
-    """Return whether a probe disagrees, and how many agree before it."""
-    for number, probe in enumerate(probes):
-        if not probe.agrees(combined):
-            return True, number
-    return False, len(probes)
+def _agreeing_first(combined: type[Defect], probes: Probes) -> int:
+    """Return how many probes agree before one that does not."""
+    return sum(1 for _ in itertools.takewhile(lambda probe: probe.agrees(combined), probes))
 
 
 def _combined(one: type[Defect], other: type[Defect]) -> Iterator[type[Defect]]:

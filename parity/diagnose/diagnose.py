@@ -22,8 +22,8 @@ from parity.diagnose.combinations import find_combination
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.diagnosis import WRONG_GRADIENT, WRONG_OPERATION, Agreement, Diagnosis
-from parity.diagnose.masked import MaskedDefects
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.masked import find_masked
+from parity.diagnose.probe import Defects, DiagnosisProbe, Probes
 from parity.diagnose.probe_programs import ProbePrograms
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
 from parity.engines.base import Engine
@@ -55,23 +55,16 @@ def diagnose(
 ) -> Diagnosis:
     """Return which defects an engine behaves like.
 
-    Parameters
-    ----------
-    program
-        A program on which the engine is wrong, preferably reduced.
-    finding
-        The finding on it.
-    engine, reference
-        The engine under test, and the reference.
-    defects
-        The defects to compare with, by name.
+    The program, on which the engine is wrong, should be reduced.
     """
     with fuzzing_runtime():
-        diagnosis = _compared(program, finding, engine, reference, defects)
+        known = tuple(defects.values())
+        diagnosis = _compared(program, finding.kind, engine, reference, known)
         if diagnosis.matches:
             return diagnosis
         operation = _wrong_operation(program, finding, engine, reference)
-        sentence = _wrong_operation_text(finding, operation) if operation else ""
+        texts = WRONG_OPERATION | (WRONG_GRADIENT if finding.what == "grad" else {})
+        sentence = texts[finding.kind].format(operation) if operation else ""
         quirks = _explaining_quirks(program, engine, reference)
         return replace(diagnosis, operation=operation, wrong_operation=sentence, quirks=quirks)
 
@@ -95,11 +88,7 @@ def _explaining_quirks(
 
 
 def _compared(
-    program: pr.Program,
-    finding: Finding,
-    engine: AnyEngine,
-    reference: Engine,
-    defects: Mapping[str, type[Defect]],
+    program: pr.Program, kind: str, engine: AnyEngine, reference: Engine, defects: Defects
 ) -> Diagnosis:
     """Compare the engine with the defects on the probes."""
     shared = ProbePrograms(engine)
@@ -107,17 +96,18 @@ def _compared(
     if unsupported:
         return Diagnosis(unsupported=unsupported)
     first = DiagnosisProbe.of(program, engine, reference)
-    if first.differs_in_bits_only():  # every defect without an effect here would agree
-        return Diagnosis()
+    if compare(program, first.engine, first.reference, tolerance=first.tolerance) is None:
+        return Diagnosis()  # rounding explains it, so every defect without an effect would agree
     programs = shared.near(program)
     if not reruns_freed_graph(program):  # correct engines differ on such programs
         programs = itertools.filterfalse(reruns_freed_graph, programs)
     if first.tolerance.exact:  # rounding would hide differences between defects
         programs = filter(is_exact, programs)
     probes = [DiagnosisProbe.of(p, engine, reference) for p in programs]
-    probes = [probe for probe in probes if first.reference_raised or not probe.reference_raised]
-    chosen = _choose(first, probes, finding.kind, defects)
-    return _verdict(chosen, defects, MaskedDefects(engine, reference))
+    if first.reference.failure is None:
+        probes = [probe for probe in probes if probe.reference.failure is None]
+    chosen = _choose(first, probes, kind, defects)
+    return _verdict(chosen, defects, engine, reference)
 
 
 def _wrong_operation(
@@ -142,11 +132,6 @@ def _wrong_operation(
     return applied.op
 
 
-def _wrong_operation_text(finding: Finding, operation: str) -> str:
-    texts = WRONG_OPERATION | (WRONG_GRADIENT if finding.what == "grad" else {})
-    return texts[finding.kind].format(operation)
-
-
 def diagnose_probe(
     probe: Probe,
     finding: Finding,
@@ -159,39 +144,28 @@ def diagnose_probe(
     A defect must fail the probe in the same way and agree on generated programs. Deep chains take
     long, so that the probe runs only on defects that name it, or on all if generated
     programs show the fault too.
-
-    Parameters
-    ----------
-    probe, finding
-        The probe and its finding on the engine.
-    engine, reference, defects
-        As for ``diagnose``.
     """
     engine = as_runner(engine).renewed()  # the probe may have left the engine in a bad state
     with fuzzing_runtime():
         programs = itertools.islice(ProbePrograms(engine).generated(probe.name), PROBES - 1)
         generated = [DiagnosisProbe.of(program, engine, reference) for program in programs]
-        generated = [one for one in generated if not one.reference_raised]
+        generated = [one for one in generated if one.reference.failure is None]
         # An engine with further faults is compared on the programs on which it is right.
         right = [one for one in generated if one.finding is None]
-        matches = _matches_of_probe(probe, finding, generated, defects) or _matches_of_probe(
-            probe, finding, right, defects
-        )
-    return Diagnosis(matches)
+        known = tuple(defects.values())
+        matches = _matches_of_probe(probe, finding, generated, known)
+        return Diagnosis(matches or _matches_of_probe(probe, finding, right, known))
 
 
 def _matches_of_probe(
-    probe: Probe,
-    finding: Finding,
-    generated: list[DiagnosisProbe],
-    defects: Mapping[str, type[Defect]],
+    probe: Probe, finding: Finding, generated: Probes, defects: Defects
 ) -> tuple[Agreement, ...]:
     """Return the defects that agree on all programs and fail the probe in the same way."""
     visible = any(one.finding is not None for one in generated)
     count = len(generated) + 1
     return tuple(
-        Agreement(name, defect.description, count, count)
-        for name, defect in defects.items()
+        Agreement(defect.name, defect.description, count, count)
+        for defect in defects
         if (visible or defect.probe == probe.name)
         and all(one.agrees(defect) for one in generated)
         and _fails_alike(probe, finding, defect)
@@ -211,18 +185,16 @@ def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
     return any(isinstance(a, str) for a in results) or np.array_equal(*results)
 
 
-def _choose(
-    first: DiagnosisProbe,
-    probes: list[DiagnosisProbe],
-    kind: str,
-    defects: Mapping[str, type[Defect]],
-) -> list[DiagnosisProbe]:
+def _choose(first: DiagnosisProbe, probes: Probes, kind: str, defects: Defects) -> Probes:
     """Choose the probes: the program itself, distinguishing ones, failing ones, and some others."""
-    failing = sorted(
-        (probe for probe in probes if probe.finding is not None), key=lambda p: _rank(p, kind)
-    )
+
+    def rank(probe: DiagnosisProbe) -> tuple[bool, bool]:
+        """Sort exact programs first, then those with the same kind of finding."""
+        return not probe.tolerance.exact, probe.finding is None or probe.finding.kind != kind
+
+    failing = sorted((probe for probe in probes if probe.finding is not None), key=rank)
     right = [probe for probe in probes if probe.finding is None]
-    candidates = [d for d in defects.values() if first.agrees(d)]
+    candidates = [d for d in defects if first.agrees(d)]
     chosen = [first, *_distinguishing([*failing, *right], candidates)]
     for pool, most in ((failing, PROBES - _RIGHT), (right, PROBES)):
         wrong = sum(probe.finding is not None for probe in chosen)
@@ -232,15 +204,7 @@ def _choose(
     return chosen
 
 
-def _rank(probe: DiagnosisProbe, kind: str) -> tuple[bool, bool]:
-    """Sort exact programs first, then those with the same kind of finding."""
-    assert probe.finding is not None
-    return not probe.tolerance.exact, probe.finding.kind != kind
-
-
-def _distinguishing(
-    probes: list[DiagnosisProbe], candidates: list[type[Defect]]
-) -> Iterator[DiagnosisProbe]:
+def _distinguishing(probes: Probes, candidates: Defects) -> Iterator[DiagnosisProbe]:
     """Yield up to ``_DISTINGUISHING`` probes on which one of the candidates does not agree."""
     patience = dict.fromkeys(candidates, _PATIENCE)
     found = 0
@@ -255,24 +219,22 @@ def _distinguishing(
             return
 
 
-def _verdict(
-    probes: list[DiagnosisProbe], defects: Mapping[str, type[Defect]], masked: MaskedDefects
-) -> Diagnosis:
+def _verdict(probes: Probes, defects: Defects, engine: AnyEngine, reference: Engine) -> Diagnosis:
     """Name defects that agree on all probes, alone, combined or masked; else the nearest."""
     failing = [probe for probe in probes if probe.finding is not None]
     if not failing:
         return Diagnosis()
-    full = [d for d in defects.values() if all(probe.agrees(d) for probe in probes)]
+    full: Defects = [d for d in defects if all(probe.agrees(d) for probe in probes)]
     full = full or find_combination(probes, defects)
     if full:
         return Diagnosis(tuple(_agreement(d, probes) for d in full))
-    found = masked.search(probes, defects)
+    found = find_masked(probes, defects, engine, reference)
     if found is not None:
         defect, agreeing = found
         left_out = len(probes) - len(agreeing)
         return Diagnosis((replace(_agreement(defect, agreeing), other_faults=left_out),))
     best = max(
-        defects.values(),
+        defects,
         key=lambda d: (sum(probe.agrees(d) for probe in failing), _agreement(d, probes).agrees),
         default=None,
     )
@@ -281,6 +243,6 @@ def _verdict(
     return Diagnosis(nearest=_agreement(best, probes))
 
 
-def _agreement(defect: type[Defect], probes: list[DiagnosisProbe]) -> Agreement:
+def _agreement(defect: type[Defect], probes: Probes) -> Agreement:
     agrees = sum(probe.agrees(defect) for probe in probes)
     return Agreement(defect.name, defect.description, agrees, len(probes))

@@ -24,22 +24,13 @@ WRONG_GRADIENT = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """A defect, and on how many probes it gives the same results as the engine.
-
-    Attributes
-    ----------
-    defect, description
-        The name and the description of the defect.
-    agrees, of
-        The probes on which both agree, of so many.
-    other_faults
-        Probes that were left out since they show other faults (``parity.diagnose.masked``).
-    """
+    """A defect, and on how many probes it gives the same results as the engine."""
 
     defect: str
     description: str
     agrees: int
     of: int
+    #: Probes that were left out since they show other faults (``parity.diagnose.masked``).
     other_faults: int = 0
 
     def __str__(self) -> str:
@@ -49,30 +40,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The defects that agree with the engine on all probes, or what else is known of the fault.
-
-    Attributes
-    ----------
-    matches
-        The defects that agree on all probes.
-    nearest
-        If none does, the defect that agrees on most.
-    unsupported
-        Operations, dtypes and abilities that the program uses and defects do not have; then no
-        defect was compared.
-    operation
-        If no defect agrees, the operation that is wrong by itself, or "".
-    wrong_operation
-        A sentence about what of it is wrong.
-    quirks
-        If no defect agrees, quirks with which the program shows no difference.
-    """
+    """The defects that agree with the engine on all probes, or what else is known of the fault."""
 
     matches: tuple[Agreement, ...] = ()
+    #: If none agrees on all probes, the defect that agrees on most.
     nearest: Agreement | None = None
+    #: What the program uses and defects do not have; then no defect was compared.
     unsupported: tuple[str, ...] = ()
+    #: If no defect agrees, the operation that is wrong by itself, or "", and what of it is wrong.
     operation: str = ""
     wrong_operation: str = ""
+    #: If no defect agrees, quirks with which the program shows no difference.
     quirks: tuple[str, ...] = ()
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -89,7 +67,13 @@ class Diagnosis:
             lines = [f"behaves like {first}", *(f"or like {other}" for other in others)]
             note = "; the probes do not distinguish them" if others else ""
             return "\n".join(lines) + note
-        text = self._without_matches()
+        near = self.nearest
+        text = "no known defect"
+        if self.unsupported:
+            lacks = ", ".join(f"`{name}`" for name in self.unsupported)
+            text = f"no known defect was tried: the engine that they are built on lacks {lacks}"
+        elif near is not None and 2 * near.agrees >= near.of:  # some always agrees on a few probes
+            text += f"; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"
         if self.operation:
             text = f"{self.wrong_operation}; {text}"
         quirks = (
@@ -97,12 +81,3 @@ class Diagnosis:
             for name in self.quirks
         )
         return "\n".join([text, *quirks])
-
-    def _without_matches(self) -> str:
-        if self.unsupported:
-            lacks = ", ".join(f"`{name}`" for name in self.unsupported)
-            return f"no known defect was tried: the engine that they are built on lacks {lacks}"
-        near = self.nearest
-        if near is None or 2 * near.agrees < near.of:  # some defect always agrees on a few probes
-            return "no known defect"
-        return f"no known defect; nearest: `{near.defect}`, {near.agrees} of {near.of} probes"

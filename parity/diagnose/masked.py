@@ -9,11 +9,8 @@ not contradict the defect. If the engine is right there and the defect wrong, it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.probe import DiagnosisProbe
+from parity.diagnose.probe import Defects, DiagnosisProbe, Probes
 from parity.diagnose.shrink import reduced
 from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
@@ -27,54 +24,47 @@ _FEW = 5
 _NEAREST = 2
 
 
-@dataclass(frozen=True)
-class MaskedDefects:
-    """Searches for a defect in an engine that has other faults as well."""
+def find_masked(
+    probes: Probes, defects: Defects, engine: AnyEngine, reference: Engine
+) -> tuple[type[Defect], list[DiagnosisProbe]] | None:
+    """Return a defect with the probes on which it agrees, or None.
 
-    engine: AnyEngine
-    reference: Engine
+    The first probe must be the program of the finding.
+    """
+    first = probes[0]
+    wrong = sum(probe.finding is not None for probe in probes)
+    agreeing = {d: [probe for probe in probes if probe.agrees(d)] for d in defects}
+    near = [
+        d
+        for d, some in agreeing.items()
+        if first.agrees(d) and _FEW * (len(probes) - len(some)) <= wrong
+    ]
+    near.sort(key=lambda d: -len(agreeing[d]))
+    for defect in near[:_NEAREST]:
+        others = (probe for probe in probes if not probe.agrees(defect))
+        if all(_shows_other_fault(probe, defect, first, engine, reference) for probe in others):
+            return defect, agreeing[defect]
+    return None
 
-    def search(
-        self, probes: Sequence[DiagnosisProbe], defects: Mapping[str, type[Defect]]
-    ) -> tuple[type[Defect], list[DiagnosisProbe]] | None:
-        """Return a defect with the probes on which it agrees, or None.
 
-        The first probe must be the program of the finding.
-        """
-        wrong = [probe for probe in probes if probe.finding is not None]
-        agreeing = {d: [probe for probe in probes if probe.agrees(d)] for d in defects.values()}
-        near = [
-            d
-            for d, some in agreeing.items()
-            if probes[0].agrees(d) and _FEW * (len(probes) - len(some)) <= len(wrong)
-        ]
-        near.sort(key=lambda d: -len(agreeing[d]))
-        for defect in near[:_NEAREST]:
-            others = (probe for probe in probes if not probe.agrees(defect))
-            if all(self._shows_other_fault(probe, defect, probes[0]) for probe in others):
-                return defect, agreeing[defect]
-        return None
-
-    def _shows_other_fault(
-        self, probe: DiagnosisProbe, defect: type[Defect], first: DiagnosisProbe
-    ) -> bool:
-        """Return whether engine and defect differ by another fault than that of ``first``."""
-        if probe.finding is None:
-            return False
-        found = check_program(probe.program, self.engine, defect())
-        if found is None:
-            return False
-        small, _ = reduced(probe.program, found, self.engine, defect())
-        wrong = check_program(small, self.engine, self.reference)
-        if wrong is None or self._is_wrong(defect, small):
-            return False
-        assert first.finding is not None
-        return wrong.kind != first.finding.kind or is_other_operation(small, first.program)
-
-    def _is_wrong(self, defect: type[Defect], program: pr.Program) -> bool:
-        """Return whether the defect itself shows a finding on a program."""
-        with_same_quirks = with_quirks(defect(), self.engine.quirks)
-        return check_program(program, with_same_quirks, self.reference) is not None
+def _shows_other_fault(
+    probe: DiagnosisProbe,
+    defect: type[Defect],
+    first: DiagnosisProbe,
+    engine: AnyEngine,
+    reference: Engine,
+) -> bool:
+    """Return whether engine and defect differ by another fault than that of ``first``."""
+    if probe.finding is None or first.finding is None:
+        return False
+    found = check_program(probe.program, engine, defect())
+    if found is None:
+        return False
+    small, _ = reduced(probe.program, found, engine, defect())
+    wrong = check_program(small, engine, reference)
+    if wrong is None or check_program(small, with_quirks(defect(), engine.quirks), reference):
+        return False  # the engine is right, or the defect itself is wrong
+    return wrong.kind != first.finding.kind or is_other_operation(small, first.program)
 
 
 def is_other_operation(small: pr.Program, first: pr.Program) -> bool:

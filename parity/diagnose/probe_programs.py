@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -52,24 +52,21 @@ class ProbePrograms:
             return
         ndim = 3 if self.engine.max_ndim is None else min(self.engine.max_ndim, 3)
         varied = neighbours(program, NeighbourLimits(self.ops, ndim, self.dtypes), _ATTEMPTS)
-        yield from itertools.islice((p for p in varied if self.supports(p)), _VARIATIONS)
+        yield from itertools.islice(filter(self.supports, varied), _VARIATIONS)
         seed = zlib.crc32(dumps(program).encode())
         yield from itertools.islice(self.generated(seed), _GENERATED)
 
     def generated(self, seed: Any) -> Iterator[pr.Program]:
         """Yield generated programs, of each profile in turn."""
-        streams: list[Iterator[pr.Program]] = []
+        streams = []
         for name in _PROFILES if self.ops and self.dtypes else ():
             profile = PROFILES[name]
             ops = tuple(n for n in self.ops if profile.ops is None or n in profile.ops)
             decoder = Decoder.of(replace(profile, ops=ops or self.ops), self.engine)
             decoder = replace(decoder, dtypes=self.dtypes)
             streams.append(itertools.islice(sweep(decoder, f"diagnose:{seed}"), 100))
-        return (p for p in _interleaved(streams) if self.supports(p))
-
-
-def _interleaved(streams: list[Iterator[pr.Program]]) -> Iterable[pr.Program]:
-    return itertools.chain.from_iterable(zip(*streams, strict=False))
+        interleaved = itertools.chain.from_iterable(zip(*streams, strict=False))
+        return filter(self.supports, interleaved)
 
 
 _ABILITY_OF_STATEMENT: dict[type[Any], str] = {
@@ -83,8 +80,7 @@ _ABILITY_OF_STATEMENT: dict[type[Any], str] = {
 
 def _abilities_needed(program: pr.Program) -> set[str]:
     """Return the abilities that a program needs (``parity.engines.runner.Runner``)."""
-    table = _ABILITY_OF_STATEMENT
-    needs = {table[type(s)] for s in program.statements if type(s) in table}
+    needs = {_ABILITY_OF_STATEMENT.get(type(s), "") for s in program.statements} - {""}
     if not all(leaf.requires_grad for leaf in program.leaves):
         needs.add(CONSTANTS)
     if any(getattr(s, "no_grad", False) for s in program.statements):

@@ -7,15 +7,34 @@ since a gradient has the wrong shape keep a wrong shape.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from parity.language import program as pr
-from parity.language.shapes import Shape, size
+from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
+
+T = TypeVar("T")
 
 #: Values of a gradient in place of one whose shape no longer fits; all 1.0 if its shape is wrong.
 GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 #: Wrong shapes of gradients, simplest first.
 WRONG_SHAPES: tuple[Shape, ...] = ((2,), ())
+
+
+def replaced(items: tuple[T, ...], index: int, *new: T) -> tuple[T, ...]:
+    """Return ``items`` with others, or none, in place of one."""
+    return (*items[:index], *new, *items[index + 1 :])
+
+
+def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> pr.Program:
+    """Return the program with other statements in place of one."""
+    return replace(program, statements=replaced(program.statements, number, *others))
+
+
+def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
+    """Return the attributes that an operation of the program may have, simplest first."""
+    infos = program.infos
+    return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +58,21 @@ def wrong_shape_gradient(shape: Shape) -> WrongShapeGradient:
 
 def with_wrong_shapes_marked(program: pr.Program) -> pr.Program:
     """Return the program with gradients of the wrong shape as ``WrongShapeGradient``."""
-    infos = program.infos
-
-    def marked(s: pr.Statement) -> pr.Statement:
+    statements = list(program.statements)
+    for number, s in enumerate(statements):
         if not isinstance(s, pr.Backward) or s.gradient is None:
-            return s
+            continue
         old = s.gradient
-        if old.shape == infos[s.value].shape:
-            return s
-        return replace(s, gradient=WrongShapeGradient(old.shape, old.values, old.dtype))
-
-    return replace(program, statements=tuple(map(marked, program.statements)))
+        if old.shape != program.infos[s.value].shape:
+            marked = WrongShapeGradient(old.shape, old.values, old.dtype)
+            statements[number] = replace(s, gradient=marked)
+    return replace(program, statements=tuple(statements))
 
 
 def repaired(program: pr.Program) -> pr.Program | None:
-    """Return the program with attributes and gradients that fit its shapes.
+    """Return the program with attributes and gradients that fit; None if it stays invalid.
 
-    Returns
-    -------
-    Program or None
-        A valid program; None if no attributes fit or it is invalid otherwise. Gradients marked by
-        ``with_wrong_shapes_marked`` have a wrong shape still.
+    Gradients marked by ``with_wrong_shapes_marked`` have a wrong shape still.
     """
     infos = [leaf.info() for leaf in program.leaves]
     statements: list[pr.Statement] = []
@@ -67,12 +80,8 @@ def repaired(program: pr.Program) -> pr.Program | None:
         for s in program.statements:
             if isinstance(s, pr.Apply):
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
-            elif isinstance(s, pr.Backward) and isinstance(s.gradient, WrongShapeGradient):
-                s = replace(s, gradient=_wrong_for(s.gradient, infos[s.value]))
-            elif isinstance(s, pr.Backward) and s.gradient is not None:
+            elif isinstance(s, pr.Backward):
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
-            elif isinstance(s, pr.Backward) and size(infos[s.value].shape) != 1:
-                s = replace(s, gradient=_fitting_gradient(None, infos[s.value]))
             infos += pr.outputs_of(s, infos)
             statements.append(s)
         result = replace(program, statements=tuple(statements))
@@ -93,16 +102,16 @@ def _with_fitting_attrs(s: pr.Apply, inputs: list[pr.Info]) -> pr.Apply:
     raise pr.ProgramError("no attributes fit")
 
 
-def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constant:
-    if gradient is not None and (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
-        return gradient
+def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constant | None:
+    """Return a gradient that fits a root, or, in place of a marked one, one that does not."""
     n = size(info.shape)
-    values = ((gradient.values if gradient else ()) + GRADIENT_VALUES * (n + 1))[:n]
+    if isinstance(gradient, WrongShapeGradient):
+        if gradient.shape == info.shape:
+            gradient = wrong_shape_gradient(simplest_wrong_shape(info.shape))
+        return pr.Constant(gradient.shape, gradient.values, info.dtype)
+    if gradient is None:
+        return None if n == 1 else pr.Constant(info.shape, (GRADIENT_VALUES * n)[:n], info.dtype)
+    if (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
+        return gradient
+    values = (gradient.values + GRADIENT_VALUES * n)[:n]
     return pr.Constant(info.shape, values, info.dtype)
-
-
-def _wrong_for(gradient: WrongShapeGradient, info: pr.Info) -> pr.Constant:
-    """Return an unmarked gradient that does not fit a root."""
-    if gradient.shape == info.shape:
-        gradient = wrong_shape_gradient(simplest_wrong_shape(info.shape))
-    return pr.Constant(gradient.shape, gradient.values, info.dtype)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from parity.diagnose.repair import GRADIENT_VALUES, simplest_wrong_shape
+from parity.diagnose.repair import GRADIENT_VALUES, choices_of, simplest_wrong_shape
 from parity.diagnose.shrink_passes import (
     LEAF_VALUES,
     PLAIN_VALUES,
@@ -20,11 +21,10 @@ from parity.diagnose.shrink_passes import (
     with_other_operation,
 )
 from parity.engines.base import Engine
-from parity.engines.runner import AnyEngine, Runner, as_runner
+from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
-from parity.language.program import Program
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, attribute_choices
+from parity.language.table import OPS
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
 
@@ -47,24 +47,9 @@ def reduce_program(
     budget: int = BUDGET,
     freedom: Freedom = Freedom.ALL,
 ) -> tuple[pr.Program, Finding]:
-    """Shrink a program with a check.
+    """Return the smallest program with the same kind of finding, and that finding.
 
-    Parameters
-    ----------
-    program, finding
-        The program and its finding.
-    check
-        Returns the finding on a program, or None.
-    budget
-        How often ``check`` may be called.
-    freedom
-        What steps may do in addition to dropping and simplifying.
-
-    Returns
-    -------
-    tuple of (Program, Finding)
-        The smallest program on which ``check`` returned the same kind of finding, with that
-        finding.
+    ``check`` returns the finding on a program, or None; it may be called ``budget`` times.
     """
     search = _Search(program, finding, check, budget, freedom)
     while search.step():
@@ -72,24 +57,19 @@ def reduce_program(
     return search.program, search.finding
 
 
+@dataclass
 class _Search:
     """A greedy search: the smallest program so far and its finding."""
 
-    def __init__(
-        self,
-        program: pr.Program,
-        finding: Finding,
-        check: Check,
-        budget: int,
-        freedom: Freedom,
-    ) -> None:
-        self.program = program
-        self.finding = finding
-        self.check = check
-        self.budget = budget
-        self.freedom = freedom
-        self.tried: set[pr.Program] = {program}
-        self.may_rerun = reruns_freed_graph(program)
+    program: pr.Program
+    finding: Finding
+    check: Check
+    budget: int
+    freedom: Freedom
+
+    def __post_init__(self) -> None:
+        self.tried = {self.program}
+        self.may_rerun = reruns_freed_graph(self.program)
 
     def step(self) -> bool:
         """Take one step that keeps the finding; return False if there is none."""
@@ -104,18 +84,16 @@ class _Search:
                 return False
             self.budget -= 1
             finding = self.check(candidate)
-            if finding is not None and self.is_same(finding):
+            if finding is None or finding.kind not in _same_kinds(self.finding):
+                continue
+            if self.finding.non_finite or not finding.non_finite:  # new inf or nan: other faults
                 self.program, self.finding = candidate, finding
                 return True
         return False
 
-    def is_same(self, finding: Finding) -> bool:
-        """Return whether a finding may have the same cause as that of the program.
 
-        A program that newly has inf or nan shows other faults.
-        """
-        kinds = SIMPLER.get(self.finding.kind, frozenset()) | {self.finding.kind}
-        return finding.kind in kinds and (self.finding.non_finite or not finding.non_finite)
+def _same_kinds(finding: Finding) -> frozenset[str]:
+    return SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
 
 
 def reruns_freed_graph(program: pr.Program) -> bool:
@@ -143,7 +121,8 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
     """Return the size of a program, to compare: the most important criterion first."""
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     backwards = [s for s in program.statements if isinstance(s, pr.Backward)]
-    gradients = _gradients(program)
+    infos = program.infos
+    gradients = [(s.gradient, infos[s.value].shape) for s in backwards if s.gradient is not None]
     return (
         len(program.statements),
         len(program.leaves),
@@ -159,20 +138,13 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         _attribute_rank(program),
         sum(len(pr.leaf_operands(s)) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
-        sum(_unlike(g.values, _usual(g.shape, root)) for g, root in gradients),
+        sum(
+            _unlike(g.values, GRADIENT_VALUES[: None if g.shape == root else 1])
+            for g, root in gradients
+        ),
         sum(sum(pr.operands(s)) for s in program.statements),
         [(*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements],
     )
-
-
-def _gradients(program: pr.Program) -> list[tuple[pr.Constant, Shape]]:
-    """Return the gradients passed to backwards, each with the shape of its root."""
-    infos = program.infos
-    return [
-        (s.gradient, infos[s.value].shape)
-        for s in program.statements
-        if isinstance(s, pr.Backward) and s.gradient is not None
-    ]
 
 
 def _mismatch_cost(gradient: Shape, root: Shape) -> int:
@@ -180,106 +152,72 @@ def _mismatch_cost(gradient: Shape, root: Shape) -> int:
     return 0 if gradient in (root, simplest_wrong_shape(root)) else size(gradient) + len(gradient)
 
 
-def _usual(gradient: Shape, root: Shape) -> tuple[float, ...]:
-    return GRADIENT_VALUES if gradient == root else GRADIENT_VALUES[:1]
-
-
 def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
     """Return how far values are from a repeated pattern; plain values cost less than others."""
     ranks = {v: 1 + i for i, v in enumerate(PLAIN_VALUES)}
-    usual = itertools.cycle(pattern)
-    return sum(
-        0 if v == p else ranks.get(v, 1 + len(ranks)) for v, p in zip(values, usual, strict=False)
-    )
+    pairs = zip(values, itertools.cycle(pattern), strict=False)
+    return sum(0 if v == usual else ranks.get(v, 1 + len(ranks)) for v, usual in pairs)
 
 
 def _attribute_rank(program: pr.Program) -> int:
     """Return how far attributes are from the simplest ones of their operations."""
-    infos = program.infos
     rank = 0
     for s in program.statements:
         if isinstance(s, pr.Apply) and s.attrs:
-            choices = attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
+            choices = choices_of(program, s)
             rank += choices.index(s.attrs) if s.attrs in choices else len(choices)
     return rank
+
+
+def reduced(
+    program: pr.Program,
+    finding: Finding,
+    engine: AnyEngine,
+    reference: Engine,
+    freedom: Freedom = Freedom.ALL,
+) -> tuple[pr.Program, Finding]:
+    """Return the smallest program on which engine and reference differ alike, and the finding.
+
+    An engine that runs into the time limit has a shorter one in each step; the smallest program
+    then runs with the full limit again. Most engines keep no state between programs, so that a
+    process in which no other program ran before is tried only at the end.
+    """
+
+    def check(p: pr.Program) -> Finding | None:
+        return check_program(p, engine, reference)
+
+    def search() -> tuple[pr.Program, Finding]:
+        return reduce_program(program, finding, check, freedom=freedom)
+
+    runner = as_runner(engine)
+    if not runner.isolated:
+        return search()
+    if finding.stopped:
+        with runner.impatient(finding.kind == "time"):
+            small, _ = search()
+        with runner.impatient(False):
+            again = check(small)
+        if again is None or again.kind != finding.kind:
+            return program, finding
+        return small, again
+    small, found = search()
+    with runner.fresh_process():
+        again = check(small)
+        if again is not None and again.kind == found.kind:
+            return small, again
+        return search()
 
 
 #: Operations that replace another one, to see whether a finding depends on it.
 _OTHERS = 8
 
 
-def reduced(
-    program: Program,
-    finding: Finding,
-    engine: AnyEngine,
-    reference: Engine,
-    freedom: Freedom = Freedom.ALL,
-) -> tuple[Program, Finding]:
-    """Shrink a program on which an engine and the reference differ.
-
-    An engine that runs into the time limit has a shorter one in each step; the smallest program
-    then runs with the full limit again.
-
-    Parameters
-    ----------
-    program, finding
-        The program and its finding.
-    engine, reference
-        The engine under test, and the reference.
-    freedom
-        What steps may do in addition to dropping and simplifying.
-
-    Returns
-    -------
-    tuple of (Program, Finding)
-        The smallest program with the same kind of finding, with that finding.
-    """
-
-    def check(p: Program) -> Finding | None:
-        return check_program(p, engine, reference)
-
-    runner = as_runner(engine)
-    if not runner.isolated:
-        return reduce_program(program, finding, check, freedom=freedom)
-    if not finding.stopped:
-        return _reduced_in_fresh_processes(program, finding, runner, check, freedom)
-    with runner.impatient(finding.kind == "time"):
-        small, _ = reduce_program(program, finding, check, freedom=freedom)
-    with runner.impatient(False):
-        again = check(small)
-    if again is None or again.kind != finding.kind:
-        return program, finding
-    return small, again
-
-
 def depends_on_operation(
-    number: int, program: Program, finding: Finding, engine: AnyEngine, reference: Engine
+    number: int, program: pr.Program, finding: Finding, engine: AnyEngine, reference: Engine
 ) -> bool:
-    """Return whether a finding depends on the operation of a statement.
-
-    It does if most other operations in its place do not show the finding.
-    """
-    kinds = SIMPLER.get(finding.kind, frozenset()) | {finding.kind}
+    """Return whether most other operations in place of a statement's do not show a finding."""
     others = (p for p in with_other_operation(program, number) if as_runner(engine).supports(p))
     tried = list(itertools.islice(others, _OTHERS))
     findings = [check_program(p, engine, reference) for p in tried]
+    kinds = _same_kinds(finding)
     return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
-
-
-def _reduced_in_fresh_processes(
-    program: Program,
-    finding: Finding,
-    runner: Runner,
-    check: Callable[[Program], Finding | None],
-    freedom: Freedom,
-) -> tuple[Program, Finding]:
-    """Shrink to a program that differs in a process in which no other program ran before.
-
-    Most engines keep no state between programs, so that this is checked only at the end.
-    """
-    small, found = reduce_program(program, finding, check, freedom=freedom)
-    with runner.fresh_process():
-        again = check(small)
-        if again is not None and again.kind == found.kind:
-            return small, again
-        return reduce_program(program, finding, check, freedom=freedom)

@@ -7,7 +7,8 @@ operation by another, or lets a statement read another value.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +16,16 @@ from parity.diagnose.repair import (
     GRADIENT_VALUES,
     WRONG_SHAPES,
     WrongShapeGradient,
+    choices_of,
     repaired,
+    replaced,
+    with_statements,
     with_wrong_shapes_marked,
     wrong_shape_gradient,
 )
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS, attribute_choices
+from parity.language.table import OPS
 
 #: The usual values of leaves, repeated.
 LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
@@ -50,14 +54,7 @@ class Freedom(enum.Flag):
 def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> Iterator[pr.Program]:
     """Yield the valid programs that are one step simpler, the largest steps first.
 
-    Parameters
-    ----------
-    program
-        The program to simplify.
-    last
-        The index of the statement of the finding; later statements are dropped.
-    freedom
-        What steps may do in addition to dropping and simplifying.
+    ``last`` is the index of the statement of the finding; later statements are dropped.
     """
     for candidate in _candidates(with_wrong_shapes_marked(program), last, freedom):
         fitting = repaired(candidate)
@@ -75,48 +72,34 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
     for shape in _SIMPLE_SHAPES:
-        yield _with_leaves(program, lambda leaf, s=shape: _reshaped(leaf, s))  # type: ignore[misc]
-    yield _with_leaves(program, lambda leaf: replace(leaf, dtype="float64"))
-    yield _with_leaves(program, lambda leaf: replace(leaf, values=_pattern(leaf.shape)))
+        yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
+    yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
+    usual = tuple(replace(x, values=_pattern(x.shape)) for x in program.leaves)
+    yield replace(program, leaves=usual)
     for i, leaf in enumerate(program.leaves):
         for simple in _simpler_leaves(leaf):
-            yield _with_leaf(program, i, simple)
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
     for number, statement in enumerate(program.statements):
         for other in _simpler_statements(program, statement, freedom):
-            yield _with_statement(program, number, other)
+            yield with_statements(program, number, other)
     yield from _finer(program)
 
 
 def _finer(program: pr.Program) -> Iterator[pr.Program]:
     """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
-        for simple in (*_parts(leaf), *_plainer(leaf)):
-            yield _with_leaf(program, i, simple)
-    plain = replace(program, statements=tuple(map(_without_gradient, program.statements)))
+        for simple in _plainer(leaf):
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
+    plain = program
+    for number, statement in enumerate(program.statements):
+        if isinstance(statement, pr.Backward):
+            plain = with_statements(plain, number, replace(statement, gradient=None))
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Apply):
-            for attrs in _choices(program, statement):  # the result may have one element
-                yield _with_statement(plain, number, replace(statement, attrs=attrs))
+            for attrs in choices_of(program, statement):  # the result may have one element
+                yield with_statements(plain, number, replace(statement, attrs=attrs))
             yield from _with_matching_values(program, number, statement)
     yield from _with_leaves_swapped(program)
-
-
-def _with_leaf(program: pr.Program, i: int, leaf: pr.Leaf) -> pr.Program:
-    return replace(program, leaves=(*program.leaves[:i], leaf, *program.leaves[i + 1 :]))
-
-
-def _without_gradient(s: pr.Statement) -> pr.Statement:
-    return replace(s, gradient=None) if isinstance(s, pr.Backward) else s
-
-
-def _choices(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
-    infos = program.infos
-    return attribute_choices(s.op, tuple(infos[i].shape for i in s.inputs))
-
-
-def _with_statement(program: pr.Program, number: int, other: pr.Statement) -> pr.Program:
-    before, after = program.statements[:number], program.statements[number + 1 :]
-    return replace(program, statements=(*before, other, *after))
 
 
 # Leaves.
@@ -131,42 +114,32 @@ def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
     return replace(leaf, shape=shape, values=values)
 
 
-def _with_leaves(program: pr.Program, change: Callable[[pr.Leaf], pr.Leaf]) -> pr.Program:
-    return replace(program, leaves=tuple(map(change, program.leaves)))
-
-
 def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
     for shape in _SIMPLE_SHAPES:
         yield _reshaped(leaf, shape)
     for axis, n in enumerate(leaf.shape):
-        yield _reshaped(leaf, (*leaf.shape[:axis], *leaf.shape[axis + 1 :]))
+        yield _reshaped(leaf, replaced(leaf.shape, axis))
         if n > 1:
-            yield _reshaped(leaf, (*leaf.shape[:axis], n - 1, *leaf.shape[axis + 1 :]))
+            yield _reshaped(leaf, replaced(leaf.shape, axis, n - 1))
     yield replace(leaf, requires_grad=True)
     yield replace(leaf, dtype="float64")
     yield replace(leaf, values=_pattern(leaf.shape))
 
 
-def _parts(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """Yield the leaf reduced to one of its elements, or to one index of an axis."""
-    array = leaf.array()
-    for v in dict.fromkeys(leaf.values) if leaf.shape else ():
+def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
+    """Yield one of the elements, or an index of an axis, then the leaf with plain values."""
+    array, values = leaf.array(), leaf.values
+    for v in dict.fromkeys(values) if leaf.shape else ():
         yield replace(leaf, shape=(), values=(v,))
     for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
         for index in range(n):
             part = array.take(index, axis)
             yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
-
-
-def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
-    """Yield the leaf with all values, or one, replaced by plain ones."""
-    n = len(leaf.values)
     for v in PLAIN_VALUES:
-        yield replace(leaf, values=(v,) * n)
-    if 1 < n <= _MOST_ELEMENTS:
-        for i, usual in enumerate(_pattern(leaf.shape)):
-            for v in (usual, *PLAIN_VALUES):
-                yield replace(leaf, values=(*leaf.values[:i], v, *leaf.values[i + 1 :]))
+        yield replace(leaf, values=(v,) * len(values))
+    for i, usual in enumerate(_pattern(leaf.shape) if 1 < len(values) <= _MOST_ELEMENTS else ()):
+        for v in (usual, *PLAIN_VALUES):
+            yield replace(leaf, values=replaced(values, i, v))
 
 
 def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
@@ -175,19 +148,16 @@ def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iter
     olds = [v for v in _numbers(s.attrs) if v in held]
     if not olds:
         return
-    for attrs in _choices(program, s):
-        changed = _with_statement(program, number, replace(s, attrs=attrs))
-        for old in olds:
-            for new in _numbers(attrs):
-                yield _with_leaves(changed, lambda leaf, a=old, b=new: _with_value(leaf, a, b))  # type: ignore[misc]
+    for attrs in choices_of(program, s):
+        changed = with_statements(program, number, replace(s, attrs=attrs))
+        for old, new in itertools.product(olds, _numbers(attrs)):
+            moved = (tuple(new if v == old else v for v in leaf.values) for leaf in program.leaves)
+            pairs = zip(program.leaves, moved, strict=True)
+            yield replace(changed, leaves=tuple(replace(leaf, values=vs) for leaf, vs in pairs))
 
 
 def _numbers(attrs: Attrs) -> list[float]:
     return [float(v) for _, v in attrs if type(v) in (int, float)]
-
-
-def _with_value(leaf: pr.Leaf, old: float, new: float) -> pr.Leaf:
-    return replace(leaf, values=tuple(new if v == old else v for v in leaf.values))
 
 
 def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
@@ -208,7 +178,11 @@ def _simpler_statements(
     if isinstance(s, pr.Apply):
         yield from _simpler_applications(program, s, freedom)
     elif isinstance(s, pr.Backward):
-        yield from _simpler_backwards(s)
+        yield replace(s, gradient=None)
+        yield replace(s, create_graph=False)
+        yield replace(s, retain_graph=False)
+        for gradient in _simpler_gradients(s.gradient):
+            yield replace(s, gradient=gradient)
         for value in range(s.value) if Freedom.REWIRE in freedom else ():
             yield replace(s, value=value)
     elif isinstance(s, (pr.Clear, pr.Zero)):
@@ -225,15 +199,24 @@ def _simpler_applications(
     yield replace(s, no_grad=False)
     if Freedom.SWAP in freedom:
         yield from _with_other_operations(s)
-    for attrs in _choices(program, s):
+    for attrs in choices_of(program, s):
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
         for index in range(len(s.inputs)):
-            yield replace(s, inputs=s.inputs[:index] + s.inputs[index + 1 :])
+            yield replace(s, inputs=replaced(s.inputs, index))
     yield replace(s, inputs=tuple(sorted(s.inputs)))
     for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
         for other in range(value):
-            yield replace(s, inputs=(*s.inputs[:index], other, *s.inputs[index + 1 :]))
+            yield replace(s, inputs=replaced(s.inputs, index, other))
+
+
+def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
+    if isinstance(gradient, WrongShapeGradient):
+        yield from map(wrong_shape_gradient, (*WRONG_SHAPES, gradient.shape))
+    elif gradient is not None:
+        n = len(gradient.values)
+        yield replace(gradient, values=GRADIENT_VALUES[:1] * n)
+        yield replace(gradient, values=(GRADIENT_VALUES * n)[:n])
 
 
 def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
@@ -245,7 +228,7 @@ def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Progra
     assert isinstance(s, pr.Apply)
     marked = with_wrong_shapes_marked(program)
     for other in _with_other_operations(s):
-        fitting = repaired(_with_statement(marked, number, other))
+        fitting = repaired(with_statements(marked, number, other))
         if fitting is not None and (len(s.inputs) > 1) == (len(other.inputs) > 1):
             yield fitting
 
@@ -256,23 +239,10 @@ def _with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
             yield replace(s, op=name, attrs=(), inputs=(s.inputs * op.arity)[: op.arity])
 
 
-def _simpler_backwards(s: pr.Backward) -> Iterator[pr.Statement]:
-    yield replace(s, gradient=None)
-    yield replace(s, create_graph=False)
-    yield replace(s, retain_graph=False)
-    if isinstance(s.gradient, WrongShapeGradient):
-        for shape in (*WRONG_SHAPES, s.gradient.shape):
-            yield replace(s, gradient=wrong_shape_gradient(shape))
-    elif s.gradient is not None:
-        n = len(s.gradient.values)
-        yield replace(s, gradient=replace(s.gradient, values=GRADIENT_VALUES[:1] * n))
-        yield replace(s, gradient=replace(s.gradient, values=(GRADIENT_VALUES * n)[:n]))
-
-
 def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> Iterator[pr.Program]:
     """Yield the program without a statement; earlier values replace those that it defined."""
     defined = program.defined[number]
-    rest = program.statements[:number] + program.statements[number + 1 :]
+    rest = replaced(program.statements, number)
     if not defined:
         yield replace(program, statements=rest)
         return
@@ -293,7 +263,7 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     if len(defined) != 1 or new >= _MOST_LEAVES:
         return
     info = program.infos[defined[0]]
-    rest = program.statements[:number] + program.statements[number + 1 :]
+    rest = replaced(program.statements, number)
     numbers = [v + (new <= v < defined[0]) for v in _values(program)]
     numbers[defined[0]] = new
     statements = _renumbered(rest, numbers)
@@ -305,7 +275,7 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
 def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
     if len(program.leaves) < 2:
         return
-    leaves = program.leaves[:leaf] + program.leaves[leaf + 1 :]
+    leaves = replaced(program.leaves, leaf)
     used = any(leaf in (*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements)
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
@@ -329,16 +299,16 @@ def _removed(program: pr.Program, first: int, count: int, substitute: int) -> li
 
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
     """Renumber each value ``v`` as ``numbers[v]``."""
-    return tuple(_with_numbers(s, numbers) for s in statements)
 
+    def renumbered(s: Any) -> Any:
+        if isinstance(s, pr.Apply):
+            return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
+        if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
+            return replace(s, value=numbers[s.value])
+        if isinstance(s, (pr.Clear, pr.Zero)):
+            return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
+        if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
+            return replace(s, leaf=numbers[s.leaf])
+        return s
 
-def _with_numbers(s: Any, numbers: list[int]) -> Any:
-    if isinstance(s, pr.Apply):
-        return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
-    if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
-        return replace(s, value=numbers[s.value])
-    if isinstance(s, (pr.Clear, pr.Zero)):
-        return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
-    if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
-        return replace(s, leaf=numbers[s.leaf])
-    return s
+    return tuple(map(renumbered, statements))

@@ -17,9 +17,8 @@ from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.diagnose import PROBES, diagnose, diagnose_probe
 from parity.diagnose.diagnosis import Agreement, Diagnosis
 from parity.diagnose.neighbours import NeighbourLimits, neighbours
-from parity.diagnose.probe import DefectTolerance
+from parity.diagnose.probe import DefectTolerance, other_traversals
 from parity.diagnose.shrink import reduced
-from parity.diagnose.traversals import other_traversals
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.runner import as_runner

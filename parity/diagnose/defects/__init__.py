@@ -35,13 +35,7 @@ def __getattr__(name: str) -> Any:
 
 @functools.cache
 def _collected() -> Mapping[str, type[Defect]]:
-    """Return the named subclasses of ``Defect`` that the modules of this package define.
-
-    Raises
-    ------
-    ValueError
-        If two have the same name.
-    """
+    """Return the named subclasses of ``Defect`` that the modules of this package define."""
     base = importlib.import_module(f"{__name__}.base").Defect
     found: dict[str, type[Defect]] = {}
     for info in pkgutil.iter_modules(__path__):

@@ -14,11 +14,7 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 class SecondBackwardOverwrites(Defect):
     name = "second-backward-overwrites"
     description = "gradients are summed within one backward only: a second one overwrites them"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
     def store(self, leaf: Tensor, g: Any) -> None:
         leaf.grad = np.array(g)
@@ -27,11 +23,7 @@ class SecondBackwardOverwrites(Defect):
 class OldGradientDoubled(Defect):
     name = "old-gradient-doubled"
     description = "from the second backward on the gradient so far is counted twice"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
     def store(self, leaf: Tensor, g: Any) -> None:
         # The sum of a pass starts from the old gradient and is added to it again.
@@ -71,12 +63,9 @@ class StaleRoot(Defect):
     description = (
         "the root keeps its own gradient, and the next backward from it starts with the sum"
     )
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = neg(x0)
-        backward(x1, retain_graph=True)
-        backward(x1)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = neg(x0)", "backward(x1, retain_graph=True)", "backward(x1)"
+    )
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         g = super().seed(t, gradient)
@@ -90,11 +79,7 @@ class RootLeafOverwritten(Defect):
     name = "root-leaf-overwritten"
     description = "a backward from a leaf itself sets its gradient instead of adding to it"
     seen = "micrograd 0.1.0"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         g = super().seed(t, gradient)
@@ -110,11 +95,7 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
         "graph is freed: what an earlier backward left in intermediate values is counted again"
     )
     seen = "micrograd 0.1.0 and engines after its pattern"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,13 +13,9 @@ from parity.diagnose.defects.tensor import Tensor
 class SiblingsShare(Defect):
     name = "siblings-share"
     description = "leaves that get the same array, as from an addition, share it as their gradient"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = leaf(3.0)
-        x2 = add(x0, x1)
-        backward(x2)
-        change_grad(x0)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "change_grad(x0)"
+    )
 
     def store(self, leaf: Tensor, g: Any) -> None:
         if leaf.grad is None:
@@ -47,21 +43,14 @@ class _KeepsUserArray(Defect):
             super().store(leaf, g)
 
     def keeps(self, g: Any) -> bool:
-        raise NotImplementedError
+        return g is self.user_array
 
 
 class UserGradientKept(_KeepsUserArray):
     name = "user-gradient-kept"
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0, gradient=1.0)
-        change_gradient()
-    """)
-
-    def keeps(self, g: Any) -> bool:
-        return g is self.user_array
+    smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=1.0)", "change_gradient()")
 
 
 class UserGradientViewKept(_KeepsUserArray):

@@ -15,36 +15,26 @@ class Defect(TapeEngine):
 
     Subclasses with a name in the modules of this package are collected in
     ``parity.diagnose.defects.DEFECTS``.
-
-    Attributes
-    ----------
-    name
-        A unique name in kebab-case.
-    description
-        The fault in one sentence. Completes "behaves like `name`: ...".
-    seen
-        Projects and issues in which it was seen; "" if in none yet.
-    smallest
-        The smallest ``parity.language.program.Program`` that shows it; None if only a probe does.
-    probe
-        The name of that probe.
-    forms
-        Variants of the fault, which the diagnosis compares as well.
     """
 
+    #: A unique name in kebab-case, and the fault in words that complete "behaves like `name`: ...".
     name: ClassVar[str] = ""
     description: ClassVar[str] = ""
+    #: Projects and issues in which it was seen; "" if in none yet.
     seen: ClassVar[str] = ""
+    #: The smallest ``parity.language.program.Program`` that shows it; None if only a probe does.
     smallest: ClassVar[Any] = None
+    #: The name of that probe.
     probe: ClassVar[str] = ""
+    #: Variants of the fault, which the diagnosis compares as well.
     forms: ClassVar[tuple[type[Defect], ...]] = ()
 
 
 class program:
-    """Descriptor of a class attribute: a program, written as text and read on access."""
+    """Descriptor of a class attribute: a program, written as lines of text and read on access."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, *lines: str) -> None:
+        self.text = "\n".join(lines)
 
     def __get__(self, instance: object, owner: type) -> Any:
         # Imported late: scripts that embed this source do not embed the language.
@@ -53,4 +43,4 @@ class program:
 
 def rules_with(**vjps: Callable[..., tuple[Any, ...]]) -> Mapping[str, Rule]:
     """Return the rules of the correct engine with other VJPs for some operations."""
-    return {**RULES, **{name: Rule(RULES[name].value, vjp) for name, vjp in vjps.items()}}
+    return RULES | {name: Rule(RULES[name].value, vjp) for name, vjp in vjps.items()}

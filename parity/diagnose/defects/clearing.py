@@ -10,21 +10,13 @@ import numpy as np
 from parity.diagnose.defects.base import Defect, program
 from parity.diagnose.defects.tensor import Tensor
 
-_ZEROED = program("""
-    x0 = leaf(3.0)
-    backward(x0)
-    zero_grad(x0)
-""")
+_ZEROED = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)")
 
 
 class ClearDoesNothing(Defect):
     name = "clear-does-nothing"
     description = "clearing a gradient leaves it as it is"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        cleargrad(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "cleargrad(x0)")
 
     def clear_grad(self, t: Tensor) -> None:
         pass
@@ -33,12 +25,7 @@ class ClearDoesNothing(Defect):
 class ClearsFirstLeafOnly(Defect):
     name = "clears-first-leaf-only"
     description = "of several leaves only the first is cleared"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = leaf(3.0)
-        backward(x1)
-        cleargrad(x0, x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = leaf(3.0)", "backward(x1)", "cleargrad(x0, x1)")
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,10 +44,7 @@ class ClearsFirstLeafOnly(Defect):
 class ClearLeavesZeroScalar(Defect):
     name = "clear-leaves-zero-scalar"
     description = "clearing a gradient puts a zero of shape () in its place"
-    smallest = program("""
-        x0 = leaf(3.0)
-        cleargrad(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "cleargrad(x0)")
 
     def clear_grad(self, t: Tensor) -> None:
         t.grad = np.zeros((), t.dtype)
@@ -90,13 +74,9 @@ class ZeroClears(Defect):
 class ZeroesSiblings(Defect):
     name = "zeroes-siblings"
     description = "zeroing a gradient zeroes those of the other leaves of the last backward as well"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = leaf(3.0)
-        x2 = add(x0, x1)
-        backward(x2)
-        zero_grad(x0)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "zero_grad(x0)"
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,12 +95,7 @@ class ZeroesSiblings(Defect):
 class ZeroUndone(Defect):
     name = "zero-undone"
     description = "a zeroed gradient is there again after the next backward"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        zero_grad(x0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)", "backward(x0)")
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,13 +114,9 @@ class ZeroStopsAccumulation(Defect):
     name = "zero-stops-accumulation"
     description = "once a gradient has been zeroed, each backward overwrites it"
     seen = "nnabla#532"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-        zero_grad(x0)
-        backward(x0)
-        backward(x0)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)", "backward(x0)", "backward(x0)"
+    )
 
     def __init__(self) -> None:
         super().__init__()

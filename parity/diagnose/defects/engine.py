@@ -40,10 +40,7 @@ class TapeEngine(Engine):
             if name not in INNER
         }
         #: Those that the formulas use as well.
-        self.functions = {
-            **{name: self.operation(*rule) for name, rule in INNER.items()},
-            **self.ops,
-        }
+        self.functions = {name: self.operation(*rule) for name, rule in INNER.items()} | self.ops
 
     # The forward pass.
 
@@ -56,8 +53,7 @@ class TapeEngine(Engine):
             recorded = self.recording and any(x.requires_grad for x in xs)
             outputs = tuple(Tensor(self, y, recorded) for y in (result if several else (result,)))
             if recorded:
-                node = Node(vjp, xs, attrs, outputs, next(self.numbers))
-                node.several = several
+                node = Node(vjp, xs, attrs, outputs, next(self.numbers), several)
                 for t in outputs:
                     t.node = node
             return outputs if several else outputs[0]

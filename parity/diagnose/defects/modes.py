@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from parity.diagnose.defects.base import Defect, program
@@ -16,13 +16,10 @@ class NoGradNotRestored(Defect):
     probe = "no-grad-exception"
 
     @contextmanager
-    def _until_the_end(self) -> Iterator[None]:
+    def no_grad(self) -> Iterator[None]:
         outer, self.recording = self.recording, False
         yield  # without try and finally
         self.recording = outer
-
-    def no_grad(self) -> AbstractContextManager[Any]:
-        return self._until_the_end()
 
 
 class NestedNoGrad(Defect):
@@ -32,15 +29,12 @@ class NestedNoGrad(Defect):
     probe = "no-grad"
 
     @contextmanager
-    def _then_on(self) -> Iterator[None]:
+    def no_grad(self) -> Iterator[None]:
         self.recording = False
         try:
             yield
         finally:
             self.recording = True
-
-    def no_grad(self) -> AbstractContextManager[Any]:
-        return self._then_on()
 
 
 class NestedNoGradKept(Defect):
@@ -49,26 +43,18 @@ class NestedNoGradKept(Defect):
     probe = "no-grad"
 
     @contextmanager
-    def _one_kept(self) -> Iterator[None]:
+    def no_grad(self) -> Iterator[None]:
         self.kept, self.recording = self.recording, False  # the inner one overwrites the outer mode
         try:
             yield
         finally:
             self.recording = self.kept
 
-    def no_grad(self) -> AbstractContextManager[Any]:
-        return self._one_kept()
-
 
 class DetachPropagates(Defect):
     name = "detach-propagates"
     description = "gradients flow through a detached value"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = detach(x0)
-        x2 = add(x0, x1)
-        backward(x2)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = detach(x0)", "x2 = add(x0, x1)", "backward(x2)")
 
     def detach(self, t: Tensor) -> Tensor:
         return t
@@ -77,12 +63,9 @@ class DetachPropagates(Defect):
 class ConstantGetsGradient(Defect):
     name = "constant-gets-gradient"
     description = "a leaf with requires_grad=False gets a gradient"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = leaf(3.0, requires_grad=False)
-        x2 = add(x0, x1)
-        backward(x2)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = leaf(3.0, requires_grad=False)", "x2 = add(x0, x1)", "backward(x2)"
+    )
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
         return super().leaf(array)

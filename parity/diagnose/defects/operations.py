@@ -11,10 +11,6 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import do, matrices, spread, swapped
 
 
-def _sum_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
-    return (do("broadcast_to", g, shape=a.shape),)
-
-
 class SumAxisForgotten(Defect):
     name = "sum-axis-forgotten"
     description = (
@@ -26,11 +22,7 @@ class SumAxisForgotten(Defect):
         x1 = sum(x0, axis=1, keepdims=False)
         backward(x1, gradient=[1.0, 2.0])
     """)
-    rules = rules_with(sum=_sum_vjp)
-
-
-def _mean_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
-    return (spread(g, a.shape, axis) / a.size,)
+    rules = rules_with(sum=lambda g, y, a, axis, keepdims: (do("broadcast_to", g, shape=a.shape),))
 
 
 class MeanDivisor(Defect):
@@ -41,7 +33,7 @@ class MeanDivisor(Defect):
         x1 = mean(x0, axis=0, keepdims=False)
         backward(x1, gradient=[1.0, 2.0])
     """)
-    rules = rules_with(mean=_mean_vjp)
+    rules = rules_with(mean=lambda g, y, a, axis, keepdims: (spread(g, a.shape, axis) / a.size,))
 
 
 def _overwriting_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
@@ -62,7 +54,6 @@ class RepeatedIndexOverwritten(Defect):
         x1 = get_item(x0, index=(('list', (0, 0)),))
         backward(x1, gradient=[1.0, 2.0])
     """)
-
     rules = rules_with(get_item=_overwriting_vjp)
 
 
@@ -110,11 +101,7 @@ def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 class MatmulSwapped(Defect):
     name = "matmul-swapped"
     description = "the gradients of a matrix product have their factors swapped"
-    smallest = program("""
-        x0 = leaf([3.0, 2.0])
-        x1 = matmul(x0, x0)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf([3.0, 2.0])", "x1 = matmul(x0, x0)", "backward(x1)")
     rules = rules_with(matmul=_matmul_vjp)
 
 
@@ -126,22 +113,14 @@ def _maximum_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 class MaximumTies(Defect):
     name = "maximum-ties"
     description = "both operands of a maximum get the whole gradient where they are equal"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = maximum(x0, x0)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = maximum(x0, x0)", "backward(x1)")
     rules = rules_with(maximum=_maximum_vjp)
 
 
 class PowExponentKept(Defect):
     name = "pow-exponent-kept"
     description = "the exponent of a power is not reduced in its gradient"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = pow(x0, exponent=2)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = pow(x0, exponent=2)", "backward(x1)")
     rules = rules_with(pow=lambda g, y, a, exponent: (g * (exponent * y),))
 
 
@@ -150,11 +129,9 @@ class UnusedOutputCrashes(Defect):
     description = (
         "a function with several outputs of which one is not used gets None for its gradient"
     )
-    smallest = program("""
-        x0 = leaf([3.0, 2.0])
-        x1, x2 = split(x0, axis=0, sizes=(1, 1))
-        backward(x1)
-    """)
+    smallest = program(
+        "x0 = leaf([3.0, 2.0])", "x1, x2 = split(x0, axis=0, sizes=(1, 1))", "backward(x1)"
+    )
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         return tuple(grads.get(t) for t in node.outputs)
@@ -164,11 +141,9 @@ class SiblingsGradientUsed(Defect):
     name = "siblings-gradient-used"
     description = "an output that is not used gets the gradient of another output of its function"
     seen = "dfdx#303"
-    smallest = program("""
-        x0 = leaf([3.0, 2.0])
-        x1, x2 = split(x0, axis=0, sizes=(1, 1))
-        backward(x1)
-    """)
+    smallest = program(
+        "x0 = leaf([3.0, 2.0])", "x1, x2 = split(x0, axis=0, sizes=(1, 1))", "backward(x1)"
+    )
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         used = next(t for t in node.outputs if t in grads)
@@ -178,9 +153,5 @@ class SiblingsGradientUsed(Defect):
 class OffByABillionth(Defect):
     name = "off-by-a-billionth"
     description = "the gradients of a product are off by a relative 1e-9"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = mul(x0, x0)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = mul(x0, x0)", "backward(x1)")
     rules = rules_with(mul=lambda g, y, a, b: (g * b * (1 + 1e-9), g * a * (1 + 1e-9)))

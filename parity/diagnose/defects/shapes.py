@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from parity.diagnose.defects.vjps import RULES, Rule
 class ZeroDimBecomesVector(Defect):
     name = "zero-dim-becomes-vector"
     description = "the gradient of a 0-d leaf has shape (1,)"
-    smallest = program("""
-        x0 = leaf(3.0)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0)", "backward(x0)")
 
     def store(self, leaf: Tensor, g: Any) -> None:
         super().store(leaf, np.atleast_1d(g))
@@ -45,10 +41,7 @@ class Float32Widened(Defect):
     name = "float32-widened"
     description = "the gradient of a float32 variable is float64"
     seen = "HIPS autograd#163"
-    smallest = program("""
-        x0 = leaf(3.0, float32)
-        backward(x0)
-    """)
+    smallest = program("x0 = leaf(3.0, float32)", "backward(x0)")
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         return super().seed(t, gradient).astype(np.float64)
@@ -92,42 +85,30 @@ class _DtypeOfSum(_DtypeKept):
 class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
     name = "gradient-dtype-of-result"
     description = "the gradient of a float32 operand keeps the dtype of a float64 result"
-    smallest = program("""
-        x0 = leaf(3.0, float32)
-        x1 = leaf(3.0)
-        x2 = add(x0, x1)
-        backward(x2)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0, float32)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)"
+    )
     forms = (_DtypeKept, _DtypeOfIndexed, _DtypeOfSum)
-
-
-def _with_array(value: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the value of an operation so that its scalar is a float64 array first."""
-    return lambda a, c: value(a, np.array(c, np.float64))
 
 
 class PythonScalarsPromote(Defect):
     name = "python-scalars-promote"
     description = "a Python number makes a float32 operand float64"
-    smallest = program("""
-        x0 = leaf(3.0, float32)
-        x1 = add_scalar(x0, c=1.0)
-    """)
-    rules: ClassVar[Mapping[str, Rule]] = {
-        name: Rule(_with_array(rule.value), rule.vjp) if name.endswith("_scalar") else rule
+    smallest = program("x0 = leaf(3.0, float32)", "x1 = add_scalar(x0, c=1.0)")
+    rules = RULES | {
+        # The scalar is a float64 array first.
+        name: Rule(lambda a, c, value=rule.value: value(a, np.array(c, np.float64)), rule.vjp)
         for name, rule in RULES.items()
+        if name.endswith("_scalar")
     }
 
 
 class DtypeOfOtherOperand(Defect):
     name = "dtype-of-other-operand"
     description = "the gradient of an operand gets the dtype of the other one"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = leaf(3.0, float32)
-        x2 = add(x0, x1)
-        backward(x2)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = leaf(3.0, float32)", "x2 = add(x0, x1)", "backward(x2)"
+    )
 
     def fit(self, node: Node, index: int, g: Any) -> Any:
         other = node.parents[index - 1]  # itself, if there is one operand

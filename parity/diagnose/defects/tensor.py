@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 
+@dataclass(eq=False)
 class Node:
     """A node of the graph: inputs, outputs and VJP of an applied operation."""
 
-    def __init__(
-        self,
-        vjp: Callable[..., tuple[Any, ...]],
-        parents: tuple[Tensor, ...],
-        attrs: dict[str, Any],
-        outputs: tuple[Tensor, ...],
-        number: int,
-    ) -> None:
-        self.vjp = vjp
-        self.parents = parents
-        self.attrs = attrs
-        self.outputs = outputs
-        self.number = number
-        self.several = False  # whether ``vjp`` takes tuples of gradients and results
-        self.freed = False
+    vjp: Callable[..., tuple[Any, ...]]
+    parents: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    outputs: tuple[Tensor, ...]
+    number: int
+    several: bool  # whether ``vjp`` takes tuples of gradients and results
+    freed: bool = False
+
+
+def _operator(name: str, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
+    """Return a method for an operator, or for one with the tensor on its right-hand side."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        return self.lifted(other).call(name, self) if reflected else self.call(name, other)
+
+    return method
 
 
 class Tensor:
@@ -46,22 +49,8 @@ class Tensor:
         self.grad: Any = None
         #: The gradient as a tensor, if the last backward recorded it.
         self.recorded: Tensor | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        return self.data.size
-
-    @property
-    def dtype(self) -> Any:
-        return self.data.dtype
+        self.shape: tuple[int, ...] = self.data.shape
+        self.ndim, self.size, self.dtype = self.data.ndim, self.data.size, self.data.dtype
 
     def call(self, name: str, *others: Any, **attrs: Any) -> Any:
         """An operation on this and others; arrays and numbers become constants."""
@@ -71,32 +60,11 @@ class Tensor:
         """``x`` as a tensor; a constant of this dtype if it is none."""
         return x if isinstance(x, Tensor) else Tensor(self.engine, np.asarray(x, self.dtype), False)
 
-    def __add__(self, other: Any) -> Any:
-        return self.call("add", other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.call("sub", other)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.call("mul", other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.call("div", other)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self.call("matmul", other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.lifted(other) + self
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.lifted(other) - self
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.lifted(other) * self
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.lifted(other) / self
+    __add__, __radd__ = _operator("add"), _operator("add", reflected=True)
+    __sub__, __rsub__ = _operator("sub"), _operator("sub", reflected=True)
+    __mul__, __rmul__ = _operator("mul"), _operator("mul", reflected=True)
+    __truediv__, __rtruediv__ = _operator("div"), _operator("div", reflected=True)
+    __matmul__ = _operator("matmul")
 
     def __neg__(self) -> Any:
         return self.call("neg")

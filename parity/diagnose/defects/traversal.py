@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from parity.diagnose.defects.base import Defect, program
@@ -18,15 +18,21 @@ def _again(node: Node, ran: set[Node]) -> Node:
     return node
 
 
+def _whenever_reached(root: Tensor, take: Callable[[deque[Tensor]], Tensor]) -> Iterator[Node]:
+    """Yield nodes each time they are reached; ``take`` says which of those that wait is next."""
+    waiting, ran = deque([root]), set[Node]()
+    while waiting:
+        node = take(waiting).node
+        if node is not None:
+            yield _again(node, ran)
+            waiting.extend(p for p in node.parents if p.requires_grad)
+
+
 class Overwrite(Defect):
     name = "overwrite"
     description = "a reused variable's gradient is overwritten instead of summed"
     seen = "DeZero step 13; tinygrad#119"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = add(x0, x0)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "backward(x1)")
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         grads[t] = g
@@ -36,12 +42,7 @@ class InplaceAccumulation(Defect):
     name = "inplace-accumulation"
     description = "contributions are added in place to an array that other gradients hold as well"
     seen = "DeZero, section 14.2 of the book; OneFlow#9497"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = add(x0, x0)
-        x2 = add(x0, x1)
-        backward(x2)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x0, x1)", "backward(x2)")
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         if t in grads:
@@ -57,20 +58,10 @@ class CreationOrderIgnored(Defect):
         "so that early contributions are sent on twice"
     )
     seen = "DeZero step 14"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = add(x0, x0)
-        x2 = add(x1, x1)
-        backward(x2)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x1, x1)", "backward(x2)")
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        stack, ran = [root], set[Node]()
-        while stack:
-            node = stack.pop().node
-            if node is not None:
-                yield _again(node, ran)
-                stack.extend(p for p in node.parents if p.requires_grad)
+        return _whenever_reached(root, deque.pop)
 
 
 class SendsAgain(Defect):
@@ -80,20 +71,10 @@ class SendsAgain(Defect):
         "and sends all that it has gathered again"
     )
     seen = "micrograd#2; cTensor#5; DLFS_code#13"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = add(x0, x0)
-        x2 = add(x1, x1)
-        backward(x2)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x1, x1)", "backward(x2)")
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
-        queue, ran = deque([root]), set[Node]()
-        while queue:
-            node = queue.popleft().node
-            if node is not None:
-                yield _again(node, ran)
-                queue.extend(p for p in node.parents if p.requires_grad)
+        return _whenever_reached(root, deque.popleft)
 
 
 class DepthFirst(Defect):
@@ -103,13 +84,9 @@ class DepthFirst(Defect):
         "what arrives later is not sent on"
     )
     seen = "PyNorch#90; micrograd#64"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = add(x0, x0)
-        x2 = add(x0, x1)
-        x3 = add(x2, x1)
-        backward(x3)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x0, x1)", "x3 = add(x2, x1)", "backward(x3)"
+    )
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         visited: set[Node] = set()
@@ -128,12 +105,9 @@ class NodeCleared(Defect):
         "a node forgets its operands once it has run: a retained graph is not there any more"
     )
     seen = "TrenTorch#182"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = neg(x0)
-        backward(x1, retain_graph=True)
-        backward(x1)
-    """)
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = neg(x0)", "backward(x1, retain_graph=True)", "backward(x1)"
+    )
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         if node.parents:
@@ -176,16 +150,12 @@ class OnePassAPath(Defect):
                     grads.pop(other, None)
                 grads[t] = g
                 yield _again(t.node, ran)
-                todo += self.paths(t.node, grads)
-
-    def paths(self, node: Node, grads: dict[Tensor, Any]) -> list[tuple[Tensor, Any]]:
-        """Return the operands of a node, each with its gradient from this node."""
-        slopes = self.slopes(node, self.arrived(node, grads))
-        return [
-            (parent, self.fit(node, index, g))
-            for index, (parent, g) in enumerate(zip(node.parents, slopes, strict=True))
-            if parent.node is not None
-        ]
+                slopes = self.slopes(t.node, self.arrived(t.node, grads))
+                todo += [  # each operand with its gradient from this node
+                    (parent, self.fit(t.node, index, g))
+                    for index, (parent, g) in enumerate(zip(t.node.parents, slopes, strict=True))
+                    if parent.node is not None
+                ]
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         if t.node is None:
@@ -198,12 +168,7 @@ class GraphKept(Defect):
         "a backward without retain_graph does not free its graph: a second one runs through it"
     )
     seen = "micrograd 0.1.0"
-    smallest = program("""
-        x0 = leaf(3.0)
-        x1 = mul(x0, x0)
-        backward(x1)
-        backward(x1)
-    """)
+    smallest = program("x0 = leaf(3.0)", "x1 = mul(x0, x0)", "backward(x1)", "backward(x1)")
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         super().run(node, grads, True)

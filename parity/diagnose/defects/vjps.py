@@ -18,25 +18,12 @@ from parity.diagnose.defects.tensor import Tensor, raw
 
 
 class Rule(NamedTuple):
-    """An operation on the engine that defects are built on.
+    """An operation on the engine that defects are built on: its result and its gradients."""
 
-    Attributes
-    ----------
-    value
-        The result from the operands (arrays) and the attributes, which are keywords.
-    vjp
-        The gradients of the operands, from the gradient of the result, the result, the
-        operands and the attributes. Where there are several results, the first two are
-        tuples.
-
-    Examples
-    --------
-    >>> halved = Rule(lambda a: a / 2, lambda g, y, a: (g / 2,))
-    >>> halved.vjp(1.0, 3.0, 6.0)
-    (0.5,)
-    """
-
+    #: The result from the operands (arrays) and the attributes, which are keywords.
     value: Callable[..., Any]
+    #: The gradients of the operands, from the gradient of the result, the result, the operands and
+    #: the attributes. Where there are several results, the first two are tuples.
     vjp: Callable[..., tuple[Any, ...]]
 
 
@@ -75,10 +62,6 @@ def _sum_to(a: Any, shape: tuple[int, ...]) -> Any:
     return a.sum(axes, keepdims=True).reshape(shape)
 
 
-def _mean(a: Any, axis: Any, keepdims: bool) -> Any:
-    return a.sum(axis, keepdims=keepdims) / count(a.shape, axis)
-
-
 def _extreme_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
     """All that are largest share the gradient."""
     shape = kept(a.shape, axis)
@@ -94,10 +77,6 @@ def _larger_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
     left, right = raw(a), raw(b)
     halves = g * np.where(left == right, 0.5, 1.0)
     return do("select", halves, keep=~(left < right)), do("select", halves, keep=~(left > right))
-
-
-def _smaller_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
-    return _larger_vjp(g, y, a, b)[::-1]
 
 
 def _pow_vjp(g: Any, y: Any, a: Any, exponent: float) -> tuple[Any, ...]:
@@ -119,10 +98,6 @@ def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]
     """Pass the gradient on for elements within the bounds, bounds included."""
     low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
     return (do("select", g, keep=(raw(a) >= low) & (raw(a) <= high)),)
-
-
-def _norm(a: Any, axis: Any, keepdims: bool) -> Any:
-    return np.sqrt((a * a).sum(axis, keepdims=keepdims))
 
 
 def _norm_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
@@ -192,14 +167,6 @@ def _concat_vjp(g: Any, y: Any, *xs: Any, axis: int) -> tuple[Any, ...]:
     return tuple(g[_along(axis, g.ndim, item)] for item in slices)
 
 
-def _split(a: Any, axis: int, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    return tuple(np.split(a, np.cumsum(sizes)[:-1], axis))
-
-
-def _where(a: Any, b: Any, condition: tuple[bool, ...]) -> Any:
-    return np.where(np.array(condition, bool), a, b)
-
-
 def _where_vjp(g: Any, y: Any, a: Any, b: Any, condition: tuple[bool, ...]) -> tuple[Any, ...]:
     chosen = np.broadcast_to(np.array(condition, bool), g.shape)
     return do("select", g, keep=chosen), do("select", g, keep=~chosen)
@@ -227,7 +194,7 @@ RULES: dict[str, Rule] = {
     "sign": Rule(np.sign, lambda g, y, a: (do("select", g, keep=np.zeros(g.shape, bool)),)),
     "clip": Rule(lambda a, x_min, x_max: np.clip(a, x_min, x_max), _clip_vjp),
     "maximum": Rule(np.maximum, _larger_vjp),
-    "minimum": Rule(np.minimum, _smaller_vjp),
+    "minimum": Rule(np.minimum, lambda g, y, a, b: _larger_vjp(g, y, a, b)[::-1]),
     "power": Rule(lambda a, b: a**b, _power_vjp),
     "matmul": Rule(lambda a, b: a @ b, _matmul_vjp),
     "sum": Rule(
@@ -235,12 +202,14 @@ RULES: dict[str, Rule] = {
         lambda g, y, a, axis, keepdims: (spread(g, a.shape, axis),),
     ),
     "mean": Rule(
-        _mean,
+        lambda a, axis, keepdims: a.sum(axis, keepdims=keepdims) / count(a.shape, axis),
         lambda g, y, a, axis, keepdims: (spread(g, a.shape, axis) / count(a.shape, axis),),
     ),
     "max": Rule(lambda a, axis, keepdims: a.max(axis, keepdims=keepdims), _extreme_vjp),
     "min": Rule(lambda a, axis, keepdims: a.min(axis, keepdims=keepdims), _extreme_vjp),
-    "norm": Rule(_norm, _norm_vjp),
+    "norm": Rule(
+        lambda a, axis, keepdims: np.sqrt((a * a).sum(axis, keepdims=keepdims)), _norm_vjp
+    ),
     "logsumexp": Rule(_logsumexp, _logsumexp_vjp),
     "broadcast_to": Rule(
         lambda a, shape: np.broadcast_to(a, shape).copy(),
@@ -260,8 +229,11 @@ RULES: dict[str, Rule] = {
         lambda *xs, axis: np.stack(xs, axis),
         lambda g, y, *xs, axis: tuple(g[_along(axis, g.ndim, i)] for i in range(len(xs))),
     ),
-    "split": Rule(_split, lambda gs, ys, a, axis, sizes: (do("concat", *gs, axis=axis),)),
-    "where": Rule(_where, _where_vjp),
+    "split": Rule(
+        lambda a, axis, sizes: tuple(np.split(a, np.cumsum(sizes)[:-1], axis)),
+        lambda gs, ys, a, axis, sizes: (do("concat", *gs, axis=axis),),
+    ),
+    "where": Rule(lambda a, b, condition: np.where(np.array(condition, bool), a, b), _where_vjp),
     "add_scalar": Rule(lambda a, c: a + c, lambda g, y, a, c: (g,)),
     "mul_scalar": Rule(lambda a, c: a * c, lambda g, y, a, c: (g * c,)),
     "sub_scalar": Rule(lambda a, c: a - c, lambda g, y, a, c: (g,)),
