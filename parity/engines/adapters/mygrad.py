@@ -67,14 +67,7 @@ class MyGrad(Engine):
     def grad(self, t: Any) -> Any:
         return t.grad
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         t.backward(gradient)
 
     def clear_grad(self, t: Any) -> None:

@@ -55,7 +55,7 @@ class Torch(Engine):
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)
         if requires_grad:
-            t.register_hook(_copy)  # type: ignore[no-untyped-call]
+            t.register_hook(torch.clone)  # type: ignore[no-untyped-call]
         return t
 
     def value(self, t: Any) -> Any:
@@ -64,17 +64,10 @@ class Torch(Engine):
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.detach().numpy()
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
-        if not create_graph:
-            t.backward(g, retain_graph=retain_graph)
+        if not flags.get("create_graph"):
+            t.backward(g, **flags)
             return
         with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
             warnings.simplefilter("ignore")
@@ -106,10 +99,6 @@ class AsIs(Torch):
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         return torch.tensor(array, requires_grad=requires_grad)
-
-
-def _copy(gradient: torch.Tensor) -> torch.Tensor:
-    return gradient.clone()
 
 
 class _WithGradient(torch.autograd.Function):

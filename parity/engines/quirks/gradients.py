@@ -54,9 +54,8 @@ class ClearsGradsOnBackward(Quirk):
         for leaf in self.leaves:
             array = self.inner.grad(leaf.inner)
             if array is not None:
-                has_tensor = "grad_tensor" in abilities(self.inner)
-                tensor = self.inner.grad_tensor(leaf.inner) if has_tensor else None
-                leaf.kept_grad = array, tensor
+                second_order = "grad_tensor" in abilities(self.inner)
+                leaf.kept_grad = array, self.inner.grad_tensor(leaf.inner) if second_order else None
                 self.inner.clear_grad(leaf.inner)
         super().backward(t, gradient, **flags)
         for leaf in self.leaves:
@@ -111,8 +110,7 @@ class ZerosInsteadOfNone(Quirk):
         self._fill(t)
 
     def _fill(self, t: WrappedTensor) -> None:
-        """Set the gradient to zeros by a backward from the variable itself with zeros."""
-        if t.leaf is not None:
+        if t.leaf is not None:  # a backward from the variable itself makes its gradient zeros
             self.inner.backward(t.inner, t.leaf.copy())
 
 

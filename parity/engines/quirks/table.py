@@ -55,47 +55,24 @@ def descriptions(quirks: frozenset[str]) -> dict[str, str]:
 
 def contradicting(quirks: frozenset[str]) -> tuple[str, ...]:
     """Return quirks of a set that exclude each other; empty if there are none."""
+    of_rule: dict[str, list[str]] = {}
     for name in sorted(quirks):
-        about = QUIRKS[name].about
-        exclusive = tuple(q for q in sorted(quirks) if about and QUIRKS[q].about == about)
-        if len(exclusive) > 1:
-            return exclusive
-    return ()
+        of_rule.setdefault(QUIRKS[name].about or name, []).append(name)
+    return next((tuple(names) for names in of_rule.values() if len(names) > 1), ())
 
 
 def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
-    """Return an engine that behaves as ``reference`` with some quirks.
+    """Return ``reference`` wrapped so that it has the quirks too, the same wrapper each time.
 
-    Parameters
-    ----------
-    reference
-        The engine to wrap.
-    quirks
-        Names of quirks; those that the reference has already are left out.
-
-    Returns
-    -------
-    Engine
-        ``reference`` itself if no quirk remains, else a wrapper, the same one each time.
-
-    Raises
-    ------
-    KeyError
-        If a quirk is unknown.
+    The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
     new = frozenset(quirks) - reference.quirks - {KeepsIntermediateGrads.quirk}
     if not new:
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
     if new not in wrappers:
-        unknown = new - QUIRKS.keys()
-        if unknown:
+        if unknown := new - QUIRKS.keys():
             raise KeyError(f"no quirk is called {', '.join(sorted(unknown))}")
         bases = tuple(cls for name, cls in QUIRKS.items() if name in new)
         wrappers[new] = type("WithQuirks", bases, {})(reference, new)
     return wrappers[new]
-
-
-def without_quirks(reference: Engine) -> Engine:
-    """Return the engine that ``with_quirks`` wrapped, or ``reference`` if it is no wrapper."""
-    return reference.inner if isinstance(reference, Quirk) else reference
