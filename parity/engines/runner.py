@@ -26,13 +26,7 @@ BATCH = 32
 
 
 class EngineStopped(Exception):  # noqa: N818 - the outcome of a call
-    """The worker process of an engine ended, or was killed, during a call.
-
-    Attributes
-    ----------
-    kind
-        The kind of finding: "crash", "time" or "memory".
-    """
+    """The worker process of an engine ended during a call; ``kind`` is that of the finding."""
 
     def __init__(self, kind: str, description: str) -> None:
         super().__init__(description)
@@ -52,20 +46,13 @@ class Runner(ABC):
     max_ndim: int | None
     bitwise: bool
     quirks: frozenset[str]
+    #: From the functions of these names.
+    abilities: frozenset[str]
+    owns_buffer: bool
     #: Time and memory limits of one program; a local engine ignores them.
     limits: Limits = Limits()
     #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
-
-    @property
-    @abstractmethod
-    def abilities(self) -> frozenset[str]:
-        """The abilities of the engine, from ``parity.engines.base.abilities``."""
-
-    @property
-    @abstractmethod
-    def owns_buffer(self) -> bool:
-        """Whether ``grad`` returns the engine's own array (``execute.owns_buffer``)."""
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -79,55 +66,25 @@ class Runner(ABC):
 
     @abstractmethod
     def run(self, program: Program) -> Trace:
-        """Run one program.
-
-        Returns
-        -------
-        Trace
-            Also where the engine raises, crashes or exceeds a limit: ``Trace.failure`` has that.
-        """
+        """Run a program; what the engine raises, crashes and exceeded limits are in the trace."""
 
     @abstractmethod
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
-        """Run programs in order.
+        """Run programs in order; they are read as far as needed.
 
-        Parameters
-        ----------
-        programs
-            An iterable, which is read as far as needed.
-        batch
-            How many programs a local engine runs before a batch is yielded: its code and data
-            stay in the caches of the processor. A worker process runs ahead on its own and
-            ignores it.
-
-        Yields
-        ------
-        list of (Program, Trace or None)
-            None for a program that the engine does not support.
+        A local engine runs ``batch`` programs before it yields: its code and data stay in the
+        caches of the processor. A worker process runs ahead on its own and ignores it. The trace
+        is None where the engine does not support the program.
         """
 
     @abstractmethod
     def call(self, function: str, *data: Any) -> Any:
-        """Call ``function(engine, *data)`` in the process of the engine.
+        """Call ``function(engine, *data)``, ``"module:name"`` of parity, in the engine's process.
 
-        Parameters
-        ----------
-        function
-            ``"module:name"`` of a function of parity.
-        *data
-            JSON-like values and NumPy arrays.
-
-        Returns
-        -------
-        Any
-            The result of the function, JSON-like values and NumPy arrays as well.
-
-        Raises
-        ------
-        EngineStopped
-            If the worker process ended.
+        Data and result are JSON-like values and NumPy arrays. Raises EngineStopped if the worker
+        process ended.
         """
 
     def restart(self) -> None:  # noqa: B027 - a local engine has no worker process
@@ -143,10 +100,7 @@ class Runner(ABC):
         return nullcontext()
 
     def impatient(self, on: bool) -> AbstractContextManager[Any]:
-        """Return a context with a shorter time limit, if ``on``, or with the full one.
-
-        The shorter limit is for many programs of which most may hang.
-        """
+        """Return a context with the full time limit or a shorter one, if most programs may hang."""
         return nullcontext()
 
     def close(self) -> None:  # noqa: B027 - a local engine has no worker process
@@ -167,19 +121,16 @@ class LocalRunner(Runner):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.name = engine.name
-        self.version = engine.version
-        self.ops = engine.ops
+        for name in ("name", "version", "ops", "max_ndim", "bitwise"):
+            setattr(self, name, getattr(engine, name))
         self.dtypes = tuple(engine.dtypes)
-        self.max_ndim = engine.max_ndim
-        self.bitwise = engine.bitwise
         self.quirks = frozenset(engine.quirks)
 
-    @functools.cached_property
+    @functools.cached_property  # type: ignore[override]
     def abilities(self) -> frozenset[str]:
         return abilities(self.engine)
 
-    @functools.cached_property
+    @functools.cached_property  # type: ignore[override]
     def owns_buffer(self) -> bool:
         return owns_buffer(self.engine)
 
@@ -214,13 +165,7 @@ def as_runner(engine: AnyEngine) -> Runner:
 
 
 def function_named(name: str) -> Callable[..., Any]:
-    """Import the function ``"module:name"``; only modules of parity are allowed.
-
-    Raises
-    ------
-    ValueError
-        If the module is not one of parity's.
-    """
+    """Import the function ``"module:name"`` of parity; ValueError if the module is another's."""
     module, _, function = name.partition(":")
     if module.partition(".")[0] != "parity":
         raise ValueError(f"{name!r} is not a function of parity")

@@ -43,21 +43,9 @@ class _Sent:
 
 
 class IsolatedRunner(Runner):
-    """Runs an engine in a worker process.
+    """Runs an engine in a worker process; several runners can share the source of processes.
 
-    Parameters
-    ----------
-    spec
-        The engine, as for ``parity.engines.load.load_engine``.
-    limits
-        Time and memory for each program.
-    source
-        Where worker processes come from, if several runners share it.
-
-    Raises
-    ------
-    EngineError
-        If the engine cannot be loaded.
+    ``spec`` is as for ``load_engine``. Raises EngineError if the engine cannot be loaded.
     """
 
     isolated = True
@@ -79,23 +67,15 @@ class IsolatedRunner(Runner):
         self._fresh = False
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
-        self.name = facts["name"]
-        self.version = facts["version"]
-        self.ops = tuple(facts["ops"])
-        self.dtypes = tuple(facts["dtypes"])
-        self.max_ndim = facts["max_ndim"]
-        self.bitwise = facts["bitwise"]
-        self.quirks = frozenset(facts["quirks"])
-        self._abilities = frozenset(facts["abilities"])
-        self._owns_buffer = self._ask_owns_buffer()
-
-    @property
-    def abilities(self) -> frozenset[str]:
-        return self._abilities
-
-    @property
-    def owns_buffer(self) -> bool:
-        return self._owns_buffer
+        for name in ("name", "version", "max_ndim", "bitwise"):
+            setattr(self, name, facts[name])
+        self.ops, self.dtypes = tuple(facts["ops"]), tuple(facts["dtypes"])
+        self.quirks, self.abilities = frozenset(facts["quirks"]), frozenset(facts["abilities"])
+        try:  # it runs a backward, which may hang or crash
+            found = self._call(limits.seconds, "parity.engines.execute:owns_buffer")
+            self.owns_buffer = bool(found)
+        except EngineStopped:
+            self.owns_buffer = False
 
     def close(self) -> None:
         """End the worker process."""
@@ -104,13 +84,10 @@ class IsolatedRunner(Runner):
     def _start(self) -> Any:
         """Load the engine in a new process and return its attributes."""
         self._process.start()
-        start = {
-            "spec": self.spec,
-            "path": sys.path,
-            "position": str(self._process.position),
-            "megabytes": self.limits.megabytes,
-        }
-        self._process.send(start)
+        position, megabytes = str(self._process.position), self.limits.megabytes
+        self._process.send(
+            {"spec": self.spec, "path": sys.path, "position": position, "megabytes": megabytes}
+        )
         facts = self._process.receive(_LOADING)
         if isinstance(facts, End):
             raise EngineError(f"engine {self.spec!r} cannot be loaded: {facts.description}")
@@ -151,8 +128,6 @@ class IsolatedRunner(Runner):
             return full
         return min(full, max(_LEAST, _PATIENCE * self._longest))
 
-    # Programs.
-
     def run(self, program: Program) -> Trace:
         if self._fresh:
             self._receive_all()
@@ -171,7 +146,7 @@ class IsolatedRunner(Runner):
         waiting: deque[tuple[Program, _Sent | None]] = deque()
         more = True
         while more or waiting:
-            while more and len(waiting) < _AHEAD and self._has_room():
+            while more and len(waiting) < _AHEAD and sum(s.size for s in self._sent) < _BYTES:
                 following = next(source, None)
                 more = following is not None
                 if following is not None:
@@ -180,9 +155,6 @@ class IsolatedRunner(Runner):
             if waiting:
                 program, sent = waiting.popleft()
                 yield [(program, None if sent is None else self._result(sent))]
-
-    def _has_room(self) -> bool:
-        return sum(sent.size for sent in self._sent) < _BYTES
 
     def _send(self, program: Program) -> _Sent:
         size = self._process.send(("run", codec.program_head(program)))
@@ -212,13 +184,9 @@ class IsolatedRunner(Runner):
                 return
         else:
             self._waits += reply.kind == "time"
-            failure = Failure(
-                self._process.last_statement(), RemoteFailure(reply.kind, reply.description)
-            )
-            sent.trace = Trace([], failure)
+            error = RemoteFailure(reply.kind, reply.description)
+            sent.trace = Trace([], Failure(self._process.last_statement(), error))
         self.restart()
-
-    # Functions.
 
     def call(self, function: str, *data: Any) -> Any:
         """Call a function as ``Runner.call``; its exceptions are raised as RuntimeError."""
@@ -231,10 +199,3 @@ class IsolatedRunner(Runner):
             self.restart()
             raise EngineStopped(came.kind, came.description)
         return came
-
-    def _ask_owns_buffer(self) -> bool:
-        """Call ``owns_buffer`` in the worker. It runs a backward, which may hang or crash."""
-        try:
-            return bool(self._call(self.limits.seconds, "parity.engines.execute:owns_buffer"))
-        except EngineStopped:
-            return False
