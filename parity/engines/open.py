@@ -20,28 +20,11 @@ def open_engines(
     limits: Limits | None = None,
     check: bool = True,
 ) -> tuple[Runner, Engine]:
-    """Load the engine under test and its reference.
+    """Load the engine under test, of which it returns a runner, and its reference.
 
-    Parameters
-    ----------
-    spec, reference
-        A built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
-    isolate
-        Whether the engine runs in a worker process. None isolates engines given by file.
-    limits
-        Time and memory of an isolated engine for one program; None for the default.
-    check
-        Whether the adapter is checked before it is used (``parity.engines.selfcheck``).
-
-    Returns
-    -------
-    tuple of (Runner, Engine)
-        A runner of the engine under test, and the reference.
-
-    Raises
-    ------
-    EngineError
-        If one cannot be used. The message is one line with the reason and the remedy.
+    ``isolate`` runs the engine in a worker process, within ``limits`` for one program; None does
+    so with engines given by file. ``check`` looks for mistakes of the adapter first. Raises
+    EngineError if an engine cannot be used.
 
     Examples
     --------

@@ -126,12 +126,12 @@ class LocalRunner(Runner):
         self.dtypes = tuple(engine.dtypes)
         self.quirks = frozenset(engine.quirks)
 
-    @functools.cached_property  # type: ignore[override]
-    def abilities(self) -> frozenset[str]:
+    @functools.cached_property
+    def abilities(self) -> frozenset[str]:  # type: ignore[override]
         return abilities(self.engine)
 
-    @functools.cached_property  # type: ignore[override]
-    def owns_buffer(self) -> bool:
+    @functools.cached_property
+    def owns_buffer(self) -> bool:  # type: ignore[override]
         return owns_buffer(self.engine)
 
     @property

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from parity.engines.base import Engine
-from parity.language.operation import Operation
 from parity.language.table import OPS
 
 
+@functools.cache
 def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``function`` so that its results under ``no_grad`` are constants.
 
@@ -28,12 +28,6 @@ def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
         return tuple(t.detach() for t in y) if isinstance(y, tuple) else y.detach()
 
     return apply
-
-
-@functools.cache
-def _functions(operations: tuple[Operation, ...]) -> dict[str, Any]:
-    """The functions of all operations that there are, made once."""
-    return {op.name: _constant(op.function) for op in operations}
 
 
 class Torch(Engine):
@@ -50,7 +44,9 @@ class Torch(Engine):
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self.ops = _functions(tuple(OPS.values()))  # type: ignore[misc]
+        self.ops = {  # type: ignore[misc]
+            op.name: _constant(op.function) for op in OPS.values()
+        }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)

@@ -95,9 +95,12 @@ def trace_message(trace: Trace) -> Message:
 def read_trace(message: Message) -> Trace:
     """Decode the message of ``trace_message``."""
     (observed, forms, failed, left_reals), data = message
-    arrays = zip(observed, unpack((forms, data)), strict=True)
+    arrays = unpack((forms, data))
+    observations = [
+        Observation(n, what, i, a) for (n, what, i), a in zip(observed, arrays, strict=True)
+    ]
     failure = failed and Failure(failed[0], RemoteFailure(*failed[1:]))
-    return Trace([Observation(*o, array) for o, array in arrays], failure, left_reals)
+    return Trace(observations, failure, left_reals)
 
 
 #: Key of the JSON object that stands for an array in the head.

@@ -6,12 +6,12 @@ process of parity itself never imports the engine.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from parity.engines.isolation import codec
@@ -56,8 +56,7 @@ class IsolatedRunner(Runner):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         source: Source | None = None,
     ) -> None:
-        self.spec = spec
-        self.limits = limits
+        self.spec, self.limits = spec, limits
         self._process = Process(source)
         self._closing = weakref.finalize(self, self._process.close)
         self._sent: deque[_Sent] = deque()
@@ -103,30 +102,26 @@ class IsolatedRunner(Runner):
         for sent in self._sent:
             self._process.send(("run", codec.program_head(sent.program)))
 
-    @contextlib.contextmanager
-    def impatient(self, on: bool) -> Iterator[None]:
-        """Give programs less time, or always the full limit."""
-        before, self._impatient = self._impatient, on
-        try:
-            yield
-        finally:
-            self._impatient = before
+    def impatient(self, on: bool) -> AbstractContextManager[Any]:
+        return self._changed("_impatient", on)
 
-    @contextlib.contextmanager
-    def fresh_process(self) -> Iterator[None]:
-        """Run each program in a new process."""
-        before, self._fresh = self._fresh, True
+    def fresh_process(self) -> AbstractContextManager[Any]:
+        return self._changed("_fresh", True)
+
+    @contextmanager
+    def _changed(self, name: str, value: bool) -> Iterator[None]:
+        before = getattr(self, name)
+        setattr(self, name, value)
         try:
             yield
         finally:
-            self._fresh = before
+            setattr(self, name, before)
 
     def _seconds(self, impatient: bool | None) -> float:
         """Return the time limit of a program."""
-        full = self.limits.seconds
-        if not (self._waits >= _WAITS if impatient is None else impatient):
-            return full
-        return min(full, max(_LEAST, _PATIENCE * self._longest))
+        if self._waits >= _WAITS if impatient is None else impatient:
+            return min(self.limits.seconds, max(_LEAST, _PATIENCE * self._longest))
+        return self.limits.seconds
 
     def run(self, program: Program) -> Trace:
         if self._fresh:
@@ -144,17 +139,18 @@ class IsolatedRunner(Runner):
             return
         source = iter(programs)
         waiting: deque[tuple[Program, _Sent | None]] = deque()
-        more = True
-        while more or waiting:
-            while more and len(waiting) < _AHEAD and sum(s.size for s in self._sent) < _BYTES:
-                following = next(source, None)
-                more = following is not None
-                if following is not None:
-                    sent = self._send(following) if self.supports(following) else None
-                    waiting.append((following, sent))
-            if waiting:
-                program, sent = waiting.popleft()
-                yield [(program, None if sent is None else self._result(sent))]
+        while True:
+            while (
+                len(waiting) < _AHEAD
+                and sum(sent.size for sent in self._sent) < _BYTES
+                and (following := next(source, None)) is not None
+            ):
+                sent = self._send(following) if self.supports(following) else None
+                waiting.append((following, sent))
+            if not waiting:
+                return
+            program, sent = waiting.popleft()
+            yield [(program, None if sent is None else self._result(sent))]
 
     def _send(self, program: Program) -> _Sent:
         size = self._process.send(("run", codec.program_head(program)))

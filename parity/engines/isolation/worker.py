@@ -74,12 +74,10 @@ class Worker:
                 self.answer()
 
     def answer(self) -> None:
+        handlers: dict[str, Callable[..., codec.Message]] = {"run": self.run, "call": self.call}
         while (message := codec.read(self.requests)) is not None:
-            head, _ = message
-            self.send(*_HANDLERS[head[0]](self, *head[1:]))
-
-    def send(self, head: Any, data: bytes = b"") -> None:
-        codec.write(self.replies, head, data)
+            (kind, *arguments), _ = message
+            codec.write(self.replies, *handlers[kind](*arguments))
 
     def load(self, start: dict[str, Any]) -> bool:
         """Load the engine; send its attributes, or the error if it cannot be used."""
@@ -88,21 +86,15 @@ class Worker:
         try:
             self.engine = engine = load_engine(start["spec"])
         except EngineError as error:
-            self.send({"error": str(error)})
+            codec.write(self.replies, {"error": str(error)})
             return False
         self.limit_memory(start["megabytes"])
-        self.send(
-            {
-                "name": engine.name,
-                "version": engine.version,
-                "ops": list(engine.ops),
-                "dtypes": list(engine.dtypes),
-                "max_ndim": engine.max_ndim,
-                "bitwise": engine.bitwise,
-                "quirks": sorted(engine.quirks),
-                "abilities": sorted(abilities(engine)),
-            }
-        )
+        facts = {
+            **{name: getattr(engine, name) for name in ("name", "version", "max_ndim", "bitwise")},
+            **{name: list(getattr(engine, name)) for name in ("ops", "dtypes", "quirks")},
+            "abilities": list(abilities(engine)),
+        }
+        codec.write(self.replies, facts)
         return True
 
     def limit_memory(self, megabytes: int) -> None:
@@ -119,7 +111,7 @@ class Worker:
         """Write the index of the statement that runs next."""
         POSITION.pack_into(self.position, 0, number)
 
-    def run(self, program: Any) -> tuple[Any, bytes]:
+    def run(self, program: Any) -> codec.Message:
         """Run a program; ``sys.exit`` and exhausted memory are failures of the trace."""
         self.on_statement(-1)
         assert self.engine is not None
@@ -142,7 +134,7 @@ class Worker:
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
-    def call(self, function: str, *data: Any) -> tuple[Any, bytes]:
+    def call(self, function: str, *data: Any) -> codec.Message:
         """Call a function of parity, on the engine if there is one; return how it went."""
         engine = () if self.engine is None else (self.engine,)
         try:
@@ -151,9 +143,6 @@ class Worker:
             return {"raised": f"{type(error).__name__}: {error}"}, b""
         except BaseException as error:  # SystemExit and the like
             return {"stopped": str(_ended(error))}, b""
-
-
-_HANDLERS: dict[str, Callable[..., tuple[Any, bytes]]] = {"run": Worker.run, "call": Worker.call}
 
 
 def _ended(error: BaseException) -> RemoteFailure:
@@ -167,13 +156,6 @@ def _serve(requests: int, replies: int) -> None:
         Worker(incoming, outgoing).serve()
 
 
-def _silence() -> None:
-    """Redirect the standard streams to the null device."""
-    devnull = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(devnull, stream)
-
-
 def serve_here() -> None:
     """Run the worker on standard input and output; prints go to standard error."""
     requests, replies = os.dup(0), os.dup(1)
@@ -184,7 +166,9 @@ def serve_here() -> None:
 
 def serve_children(channel: socket.socket) -> None:
     """Fork a worker on each request and send its exit status, until the channel is closed."""
-    _silence()
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(devnull, stream)
     for module in _PRELOADED:
         importlib.import_module(module)
     while True:
