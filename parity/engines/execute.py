@@ -45,7 +45,7 @@ def execute(
                 run.number = number
                 if on_statement is not None:
                     on_statement(number)
-                _STEPS[type(statement)](run, statement)
+                getattr(run, statement.keyword)(statement)
             run.number = len(program.statements)
             run.finish()
         except Exception as error:
@@ -55,15 +55,15 @@ def execute(
 
 
 class _Run:
-    """The state of one run: values by index, the trace so far, arrays passed to ``backward``."""
+    """The state of one run, and a method for each kind of statement, named by its keyword."""
 
     def __init__(self, program: pr.Program, engine: Engine) -> None:
-        self.program = program
-        self.engine = engine
+        self.program, self.engine = program, engine
         self.trace = Trace()
         self.number = -1
         self.values: list[Any] = []
         self.leaves: list[Any] = []
+        #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
 
     def start(self) -> None:
@@ -109,7 +109,7 @@ class _Run:
     def detach(self, s: pr.Detach) -> None:
         self.add(self.engine.detach(self.values[s.value]))
 
-    def take_grad(self, s: pr.TakeGrad) -> None:
+    def grad_of(self, s: pr.TakeGrad) -> None:
         self.add(self.engine.grad_tensor(self.leaves[s.leaf]))
 
     def backward(self, s: pr.Backward) -> None:
@@ -123,12 +123,12 @@ class _Run:
         self.engine.backward(self.values[s.value], array, **flags)
         self.observe_grads()
 
-    def clear(self, s: pr.Clear) -> None:
+    def cleargrad(self, s: pr.Clear) -> None:
         for i in s.leaves:
             self.engine.clear_grad(self.leaves[i])
         self.observe_grads()
 
-    def zero(self, s: pr.Zero) -> None:
+    def zero_grad(self, s: pr.Zero) -> None:
         held = []
         for i in s.leaves:
             buffer = self.engine.grad(self.leaves[i])
@@ -156,19 +156,6 @@ class _Run:
 
     def drop(self, s: pr.Drop) -> None:
         self.values[s.value] = None
-
-
-_STEPS: dict[type[Any], Callable[[_Run, Any], None]] = {
-    pr.Apply: _Run.apply,
-    pr.Detach: _Run.detach,
-    pr.TakeGrad: _Run.take_grad,
-    pr.Backward: _Run.backward,
-    pr.Clear: _Run.clear,
-    pr.Zero: _Run.zero,
-    pr.ChangeGrad: _Run.change_grad,
-    pr.ChangeGradient: _Run.change_gradient,
-    pr.Drop: _Run.drop,
-}
 
 
 def _change(array: NDArray[Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity.engines.base import REQUIRED, Engine, abilities
-from parity.engines.builtin import AS_IS, BUILT_IN, PEERS
+from parity.engines.builtin import BUILT_IN, PEERS
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.table import OPS
 
@@ -42,35 +42,20 @@ def load_engine(spec: str) -> Engine:
     if not colon and spec.endswith(".py"):
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not source or not class_name:
-        raise EngineError(
-            f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
-            "path/to/file.py:Class"
-        )
+        use = f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class"
+        raise EngineError(f"engine {spec!r} is not known: use {use}")
     missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
     if missing:
-        raise EngineError(
-            f"engine {spec!r} needs {' and '.join(missing)}, not installed here: "
-            "pip install 'dezero-parity[peers]'"
-        )
+        needs = f"{' and '.join(missing)}, not installed here: pip install 'dezero-parity[peers]'"
+        raise EngineError(f"engine {spec!r} needs {needs}")
     module = _load_file(source) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)
     if cls is None:
-        values = [
-            (n, v) for n, v in vars(module).items() if isinstance(v, type) and v is not Engine
-        ]
-        classes = [name for name, value in values if issubclass(value, Engine)]
+        values = {name: v for name, v in vars(module).items() if isinstance(v, type)}
+        classes = [n for n, v in values.items() if issubclass(v, Engine) and v is not Engine]
         found = f"; it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
     return _checked(cls, spec)
-
-
-def tested_spec(engine: str, reference: str) -> str:
-    """Return the name by which ``load_engine`` loads the engine under test.
-
-    The reference copies gradients, so that they never share memory. PyTorch as the engine under
-    test does not, unless the reference is PyTorch too: such a run tests parity itself.
-    """
-    return engine if engine == reference else AS_IS.get(engine, engine)
 
 
 def _load_file(path: str) -> ModuleType:
@@ -93,9 +78,8 @@ def _load_file(path: str) -> ModuleType:
         del sys.modules[name]
         itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
         remedy = f"; it imports itself: rename {file.name}" if itself else ""
-        raise EngineError(
-            f"engine file {path!r} cannot be loaded: {_one_line(error)}{remedy}"
-        ) from error
+        reason = f"{_one_line(error)}{remedy}"
+        raise EngineError(f"engine file {path!r} cannot be loaded: {reason}") from error
     return module
 
 

@@ -6,9 +6,10 @@ Every command, the pytest plugin, campaigns and the survey get their engines fro
 from __future__ import annotations
 
 from parity.engines.base import Engine
+from parity.engines.builtin import AS_IS
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
-from parity.engines.load import load_engine, tested_spec
+from parity.engines.load import load_engine
 from parity.engines.runner import LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
 
@@ -34,14 +35,12 @@ def open_engines(
     """
     if isolate is None:
         isolate = spec.rpartition(":")[0].endswith(".py")
-    tested = tested_spec(spec, reference)
-    runner: Runner
-    if isolate:
-        expected = load_engine(reference)
-        runner = IsolatedRunner(tested, limits or Limits())
-    else:
-        runner = LocalRunner(load_engine(tested))
-        expected = load_engine(reference)
+    # The reference copies gradients, so that they never share memory. PyTorch as the engine under
+    # test does not, unless the reference is PyTorch too: such a run tests parity itself.
+    tested = spec if spec == reference else AS_IS.get(spec, spec)
+    engine = None if isolate else load_engine(tested)
+    expected = load_engine(reference)
+    runner = LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())
     if check:
         check_adapter(runner)
     return runner, expected

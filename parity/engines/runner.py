@@ -8,8 +8,8 @@ a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_run
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,26 +18,19 @@ from typing import Any, TypeAlias
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.limits import Limits
-from parity.engines.trace import Trace
+from parity.engines.trace import RemoteFailure, Trace
 from parity.language.program import Apply, Program
 
 #: Programs that run on the engine before they run on the reference.
 BATCH = 32
 
 
-class EngineStopped(Exception):  # noqa: N818 - the outcome of a call
+class EngineStopped(RemoteFailure):
     """The worker process of an engine ended during a call; ``kind`` is that of the finding."""
-
-    def __init__(self, kind: str, description: str) -> None:
-        super().__init__(description)
-        self.kind = kind
 
 
 class Runner(ABC):
-    """Runs programs and functions of parity on one engine.
-
-    The attributes without a comment are those of ``parity.engines.base.Engine``.
-    """
+    """Runs programs and functions of parity on one engine, and has the attributes of ``Engine``."""
 
     name: str
     version: str
@@ -166,8 +159,7 @@ def as_runner(engine: AnyEngine) -> Runner:
 
 def function_named(name: str) -> Callable[..., Any]:
     """Import the function ``"module:name"`` of parity; ValueError if the module is another's."""
-    module, _, function = name.partition(":")
-    if module.partition(".")[0] != "parity":
+    if not name.startswith("parity."):
         raise ValueError(f"{name!r} is not a function of parity")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = pkgutil.resolve_name(name)
     return found

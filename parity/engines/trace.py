@@ -32,8 +32,6 @@ class Observation(NamedTuple):
 UNSUPPORTED = "unsupported"
 #: ``Failure.kind`` of runs that ended the process of the engine; these are kinds of findings.
 STOPPED = frozenset({"crash", "time", "memory"})
-
-
 #: Frames in NumPy and in this package are left out of locations: their caller is of interest.
 _FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),

@@ -39,8 +39,6 @@ class Autograd(Functional):
     def array(self, a: Any) -> Any:
         return np.array(a)
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         backward, _value = make_vjp(function, tuple(range(len(arguments))))(*arguments)
         return backward(seed)  # type: ignore[no-any-return]

@@ -62,9 +62,5 @@ class Dezero(Engine):
         return t.detach()
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
-        kinds = {
-            "sgd": dezero.optimizers.SGD,
-            "momentum": dezero.optimizers.MomentumSGD,
-            "adam": dezero.optimizers.Adam,
-        }
-        return kinds[kind](lr).setup(leaves)
+        names = {"sgd": "SGD", "momentum": "MomentumSGD", "adam": "Adam"}
+        return getattr(dezero.optimizers, names[kind])(lr).setup(leaves)

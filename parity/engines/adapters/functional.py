@@ -103,9 +103,7 @@ class Functional(Engine):
         """Return a copy of an ndarray as an array of the engine."""
         raise NotImplementedError
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         """Return one gradient per argument of ``function``; ``seed`` is that of the result."""
         raise NotImplementedError
 

@@ -81,8 +81,6 @@ class Jax(Functional):
     def array(self, a: Any) -> Any:
         return jnp.array(a)
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         _value, backward = jax.vjp(function, *arguments)
         return backward(seed)  # type: ignore[no-any-return]

@@ -29,20 +29,12 @@ class MyGrad(Engine):
     name = "mygrad"
     version = mg.__version__
     quirks = frozenset(
-        {
-            "clears-grads-on-use-except-views",
-            "clears-grads-on-backward",
-            "clears-graphs",
-            "clip-ties-neither",
-            "constants-stop-quietly",
-            "keeps-intermediate-grads",
-            "no-grad-gives-variables",
-            "seeds-any-shape-with-ones",
-            "maximum-ties-neither",
-            "minimum-ties-neither",
-            "max-ties-first",
-            "min-ties-first",
-        }
+        (
+            *("clears-grads-on-use-except-views", "clears-grads-on-backward", "clears-graphs"),
+            *("keeps-intermediate-grads", "constants-stop-quietly", "no-grad-gives-variables"),
+            *("seeds-any-shape-with-ones", "maximum-ties-neither", "minimum-ties-neither"),
+            *("max-ties-first", "min-ties-first", "clip-ties-neither"),
+        )
     )
     ops: ClassVar[dict[str, Any]] = {
         **numpy_like(mg),

@@ -77,7 +77,6 @@ class IsolatedRunner(Runner):
             self.owns_buffer = False
 
     def close(self) -> None:
-        """End the worker process."""
         self._closing()
 
     def _start(self) -> Any:
@@ -117,31 +116,18 @@ class IsolatedRunner(Runner):
         finally:
             setattr(self, name, before)
 
-    def _seconds(self, impatient: bool | None) -> float:
-        """Return the time limit of a program."""
-        if self._waits >= _WAITS if impatient is None else impatient:
-            return min(self.limits.seconds, max(_LEAST, _PATIENCE * self._longest))
-        return self.limits.seconds
-
     def run(self, program: Program) -> Trace:
-        if self._fresh:
-            self._receive_all()
-            self.restart()
         return self._result(self._send(program))
 
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         """Run programs in order and yield batches of one, while the next ones run already."""
-        if self._fresh:
-            for program in programs:
-                yield [(program, self.run(program) if self.supports(program) else None)]
-            return
-        source = iter(programs)
+        source, ahead = iter(programs), 1 if self._fresh else _AHEAD
         waiting: deque[tuple[Program, _Sent | None]] = deque()
         while True:
             while (
-                len(waiting) < _AHEAD
+                len(waiting) < ahead
                 and sum(sent.size for sent in self._sent) < _BYTES
                 and (following := next(source, None)) is not None
             ):
@@ -153,6 +139,9 @@ class IsolatedRunner(Runner):
             yield [(program, None if sent is None else self._result(sent))]
 
     def _send(self, program: Program) -> _Sent:
+        if self._fresh:
+            self._receive_all()
+            self.restart()
         size = self._process.send(("run", codec.program_head(program)))
         self._sent.append(_Sent(program, size, self._impatient))
         return self._sent[-1]
@@ -168,8 +157,10 @@ class IsolatedRunner(Runner):
 
     def _receive(self) -> None:
         """Wait for the trace of the oldest program that was sent."""
-        sent = self._sent[0]
-        reply = self._process.receive(self._seconds(sent.impatient))
+        sent, seconds = self._sent[0], self.limits.seconds
+        if self._waits >= _WAITS if sent.impatient is None else sent.impatient:
+            seconds = min(seconds, max(_LEAST, _PATIENCE * self._longest))
+        reply = self._process.receive(seconds)
         self._sent.popleft()
         if not isinstance(reply, End):
             (trace, took), arrays = reply

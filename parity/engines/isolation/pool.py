@@ -23,9 +23,7 @@ class WorkerPool:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._jobs: queue.SimpleQueue[tuple[Hashable, str, tuple[Any, ...]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()  # key, function, data; or None
         self._results: queue.SimpleQueue[tuple[Hashable, Any]] = queue.SimpleQueue()
         self._sources = [Spawned(_ONE_THREAD) for _ in range(count)]
         self._threads: list[threading.Thread] = []

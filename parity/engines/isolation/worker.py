@@ -51,12 +51,24 @@ def limits_memory() -> bool:
     return resource is not None and os.path.exists(_STATM)
 
 
+def limit_memory(megabytes: int | None) -> None:
+    """Limit the memory that the process may allocate from now on; None lifts the limit."""
+    if not limits_memory():
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    size = most
+    if megabytes is not None:
+        with open(_STATM) as file:
+            pages = int(file.read().split()[0])
+        size = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, most))
+
+
 class Worker:
     """Loads one engine and answers requests until the stream ends."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
-        self.requests = requests
-        self.replies = replies
+        self.requests, self.replies = requests, replies
         self.engine: Engine | None = None
 
     def serve(self) -> None:
@@ -88,7 +100,7 @@ class Worker:
         except EngineError as error:
             codec.write(self.replies, {"error": str(error)})
             return False
-        self.limit_memory(start["megabytes"])
+        limit_memory(start["megabytes"])
         facts = {
             **{name: getattr(engine, name) for name in ("name", "version", "max_ndim", "bitwise")},
             **{name: list(getattr(engine, name)) for name in ("ops", "dtypes", "quirks")},
@@ -96,16 +108,6 @@ class Worker:
         }
         codec.write(self.replies, facts)
         return True
-
-    def limit_memory(self, megabytes: int) -> None:
-        """Limit the memory that the process may allocate from now on."""
-        if not limits_memory():
-            return
-        with open(_STATM) as file:
-            pages = int(file.read().split()[0])
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        size = pages * resource.getpagesize() + megabytes * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (size, most))
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""
@@ -123,16 +125,11 @@ class Worker:
             trace.failure = Failure(POSITION.unpack_from(self.position)[0], cause)
         failure = trace.failure
         if failure is not None and isinstance(failure.error, MemoryError):
-            trace = Trace([], Failure(failure.statement, self.exhausted(failure.error)))
+            limit_memory(None)  # to have memory to send the failure
+            text = f"MemoryError: {failure.error}".removesuffix(": ")
+            trace = Trace([], Failure(failure.statement, RemoteFailure("memory", text)))
         head, data = codec.trace_message(trace)
         return (head, time.perf_counter() - started), data
-
-    def exhausted(self, error: MemoryError) -> Exception:
-        """Return the failure for exhausted memory; lift the limit, to have memory to send it."""
-        if limits_memory():
-            _, most = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
 
     def call(self, function: str, *data: Any) -> codec.Message:
         """Call a function of parity, on the engine if there is one; return how it went."""

@@ -6,6 +6,7 @@ import functools
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,22 +14,20 @@ import numpy as np
 from parity.engines.base import Engine
 
 
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class WrappedTensor:
     """A tensor of the reference with the data that quirks need."""
 
-    __slots__ = ("__weakref__", "creator", "inner", "kept_grad", "leaf", "requires_grad", "users")
-
-    def __init__(self, inner: Any, leaf: Any = None, requires_grad: bool = False) -> None:
-        self.inner = inner
-        #: For a leaf that requires a gradient zeros of its shape and dtype, else None.
-        self.leaf = leaf
-        self.requires_grad = requires_grad
-        #: A gradient that the last backward left as it was: its array, and its tensor or None.
-        self.kept_grad: tuple[Any, Any] | None = None
-        #: Where a quirk records operations: the one that computed it with the index of the output,
-        #: and those that used it.
-        self.creator: Any = None
-        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+    inner: Any
+    #: For a leaf that requires a gradient zeros of its shape and dtype, else None.
+    leaf: Any = None
+    requires_grad: bool = False
+    #: A gradient that the last backward left as it was: its array, and its tensor or None.
+    kept_grad: tuple[Any, Any] | None = None
+    #: Where a quirk records operations: the one that computed it with the index of the output, and
+    #: those that used it.
+    creator: Any = None
+    users: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
 class Quirk(Engine):

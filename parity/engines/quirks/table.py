@@ -8,8 +8,6 @@ is as strict as without. Missing dtypes or dimensions are not quirks: ``Engine.d
 
 from __future__ import annotations
 
-import numpy as np
-
 from parity.engines.base import Engine
 from parity.engines.quirks.base import Quirk
 from parity.engines.quirks.gradients import (
@@ -40,8 +38,8 @@ _CLASSES: tuple[type[Quirk], ...] = (
     KeepsGraphs,
     ClearsGraphs,
     ClipTiesNeither,
-    first_of("max", np.argmax),
-    first_of("min", np.argmin),
+    first_of("max"),
+    first_of("min"),
     *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in TIE_RULES),
 )
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.

@@ -97,12 +97,12 @@ def _rows(array: Any, axis: Any) -> Any:
     return array.transpose(*others, *axes).reshape(count, -1)
 
 
-def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
+def first_of(op: str) -> type[Quirk]:
     """Create the quirk of a reduction ``op`` (max or min) where several elements are selected.
 
-    ``find`` is ``numpy.argmax`` or ``numpy.argmin``. PyTorch divides the gradient evenly among
-    the equal elements (docs/semantics.md 9.7, 9.8).
+    PyTorch divides the gradient evenly among them (docs/semantics.md 9.7, 9.8).
     """
+    find = {"max": np.argmax, "min": np.argmin}[op]
 
     class First(Quirk):
         quirk = f"{op}-ties-first"
