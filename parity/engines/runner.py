@@ -93,7 +93,7 @@ class Runner(ABC):
         return nullcontext()
 
     def impatient(self, on: bool) -> AbstractContextManager[Any]:
-        """Return a context with the full time limit or a shorter one, if most programs may hang."""
+        """Return a context with a shorter time limit, as most programs may hang, if ``on``."""
         return nullcontext()
 
     def close(self) -> None:  # noqa: B027 - a local engine has no worker process
