@@ -36,18 +36,24 @@ def execute(
     >>> trace.observations[0].array.item()
     9.0
     """
-    run = _Run(program, engine)
+    run = _Run(engine)
     left_reals_count = engine.left_reals_count
     with np.errstate(all="ignore"):
         try:
-            run.start()
+            for leaf in program.leaves:
+                constant = () if leaf.requires_grad else (False,)
+                run.leaves.append(engine.leaf(leaf.array(), *constant))
+            run.values = list(run.leaves)
             for number, statement in enumerate(program.statements):
                 run.number = number
                 if on_statement is not None:
                     on_statement(number)
                 getattr(run, statement.keyword)(statement)
             run.number = len(program.statements)
-            run.finish()
+            for i, t in enumerate(run.leaves):
+                run.observe("value", i, engine.value(t))
+            for i, array in run.gradients:
+                run.observe("gradient", i, array)
         except Exception as error:
             run.trace.failure = Failure(run.number, error)
     run.trace.left_reals = engine.left_reals_count != left_reals_count
@@ -57,26 +63,14 @@ def execute(
 class _Run:
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
-    def __init__(self, program: pr.Program, engine: Engine) -> None:
-        self.program, self.engine = program, engine
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self.trace = Trace()
         self.number = -1
         self.values: list[Any] = []
         self.leaves: list[Any] = []
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
-
-    def start(self) -> None:
-        for leaf in self.program.leaves:
-            constant = () if leaf.requires_grad else (False,)
-            self.values.append(self.engine.leaf(leaf.array(), *constant))
-        self.leaves = list(self.values)
-
-    def finish(self) -> None:
-        for i, t in enumerate(self.leaves):
-            self.observe("value", i, self.engine.value(t))
-        for statement, array in self.gradients:
-            self.observe("gradient", statement, array)
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -85,8 +79,8 @@ class _Run:
         if array is not None:
             array = np.array(array)
             if array.dtype.kind not in "fiub":
-                kind = f"array of dtype {array.dtype} for a {what}"
-                raise AdapterError(f"the adapter returned an {kind}")
+                returned = f"array of dtype {array.dtype} for a {what}"
+                raise AdapterError(f"the adapter returned an {returned}")
         self.trace.observations.append(Observation(self.number, what, which, array))
 
     def observe_grads(self) -> None:

@@ -110,8 +110,8 @@ def _leaves(engine: Engine) -> Iterator[str]:
         yield f"`grad` returned {_type_name(gradient)}, not an ndarray or None"
     value = np.array(value)
     if not np.array_equal(value.ravel(), before.ravel()):
-        given = _one_line(before)
-        yield f"`value` of a leaf is {_one_line(value)}, but `leaf` was called with {given}"
+        got, given = (" ".join(str(a).split()) for a in (value, before))
+        yield f"`value` of a leaf is {got}, but `leaf` was called with {given}"
     array += 1
     if not np.array_equal(np.asarray(engine.value(t)), value):
         yield "`leaf` does not copy the array: changing the array changes the value of the leaf"
@@ -142,10 +142,6 @@ def _is_numeric(a: Any) -> bool:
 
 def _type_name(a: Any) -> str:
     return "None" if a is None else f"an object of type {type(a).__name__}"
-
-
-def _one_line(a: Any) -> str:
-    return " ".join(str(np.asarray(a)).split())
 
 
 def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[str]:

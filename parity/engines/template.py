@@ -87,17 +87,13 @@ class Mine(Engine):
 '''
 
 
-class AdapterFileError(UsageError):
-    """The adapter cannot be written; the message is one line."""
-
-
 def write_adapter(file: Path) -> str:
     """Write the template of an adapter to a new file, and return the next steps for the user.
 
-    Raises AdapterFileError if the file exists already, is not a Python file or cannot be written.
+    Raises UsageError if the file exists already, is not a Python file or cannot be written.
     """
     if file.suffix != ".py":
-        raise AdapterFileError(f"{file}: the name of an adapter must end with .py")
+        raise UsageError(f"{file}: the name of an adapter must end with .py")
     # The name may not end a string literal.
     name = "".join(c for c in file.stem if c.isalnum() or c in "-_. ") or "mine"
     created = False
@@ -106,11 +102,11 @@ def write_adapter(file: Path) -> str:
             created = True
             stream.write(_TEXT.format(name=name, file=file.name, ops=_operations()))
     except FileExistsError:
-        raise AdapterFileError(f"{file} exists already and was not changed") from None
+        raise UsageError(f"{file} exists already and was not changed") from None
     except OSError as error:
         if created:  # an incomplete file would block the next attempt
             file.unlink()
-        raise AdapterFileError(f"{file} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     return (
         f"{file} written: fill in the four lines marked 1 to 4, then\n"
         f"    parity check --engine {file}:Mine"

@@ -24,16 +24,13 @@ class Autograd(Functional):
         **numpy_like(anp),
         "sigmoid": special.expit,
         "split": split_like(anp),
-        "sign": anp.sign,
-        "floor": anp.floor,
+        **{name: getattr(anp, name) for name in ("sign", "floor", "outer", "dot")},
         "var": lambda a, *, axis, correction, keepdims: anp.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
         "norm": anp.linalg.norm,
         "logsumexp": special.logsumexp,
         "pad": lambda a, *, pad_width: anp.pad(a, pad_width, "constant"),
-        "outer": anp.outer,
-        "dot": anp.dot,
     }
 
     def array(self, a: Any) -> Any:

@@ -38,14 +38,12 @@ class MyGrad(Engine):
     )
     ops: ClassVar[dict[str, Any]] = {
         **numpy_like(mg),
-        "sigmoid": nnet.sigmoid,
-        "relu": nnet.relu,
+        **{name: getattr(nnet, name) for name in ("sigmoid", "relu", "softmax")},
         "leaky_relu": lambda a, *, slope: nnet.leaky_relu(a, slope),
         "var": lambda a, *, axis, correction, keepdims: mg.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
         "norm": _norm,
-        "softmax": nnet.softmax,
         "log_softmax": nnet.logsoftmax,
         "softmax_cross_entropy": lambda a, *, t: nnet.softmax_crossentropy(a, np.array(t)),
     }

@@ -23,10 +23,6 @@ _LENGTHS = struct.Struct(">II")
 Message = tuple[Any, bytes]
 
 
-class WireError(Exception):
-    """The bytes are not a message: the engine wrote to the pipe, or closed it half-way."""
-
-
 def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
     """Write a message and return its size in bytes."""
     text = json.dumps(head, separators=(",", ":")).encode()
@@ -37,7 +33,10 @@ def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
 
 
 def read(stream: BinaryIO) -> Message | None:
-    """Read the next message; None at the end of the stream or where a message is cut off."""
+    """Read the next message; None at the end of the stream or where a message is cut off.
+
+    Raises ValueError for bytes that are no message: the engine wrote to the pipe.
+    """
     start = stream.read(_LENGTHS.size)
     if len(start) < _LENGTHS.size:
         return None
@@ -48,7 +47,7 @@ def read(stream: BinaryIO) -> Message | None:
     try:
         return json.loads(body[:text]), body[text:]
     except ValueError as error:
-        raise WireError(f"not a message: {error}") from error
+        raise ValueError(f"not a message: {error}") from error
 
 
 def program_head(program: pr.Program) -> list[Any]:

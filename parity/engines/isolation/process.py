@@ -122,7 +122,7 @@ def _forward(replies: BinaryIO, messages: queue.SimpleQueue[codec.Message | End 
         try:
             while (message := codec.read(replies)) is not None:
                 messages.put(message)
-        except (codec.WireError, OSError, MemoryError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             messages.put(End("crash", f"it wrote to the pipe of parity: {error}"))
         messages.put(None)
 

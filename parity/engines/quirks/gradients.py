@@ -34,9 +34,7 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
         "is a NumPy view of it"
     )
     #: Operations whose NumPy result is a view of a C-contiguous operand.
-    views = frozenset(
-        ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
-    )
+    views = ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
 
     def clears(self, name: str, x: WrappedTensor, attrs: dict[str, Any]) -> bool:
         if name == "get_item":

@@ -9,38 +9,23 @@ is as strict as without. Missing dtypes or dimensions are not quirks: ``Engine.d
 from __future__ import annotations
 
 from parity.engines.base import Engine
+from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
-from parity.engines.quirks.gradients import (
-    ClearsGradsOnBackward,
-    ClearsGradsOnUse,
-    ClearsGradsOnUseExceptViews,
-    KeepsIntermediateGrads,
-    SeedsAnyShapeWithOnes,
-    ZerosInsteadOfNone,
-)
-from parity.engines.quirks.graphs import (
-    ClearsGraphs,
-    ConstantsStopQuietly,
-    KeepsGraphs,
-    NoGradGivesVariables,
-)
-from parity.engines.quirks.ties import TIE_RULES, ClipTiesNeither, first_of, of_operands
 
 _CLASSES: tuple[type[Quirk], ...] = (
-    ClearsGradsOnUse,
-    ClearsGradsOnUseExceptViews,
-    SeedsAnyShapeWithOnes,
-    ZerosInsteadOfNone,
-    ClearsGradsOnBackward,
-    KeepsIntermediateGrads,
-    ConstantsStopQuietly,
-    NoGradGivesVariables,
-    KeepsGraphs,
-    ClearsGraphs,
-    ClipTiesNeither,
-    first_of("max"),
-    first_of("min"),
-    *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in TIE_RULES),
+    gradients.ClearsGradsOnUse,
+    gradients.ClearsGradsOnUseExceptViews,
+    gradients.SeedsAnyShapeWithOnes,
+    gradients.ZerosInsteadOfNone,
+    gradients.ClearsGradsOnBackward,
+    gradients.KeepsIntermediateGrads,
+    graphs.ConstantsStopQuietly,
+    graphs.NoGradGivesVariables,
+    graphs.KeepsGraphs,
+    graphs.ClearsGraphs,
+    ties.ClipTiesNeither,
+    *map(ties.first_of, ("max", "min")),
+    *(ties.of_operands(op, kind) for op in ("maximum", "minimum") for kind in ties.TIE_RULES),
 )
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
@@ -64,7 +49,7 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
 
     The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
-    new = frozenset(quirks) - reference.quirks - {KeepsIntermediateGrads.quirk}
+    new = frozenset(quirks) - reference.quirks - {gradients.KeepsIntermediateGrads.quirk}
     if not new:
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
