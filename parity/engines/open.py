@@ -1,7 +1,4 @@
-"""``open_engines``: load, isolate and check the engine under test and load its reference.
-
-Every command, the pytest plugin, campaigns and the survey get their engines from here.
-"""
+"""``open_engines``, from which every command, campaign and test gets its engines."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Runners: run programs on an engine in this process or in a worker process.
+"""Runners: run programs on an engine, in this process or in a worker process.
 
-The packages above use a ``Runner`` and need not know where the engine runs. ``LocalRunner``
-holds an ``Engine``; ``isolation.isolated.IsolatedRunner`` holds a worker process. Functions with
-a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_runner`` first.
+Functions with a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_runner``
+first, so that the packages above need not know where the engine runs.
 """
 
 from __future__ import annotations

@@ -10,17 +10,6 @@ import dezero.functions as F
 from parity.engines.adapters.numpy_like import SCALARS, split_like
 from parity.engines.base import Engine
 
-#: Operations that ``dezero.functions`` has under another name or signature.
-_OTHERS: dict[str, Any] = {
-    "concat": lambda *xs, axis: F.concat(xs, axis),
-    "stack": lambda *xs, axis: F.stack(xs, axis),
-    "where": lambda a, b, *, condition: F.where(condition, a, b),
-    "power": F.pow,
-    "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
-    "split": split_like(F),
-    **SCALARS,
-}
-
 
 class Dezero(Engine):
     """``dezero.Variable`` with the functions of ``dezero.functions``."""
@@ -31,7 +20,14 @@ class Dezero(Engine):
     quirks = frozenset({"seeds-any-shape-with-ones"})
     ops: ClassVar[dict[str, Any]] = {
         **{name: getattr(F, name) for name in F.__all__ if name != "cast"},  # not an operation
-        **_OTHERS,
+        # Those that it has under another name or signature.
+        "concat": lambda *xs, axis: F.concat(xs, axis),
+        "stack": lambda *xs, axis: F.stack(xs, axis),
+        "where": lambda a, b, *, condition: F.where(condition, a, b),
+        "power": F.pow,
+        "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
+        "split": split_like(F),
+        **SCALARS,
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -1,8 +1,7 @@
 """Base class of adapters for engines that differentiate functions, such as ``jax.vjp``.
 
-The adapter records the operations of a program. A backward turns the record into a function from
-the leaves to the root and passes it to the engine; the results are added to gradients that the
-adapter stores. For second derivatives that function itself calls the engine.
+The adapter records operations. A backward turns the record into a function from the leaves to the
+root, for the engine; for second derivatives that function itself calls the engine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""``IsolatedRunner``: runs an engine in a worker process, with limits on time and memory.
+"""Run an engine in a worker process; the process of parity itself never imports it.
 
-A program that crashes the worker or exceeds a limit is a finding, and a new worker continues. The
-process of parity itself never imports the engine.
+A program that crashes the worker or exceeds a limit is a finding, and a new worker continues.
 """
 
 from __future__ import annotations

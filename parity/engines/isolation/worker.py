@@ -1,7 +1,4 @@
-"""A worker process: ``python -m parity.engines.isolation.worker``.
-
-It answers requests one by one: programs to run on the engine that the first message names, and
-functions of parity to call. Isolation, campaigns, the score and the benchmarks all use it.
+"""A worker process, which runs programs on an engine and calls functions of parity on request.
 
 Where ``fork`` exists, a parent process imports the slow modules and forks a child on request; the
 child loads the engine. A crash then costs milliseconds. Messages use the original standard
@@ -79,27 +76,24 @@ class Worker:
         start = first[0]
         if start["path"]:
             sys.path[:] = start["path"]
-        if "spec" not in start:
-            self.answer()
-        elif self.load(start):
-            with fuzzing_runtime():
-                self.answer()
-
-    def answer(self) -> None:
-        handlers: dict[str, Callable[..., codec.Message]] = {"run": self.run, "call": self.call}
-        while (message := codec.read(self.requests)) is not None:
-            (kind, *arguments), _ = message
-            codec.write(self.replies, *handlers[kind](*arguments))
-
-    def load(self, start: dict[str, Any]) -> bool:
-        """Load the engine; send its attributes, or the error if it cannot be used."""
-        with open(start["position"], "r+b") as file:
-            self.position = mmap.mmap(file.fileno(), POSITION.size)
+        isolates = "spec" in start
         try:
-            self.engine = engine = load_engine(start["spec"])
+            if isolates:
+                self.load(start)
         except EngineError as error:
             codec.write(self.replies, {"error": str(error)})
-            return False
+            return
+        handlers: dict[str, Callable[..., codec.Message]] = {"run": self.run, "call": self.call}
+        with fuzzing_runtime() if isolates else contextlib.nullcontext():
+            while (message := codec.read(self.requests)) is not None:
+                (kind, *arguments), _ = message
+                codec.write(self.replies, *handlers[kind](*arguments))
+
+    def load(self, start: dict[str, Any]) -> None:
+        """Load the engine and send its attributes."""
+        with open(start["position"], "r+b") as file:
+            self.position = mmap.mmap(file.fileno(), POSITION.size)
+        self.engine = engine = load_engine(start["spec"])
         limit_memory(start["megabytes"])
         facts = {
             **{name: getattr(engine, name) for name in ("name", "version", "max_ndim", "bitwise")},
@@ -107,7 +101,6 @@ class Worker:
             "abilities": list(abilities(engine)),
         }
         codec.write(self.replies, facts)
-        return True
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""

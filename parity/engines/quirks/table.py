@@ -1,9 +1,7 @@
 """All quirks by name, and ``with_quirks``, which applies them to the reference.
 
-A quirk is a documented, intended difference of an engine from PyTorch. An engine names its quirks
-in ``Engine.quirks``; the reference is wrapped so that it has them too, and the comparison
-is as strict as without. Missing dtypes or dimensions are not quirks: ``Engine.dtypes`` and
-``Engine.max_ndim`` declare them.
+The comparison with the wrapped reference is as strict as without quirks. Missing dtypes or
+dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare them.
 """
 
 from __future__ import annotations
