@@ -268,11 +268,8 @@ CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
 def abilities(engine: Engine) -> frozenset[str]:
     """Return the abilities that an engine declares.
 
-    Returns
-    -------
-    frozenset of str
-        The names of the ``OPTIONAL`` methods that its class overrides, ``CONSTANTS`` if ``leaf``
-        takes ``requires_grad``, and ``BITWISE`` if ``Engine.bitwise`` is set.
+    They are the names of the ``OPTIONAL`` methods that its class overrides, ``CONSTANTS`` if
+    ``leaf`` takes ``requires_grad``, and ``BITWISE`` if ``Engine.bitwise`` is set.
     """
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}

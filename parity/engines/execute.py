@@ -8,6 +8,7 @@ that were passed to ``backward`` are observed: an engine must not have changed t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -22,22 +23,10 @@ from parity.language.table import OPS, keywords
 def execute(
     program: pr.Program, engine: Engine, on_statement: Callable[[int], None] | None = None
 ) -> Trace:
-    """Run ``program`` on ``engine``.
+    """Run a program on an engine in this process that supports it.
 
-    Parameters
-    ----------
-    program
-        A valid program that the engine supports.
-    engine
-        An engine in this process.
-    on_statement
-        Called with the index of each statement before it runs.
-
-    Returns
-    -------
-    Trace
-        What the run showed. An ``Exception`` of the engine ends the run and is kept in
-        ``Trace.failure``; none is raised from here.
+    An ``Exception`` of the engine ends the run and is kept in ``Trace.failure``. ``on_statement``
+    is called with the index of each statement before it runs.
 
     Examples
     --------
@@ -47,47 +36,41 @@ def execute(
     >>> trace.observations[0].array.item()
     9.0
     """
-    run = _Run(program, engine)
-    number, left_reals_count = -1, engine.left_reals_count
+    run = _Run(engine)
+    left_reals_count = engine.left_reals_count
     with np.errstate(all="ignore"):
         try:
-            run.start()
+            for leaf in program.leaves:
+                constant = () if leaf.requires_grad else (False,)
+                run.leaves.append(engine.leaf(leaf.array(), *constant))
+            run.values = list(run.leaves)
             for number, statement in enumerate(program.statements):
                 run.number = number
                 if on_statement is not None:
                     on_statement(number)
-                _STEPS[type(statement)](run, statement)
-            run.number = number = len(program.statements)
-            run.finish()
+                getattr(run, statement.keyword)(statement)
+            run.number = len(program.statements)
+            for i, t in enumerate(run.leaves):
+                run.observe("value", i, engine.value(t))
+            for i, array in run.gradients:
+                run.observe("gradient", i, array)
         except Exception as error:
-            run.trace.failure = Failure(number, error)
+            run.trace.failure = Failure(run.number, error)
     run.trace.left_reals = engine.left_reals_count != left_reals_count
     return run.trace
 
 
 class _Run:
-    """The state of one run: values by index, the trace so far, arrays passed to ``backward``."""
+    """The state of one run, and a method for each kind of statement, named by its keyword."""
 
-    def __init__(self, program: pr.Program, engine: Engine) -> None:
-        self.program = program
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.trace = Trace()
         self.number = -1
         self.values: list[Any] = []
         self.leaves: list[Any] = []
+        #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
-
-    def start(self) -> None:
-        for leaf in self.program.leaves:
-            constant = () if leaf.requires_grad else (False,)
-            self.values.append(self.engine.leaf(leaf.array(), *constant))
-        self.leaves = list(self.values)
-
-    def finish(self) -> None:
-        for i, t in enumerate(self.leaves):
-            self.observe("value", i, self.engine.value(t))
-        for statement, array in self.gradients:
-            self.observe("gradient", statement, array)
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -96,58 +79,50 @@ class _Run:
         if array is not None:
             array = np.array(array)
             if array.dtype.kind not in "fiub":
-                raise AdapterError(
-                    f"the adapter returned an array of dtype {array.dtype} for a {what}"
-                )
+                returned = f"array of dtype {array.dtype} for a {what}"
+                raise AdapterError(f"the adapter returned an {returned}")
         self.trace.observations.append(Observation(self.number, what, which, array))
 
     def observe_grads(self) -> None:
-        grad = self.engine.grad
         for i, t in enumerate(self.leaves):
-            self.observe("grad", i, grad(t))
+            self.observe("grad", i, self.engine.grad(t))
+
+    def add(self, t: Any) -> None:
+        """Observe a new tensor."""
+        self.observe("value", len(self.values), self.engine.value(t))
+        self.values.append(t)
 
     def apply(self, s: pr.Apply) -> None:
         function = self.engine.ops[s.op]
         inputs = [self.values[i] for i in s.inputs]
-        if s.no_grad:
-            with self.engine.no_grad():
-                result = function(*inputs, **keywords(s.op, s.attrs))
-        else:
+        with self.engine.no_grad() if s.no_grad else nullcontext():
             result = function(*inputs, **keywords(s.op, s.attrs))
-        results = result if isinstance(result, (tuple, list)) else (result,)
-        for t in results:
-            self.observe("value", len(self.values), self.engine.value(t))
-            self.values.append(t)
+        for t in result if isinstance(result, (tuple, list)) else (result,):
+            self.add(t)
 
     def detach(self, s: pr.Detach) -> None:
-        t = self.engine.detach(self.values[s.value])
-        self.observe("value", len(self.values), self.engine.value(t))
-        self.values.append(t)
+        self.add(self.engine.detach(self.values[s.value]))
 
-    def take_grad(self, s: pr.TakeGrad) -> None:
-        t = self.engine.grad_tensor(self.leaves[s.leaf])
-        self.observe("value", len(self.values), self.engine.value(t))
-        self.values.append(t)
+    def grad_of(self, s: pr.TakeGrad) -> None:
+        self.add(self.engine.grad_tensor(self.leaves[s.leaf]))
 
     def backward(self, s: pr.Backward) -> None:
         array = None
         if s.gradient is not None:
             array = s.gradient.array()
             self.gradients.append((self.number, array))
-        flags: dict[str, bool] = {}
-        if s.create_graph:
-            flags["create_graph"] = True
-        if s.retain_graph or s.create_graph:
-            flags["retain_graph"] = True
+        flags = {"create_graph": s.create_graph, "retain_graph": s.retain_graph or s.create_graph}
+        # An engine without second derivatives may lack the flag that it never gets.
+        flags = {name: True for name, on in flags.items() if on}
         self.engine.backward(self.values[s.value], array, **flags)
         self.observe_grads()
 
-    def clear(self, s: pr.Clear) -> None:
+    def cleargrad(self, s: pr.Clear) -> None:
         for i in s.leaves:
             self.engine.clear_grad(self.leaves[i])
         self.observe_grads()
 
-    def zero(self, s: pr.Zero) -> None:
+    def zero_grad(self, s: pr.Zero) -> None:
         held = []
         for i in s.leaves:
             buffer = self.engine.grad(self.leaves[i])
@@ -177,19 +152,6 @@ class _Run:
         self.values[s.value] = None
 
 
-_STEPS: dict[type[Any], Callable[[_Run, Any], None]] = {
-    pr.Apply: _Run.apply,
-    pr.Detach: _Run.detach,
-    pr.TakeGrad: _Run.take_grad,
-    pr.Backward: _Run.backward,
-    pr.Clear: _Run.clear,
-    pr.Zero: _Run.zero,
-    pr.ChangeGrad: _Run.change_grad,
-    pr.ChangeGradient: _Run.change_gradient,
-    pr.Drop: _Run.drop,
-}
-
-
 def _change(array: NDArray[Any]) -> None:
     array *= 2
     array += 1
@@ -200,14 +162,12 @@ def owns_buffer(engine: Engine) -> bool:
 
     One backward is run to find out; the answer is kept on the engine.
     """
-    known = vars(engine).get("_owns_buffer")
-    if known is None:
-        known = vars(engine)["_owns_buffer"] = _returns_same_buffer(engine)
-    return bool(known)
+    if "_owns_buffer" not in vars(engine):
+        vars(engine)["_owns_buffer"] = _returns_same_buffer(engine)
+    return bool(vars(engine)["_owns_buffer"])
 
 
 def _returns_same_buffer(engine: Engine) -> bool:
-    """Run a backward through one operation and call ``grad`` twice."""
     op = next((name for name in ("mul", "add", "square", "neg") if name in engine.ops), None)
     if op is None:
         return False

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What an engine in a process of its own may use for one program.
+    """What an engine in a process of its own may use for one program."""
 
-    Attributes
-    ----------
-    seconds
-        Wall-clock time.
-    megabytes
-        Memory beyond what the process has after the engine was loaded.
-    """
-
+    #: Wall-clock time.
     seconds: float = 10.0
+    #: Memory beyond what the process has after the engine was loaded.
     megabytes: int = 2048

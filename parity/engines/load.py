@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from parity._util.errors import UsageError
 from parity.engines.base import REQUIRED, Engine, abilities
-from parity.engines.builtin import AS_IS, BUILT_IN, PEERS
+from parity.engines.builtin import BUILT_IN, PEERS
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.table import OPS
 
@@ -27,15 +30,8 @@ class EngineError(UsageError):
 def load_engine(spec: str) -> Engine:
     """Load and create an engine.
 
-    Parameters
-    ----------
-    spec
-        A built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
-
-    Raises
-    ------
-    EngineError
-        If it does not exist, cannot be imported or does not implement ``Engine``.
+    ``spec`` is a built-in name, ``package.module:Class`` or ``path/to/file.py:Class``. Raises
+    EngineError if it does not exist, cannot be imported or does not implement ``Engine``.
 
     Examples
     --------
@@ -46,31 +42,20 @@ def load_engine(spec: str) -> Engine:
     if not colon and spec.endswith(".py"):
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not source or not class_name:
-        raise EngineError(
-            f"engine {spec!r} is not known: use {', '.join(BUILT_IN)}, package.module:Class or "
-            "path/to/file.py:Class"
-        )
-    _check_installed(spec)
+        use = f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class"
+        raise EngineError(f"engine {spec!r} is not known: use {use}")
+    missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
+    if missing:
+        needs = f"{' and '.join(missing)}, not installed here: pip install 'dezero-parity[peers]'"
+        raise EngineError(f"engine {spec!r} needs {needs}")
     module = _load_file(source) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)
     if cls is None:
-        classes = [
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, type) and issubclass(value, Engine) and value is not Engine
-        ]
+        values = {name: v for name, v in vars(module).items() if isinstance(v, type)}
+        classes = [n for n, v in values.items() if issubclass(v, Engine) and v is not Engine]
         found = f"; it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
     return _checked(cls, spec)
-
-
-def tested_spec(engine: str, reference: str) -> str:
-    """Return the name by which ``load_engine`` loads the engine under test.
-
-    The reference copies gradients, so that they never share memory. PyTorch as the engine under
-    test does not, unless the reference is PyTorch too: such a run tests parity itself.
-    """
-    return engine if engine == reference else AS_IS.get(engine, engine)
 
 
 def _load_file(path: str) -> ModuleType:
@@ -81,10 +66,8 @@ def _load_file(path: str) -> ModuleType:
     name = f"{FILE_MODULE}{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    module_spec = importlib.util.spec_from_file_location(name, file)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
+    module_spec: Any = importlib.util.spec_from_file_location(name, file)
+    module: ModuleType = importlib.util.module_from_spec(module_spec)
     folder = str(file.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(_before_packages(), folder)
@@ -95,9 +78,8 @@ def _load_file(path: str) -> ModuleType:
         del sys.modules[name]
         itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
         remedy = f"; it imports itself: rename {file.name}" if itself else ""
-        raise EngineError(
-            f"engine file {path!r} cannot be loaded: {_one_line(error)}{remedy}"
-        ) from error
+        reason = f"{_one_line(error)}{remedy}"
+        raise EngineError(f"engine file {path!r} cannot be loaded: {reason}") from error
     return module
 
 
@@ -112,21 +94,10 @@ def _before_packages() -> int:
     return next(indices, len(sys.path))
 
 
-def _check_installed(spec: str) -> None:
-    """Raise EngineError if the packages of a built-in engine are not installed."""
-    missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
-    if missing:
-        raise EngineError(
-            f"engine {spec!r} needs {' and '.join(missing)}, not installed here: "
-            "pip install 'dezero-parity[peers]'"
-        )
-
-
 def _installed(package: str) -> bool:
-    try:
+    with contextlib.suppress(ImportError, ValueError):  # None or a substitute in sys.modules
         return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):  # None or a substitute in sys.modules
-        return False
+    return False
 
 
 def _load_module(name: str) -> ModuleType:
@@ -143,59 +114,52 @@ def _checked(cls: Any, spec: str) -> Engine:
         raise EngineError(f"{start} is not a subclass of parity.engines.Engine")
     missing = [name for name in REQUIRED if getattr(cls, name) is getattr(Engine, name)]
     if missing:
-        raise EngineError(
-            f"{start} does not define {', '.join(missing)}: see parity.engines.Engine"
-        )
+        names = ", ".join(missing)
+        raise EngineError(f"{start} does not define {names}: see parity.engines.Engine")
     try:
         engine = cls()
     except (Exception, SystemExit) as error:
         raise EngineError(f"{start} cannot be created: {_one_line(error)}") from error
-    if not (isinstance(engine.name, str) and engine.name):
-        raise EngineError(f'{start} has no name: set name = "..." in the class')
-    if not isinstance(engine.ops, dict) or not engine.ops:
-        raise EngineError(f'{start} has no operations: set ops = {{"add": ...}} in the class')
-    unknown = sorted(str(name) for name in engine.ops if name not in OPS)
-    if unknown:
-        raise EngineError(
-            f"{start} has unknown operations in ops: {', '.join(unknown)}; known are "
-            f"{', '.join(OPS)}"
-        )
-    not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
-    if not_callable:
-        raise EngineError(f"{start}: not callable in ops: {', '.join(not_callable)}")
-    _check_settings(engine, start)
+    for mistake in itertools.chain(_wrong_settings(engine), _wrong_quirks(engine)):
+        raise EngineError(f"{start}{mistake}")
     return engine
 
 
-def _check_settings(engine: Engine, start: str) -> None:
-    """Check the attributes of an engine that are not callables."""
-    dtypes = engine.dtypes
-    known = ("float32", "float64")
+def _wrong_settings(engine: Engine) -> Iterator[str]:
+    """Yield what is wrong with the attributes of an engine, but for the quirks."""
+    if not (isinstance(engine.name, str) and engine.name):
+        yield ' has no name: set name = "..." in the class'
+    if not isinstance(engine.ops, dict) or not engine.ops:
+        yield ' has no operations: set ops = {"add": ...} in the class'
+    unknown = sorted(str(name) for name in engine.ops if name not in OPS)
+    if unknown:
+        yield f" has unknown operations in ops: {', '.join(unknown)}; known are {', '.join(OPS)}"
+    not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
+    if not_callable:
+        yield f": not callable in ops: {', '.join(not_callable)}"
+    dtypes, known = engine.dtypes, ("float32", "float64")
     if not isinstance(dtypes, (tuple, list)) or not dtypes or any(d not in known for d in dtypes):
-        raise EngineError(f"{start}: dtypes {dtypes!r} is not a tuple of float32, float64 or both")
+        yield f": dtypes {dtypes!r} is not a tuple of float32, float64 or both"
     limit = engine.max_ndim
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise EngineError(f"{start}: max_ndim {limit!r} is neither None nor an int of 0 or more")
+        yield f": max_ndim {limit!r} is neither None nor an int of 0 or more"
     if not isinstance(engine.version, str):
-        raise EngineError(f"{start}: version {engine.version!r} is not a string")
+        yield f": version {engine.version!r} is not a string"
+
+
+def _wrong_quirks(engine: Engine) -> Iterator[str]:
     quirks = engine.quirks
     if isinstance(quirks, str) or not all(isinstance(q, str) for q in quirks):
-        raise EngineError(f"{start}: quirks {quirks!r} is not a set of strings")
+        yield f": quirks {quirks!r} is not a set of strings"
     others = sorted(set(quirks) - QUIRKS.keys())
     if others:
-        raise EngineError(
-            f"{start} has unknown quirks: {', '.join(others)}; known are {', '.join(QUIRKS)}"
-        )
+        yield f" has unknown quirks: {', '.join(others)}; known are {', '.join(QUIRKS)}"
     exclusive = contradicting(frozenset(quirks))
     if exclusive:
-        raise EngineError(
-            f"{start}: the quirks {' and '.join(exclusive)} exclude each other: keep one"
-        )
+        yield f": the quirks {' and '.join(exclusive)} exclude each other: keep one"
     for name in sorted(quirks):
         for ability in sorted(QUIRKS[name].without & abilities(engine)):
-            raise EngineError(
-                f"{start}: the quirk {name} and the method {ability} exclude each other: keep one"
-            )
+            yield f": the quirk {name} and the method {ability} exclude each other: keep one"
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,14 +1,12 @@
-"""``open_engines``: load, isolate and check the engine under test and load its reference.
-
-Every command, the pytest plugin, campaigns and the survey get their engines from here.
-"""
+"""``open_engines``, from which every command, campaign and test gets its engines."""
 
 from __future__ import annotations
 
 from parity.engines.base import Engine
+from parity.engines.builtin import AS_IS
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
-from parity.engines.load import load_engine, tested_spec
+from parity.engines.load import load_engine
 from parity.engines.runner import LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
 
@@ -20,28 +18,11 @@ def open_engines(
     limits: Limits | None = None,
     check: bool = True,
 ) -> tuple[Runner, Engine]:
-    """Load the engine under test and its reference.
+    """Load the engine under test, of which it returns a runner, and its reference.
 
-    Parameters
-    ----------
-    spec, reference
-        A built-in name, ``package.module:Class`` or ``path/to/file.py:Class``.
-    isolate
-        Whether the engine runs in a worker process. None isolates engines given by file.
-    limits
-        Time and memory of an isolated engine for one program; None for the default.
-    check
-        Whether the adapter is checked before it is used (``parity.engines.selfcheck``).
-
-    Returns
-    -------
-    tuple of (Runner, Engine)
-        A runner of the engine under test, and the reference.
-
-    Raises
-    ------
-    EngineError
-        If one cannot be used. The message is one line with the reason and the remedy.
+    ``isolate`` runs the engine in a worker process, within ``limits`` for one program; None does
+    so with engines given by file. ``check`` looks for mistakes of the adapter first. Raises
+    EngineError if an engine cannot be used.
 
     Examples
     --------
@@ -51,14 +32,12 @@ def open_engines(
     """
     if isolate is None:
         isolate = spec.rpartition(":")[0].endswith(".py")
-    tested = tested_spec(spec, reference)
-    runner: Runner
-    if isolate:
-        expected = load_engine(reference)
-        runner = IsolatedRunner(tested, limits or Limits())
-    else:
-        runner = LocalRunner(load_engine(tested))
-        expected = load_engine(reference)
+    # The reference copies gradients, so that they never share memory. PyTorch as the engine under
+    # test does not, unless the reference is PyTorch too: such a run tests parity itself.
+    tested = spec if spec == reference else AS_IS.get(spec, spec)
+    engine = None if isolate else load_engine(tested)
+    expected = load_engine(reference)
+    runner = LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())
     if check:
         check_adapter(runner)
     return runner, expected

@@ -1,15 +1,14 @@
-"""Runners: run programs on an engine in this process or in a worker process.
+"""Runners: run programs on an engine, in this process or in a worker process.
 
-The packages above use a ``Runner`` and need not know where the engine runs. ``LocalRunner``
-holds an ``Engine``; ``isolation.isolated.IsolatedRunner`` holds a worker process. Functions with
-a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_runner`` first.
+Functions with a parameter ``engine: AnyEngine`` accept an engine or a runner and call ``as_runner``
+first, so that the packages above need not know where the engine runs.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,32 +17,19 @@ from typing import Any, TypeAlias
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.limits import Limits
-from parity.engines.trace import Trace
+from parity.engines.trace import RemoteFailure, Trace
 from parity.language.program import Apply, Program
 
 #: Programs that run on the engine before they run on the reference.
 BATCH = 32
 
 
-class EngineStopped(Exception):  # noqa: N818 - the outcome of a call
-    """The worker process of an engine ended, or was killed, during a call.
-
-    Attributes
-    ----------
-    kind
-        The kind of finding: "crash", "time" or "memory".
-    """
-
-    def __init__(self, kind: str, description: str) -> None:
-        super().__init__(description)
-        self.kind = kind
+class EngineStopped(RemoteFailure):
+    """The worker process of an engine ended during a call; ``kind`` is that of the finding."""
 
 
 class Runner(ABC):
-    """Runs programs and functions of parity on one engine.
-
-    The attributes without a comment are those of ``parity.engines.base.Engine``.
-    """
+    """Runs programs and functions of parity on one engine, and has the attributes of ``Engine``."""
 
     name: str
     version: str
@@ -52,20 +38,13 @@ class Runner(ABC):
     max_ndim: int | None
     bitwise: bool
     quirks: frozenset[str]
+    #: From the functions of these names.
+    abilities: frozenset[str]
+    owns_buffer: bool
     #: Time and memory limits of one program; a local engine ignores them.
     limits: Limits = Limits()
     #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
-
-    @property
-    @abstractmethod
-    def abilities(self) -> frozenset[str]:
-        """The abilities of the engine, from ``parity.engines.base.abilities``."""
-
-    @property
-    @abstractmethod
-    def owns_buffer(self) -> bool:
-        """Whether ``grad`` returns the engine's own array (``execute.owns_buffer``)."""
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -79,55 +58,25 @@ class Runner(ABC):
 
     @abstractmethod
     def run(self, program: Program) -> Trace:
-        """Run one program.
-
-        Returns
-        -------
-        Trace
-            Also where the engine raises, crashes or exceeds a limit: ``Trace.failure`` has that.
-        """
+        """Run a program; what the engine raises, crashes and exceeded limits are in the trace."""
 
     @abstractmethod
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
-        """Run programs in order.
+        """Run programs in order; they are read as far as needed.
 
-        Parameters
-        ----------
-        programs
-            An iterable, which is read as far as needed.
-        batch
-            How many programs a local engine runs before a batch is yielded: its code and data
-            stay in the caches of the processor. A worker process runs ahead on its own and
-            ignores it.
-
-        Yields
-        ------
-        list of (Program, Trace or None)
-            None for a program that the engine does not support.
+        A local engine runs ``batch`` programs before it yields: its code and data stay in the
+        caches of the processor. A worker process runs ahead on its own and ignores it. The trace
+        is None where the engine does not support the program.
         """
 
     @abstractmethod
     def call(self, function: str, *data: Any) -> Any:
-        """Call ``function(engine, *data)`` in the process of the engine.
+        """Call ``function(engine, *data)``, ``"module:name"`` of parity, in the engine's process.
 
-        Parameters
-        ----------
-        function
-            ``"module:name"`` of a function of parity.
-        *data
-            JSON-like values and NumPy arrays.
-
-        Returns
-        -------
-        Any
-            The result of the function, JSON-like values and NumPy arrays as well.
-
-        Raises
-        ------
-        EngineStopped
-            If the worker process ended.
+        Data and result are JSON-like values and NumPy arrays. Raises EngineStopped if the worker
+        process ended.
         """
 
     def restart(self) -> None:  # noqa: B027 - a local engine has no worker process
@@ -143,10 +92,7 @@ class Runner(ABC):
         return nullcontext()
 
     def impatient(self, on: bool) -> AbstractContextManager[Any]:
-        """Return a context with a shorter time limit, if ``on``, or with the full one.
-
-        The shorter limit is for many programs of which most may hang.
-        """
+        """Return a context with a shorter time limit, as most programs may hang, if ``on``."""
         return nullcontext()
 
     def close(self) -> None:  # noqa: B027 - a local engine has no worker process
@@ -167,20 +113,17 @@ class LocalRunner(Runner):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.name = engine.name
-        self.version = engine.version
-        self.ops = engine.ops
+        for name in ("name", "version", "ops", "max_ndim", "bitwise"):
+            setattr(self, name, getattr(engine, name))
         self.dtypes = tuple(engine.dtypes)
-        self.max_ndim = engine.max_ndim
-        self.bitwise = engine.bitwise
         self.quirks = frozenset(engine.quirks)
 
     @functools.cached_property
-    def abilities(self) -> frozenset[str]:
+    def abilities(self) -> frozenset[str]:  # type: ignore[override]
         return abilities(self.engine)
 
     @functools.cached_property
-    def owns_buffer(self) -> bool:
+    def owns_buffer(self) -> bool:  # type: ignore[override]
         return owns_buffer(self.engine)
 
     @property
@@ -214,15 +157,8 @@ def as_runner(engine: AnyEngine) -> Runner:
 
 
 def function_named(name: str) -> Callable[..., Any]:
-    """Import the function ``"module:name"``; only modules of parity are allowed.
-
-    Raises
-    ------
-    ValueError
-        If the module is not one of parity's.
-    """
-    module, _, function = name.partition(":")
-    if module.partition(".")[0] != "parity":
+    """Import the function ``"module:name"`` of parity; ValueError if the module is another's."""
+    if not name.startswith("parity."):
         raise ValueError(f"{name!r} is not a function of parity")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = pkgutil.resolve_name(name)
     return found

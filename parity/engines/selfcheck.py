@@ -15,28 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from parity.engines.base import CONSTANTS, Engine, Unsupported, abilities
+from parity.engines.base import CONSTANTS, OPTIONAL, REQUIRED, Engine, Unsupported, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.load import EngineError, load_engine
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.engines.trace import AdapterError, Trace
 from parity.language import program as pr
-from parity.language.shapes import Attrs, Shape, size
+from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
-#: Arguments with which each method is called; only their number and keywords matter.
-_CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-    "leaf": ((None,), {}),
-    "value": ((None,), {}),
-    "grad": ((None,), {}),
-    "backward": ((None, None), {"retain_graph": True}),
-    "clear_grad": ((None,), {}),
-    "zero_grad": ((None,), {}),
-    "grad_tensor": ((None,), {}),
-    "no_grad": ((), {}),
-    "detach": ((None,), {}),
-    "optimizer": ((None, None, None), {}),
-}
+#: With how many arguments methods are called that do not take one.
+_ARGUMENTS = {"backward": 2, "no_grad": 0, "optimizer": 3}
 _SHAPES: tuple[Shape, ...] = ((2, 3), (2,), (3,), (3, 3), (), (1, 3))
 #: Programs on which each operation is checked.
 SAMPLES = 3
@@ -45,13 +34,7 @@ MOST = 24
 
 
 def check_adapter(engine: AnyEngine) -> None:
-    """Check the adapter of an engine.
-
-    Raises
-    ------
-    EngineError
-        If the adapter has a mistake. The message is one line that names the method.
-    """
+    """Raise EngineError, with the method in its message, if the adapter has a mistake."""
     runner = as_runner(engine)
     try:
         mistake = runner.call("parity.engines.selfcheck:first_mistake")
@@ -87,13 +70,12 @@ def mistakes(engine: Engine, reference: Engine) -> Iterator[str]:
 
 def _signatures(engine: Engine) -> Iterator[str]:
     able = abilities(engine)
-    for name, (arguments, flags) in _CALLS.items():
-        if name in able or name in ("leaf", "value", "grad", "backward"):
-            if name == "backward" and "grad_tensor" in able:
-                flags = {**flags, "create_graph": True}
-            wrong = _refuses(getattr(engine, name), arguments, flags)
-            if wrong:
-                yield f"the signature of `{name}` differs from Engine.{name}: {wrong}"
+    flags = ("retain_graph", "create_graph") if "grad_tensor" in able else ("retain_graph",)
+    for name in (*REQUIRED, *(name for name in OPTIONAL if name in able)):
+        keywords = dict.fromkeys(flags, True) if name == "backward" else {}
+        wrong = _refuses(getattr(engine, name), (None,) * _ARGUMENTS.get(name, 1), keywords)
+        if wrong:
+            yield f"the signature of `{name}` differs from Engine.{name}: {wrong}"
 
 
 def _refuses(function: Callable[..., Any], arguments: Any, keywords: Any) -> str:
@@ -128,8 +110,8 @@ def _leaves(engine: Engine) -> Iterator[str]:
         yield f"`grad` returned {_type_name(gradient)}, not an ndarray or None"
     value = np.array(value)
     if not np.array_equal(value.ravel(), before.ravel()):
-        given = _one_line(before)
-        yield f"`value` of a leaf is {_one_line(value)}, but `leaf` was called with {given}"
+        got, given = (" ".join(str(a).split()) for a in (value, before))
+        yield f"`value` of a leaf is {got}, but `leaf` was called with {given}"
     array += 1
     if not np.array_equal(np.asarray(engine.value(t)), value):
         yield "`leaf` does not copy the array: changing the array changes the value of the leaf"
@@ -162,43 +144,29 @@ def _type_name(a: Any) -> str:
     return "None" if a is None else f"an object of type {type(a).__name__}"
 
 
-def _one_line(a: Any) -> str:
-    return " ".join(str(np.asarray(a)).split())
-
-
-# Operations.
-
-
 def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[str]:
-    cases, runs = _supported_cases(name, engine)
+    # Programs on which the adapter does not raise Unsupported, with their traces.
+    tried = ((c, execute(c, engine)) for c in itertools.islice(_cases(name, engine), MOST))
+    supported = list(itertools.islice((t for t in tried if t[1].unsupported is None), SAMPLES))
+    cases, runs = [case for case, _ in supported], [run for _, run in supported]
     for case in cases:
-        statement = case.statements[0]
-        assert isinstance(statement, pr.Apply)
+        statement: Any = case.statements[0]
         wrong = _refuses(engine.ops[name], statement.inputs, dict(statement.attrs))
         if wrong:
             yield f'ops["{name}"] has another signature than parity calls it with: {wrong}'
             return
-    if runs and all(r.failure and isinstance(r.failure.error, AdapterError) for r in runs):
-        assert runs[0].failure is not None
-        yield f'ops["{name}"]: {runs[0].failure.error}'
+    errors = [run.failure and run.failure.error for run in runs]
+    if errors and all(isinstance(error, AdapterError) for error in errors):
+        yield f'ops["{name}"]: {errors[0]}'
     expected = [_result(execute(case, reference)) for case in cases]
     results = [_result(run) for run in runs]
-    if not cases or any(map(_same, results, expected)):
-        return
-    other = _other_name(cases, results, reference)
-    if other:
-        yield f'ops["{name}"] computes {other}: is it under the wrong name?'
+    if cases and not any(map(_same, results, expected)):
+        other = _other_name(cases, results, reference)
+        if other:
+            yield f'ops["{name}"] computes {other}: is it under the wrong name?'
 
 
-def _supported_cases(name: str, engine: Engine) -> tuple[list[pr.Program], list[Trace]]:
-    """Return ``SAMPLES`` programs on which the adapter does not raise Unsupported, and traces."""
-    cases = itertools.islice(_single_operation(name, engine), MOST)
-    tried = ((case, execute(case, engine)) for case in cases)
-    supported = list(itertools.islice((t for t in tried if t[1].unsupported is None), SAMPLES))
-    return [case for case, _ in supported], [run for _, run in supported]
-
-
-def _single_operation(name: str, engine: Engine) -> Iterator[pr.Program]:
+def _cases(name: str, engine: Engine) -> Iterator[pr.Program]:
     """Yield programs of that operation alone, on leaves that are used once."""
     shapes = [s for s in _SHAPES if engine.max_ndim is None or len(s) <= engine.max_ndim]
     dtype = tuple(engine.dtypes)[-1]
@@ -206,14 +174,9 @@ def _single_operation(name: str, engine: Engine) -> Iterator[pr.Program]:
     for chosen in sorted(itertools.product(shapes, repeat=arity), key=lambda s: len(set(s))):
         for attrs in attribute_choices(name, chosen)[:2]:
             if output_shapes(name, chosen, attrs) is not None:
-                leaves = tuple(
-                    pr.Leaf(s, _values(size(s), i + 1), dtype) for i, s in enumerate(chosen)
-                )
-                yield pr.Program(leaves, (_apply(name, arity, attrs),))
-
-
-def _apply(name: str, arity: int, attrs: Attrs) -> pr.Apply:
-    return pr.Apply(name, tuple(range(arity)), attrs)
+                values = [_values(size(s), i + 1) for i, s in enumerate(chosen)]
+                leaves = tuple(pr.Leaf(s, v, dtype) for s, v in zip(chosen, values, strict=True))
+                yield pr.Program(leaves, (pr.Apply(name, tuple(range(arity)), attrs),))
 
 
 def _result(trace: Trace) -> Any:
@@ -229,8 +192,7 @@ def _same(a: Any, b: Any) -> bool:
 
 def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) -> str:
     """Return the operation, or exchange of operands, that computes these results; "" if none."""
-    first = cases[0].statements[0]
-    assert isinstance(first, pr.Apply)
+    first: Any = cases[0].statements[0]
     op = OPS[first.op]
     for other in OPS.values():
         if other.arity == op.arity and set(other.attrs) == set(op.attrs):
@@ -246,16 +208,12 @@ def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) 
 
 def _result_of(case: pr.Program, name: str, inputs: tuple[int, ...], reference: Engine) -> Any:
     """Return the reference's result with another operation, or other inputs, in a program."""
-    statement = case.statements[0]
-    assert isinstance(statement, pr.Apply)
+    statement: Any = case.statements[0]
     chosen = tuple(case.leaves[i].shape for i in inputs)
     if output_shapes(name, chosen, statement.attrs) is None:
         return None
     changed = pr.Program(case.leaves, (pr.Apply(name, inputs, statement.attrs),))
     return _result(execute(changed, reference))
-
-
-# Events.
 
 
 def _events(engine: Engine) -> Iterator[str]:
@@ -272,7 +230,7 @@ def _events(engine: Engine) -> Iterator[str]:
         if wrong:
             yield f"the signature of `leaf` differs from Engine.leaf: {wrong}"
     op = next((name for name in OPS if name in engine.ops and not OPS[name].attrs), None)
-    case = next(_single_operation(op, engine), None) if op else None
+    case = next(_cases(op, engine), None) if op else None
     if case is None:
         return
     root = len(case.leaves)
@@ -285,11 +243,7 @@ def _events(engine: Engine) -> Iterator[str]:
             yield f"`grad` after a backward: {failure.error}"
         return
     if "zero_grad" in able and not owns_buffer(engine):
-        zeroed = pr.Program(case.leaves, (*backward.statements, pr.Zero((0,))))
-        grads = [
-            o.array
-            for o in execute(zeroed, engine).observations
-            if o.what == "grad" and o.which == 0
-        ]
+        trace = execute(pr.Program(case.leaves, (*backward.statements, pr.Zero((0,)))), engine)
+        grads = [o.array for o in trace.observations if (o.what, o.which) == ("grad", 0)]
         if len(grads) == 2 and grads[1] is not None and np.any(grads[0]) and _same(*grads):
             yield "`zero_grad` has no effect: does it zero a copy of the gradient?"

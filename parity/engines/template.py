@@ -87,36 +87,26 @@ class Mine(Engine):
 '''
 
 
-class AdapterFileError(UsageError):
-    """The adapter cannot be written; the message is one line."""
-
-
 def write_adapter(file: Path) -> str:
-    """Write the template of an adapter to a new file.
+    """Write the template of an adapter to a new file, and return the next steps for the user.
 
-    Returns
-    -------
-    str
-        The next steps, for the user.
-
-    Raises
-    ------
-    AdapterFileError
-        If the file exists already, is not a Python file or cannot be written.
+    Raises UsageError if the file exists already, is not a Python file or cannot be written.
     """
     if file.suffix != ".py":
-        raise AdapterFileError(f"{file}: the name of an adapter must end with .py")
+        raise UsageError(f"{file}: the name of an adapter must end with .py")
+    # The name may not end a string literal.
+    name = "".join(c for c in file.stem if c.isalnum() or c in "-_. ") or "mine"
     created = False
     try:
         with file.open("x", encoding="utf-8") as stream:
             created = True
-            stream.write(_TEXT.format(name=_name(file), file=file.name, ops=_operations()))
+            stream.write(_TEXT.format(name=name, file=file.name, ops=_operations()))
     except FileExistsError:
-        raise AdapterFileError(f"{file} exists already and was not changed") from None
+        raise UsageError(f"{file} exists already and was not changed") from None
     except OSError as error:
         if created:  # an incomplete file would block the next attempt
             file.unlink()
-        raise AdapterFileError(f"{file} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     return (
         f"{file} written: fill in the four lines marked 1 to 4, then\n"
         f"    parity check --engine {file}:Mine"
@@ -158,8 +148,3 @@ def _call(op: Operation) -> str:
         first, others = (operands[0], operands[1:]) if op.arity else ("engine", operands)
         call = f"{first}.{op.name}({', '.join([*others, *keywords])})"
     return f"{', '.join(parameters)}: {call}"
-
-
-def _name(file: Path) -> str:
-    """Return the stem of the file without characters that would end a string literal."""
-    return "".join(c for c in file.stem if c.isalnum() or c in "-_. ") or "mine"

@@ -14,27 +14,17 @@ from parity.engines.base import Unsupported
 
 
 class Observation(NamedTuple):
-    """One array that was read from an engine.
+    """One array that was read from an engine."""
 
-    Attributes
-    ----------
-    statement
-        The index of the statement after which it was read; the number of statements for what is
-        read at the end.
-    what
-        "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held":
-        the gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None
-        if the engine only returns copies). "gradient": the array that was passed to
-        the backward of statement ``which``.
-    which
-        The index of the tensor, leaf or statement.
-    array
-        A copy of the array; None where there is no gradient.
-    """
-
+    #: The statement after which it was read; the number of statements for those at the end.
     statement: int
+    #: "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held": the
+    #: gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None if the
+    #: engine only returns copies). "gradient": what was passed to the backward ``which``.
     what: str
+    #: The index of the tensor, leaf or statement.
     which: int
+    #: A copy of the array; None where there is no gradient.
     array: NDArray[Any] | None
 
 
@@ -42,8 +32,6 @@ class Observation(NamedTuple):
 UNSUPPORTED = "unsupported"
 #: ``Failure.kind`` of runs that ended the process of the engine; these are kinds of findings.
 STOPPED = frozenset({"crash", "time", "memory"})
-
-
 #: Frames in NumPy and in this package are left out of locations: their caller is of interest.
 _FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),
@@ -62,16 +50,9 @@ class RemoteFailure(Exception):  # noqa: N818 - stands for an exception elsewher
 
 @dataclass(slots=True)
 class Failure:
-    """An exception that ended a run.
+    """An exception that ended a run."""
 
-    Attributes
-    ----------
-    statement
-        The index of the statement that raised; -1 while leaves were created.
-    error
-        The exception.
-    """
-
+    #: The index of the statement that raised; -1 while leaves were created.
     statement: int
     error: Exception
 
@@ -79,8 +60,7 @@ class Failure:
     def kind(self) -> str:
         """The kind of finding it is, if the reference does not raise.
 
-        "depth" for a RecursionError, "exception" for others; "crash", "time" or "memory" from an
-        engine in another process. ``UNSUPPORTED``, which is no finding, for ``Unsupported``.
+        ``UNSUPPORTED``, which is none, and those of ``STOPPED`` are among them.
         """
         if isinstance(self.error, RemoteFailure):
             return self.error.kind

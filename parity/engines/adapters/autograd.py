@@ -24,23 +24,18 @@ class Autograd(Functional):
         **numpy_like(anp),
         "sigmoid": special.expit,
         "split": split_like(anp),
-        "sign": anp.sign,
-        "floor": anp.floor,
+        **{name: getattr(anp, name) for name in ("sign", "floor", "outer", "dot")},
         "var": lambda a, *, axis, correction, keepdims: anp.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
         "norm": anp.linalg.norm,
         "logsumexp": special.logsumexp,
         "pad": lambda a, *, pad_width: anp.pad(a, pad_width, "constant"),
-        "outer": anp.outer,
-        "dot": anp.dot,
     }
 
     def array(self, a: Any) -> Any:
         return np.array(a)
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         backward, _value = make_vjp(function, tuple(range(len(arguments))))(*arguments)
         return backward(seed)  # type: ignore[no-any-return]

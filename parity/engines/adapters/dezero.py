@@ -7,35 +7,8 @@ from typing import Any, ClassVar
 
 import dezero
 import dezero.functions as F
+from parity.engines.adapters.numpy_like import SCALARS, split_like
 from parity.engines.base import Engine
-
-
-def _concat(*xs: Any, axis: int) -> Any:
-    return F.concat(xs, axis)
-
-
-def _split(a: Any, *, axis: int, sizes: tuple[int, ...]) -> Any:
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
-    return F.split(a, ends, axis)
-
-
-#: Operations that ``dezero.functions`` has under another name or signature.
-_OTHERS: dict[str, Any] = {
-    "concat": _concat,
-    "stack": lambda *xs, axis: F.stack(xs, axis),
-    "where": lambda a, b, *, condition: F.where(condition, a, b),
-    "power": F.pow,
-    "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
-    "split": _split,
-    "add_scalar": lambda a, *, c: a + c,
-    "mul_scalar": lambda a, *, c: a * c,
-    "sub_scalar": lambda a, *, c: a - c,
-    "rsub_scalar": lambda a, *, c: c - a,
-    "div_scalar": lambda a, *, c: a / c,
-    "rdiv_scalar": lambda a, *, c: c / a,
-}
-#: Functions of dezero that are not operations of programs.
-_NOT_COMPARED = ("cast",)
 
 
 class Dezero(Engine):
@@ -46,8 +19,15 @@ class Dezero(Engine):
     bitwise = True
     quirks = frozenset({"seeds-any-shape-with-ones"})
     ops: ClassVar[dict[str, Any]] = {
-        **{name: getattr(F, name) for name in F.__all__ if name not in _NOT_COMPARED},
-        **_OTHERS,
+        **{name: getattr(F, name) for name in F.__all__ if name != "cast"},  # not an operation
+        # Those that it has under another name or signature.
+        "concat": lambda *xs, axis: F.concat(xs, axis),
+        "stack": lambda *xs, axis: F.stack(xs, axis),
+        "where": lambda a, b, *, condition: F.where(condition, a, b),
+        "power": F.pow,
+        "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
+        "split": split_like(F),
+        **SCALARS,
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
@@ -59,15 +39,8 @@ class Dezero(Engine):
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.data
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
-        t.backward(gradient, create_graph=create_graph, retain_graph=retain_graph or create_graph)
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        t.backward(gradient, **flags)
 
     def clear_grad(self, t: Any) -> None:
         t.cleargrad()
@@ -85,9 +58,5 @@ class Dezero(Engine):
         return t.detach()
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
-        kinds = {
-            "sgd": dezero.optimizers.SGD,
-            "momentum": dezero.optimizers.MomentumSGD,
-            "adam": dezero.optimizers.Adam,
-        }
-        return kinds[kind](lr).setup(leaves)
+        names = {"sgd": "SGD", "momentum": "MomentumSGD", "adam": "Adam"}
+        return getattr(dezero.optimizers, names[kind])(lr).setup(leaves)

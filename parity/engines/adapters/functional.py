@@ -1,8 +1,7 @@
 """Base class of adapters for engines that differentiate functions, such as ``jax.vjp``.
 
-The adapter records the operations of a program. A backward turns the record into a function from
-the leaves to the root and passes it to the engine; the results are added to gradients that the
-adapter stores. For second derivatives that function itself calls the engine.
+The adapter records operations. A backward turns the record into a function from the leaves to the
+root, for the engine; for second derivatives that function itself calls the engine.
 """
 
 from __future__ import annotations
@@ -10,31 +9,32 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from parity.engines.base import Engine
 
-Env: TypeAlias = dict[Any, Any]
-
 
 @dataclass(eq=False)
 class Tensor:
-    """A value of the engine: here a constant; subclasses are leaves and computed values."""
+    """A constant, or output ``index`` of ``source``; no index if that returned a single tensor."""
 
     value: Any
     number: int
     requires_grad: bool = False
+    source: Call | BackwardPass | None = None
+    index: int | None = None
 
-    @property
-    def parents(self) -> Sequence[Tensor]:
-        return ()
-
-    def replay(self, env: Env) -> Any:
-        """Compute the value from those of the parents in ``env``."""
-        return self.value
+    def replay(self, env: dict[Any, Any]) -> Any:
+        """Compute the value from those of the inputs in ``env``."""
+        if self.source is None:
+            return self.value
+        if self.source not in env:
+            env[self.source] = self.source.outputs([env[x] for x in self.source.inputs])
+        outputs = env[self.source]
+        return outputs if self.index is None else outputs[self.index]
 
 
 @dataclass(eq=False)
@@ -50,66 +50,34 @@ class Call:
     """A recorded operation."""
 
     function: Callable[..., Any]
-    xs: tuple[Tensor, ...]
+    inputs: tuple[Tensor, ...]
     attrs: dict[str, Any]
     freed: bool = False
 
-
-@dataclass(eq=False)
-class Result(Tensor):
-    """Output ``index`` of a call; None if the call returned a single tensor."""
-
-    call: Call = field(kw_only=True)
-    index: int | None = field(kw_only=True)
-
-    @property
-    def parents(self) -> Sequence[Tensor]:
-        return self.call.xs
-
-    def replay(self, env: Env) -> Any:
-        if self.call not in env:
-            xs = [env[x] for x in self.call.xs]
-            env[self.call] = self.call.function(*xs, **self.call.attrs)
-        return env[self.call] if self.index is None else env[self.call][self.index]
+    def outputs(self, values: Sequence[Any]) -> Any:
+        return self.function(*values, **self.attrs)
 
 
 @dataclass(eq=False)
 class BackwardPass:
-    """A backward pass from ``root`` with the gradient ``seed`` to ``leaves``."""
+    """A backward pass from ``root`` with the gradient ``seed`` to the leaves ``inputs``."""
 
     engine: Functional
     root: Tensor
     seed: Any
-    leaves: tuple[Leaf, ...]
+    inputs: tuple[Leaf, ...]
 
-    def gradients(self, values: Sequence[Any]) -> Sequence[Any]:
+    def outputs(self, values: Sequence[Any]) -> Sequence[Any]:
         """Compute the gradients of the leaves for these values of the leaves."""
 
         def root(*values: Any) -> Any:
-            env: Env = dict(zip(self.leaves, values, strict=True))
+            env: dict[Any, Any] = dict(zip(self.inputs, values, strict=True))
             for t in ancestors(self.root):
                 if t not in env:
                     env[t] = t.replay(env)
             return env[self.root]
 
         return self.engine.vjp(root, tuple(values), self.seed)
-
-
-@dataclass(eq=False)
-class Derivative(Tensor):
-    """The gradient of leaf ``index`` in a recorded pass, which depends on all its leaves."""
-
-    of: BackwardPass = field(kw_only=True)
-    index: int = field(kw_only=True)
-
-    @property
-    def parents(self) -> Sequence[Tensor]:
-        return self.of.leaves
-
-    def replay(self, env: Env) -> Any:
-        if self.of not in env:
-            env[self.of] = self.of.gradients([env[x] for x in self.of.leaves])
-        return env[self.of][self.index]
 
 
 def ancestors(root: Tensor) -> list[Tensor]:
@@ -120,32 +88,22 @@ def ancestors(root: Tensor) -> list[Tensor]:
         t = todo.pop()
         if t not in found:
             found.add(t)
-            todo += t.parents
+            todo += t.source.inputs if t.source else ()
     return sorted(found, key=lambda t: t.number)
 
 
 class Functional(Engine):
-    """Base class of adapters: a subclass sets ``name`` and ``functions`` and overrides two methods.
+    """Base class of adapters: a subclass sets ``name``, ``functions`` and two methods."""
 
-    Attributes
-    ----------
-    functions
-        Operations on the engine's arrays, by the names of ``parity.language.table.OPS``.
-    """
-
+    #: Operations on the engine's arrays, by the names of ``parity.language.table.OPS``.
     functions: ClassVar[dict[str, Callable[..., Any]]]
 
     def array(self, a: Any) -> Any:
         """Return a copy of an ndarray as an array of the engine."""
         raise NotImplementedError
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
-        """Return the vector-Jacobian products of ``function``: one gradient per argument.
-
-        ``seed`` is the gradient of the result.
-        """
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
+        """Return one gradient per argument of ``function``; ``seed`` is that of the result."""
         raise NotImplementedError
 
     def __init__(self) -> None:
@@ -158,20 +116,15 @@ class Functional(Engine):
     def _operation(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def apply(*xs: Tensor, **attrs: Any) -> Any:
             value = function(*[x.value for x in xs], **attrs)
-            call = None
-            if self._recording and any(x.requires_grad for x in xs):
-                call = Call(function, xs, attrs)
-            if isinstance(value, (tuple, list)):
-                return tuple(self._tensor(v, call, i) for i, v in enumerate(value))
-            return self._tensor(value, call, None)
+            recorded = self._recording and any(x.requires_grad for x in xs)
+            call = Call(function, xs, attrs) if recorded else None
+            if not isinstance(value, (tuple, list)):
+                return Tensor(value, next(self._numbers), recorded, call)
+            return tuple(
+                Tensor(v, next(self._numbers), recorded, call, i) for i, v in enumerate(value)
+            )
 
         return apply
-
-    def _tensor(self, value: Any, call: Call | None, index: int | None) -> Tensor:
-        number = next(self._numbers)
-        if call is None:
-            return Tensor(value, number)
-        return Result(value, number, True, call=call, index=index)
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
         return Leaf(self.array(array), next(self._numbers), requires_grad)
@@ -182,14 +135,7 @@ class Functional(Engine):
     def grad(self, t: Leaf) -> Any:
         return t.buffer
 
-    def backward(
-        self,
-        t: Tensor,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
         """Run a backward; RuntimeError for what the engine itself cannot detect."""
         if not t.requires_grad:
             raise RuntimeError("the root does not require a gradient")
@@ -198,19 +144,24 @@ class Functional(Engine):
             raise RuntimeError("a gradient can be implied only for one element")
         seed = self.array(np.ones_like(value) if gradient is None else gradient.astype(value.dtype))
         nodes = ancestors(t)
-        _mark_run([n.call for n in nodes if isinstance(n, Result)], retain_graph or create_graph)
+        # Without retain_graph operations cannot run again, as in PyTorch.
+        calls = [n.source for n in nodes if isinstance(n.source, Call)]
+        if any(call.freed for call in calls):
+            raise RuntimeError("backward through the graph a second time; use retain_graph")
+        for call in calls:
+            call.freed = not any(flags.values())
         leaves = tuple(n for n in nodes if isinstance(n, Leaf) and n.requires_grad)
         one = BackwardPass(self, t, seed, leaves)
-        for index, g in enumerate(one.gradients([leaf.value for leaf in leaves])):
-            self._accumulate(one, index, g, create_graph)
+        for index, g in enumerate(one.outputs([leaf.value for leaf in leaves])):
+            self._accumulate(one, index, g, flags.get("create_graph", False))
 
     def _accumulate(self, one: BackwardPass, index: int, g: Any, create_graph: bool) -> None:
         """Add to the gradient of a leaf: in place, or as a new tensor in a recorded pass."""
-        leaf = one.leaves[index]
+        leaf = one.inputs[index]
         if create_graph:
-            new: Tensor = Derivative(g, next(self._numbers), True, of=one, index=index)
-            with self._recording_set(True):
-                if leaf.buffer is not None:
+            new = Tensor(g, next(self._numbers), True, one, index)
+            if leaf.buffer is not None:
+                with self._recording_set(True):
                     new = self.ops["add"](self.grad_tensor(leaf), new)
             leaf.buffer, leaf.recorded = np.array(new.value), new
             return
@@ -247,11 +198,3 @@ class Functional(Engine):
 
     def detach(self, t: Tensor) -> Tensor:
         return Tensor(t.value, next(self._numbers))
-
-
-def _mark_run(calls: list[Call], retain: bool) -> None:
-    """Mark operations as run: without ``retain_graph`` they cannot run again, as in PyTorch."""
-    if any(call.freed for call in calls):
-        raise RuntimeError("backward through the graph a second time; use retain_graph")
-    for call in calls:
-        call.freed = not retain

@@ -43,34 +43,24 @@ class Jax(Functional):
     version = jax.__version__
     functions: ClassVar[dict[str, Callable[..., Any]]] = {
         **numpy_like(jnp),
-        "sigmoid": jax.nn.sigmoid,
-        "relu": jax.nn.relu,
+        **{name: getattr(jnp, name) for name in ("sign", "floor", "flip", "outer", "dot")},
+        **{name: getattr(jax.nn, name) for name in ("sigmoid", "relu", "softplus", "logsumexp")},
+        **{name: getattr(jax.nn, name) for name in ("softmax", "log_softmax")},
         "get_item": _item,
         "split": split_like(jnp),
-        "sign": jnp.sign,
-        "floor": jnp.floor,
         "leaky_relu": lambda a, *, slope: jax.nn.leaky_relu(a, slope),
-        "softplus": jax.nn.softplus,
         "gelu": lambda a: jax.nn.gelu(a, approximate=False),
         "var": lambda a, *, axis, correction, keepdims: jnp.var(
             a, axis=axis, correction=correction, keepdims=keepdims
         ),
         "norm": jnp.linalg.vector_norm,
-        "logsumexp": jax.nn.logsumexp,
-        "softmax": jax.nn.softmax,
-        "log_softmax": jax.nn.log_softmax,
-        "flip": jnp.flip,
         "pad": lambda a, *, pad_width: jnp.pad(a, pad_width),
         "take_along_axis": lambda a, *, axis, indices: jnp.take_along_axis(
             a, np.array(indices, np.int64), axis
         ),
-        "outer": jnp.outer,
-        "dot": jnp.dot,
     }
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._leaves = 0
+    _leaves = 0
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Leaf:
         self._leaves += 1
@@ -81,8 +71,6 @@ class Jax(Functional):
     def array(self, a: Any) -> Any:
         return jnp.array(a)
 
-    def vjp(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], seed: Any
-    ) -> Sequence[Any]:
+    def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         _value, backward = jax.vjp(function, *arguments)
         return backward(seed)  # type: ignore[no-any-return]

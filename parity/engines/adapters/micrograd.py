@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from micrograd.engine import Value
 
+from parity.engines.adapters.numpy_like import SCALARS
 from parity.engines.base import Engine
 
 
@@ -30,12 +31,7 @@ class Micrograd(Engine):
         "div": lambda a, b: a / b,
         "pow": lambda a, *, exponent: a**exponent,
         "relu": lambda a: a.relu(),
-        "add_scalar": lambda a, *, c: a + c,
-        "mul_scalar": lambda a, *, c: a * c,
-        "sub_scalar": lambda a, *, c: a - c,
-        "rsub_scalar": lambda a, *, c: c - a,
-        "div_scalar": lambda a, *, c: a / c,
-        "rdiv_scalar": lambda a, *, c: c / a,
+        **SCALARS,
     }
 
     def leaf(self, array: Any) -> Any:  # type: ignore[override]  # no constants
@@ -47,14 +43,7 @@ class Micrograd(Engine):
     def grad(self, t: Any) -> Any:
         return np.array(float(t.grad))
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         # `Value.backward` takes no gradient; the product with it has the same gradients.
         (t if gradient is None else t * float(gradient)).backward()
 

@@ -29,31 +29,21 @@ class MyGrad(Engine):
     name = "mygrad"
     version = mg.__version__
     quirks = frozenset(
-        {
-            "clears-grads-on-use-except-views",
-            "clears-grads-on-backward",
-            "clears-graphs",
-            "clip-ties-neither",
-            "constants-stop-quietly",
-            "keeps-intermediate-grads",
-            "no-grad-gives-variables",
-            "seeds-any-shape-with-ones",
-            "maximum-ties-neither",
-            "minimum-ties-neither",
-            "max-ties-first",
-            "min-ties-first",
-        }
+        (
+            *("clears-grads-on-use-except-views", "clears-grads-on-backward", "clears-graphs"),
+            *("keeps-intermediate-grads", "constants-stop-quietly", "no-grad-gives-variables"),
+            *("seeds-any-shape-with-ones", "maximum-ties-neither", "minimum-ties-neither"),
+            *("max-ties-first", "min-ties-first", "clip-ties-neither"),
+        )
     )
     ops: ClassVar[dict[str, Any]] = {
         **numpy_like(mg),
-        "sigmoid": nnet.sigmoid,
-        "relu": nnet.relu,
+        **{name: getattr(nnet, name) for name in ("sigmoid", "relu", "softmax")},
         "leaky_relu": lambda a, *, slope: nnet.leaky_relu(a, slope),
         "var": lambda a, *, axis, correction, keepdims: mg.var(
             a, axis=axis, ddof=correction, keepdims=keepdims
         ),
         "norm": _norm,
-        "softmax": nnet.softmax,
         "log_softmax": nnet.logsoftmax,
         "softmax_cross_entropy": lambda a, *, t: nnet.softmax_crossentropy(a, np.array(t)),
     }
@@ -67,14 +57,7 @@ class MyGrad(Engine):
     def grad(self, t: Any) -> Any:
         return t.grad
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         t.backward(gradient)
 
     def clear_grad(self, t: Any) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from parity.engines.base import Engine
-from parity.language.operation import Operation
 from parity.language.table import OPS
 
 
+@functools.cache
 def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``function`` so that its results under ``no_grad`` are constants.
 
@@ -28,12 +28,6 @@ def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
         return tuple(t.detach() for t in y) if isinstance(y, tuple) else y.detach()
 
     return apply
-
-
-@functools.cache
-def _functions(operations: tuple[Operation, ...]) -> dict[str, Any]:
-    """The functions of all operations that there are, made once."""
-    return {op.name: _constant(op.function) for op in operations}
 
 
 class Torch(Engine):
@@ -50,12 +44,14 @@ class Torch(Engine):
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self.ops = _functions(tuple(OPS.values()))  # type: ignore[misc]
+        self.ops = {  # type: ignore[misc]
+            op.name: _constant(op.function) for op in OPS.values()
+        }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)
         if requires_grad:
-            t.register_hook(_copy)  # type: ignore[no-untyped-call]
+            t.register_hook(torch.clone)  # type: ignore[no-untyped-call]
         return t
 
     def value(self, t: Any) -> Any:
@@ -64,17 +60,10 @@ class Torch(Engine):
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.detach().numpy()
 
-    def backward(
-        self,
-        t: Any,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
-        if not create_graph:
-            t.backward(g, retain_graph=retain_graph)
+        if not flags.get("create_graph"):
+            t.backward(g, **flags)
             return
         with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
             warnings.simplefilter("ignore")
@@ -106,10 +95,6 @@ class AsIs(Torch):
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         return torch.tensor(array, requires_grad=requires_grad)
-
-
-def _copy(gradient: torch.Tensor) -> torch.Tensor:
-    return gradient.clone()
 
 
 class _WithGradient(torch.autograd.Function):

@@ -7,12 +7,13 @@ JSON-like values and NumPy arrays. Reading a message never executes code (there 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import math
 import struct
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity.engines.trace import Failure, Observation, RemoteFailure, Trace
 from parity.language import program as pr
@@ -20,10 +21,6 @@ from parity.language import program as pr
 _LENGTHS = struct.Struct(">II")
 
 Message = tuple[Any, bytes]
-
-
-class WireError(Exception):
-    """The bytes are not a message: the engine wrote to the pipe, or closed it half-way."""
 
 
 def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
@@ -36,7 +33,10 @@ def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
 
 
 def read(stream: BinaryIO) -> Message | None:
-    """Read the next message; None at the end of the stream or where a message is cut off."""
+    """Read the next message; None at the end of the stream or where a message is cut off.
+
+    Raises ValueError for bytes that are no message: the engine wrote to the pipe.
+    """
     start = stream.read(_LENGTHS.size)
     if len(start) < _LENGTHS.size:
         return None
@@ -47,135 +47,96 @@ def read(stream: BinaryIO) -> Message | None:
     try:
         return json.loads(body[:text]), body[text:]
     except ValueError as error:
-        raise WireError(f"not a message: {error}") from error
-
-
-# Programs. The sender has validated them.
+        raise ValueError(f"not a message: {error}") from error
 
 
 def program_head(program: pr.Program) -> list[Any]:
-    """Encode a program as lists, which ``read_program`` decodes."""
+    """Encode a program, which the sender has validated, as lists for ``read_program``."""
     leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
-    return [leaves, [(s.keyword, *map(_short, _fields(s))) for s in program.statements]]
+    return [leaves, list(map(_statement_head, program.statements))]
+
+
+def _statement_head(statement: pr.Statement) -> list[Any]:
+    values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
+    constants = [
+        {"constant": (v.shape, v.values, v.dtype)} if isinstance(v, pr.Constant) else v
+        for v in values
+    ]
+    return [statement.keyword, *constants]
+
+
+_FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
 
 
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements = head
+    leaves, statements = _frozen(head)
     return pr.Program(
-        tuple(pr.Leaf(tuple(s), tuple(v), dtype, grad) for s, v, dtype, grad in leaves),
-        tuple(_statement(*s) for s in statements),
+        tuple(pr.Leaf(*leaf) for leaf in leaves),
+        tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
     )
-
-
-def _fields(statement: pr.Statement) -> list[Any]:
-    return [getattr(statement, name) for name in _NAMES[type(statement)]]
-
-
-_NAMES = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, pr.Constant):
-        return {"constant": (value.shape, value.values, value.dtype)}
-    return value
-
-
-def _statement(keyword: str, *fields: Any) -> Any:
-    return pr.STATEMENTS[keyword](*map(_frozen, fields))
 
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return pr.Constant(*map(_frozen, value["constant"]))
-    return value
+    return pr.Constant(*map(_frozen, value["constant"])) if isinstance(value, dict) else value
 
 
-# Traces.
-
-
-def trace_message(trace: Trace) -> tuple[Any, bytes]:
+def trace_message(trace: Trace) -> Message:
     """Encode a trace as a head and bytes, which ``read_trace`` decodes."""
-    arrays = [o.array for o in trace.observations]
-    observed = [(*o[:3], _dtype_and_shape(o.array)) for o in trace.observations]
     failure = trace.failure
     failed = failure and (failure.statement, failure.kind, failure.text(), failure.location())
-    return [observed, failed, trace.left_reals], _joined(arrays)
+    forms, data = pack([o.array for o in trace.observations])
+    return [[o[:3] for o in trace.observations], forms, failed, trace.left_reals], data
 
 
 def read_trace(message: Message) -> Trace:
     """Decode the message of ``trace_message``."""
-    (observed, failed, left_reals), data = message
-    arrays = _Arrays(data)
-    observations = [Observation(n, what, i, arrays.next(form)) for n, what, i, form in observed]
+    (observed, forms, failed, left_reals), data = message
+    arrays = unpack((forms, data))
+    observations = [
+        Observation(n, what, i, a) for (n, what, i), a in zip(observed, arrays, strict=True)
+    ]
     failure = failed and Failure(failed[0], RemoteFailure(*failed[1:]))
     return Trace(observations, failure, left_reals)
 
-
-# Plain data.
 
 #: Key of the JSON object that stands for an array in the head.
 _ARRAY = "__array__"
 
 
-def pack(data: Any) -> tuple[Any, bytes]:
+def pack(data: Any) -> Message:
     """Encode JSON-like values and arrays as a head and bytes, which ``unpack`` decodes.
 
     Tuples become lists.
     """
-    arrays: list[NDArray[Any]] = []
+    parts: list[bytes] = []
 
     def head(value: Any) -> Any:
         if isinstance(value, (np.ndarray, np.generic)):
-            arrays.append(np.asarray(value))
-            return {_ARRAY: _dtype_and_shape(arrays[-1])}
+            parts.append(value.tobytes())
+            return {_ARRAY: (value.dtype.str, value.shape)}
         if isinstance(value, dict):
             return {key: head(v) for key, v in value.items()}
         return [head(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-    return head(data), _joined(arrays)
+    return head(data), b"".join(parts)
 
 
 def unpack(message: Message) -> Any:
     """Decode the message of ``pack``."""
-    arrays = _Arrays(message[1])
+    stream = io.BytesIO(message[1])
 
     def value(head: Any) -> Any:
         if isinstance(head, list):
             return [value(v) for v in head]
         if not isinstance(head, dict):
             return head
-        if _ARRAY in head:
-            return arrays.next(head[_ARRAY])
-        return {key: value(v) for key, v in head.items()}
+        if _ARRAY not in head:
+            return {key: value(v) for key, v in head.items()}
+        dtype, shape = np.dtype(head[_ARRAY][0]), head[_ARRAY][1]
+        data = stream.read(dtype.itemsize * math.prod(shape))
+        return np.frombuffer(data, dtype).reshape(shape)
 
     return value(message[0])
-
-
-def _dtype_and_shape(array: NDArray[Any] | None) -> Any:
-    return None if array is None else (array.dtype.str, array.shape)
-
-
-def _joined(arrays: list[Any]) -> bytes:
-    return b"".join(a.tobytes() for a in arrays if a is not None)
-
-
-class _Arrays:
-    """Reads one array after another from bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-
-    def next(self, form: Any) -> NDArray[Any] | None:
-        if form is None:
-            return None
-        dtype, shape = np.dtype(form[0]), tuple(form[1])
-        count = 1
-        for n in shape:
-            count *= n
-        array = np.frombuffer(self.data, dtype, count, self.position).reshape(shape)
-        self.position += array.nbytes
-        return array

@@ -1,17 +1,16 @@
-"""``IsolatedRunner``: runs an engine in a worker process, with limits on time and memory.
+"""Run an engine in a worker process; the process of parity itself never imports it.
 
-A program that crashes the worker or exceeds a limit is a finding, and a new worker continues. The
-process of parity itself never imports the engine.
+A program that crashes the worker or exceeds a limit is a finding, and a new worker continues.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from parity.engines.isolation import codec
@@ -43,21 +42,9 @@ class _Sent:
 
 
 class IsolatedRunner(Runner):
-    """Runs an engine in a worker process.
+    """Runs an engine in a worker process; several runners can share the source of processes.
 
-    Parameters
-    ----------
-    spec
-        The engine, as for ``parity.engines.load.load_engine``.
-    limits
-        Time and memory for each program.
-    source
-        Where worker processes come from, if several runners share it.
-
-    Raises
-    ------
-    EngineError
-        If the engine cannot be loaded.
+    ``spec`` is as for ``load_engine``. Raises EngineError if the engine cannot be loaded.
     """
 
     isolated = True
@@ -68,8 +55,7 @@ class IsolatedRunner(Runner):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         source: Source | None = None,
     ) -> None:
-        self.spec = spec
-        self.limits = limits
+        self.spec, self.limits = spec, limits
         self._process = Process(source)
         self._closing = weakref.finalize(self, self._process.close)
         self._sent: deque[_Sent] = deque()
@@ -79,38 +65,26 @@ class IsolatedRunner(Runner):
         self._fresh = False
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
-        self.name = facts["name"]
-        self.version = facts["version"]
-        self.ops = tuple(facts["ops"])
-        self.dtypes = tuple(facts["dtypes"])
-        self.max_ndim = facts["max_ndim"]
-        self.bitwise = facts["bitwise"]
-        self.quirks = frozenset(facts["quirks"])
-        self._abilities = frozenset(facts["abilities"])
-        self._owns_buffer = self._ask_owns_buffer()
-
-    @property
-    def abilities(self) -> frozenset[str]:
-        return self._abilities
-
-    @property
-    def owns_buffer(self) -> bool:
-        return self._owns_buffer
+        for name in ("name", "version", "max_ndim", "bitwise"):
+            setattr(self, name, facts[name])
+        self.ops, self.dtypes = tuple(facts["ops"]), tuple(facts["dtypes"])
+        self.quirks, self.abilities = frozenset(facts["quirks"]), frozenset(facts["abilities"])
+        try:  # it runs a backward, which may hang or crash
+            found = self._call(limits.seconds, "parity.engines.execute:owns_buffer")
+            self.owns_buffer = bool(found)
+        except EngineStopped:
+            self.owns_buffer = False
 
     def close(self) -> None:
-        """End the worker process."""
         self._closing()
 
     def _start(self) -> Any:
         """Load the engine in a new process and return its attributes."""
         self._process.start()
-        start = {
-            "spec": self.spec,
-            "path": sys.path,
-            "position": str(self._process.position),
-            "megabytes": self.limits.megabytes,
-        }
-        self._process.send(start)
+        position, megabytes = str(self._process.position), self.limits.megabytes
+        self._process.send(
+            {"spec": self.spec, "path": sys.path, "position": position, "megabytes": megabytes}
+        )
         facts = self._process.receive(_LOADING)
         if isinstance(facts, End):
             raise EngineError(f"engine {self.spec!r} cannot be loaded: {facts.description}")
@@ -126,65 +100,47 @@ class IsolatedRunner(Runner):
         for sent in self._sent:
             self._process.send(("run", codec.program_head(sent.program)))
 
-    @contextlib.contextmanager
-    def impatient(self, on: bool) -> Iterator[None]:
-        """Give programs less time, or always the full limit."""
-        before, self._impatient = self._impatient, on
+    def impatient(self, on: bool) -> AbstractContextManager[Any]:
+        return self._changed("_impatient", on)
+
+    def fresh_process(self) -> AbstractContextManager[Any]:
+        return self._changed("_fresh", True)
+
+    @contextmanager
+    def _changed(self, name: str, value: bool) -> Iterator[None]:
+        before = getattr(self, name)
+        setattr(self, name, value)
         try:
             yield
         finally:
-            self._impatient = before
-
-    @contextlib.contextmanager
-    def fresh_process(self) -> Iterator[None]:
-        """Run each program in a new process."""
-        before, self._fresh = self._fresh, True
-        try:
-            yield
-        finally:
-            self._fresh = before
-
-    def _seconds(self, impatient: bool | None) -> float:
-        """Return the time limit of a program."""
-        full = self.limits.seconds
-        if not (self._waits >= _WAITS if impatient is None else impatient):
-            return full
-        return min(full, max(_LEAST, _PATIENCE * self._longest))
-
-    # Programs.
+            setattr(self, name, before)
 
     def run(self, program: Program) -> Trace:
-        if self._fresh:
-            self._receive_all()
-            self.restart()
         return self._result(self._send(program))
 
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         """Run programs in order and yield batches of one, while the next ones run already."""
-        if self._fresh:
-            for program in programs:
-                yield [(program, self.run(program) if self.supports(program) else None)]
-            return
-        source = iter(programs)
+        source, ahead = iter(programs), 1 if self._fresh else _AHEAD
         waiting: deque[tuple[Program, _Sent | None]] = deque()
-        more = True
-        while more or waiting:
-            while more and len(waiting) < _AHEAD and self._has_room():
-                following = next(source, None)
-                more = following is not None
-                if following is not None:
-                    sent = self._send(following) if self.supports(following) else None
-                    waiting.append((following, sent))
-            if waiting:
-                program, sent = waiting.popleft()
-                yield [(program, None if sent is None else self._result(sent))]
-
-    def _has_room(self) -> bool:
-        return sum(sent.size for sent in self._sent) < _BYTES
+        while True:
+            while (
+                len(waiting) < ahead
+                and sum(sent.size for sent in self._sent) < _BYTES
+                and (following := next(source, None)) is not None
+            ):
+                sent = self._send(following) if self.supports(following) else None
+                waiting.append((following, sent))
+            if not waiting:
+                return
+            program, sent = waiting.popleft()
+            yield [(program, None if sent is None else self._result(sent))]
 
     def _send(self, program: Program) -> _Sent:
+        if self._fresh:
+            self._receive_all()
+            self.restart()
         size = self._process.send(("run", codec.program_head(program)))
         self._sent.append(_Sent(program, size, self._impatient))
         return self._sent[-1]
@@ -200,8 +156,10 @@ class IsolatedRunner(Runner):
 
     def _receive(self) -> None:
         """Wait for the trace of the oldest program that was sent."""
-        sent = self._sent[0]
-        reply = self._process.receive(self._seconds(sent.impatient))
+        sent, seconds = self._sent[0], self.limits.seconds
+        if self._waits >= _WAITS if sent.impatient is None else sent.impatient:
+            seconds = min(seconds, max(_LEAST, _PATIENCE * self._longest))
+        reply = self._process.receive(seconds)
         self._sent.popleft()
         if not isinstance(reply, End):
             (trace, took), arrays = reply
@@ -212,13 +170,9 @@ class IsolatedRunner(Runner):
                 return
         else:
             self._waits += reply.kind == "time"
-            failure = Failure(
-                self._process.last_statement(), RemoteFailure(reply.kind, reply.description)
-            )
-            sent.trace = Trace([], failure)
+            error = RemoteFailure(reply.kind, reply.description)
+            sent.trace = Trace([], Failure(self._process.last_statement(), error))
         self.restart()
-
-    # Functions.
 
     def call(self, function: str, *data: Any) -> Any:
         """Call a function as ``Runner.call``; its exceptions are raised as RuntimeError."""
@@ -231,10 +185,3 @@ class IsolatedRunner(Runner):
             self.restart()
             raise EngineStopped(came.kind, came.description)
         return came
-
-    def _ask_owns_buffer(self) -> bool:
-        """Call ``owns_buffer`` in the worker. It runs a backward, which may hang or crash."""
-        try:
-            return bool(self._call(self.limits.seconds, "parity.engines.execute:owns_buffer"))
-        except EngineStopped:
-            return False

@@ -6,7 +6,6 @@ import queue
 import sys
 import threading
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from parity._util.process import THREAD_VARIABLES
@@ -14,13 +13,6 @@ from parity.engines.isolation.process import End, Process, Spawned
 
 #: One thread per worker, as there is a worker for each core.
 _ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
-
-
-@dataclass(frozen=True)
-class _Job:
-    key: Hashable
-    function: str
-    data: tuple[Any, ...]
 
 
 class WorkerPool:
@@ -31,7 +23,7 @@ class WorkerPool:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()  # key, function, data; or None
         self._results: queue.SimpleQueue[tuple[Hashable, Any]] = queue.SimpleQueue()
         self._sources = [Spawned(_ONE_THREAD) for _ in range(count)]
         self._threads: list[threading.Thread] = []
@@ -40,14 +32,13 @@ class WorkerPool:
     def start(self) -> None:
         """Start the workers."""
         for source in self._sources:
-            process = _started(source)
-            thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            arguments = (_started(source),)
+            self._threads.append(threading.Thread(target=self._serve, args=arguments, daemon=True))
+            self._threads[-1].start()
 
     def submit(self, key: Hashable, function: str, *data: Any) -> None:
         """Queue a call of ``"module:function"``; ``key`` identifies its result."""
-        self._jobs.put(_Job(key, function, data))
+        self._jobs.put((key, function, data))
 
     def results(self, seconds: float | None = None) -> list[tuple[Hashable, Any]]:
         """Wait up to ``seconds`` for a result, and return all available results with their keys.
@@ -81,14 +72,15 @@ class WorkerPool:
     def _serve(self, process: Process) -> None:
         """Run jobs in one process until there are no more."""
         while (job := self._jobs.get()) is not None and not self._closed:
+            key, function, data = job
             try:
-                result = process.call(None, job.function, *job.data)
+                result = process.call(None, function, *data)
             except RuntimeError as error:
                 result = End("exception", str(error))
             if isinstance(result, End) and not self._closed:
                 process.close()
                 process = _started(process.source)
-            self._results.put((job.key, result))
+            self._results.put((key, result))
         process.close()
 
 

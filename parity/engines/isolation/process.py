@@ -15,7 +15,8 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from subprocess import DEVNULL, PIPE
+from typing import Any, BinaryIO, TypeAlias
 
 from parity.engines.isolation import codec
 from parity.engines.isolation.worker import KILL, POSITION, START, STATUS
@@ -49,8 +50,7 @@ class Process:
 
     def start(self) -> None:
         """Start a process that waits for its first message."""
-        requests, replies = self.source.start()
-        self._requests = requests
+        self._requests, replies = self.source.start()
         self._replies = queue.SimpleQueue()
         threading.Thread(target=_forward, args=(replies, self._replies), daemon=True).start()
 
@@ -122,7 +122,7 @@ def _forward(replies: BinaryIO, messages: queue.SimpleQueue[codec.Message | End 
         try:
             while (message := codec.read(replies)) is not None:
                 messages.put(message)
-        except (codec.WireError, OSError, MemoryError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             messages.put(End("crash", f"it wrote to the pipe of parity: {error}"))
         messages.put(None)
 
@@ -142,22 +142,6 @@ def _end_of(status: int | None) -> End:
     return End("crash", f"the process was ended by {name}")
 
 
-class Source(Protocol):
-    """Starts worker processes, one at a time."""
-
-    def start(self) -> tuple[BinaryIO, BinaryIO]:
-        """Start a process; return the streams to write to and to read from."""
-
-    def wait(self, seconds: float | None) -> int | None:
-        """Return its status as ``subprocess`` does; None if it still runs after ``seconds``."""
-
-    def kill(self) -> None:
-        """Kill the process."""
-
-    def close(self) -> None:
-        """End the parent of forked processes, if there is one."""
-
-
 class Spawned:
     """Starts a new interpreter for each process.
 
@@ -168,17 +152,12 @@ class Spawned:
     def __init__(self, environment: Mapping[str, str] | None = None, errors: Any = None) -> None:
         self.running: subprocess.Popen[bytes] | None = None
         self.environment = dict(environment or {})
-        self.errors = subprocess.DEVNULL if errors is None else errors
+        self.errors = DEVNULL if errors is None else errors
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
         running = self.running = _interpreter(
-            environment=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
+            environment=self.environment, stdin=PIPE, stdout=PIPE, stderr=self.errors
         )
-        assert running.stdin is not None
-        assert running.stdout is not None
         return running.stdin, running.stdout  # type: ignore[return-value]
 
     def wait(self, seconds: float | None) -> int | None:
@@ -236,14 +215,18 @@ class Forked:
             self.parent = None
 
 
+#: What starts worker processes, one at a time. ``start`` returns the streams to write to and read
+#: from; ``wait`` the status as ``subprocess`` does, None if it still runs after ``seconds``.
+Source: TypeAlias = Spawned | Forked
+
+
 def _interpreter(
     *arguments: str, environment: Mapping[str, str] | None = None, **files: Any
 ) -> subprocess.Popen[bytes]:
     """Start ``parity.engines.isolation.worker`` in a session that Ctrl-C does not reach."""
-    devnull = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    root = str(Path(__file__).resolve().parents[3])
-    known = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join(filter(None, (root, known)))
+    devnull = dict.fromkeys(("stdin", "stdout", "stderr"), DEVNULL)
+    folders = str(Path(__file__).resolve().parents[3]), os.environ.get("PYTHONPATH")
+    path = os.pathsep.join(filter(None, folders))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
         env={**os.environ, "PYTHONPATH": path, **(environment or {})},

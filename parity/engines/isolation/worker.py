@@ -1,7 +1,4 @@
-"""A worker process: ``python -m parity.engines.isolation.worker``.
-
-It answers requests one by one: programs to run on the engine that the first message names, and
-functions of parity to call. Isolation, campaigns, the score and the benchmarks all use it.
+"""A worker process, which runs programs on an engine and calls functions of parity on request.
 
 Where ``fork`` exists, a parent process imports the slow modules and forks a child on request; the
 child loads the engine. A crash then costs milliseconds. Messages use the original standard
@@ -51,12 +48,24 @@ def limits_memory() -> bool:
     return resource is not None and os.path.exists(_STATM)
 
 
+def limit_memory(megabytes: int | None) -> None:
+    """Limit the memory that the process may allocate from now on; None lifts the limit."""
+    if not limits_memory():
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    size = most
+    if megabytes is not None:
+        with open(_STATM) as file:
+            pages = int(file.read().split()[0])
+        size = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, most))
+
+
 class Worker:
     """Loads one engine and answers requests until the stream ends."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
-        self.requests = requests
-        self.replies = replies
+        self.requests, self.replies = requests, replies
         self.engine: Engine | None = None
 
     def serve(self) -> None:
@@ -67,59 +76,37 @@ class Worker:
         start = first[0]
         if start["path"]:
             sys.path[:] = start["path"]
-        if "spec" not in start:
-            self.answer()
-        elif self.load(start):
-            with fuzzing_runtime():
-                self.answer()
+        isolates = "spec" in start
+        try:
+            if isolates:
+                self.load(start)
+        except EngineError as error:
+            codec.write(self.replies, {"error": str(error)})
+            return
+        handlers: dict[str, Callable[..., codec.Message]] = {"run": self.run, "call": self.call}
+        with fuzzing_runtime() if isolates else contextlib.nullcontext():
+            while (message := codec.read(self.requests)) is not None:
+                (kind, *arguments), _ = message
+                codec.write(self.replies, *handlers[kind](*arguments))
 
-    def answer(self) -> None:
-        while (message := codec.read(self.requests)) is not None:
-            head, _ = message
-            self.send(*_HANDLERS[head[0]](self, *head[1:]))
-
-    def send(self, head: Any, data: bytes = b"") -> None:
-        codec.write(self.replies, head, data)
-
-    def load(self, start: dict[str, Any]) -> bool:
-        """Load the engine; send its attributes, or the error if it cannot be used."""
+    def load(self, start: dict[str, Any]) -> None:
+        """Load the engine and send its attributes."""
         with open(start["position"], "r+b") as file:
             self.position = mmap.mmap(file.fileno(), POSITION.size)
-        try:
-            self.engine = engine = load_engine(start["spec"])
-        except EngineError as error:
-            self.send({"error": str(error)})
-            return False
-        self.limit_memory(start["megabytes"])
-        self.send(
-            {
-                "name": engine.name,
-                "version": engine.version,
-                "ops": list(engine.ops),
-                "dtypes": list(engine.dtypes),
-                "max_ndim": engine.max_ndim,
-                "bitwise": engine.bitwise,
-                "quirks": sorted(engine.quirks),
-                "abilities": sorted(abilities(engine)),
-            }
-        )
-        return True
-
-    def limit_memory(self, megabytes: int) -> None:
-        """Limit the memory that the process may allocate from now on."""
-        if not limits_memory():
-            return
-        with open(_STATM) as file:
-            pages = int(file.read().split()[0])
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        size = pages * resource.getpagesize() + megabytes * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (size, most))
+        self.engine = engine = load_engine(start["spec"])
+        limit_memory(start["megabytes"])
+        facts = {
+            **{name: getattr(engine, name) for name in ("name", "version", "max_ndim", "bitwise")},
+            **{name: list(getattr(engine, name)) for name in ("ops", "dtypes", "quirks")},
+            "abilities": list(abilities(engine)),
+        }
+        codec.write(self.replies, facts)
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""
         POSITION.pack_into(self.position, 0, number)
 
-    def run(self, program: Any) -> tuple[Any, bytes]:
+    def run(self, program: Any) -> codec.Message:
         """Run a program; ``sys.exit`` and exhausted memory are failures of the trace."""
         self.on_statement(-1)
         assert self.engine is not None
@@ -131,18 +118,13 @@ class Worker:
             trace.failure = Failure(POSITION.unpack_from(self.position)[0], cause)
         failure = trace.failure
         if failure is not None and isinstance(failure.error, MemoryError):
-            trace = Trace([], Failure(failure.statement, self.exhausted(failure.error)))
+            limit_memory(None)  # to have memory to send the failure
+            text = f"MemoryError: {failure.error}".removesuffix(": ")
+            trace = Trace([], Failure(failure.statement, RemoteFailure("memory", text)))
         head, data = codec.trace_message(trace)
         return (head, time.perf_counter() - started), data
 
-    def exhausted(self, error: MemoryError) -> Exception:
-        """Return the failure for exhausted memory; lift the limit, to have memory to send it."""
-        if limits_memory():
-            _, most = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        return RemoteFailure("memory", f"MemoryError: {error}".removesuffix(": "))
-
-    def call(self, function: str, *data: Any) -> tuple[Any, bytes]:
+    def call(self, function: str, *data: Any) -> codec.Message:
         """Call a function of parity, on the engine if there is one; return how it went."""
         engine = () if self.engine is None else (self.engine,)
         try:
@@ -151,9 +133,6 @@ class Worker:
             return {"raised": f"{type(error).__name__}: {error}"}, b""
         except BaseException as error:  # SystemExit and the like
             return {"stopped": str(_ended(error))}, b""
-
-
-_HANDLERS: dict[str, Callable[..., tuple[Any, bytes]]] = {"run": Worker.run, "call": Worker.call}
 
 
 def _ended(error: BaseException) -> RemoteFailure:
@@ -167,13 +146,6 @@ def _serve(requests: int, replies: int) -> None:
         Worker(incoming, outgoing).serve()
 
 
-def _silence() -> None:
-    """Redirect the standard streams to the null device."""
-    devnull = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(devnull, stream)
-
-
 def serve_here() -> None:
     """Run the worker on standard input and output; prints go to standard error."""
     requests, replies = os.dup(0), os.dup(1)
@@ -184,7 +156,9 @@ def serve_here() -> None:
 
 def serve_children(channel: socket.socket) -> None:
     """Fork a worker on each request and send its exit status, until the channel is closed."""
-    _silence()
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(devnull, stream)
     for module in _PRELOADED:
         importlib.import_module(module)
     while True:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,56 +14,32 @@ import numpy as np
 from parity.engines.base import Engine
 
 
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class WrappedTensor:
-    """A tensor of the reference with the data that quirks need.
+    """A tensor of the reference with the data that quirks need."""
 
-    Attributes
-    ----------
-    inner
-        The tensor of the reference.
-    leaf
-        For a leaf that requires a gradient zeros of its shape and dtype, else None.
-    requires_grad
-        Whether a gradient can reach it.
-    kept_grad
-        A gradient that the last backward left as it was: its array, and its tensor or None.
-    creator
-        The recorded operation that computed it and the index of the output, where a quirk
-        records operations.
-    users
-        The recorded operations that used it, where a quirk records operations.
-    """
-
-    __slots__ = ("__weakref__", "creator", "inner", "kept_grad", "leaf", "requires_grad", "users")
-
-    def __init__(self, inner: Any, leaf: Any = None, requires_grad: bool = False) -> None:
-        self.inner = inner
-        self.leaf = leaf
-        self.requires_grad = requires_grad
-        self.kept_grad: tuple[Any, Any] | None = None
-        self.creator: Any = None
-        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+    inner: Any
+    #: For a leaf that requires a gradient zeros of its shape and dtype, else None.
+    leaf: Any = None
+    requires_grad: bool = False
+    #: A gradient that the last backward left as it was: its array, and its tensor or None.
+    kept_grad: tuple[Any, Any] | None = None
+    #: Where a quirk records operations: the one that computed it with the index of the output, and
+    #: those that used it.
+    creator: Any = None
+    users: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
 class Quirk(Engine):
-    """An engine that delegates to the reference. A subclass overrides what its quirk changes.
+    """An engine that delegates to the reference. A subclass overrides what its quirk changes."""
 
-    Attributes
-    ----------
-    quirk
-        The name, for reports and ``Engine.quirks``.
-    description
-        The rule of the quirk. Completes "quirk `name`: ...".
-    about
-        The rule of PyTorch that is replaced. Two quirks about the same rule exclude each other.
-    without
-        Abilities (``parity.engines.base.abilities``) that the quirk does not define; an engine
-        that has the quirk must not have them.
-    """
-
+    #: The name, for reports and ``Engine.quirks``.
     quirk: ClassVar[str] = ""
+    #: The rule of the quirk. Completes "quirk `name`: ...".
     description: ClassVar[str] = ""
+    #: The rule of PyTorch that is replaced. Two quirks about the same rule exclude each other.
     about: ClassVar[str] = ""
+    #: Abilities that an engine with the quirk must not have.
     without: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, inner: Engine, quirks: frozenset[str]) -> None:
@@ -105,16 +82,8 @@ class Quirk(Engine):
     def grad(self, t: WrappedTensor) -> Any:
         return self.inner.grad(t.inner)
 
-    def backward(
-        self,
-        t: WrappedTensor,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
-        flags = {"create_graph": True} if create_graph else {}
-        self.inner.backward(t.inner, gradient, retain_graph=retain_graph, **flags)
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
+        self.inner.backward(t.inner, gradient, **flags)
 
     def clear_grad(self, t: WrappedTensor) -> None:
         self.inner.clear_grad(t.inner)
@@ -125,11 +94,8 @@ class Quirk(Engine):
     def grad_tensor(self, t: WrappedTensor) -> Any:
         return WrappedTensor(self.inner.grad_tensor(t.inner), requires_grad=True)
 
-    def no_grad(self) -> AbstractContextManager[Any]:
-        return self._without_recording()
-
     @contextmanager
-    def _without_recording(self) -> Iterator[None]:
+    def no_grad(self) -> Iterator[None]:
         outer, self.recording = self.recording, False
         try:
             with self.inner.no_grad():

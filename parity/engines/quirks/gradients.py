@@ -34,9 +34,7 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
         "is a NumPy view of it"
     )
     #: Operations whose NumPy result is a view of a C-contiguous operand.
-    views = frozenset(
-        ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
-    )
+    views = ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
 
     def clears(self, name: str, x: WrappedTensor, attrs: dict[str, Any]) -> bool:
         if name == "get_item":
@@ -54,9 +52,8 @@ class ClearsGradsOnBackward(Quirk):
         for leaf in self.leaves:
             array = self.inner.grad(leaf.inner)
             if array is not None:
-                has_tensor = "grad_tensor" in abilities(self.inner)
-                tensor = self.inner.grad_tensor(leaf.inner) if has_tensor else None
-                leaf.kept_grad = array, tensor
+                second_order = "grad_tensor" in abilities(self.inner)
+                leaf.kept_grad = array, self.inner.grad_tensor(leaf.inner) if second_order else None
                 self.inner.clear_grad(leaf.inner)
         super().backward(t, gradient, **flags)
         for leaf in self.leaves:
@@ -111,8 +108,7 @@ class ZerosInsteadOfNone(Quirk):
         self._fill(t)
 
     def _fill(self, t: WrappedTensor) -> None:
-        """Set the gradient to zeros by a backward from the variable itself with zeros."""
-        if t.leaf is not None:
+        if t.leaf is not None:  # a backward from the variable itself makes its gradient zeros
             self.inner.backward(t.inner, t.leaf.copy())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from parity.engines.quirks.base import Quirk, WrappedTensor
@@ -16,29 +17,18 @@ class KeepsGraphs(Quirk):
     )
     about = "graphs"
 
-    def backward(
-        self,
-        t: WrappedTensor,
-        gradient: Any = None,
-        *,
-        retain_graph: bool = False,
-        create_graph: bool = False,
-    ) -> None:
-        super().backward(t, gradient, retain_graph=True, create_graph=create_graph)
+    def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
+        super().backward(t, gradient, **{**flags, "retain_graph": True})
 
 
+@dataclass(eq=False)
 class Call:
     """A recorded operation. It is alive as long as one of its results."""
 
-    __slots__ = ("__weakref__", "attrs", "name", "number", "operands")
-
-    def __init__(
-        self, name: str, operands: tuple[WrappedTensor, ...], attrs: dict[str, Any], number: int
-    ) -> None:
-        self.name = name
-        self.operands = operands
-        self.attrs = attrs
-        self.number = number
+    name: str
+    operands: tuple[WrappedTensor, ...]
+    attrs: dict[str, Any]
+    number: int
 
 
 class ClearsGraphs(Quirk):
@@ -87,7 +77,8 @@ class ClearsGraphs(Quirk):
 
     def rebuilt(self, root: WrappedTensor, reached: list[WrappedTensor], calls: set[Call]) -> Any:
         """Compute the root again with the reference; the graph ends where it was cleared."""
-        tensors = {wrapped: self.start(wrapped) for wrapped in reached if wrapped.creator is None}
+        starts = [wrapped for wrapped in reached if wrapped.creator is None]
+        tensors = {w: w.inner if w.leaf is not None else variable(self, w) for w in starts}
         results: dict[Call, Any] = {}
 
         def tensor(wrapped: WrappedTensor) -> Any:
@@ -103,10 +94,6 @@ class ClearsGraphs(Quirk):
             results[call] = self.compute(call.name, *map(tensor, call.operands), **call.attrs)
         return tensor(root)
 
-    def start(self, wrapped: WrappedTensor) -> Any:
-        """Return the reference's tensor for one without a creator in the graph."""
-        return wrapped.inner if wrapped.leaf is not None else variable(self, wrapped)
-
 
 def _reachable(root: WrappedTensor) -> Iterator[WrappedTensor]:
     """Yield the root and all tensors that a gradient reaches from it."""
@@ -114,12 +101,10 @@ def _reachable(root: WrappedTensor) -> Iterator[WrappedTensor]:
     todo = [root]
     while todo:
         wrapped = todo.pop()
-        if wrapped in seen or not wrapped.requires_grad:
-            continue
-        seen.add(wrapped)
-        yield wrapped
-        if wrapped.creator is not None:
-            todo += wrapped.creator[0].operands
+        if wrapped.requires_grad and wrapped not in seen:
+            seen.add(wrapped)
+            yield wrapped
+            todo += wrapped.creator[0].operands if wrapped.creator else ()
 
 
 def variable(engine: Quirk, wrapped: WrappedTensor) -> Any:

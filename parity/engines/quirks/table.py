@@ -1,48 +1,29 @@
 """All quirks by name, and ``with_quirks``, which applies them to the reference.
 
-A quirk is a documented, intended difference of an engine from PyTorch. An engine names its quirks
-in ``Engine.quirks``; the reference is wrapped so that it has them too, and the comparison
-is as strict as without. Missing dtypes or dimensions are not quirks: ``Engine.dtypes`` and
-``Engine.max_ndim`` declare them.
+The comparison with the wrapped reference is as strict as without quirks. Missing dtypes or
+dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare them.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from parity.engines.base import Engine
+from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
-from parity.engines.quirks.gradients import (
-    ClearsGradsOnBackward,
-    ClearsGradsOnUse,
-    ClearsGradsOnUseExceptViews,
-    KeepsIntermediateGrads,
-    SeedsAnyShapeWithOnes,
-    ZerosInsteadOfNone,
-)
-from parity.engines.quirks.graphs import (
-    ClearsGraphs,
-    ConstantsStopQuietly,
-    KeepsGraphs,
-    NoGradGivesVariables,
-)
-from parity.engines.quirks.ties import TIE_RULES, ClipTiesNeither, first_of, of_operands
 
 _CLASSES: tuple[type[Quirk], ...] = (
-    ClearsGradsOnUse,
-    ClearsGradsOnUseExceptViews,
-    SeedsAnyShapeWithOnes,
-    ZerosInsteadOfNone,
-    ClearsGradsOnBackward,
-    KeepsIntermediateGrads,
-    ConstantsStopQuietly,
-    NoGradGivesVariables,
-    KeepsGraphs,
-    ClearsGraphs,
-    ClipTiesNeither,
-    first_of("max", np.argmax),
-    first_of("min", np.argmin),
-    *(of_operands(op, kind) for op in ("maximum", "minimum") for kind in TIE_RULES),
+    gradients.ClearsGradsOnUse,
+    gradients.ClearsGradsOnUseExceptViews,
+    gradients.SeedsAnyShapeWithOnes,
+    gradients.ZerosInsteadOfNone,
+    gradients.ClearsGradsOnBackward,
+    gradients.KeepsIntermediateGrads,
+    graphs.ConstantsStopQuietly,
+    graphs.NoGradGivesVariables,
+    graphs.KeepsGraphs,
+    graphs.ClearsGraphs,
+    ties.ClipTiesNeither,
+    *map(ties.first_of, ("max", "min")),
+    *(ties.of_operands(op, kind) for op in ("maximum", "minimum") for kind in ties.TIE_RULES),
 )
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
@@ -55,47 +36,24 @@ def descriptions(quirks: frozenset[str]) -> dict[str, str]:
 
 def contradicting(quirks: frozenset[str]) -> tuple[str, ...]:
     """Return quirks of a set that exclude each other; empty if there are none."""
+    of_rule: dict[str, list[str]] = {}
     for name in sorted(quirks):
-        about = QUIRKS[name].about
-        exclusive = tuple(q for q in sorted(quirks) if about and QUIRKS[q].about == about)
-        if len(exclusive) > 1:
-            return exclusive
-    return ()
+        of_rule.setdefault(QUIRKS[name].about or name, []).append(name)
+    return next((tuple(names) for names in of_rule.values() if len(names) > 1), ())
 
 
 def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
-    """Return an engine that behaves as ``reference`` with some quirks.
+    """Return ``reference`` wrapped so that it has the quirks too, the same wrapper each time.
 
-    Parameters
-    ----------
-    reference
-        The engine to wrap.
-    quirks
-        Names of quirks; those that the reference has already are left out.
-
-    Returns
-    -------
-    Engine
-        ``reference`` itself if no quirk remains, else a wrapper, the same one each time.
-
-    Raises
-    ------
-    KeyError
-        If a quirk is unknown.
+    The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
-    new = frozenset(quirks) - reference.quirks - {KeepsIntermediateGrads.quirk}
+    new = frozenset(quirks) - reference.quirks - {gradients.KeepsIntermediateGrads.quirk}
     if not new:
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
     if new not in wrappers:
-        unknown = new - QUIRKS.keys()
-        if unknown:
+        if unknown := new - QUIRKS.keys():
             raise KeyError(f"no quirk is called {', '.join(sorted(unknown))}")
         bases = tuple(cls for name, cls in QUIRKS.items() if name in new)
         wrappers[new] = type("WithQuirks", bases, {})(reference, new)
     return wrappers[new]
-
-
-def without_quirks(reference: Engine) -> Engine:
-    """Return the engine that ``with_quirks`` wrapped, or ``reference`` if it is no wrapper."""
-    return reference.inner if isinstance(reference, Quirk) else reference

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from parity.engines.quirks.base import Quirk
-
-#: Computes, from the wrapping engine, the result and the operands, a tensor with the value
-#: of the result whose gradient at ties is that of the quirk.
-ResolveTies: TypeAlias = Callable[[Quirk, Any, tuple[Any, ...]], Any]
 
 
 def _both(engine: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
@@ -22,26 +18,27 @@ def _both(engine: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
     return _choose(engine, infinite, twice, less_value) if infinite.any() else less_value
 
 
-#: Rules for operands that are equal, by name, with a description.
-TIE_RULES: dict[str, tuple[str, ResolveTies]] = {
+def _neither(engine: Quirk, result: Any, ts: tuple[Any, ...]) -> Any:
+    return engine.inner.detach(result)
+
+
+#: Rules for operands that are equal, by name: a description, and what computes, from the wrapping
+#: engine, the result and the operands, a tensor of that value with the gradient of the rule.
+TIE_RULES: dict[str, tuple[str, Callable[[Quirk, Any, tuple[Any, ...]], Any]]] = {
     "first": ("the first gets the whole gradient", lambda engine, result, ts: ts[0]),
     "second": ("the second gets the whole gradient", lambda engine, result, ts: ts[1]),
     "both": ("each of them gets the whole gradient", _both),
-    "neither": (
-        "none of them gets a gradient",
-        lambda engine, result, ts: engine.inner.detach(result),
-    ),
+    "neither": ("none of them gets a gradient", _neither),
 }
 
 
 def _choose(engine: Quirk, condition: Any, a: Any, b: Any) -> Any:
-    """Return ``where(condition, a, b)``."""
-    return engine.inner.ops["where"](a, b, condition=_nested(condition.tolist()))
+    """Return ``where(condition, a, b)``; attributes are nested tuples, which are hashable."""
 
+    def nested(values: Any) -> Any:
+        return tuple(map(nested, values)) if isinstance(values, list) else values
 
-def _nested(values: Any) -> Any:
-    """Convert nested lists to tuples, which are hashable."""
-    return tuple(map(_nested, values)) if isinstance(values, list) else values
+    return engine.inner.ops["where"](a, b, condition=nested(condition.tolist()))
 
 
 def of_operands(op: str, kind: str) -> type[Quirk]:
@@ -100,12 +97,12 @@ def _rows(array: Any, axis: Any) -> Any:
     return array.transpose(*others, *axes).reshape(count, -1)
 
 
-def first_of(op: str, find: Callable[..., Any]) -> type[Quirk]:
+def first_of(op: str) -> type[Quirk]:
     """Create the quirk of a reduction ``op`` (max or min) where several elements are selected.
 
-    ``find`` is ``numpy.argmax`` or ``numpy.argmin``. PyTorch divides the gradient evenly among
-    the equal elements (docs/semantics.md 9.7, 9.8).
+    PyTorch divides the gradient evenly among them (docs/semantics.md 9.7, 9.8).
     """
+    find = {"max": np.argmax, "min": np.argmin}[op]
 
     class First(Quirk):
         quirk = f"{op}-ties-first"
