@@ -21,12 +21,7 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
-from parity.oracle.verdict import (
-    REFERENCE,
-    UNDECIDED,
-    Verdict,
-    no_findings,
-)
+from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
 
 
 @dataclass

@@ -115,12 +115,7 @@ def named_number(spec: str) -> tuple[str, int | None]:
 
 
 def _surveyed(
-    spec: str,
-    examples: int,
-    seeds: int,
-    scripts: Path,
-    isolate: bool | None,
-    limits: Limits | None,
+    spec: str, examples: int, seeds: int, scripts: Path, isolate: bool | None, limits: Limits | None
 ) -> Surveyed:
     try:
         right = "exact" if spec == "torch" else "torch"

@@ -37,11 +37,7 @@ def add_check(commands: Any) -> None:
     add_engines(check)
     add_isolation(check)
     check.add_argument(
-        "--examples",
-        type=count,
-        default=DEFAULT_EXAMPLES,
-        metavar="N",
-        help="default: %(default)s",
+        "--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N", help="default: %(default)s"
     )
     check.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     check.add_argument("--ops", metavar="a,b", help="only these operations")

@@ -46,10 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     results = load(options.results)
     comparison = compare(results, load(options.against)) if options.against else None
-    files = {
-        "report.html": page(results, comparison),
-        "report.md": markdown(results, comparison),
-    }
+    files = {"report.html": page(results, comparison), "report.md": markdown(results, comparison)}
     plot = overview(results)
     if plot:
         files["ratios.svg"] = standalone(plot.svg)
