@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.decode import encode
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
-from parity.campaign.describe import distinguishable_texts
 from parity.campaign.records import FindingData
 from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.base import Engine, label
@@ -22,6 +22,19 @@ from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
+
+
+def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
+    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
+    texts = str(a), str(b)
+    if texts[0] == texts[1]:
+        with np.printoptions(floatmode="unique"):
+            texts = str(a), str(b)
+    return texts if texts[0] != texts[1] else (_with_form(a), _with_form(b))
+
+
+def _with_form(value: Any) -> str:
+    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
 
 
 @dataclass
@@ -213,7 +226,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
-        "case": case.to_json() if case else None,
+        "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": 1,
     }

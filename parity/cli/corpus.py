@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 def add_corpus_commands(commands: Any) -> None:
-    """Add the commands to the subparsers of ``parity``."""
     replay = commands.add_parser(
         "replay",
         help="run again what a campaign found and kept",

@@ -22,8 +22,6 @@ from parity.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from parity.campaign.campaign import Plan
-    from parity.campaign.corpus import Identity
     from parity.campaign.executors import Executor
     from parity.engines.base import Engine
     from parity.engines.runner import Runner
@@ -33,7 +31,6 @@ SHARD, ISOLATED_SHARD = 1000, 250
 
 
 def add_fuzz(commands: Any) -> None:
-    """Add ``fuzz`` to the subparsers of ``parity``."""
     fuzz = commands.add_parser(
         "fuzz",
         help="run programs for hours on many processes or machines, and lose nothing",
@@ -79,16 +76,15 @@ def add_fuzz(commands: Any) -> None:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from parity.campaign.campaign import Campaign
+    from parity.campaign.campaign import Campaign, Plan
     from parity.campaign.corpus import Corpus
     from parity.campaign.database import check_database  # only this command needs all this
-    from parity.campaign.display import display_for
     from parity.campaign.lock import Lock
     from parity.campaign.storage import open_store
-    from parity.campaign.summary import markdown, text
+    from parity.campaign.summary import display_for, markdown, text
 
-    for option in ("json", "summary"):
-        check_file(f"--{option}", getattr(options, option))
+    check_file("--json", options.json)
+    check_file("--summary", options.summary)
     if options.database:
         check_database(options.database)
     pair = load_engines(options, options.engine)
@@ -97,7 +93,17 @@ def _fuzz(options: argparse.Namespace) -> int:
     store = open_store(options.corpus)
     with Lock(store, display.note):
         corpus = Corpus(store, display.note)
-        plan = _plan(options, corpus.identity, pair[0].isolated)
+        plan = Plan(
+            options.engine,
+            options.reference,
+            options.seed or (corpus.identity.seed if corpus.identity else "0"),
+            options.shard or (ISOLATED_SHARD if pair[0].isolated else SHARD),
+            options.isolate,
+            limits_of(options),
+            options.programs,
+            options.time,
+            options.database,
+        )
         outcome = Campaign(plan, corpus, executor, pair, display).run()
     if not outcome.total.programs and not outcome.interrupted:
         raise CampaignError("no program was run, so nothing is known: give --time more")
@@ -122,19 +128,3 @@ def _executor(options: argparse.Namespace) -> Executor:
     if options.scheduler:
         return Cluster(options.scheduler)
     return Processes(options.workers or os.cpu_count() or 1)
-
-
-def _plan(options: argparse.Namespace, identity: Identity | None, isolated: bool) -> Plan:
-    from parity.campaign.campaign import Plan
-
-    return Plan(
-        options.engine,
-        options.reference,
-        options.seed or (identity.seed if identity else "0"),
-        options.shard or (ISOLATED_SHARD if isolated else SHARD),
-        options.isolate,
-        limits_of(options),
-        options.programs,
-        options.time,
-        options.database,
-    )
