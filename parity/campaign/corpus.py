@@ -111,8 +111,6 @@ class Corpus:
         self.ill_conditioned = self._read_all(ILL_CONDITIONED, checked_finding)
         self.kept = self._read_all("cases", partial(decode, KeptInput))
 
-    # Reading.
-
     def _identity(self) -> Identity | None:
         data = self.store.read(CAMPAIGN)
         if data is None:
@@ -142,8 +140,6 @@ class Corpus:
                 self.unreadable.add(name)
                 self.note(f"{name} is left out: {error}")
         return result
-
-    # Queries.
 
     @property
     def _first_single(self) -> int:
@@ -180,8 +176,6 @@ class Corpus:
         counts = self.total().findings
         counted = [(n, {**f, "count": counts[n] or f["count"]}) for n, f in self.findings.items()]
         return sorted(counted, key=lambda pair: (size_of(pair[1]), pair[0]))
-
-    # Writing.
 
     def begin(self, identity: Identity) -> None:
         self._write(CAMPAIGN, identity.to_json())

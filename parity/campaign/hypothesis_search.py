@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -143,7 +143,7 @@ def run_property(
         try:
             run()
         except BaseException as error:
-            findings = [(d.program, d.finding) for d in _differences(error)]
+            findings = list(_differences(error))
             if not findings:
                 raise
             findings += stopped
@@ -154,12 +154,7 @@ def run_property(
 
 
 class Difference(Exception):  # noqa: N818 - it carries a finding
-    """Raised for a finding, as Hypothesis needs an exception."""
-
-    def __init__(self, program: Program, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.program = program
-        self.finding = finding
+    """Raised for a program and its finding, as Hypothesis needs an exception."""
 
 
 #: A class for each kind of finding, as Hypothesis distinguishes failures by type and line.
@@ -169,10 +164,11 @@ _DIFFERENCES: dict[Kind, type[Difference]] = {
 }
 
 
-def _differences(error: BaseException) -> Iterable[Difference]:
-    """Yield the differences in an exception or an exception group."""
+def _differences(error: BaseException) -> Iterator[tuple[Program, Finding]]:
+    """Yield the programs and findings of an exception or an exception group."""
     if isinstance(error, Difference):
-        yield error
+        program, finding = error.args
+        yield program, finding
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _differences(inner)
@@ -210,11 +206,9 @@ def export_to_hypothesis(finding: FindingData, engine: AnyEngine, where: str | N
     database = examples_of(engine, case.profile, where)
     if database is None:
         return False
-    kind = KINDS[finding["kind"]]
 
     def fail(several: list[Program]) -> NoReturn:
-        empty = Finding(kind, 0, "", 0, None, None)
-        raise _DIFFERENCES[kind](several[0], empty)
+        raise _DIFFERENCES[KINDS[finding["kind"]]]
 
     saving = property_of(Decoder.of(PROFILES[case.profile], engine), fail, database)
     try:

@@ -60,6 +60,11 @@ class Report:
         return str(self.program) if self.program is not None else f"probe {self.probe_name}"
 
     @property
+    def size(self) -> tuple[int, int]:
+        """The numbers of statements and leaves of the program."""
+        return (len(self.program.statements), len(self.program.leaves)) if self.program else (0, 0)
+
+    @property
     def probe_name(self) -> str:
         """The name of the probe, or "" for a finding that no probe made."""
         return next((p.name for p in PROBES if p.description == self.probe), "")
@@ -90,8 +95,8 @@ class Report:
         program = self.program
         return {
             "kind": self.finding.kind,
-            "statements": len(program.statements) if program else 0,
-            "leaves": len(program.leaves) if program else 0,
+            "statements": self.size[0],
+            "leaves": self.size[1],
             "program": program_to_json(program) if program else {},
             "text": str(program) if program else self.probe,
             "engine": _plain(self.finding.engine),

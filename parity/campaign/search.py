@@ -63,7 +63,7 @@ def search(
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
         result.stale = running.matcher.baseline.stale(runner, reference)
-    result.findings.sort(key=lambda r: (len(r.program.statements) if r.program else 0, r.number))
+    result.findings.sort(key=lambda reported: (reported.size[0], reported.number))
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
         write_scripts(result.findings, runner, folder)
     for reported in result.findings:

@@ -44,12 +44,8 @@ class Entry:
     confirmed: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            **self.reported.to_json(),
-            "kinds": self.kinds,
-            "seeds": self.seeds,
-            "confirmed": self.confirmed,
-        }
+        own = {"kinds": self.kinds, "seeds": self.seeds, "confirmed": self.confirmed}
+        return {**self.reported.to_json(), **own}
 
 
 @dataclass
@@ -127,7 +123,7 @@ def _surveyed(
         result.untested = found.untested
         for reported in found.findings:
             _add(result.entries, reported, seed)
-    result.entries.sort(key=lambda e: (_size(e.reported), e.kinds))
+    result.entries.sort(key=lambda e: (e.reported.size, e.kinds))
     write_scripts((entry.reported for entry in result.entries), engine, scripts / engine.name)
     for entry in result.entries:
         if entry.reported.script:
@@ -144,7 +140,7 @@ def _add(entries: list[Entry], reported: Report, seed: int) -> None:
         if _cause(entry.reported) == _cause(reported):
             entry.seeds = sorted({*entry.seeds, seed})
             entry.kinds = sorted({*entry.kinds, reported.finding.kind})
-            if _size(reported) < _size(entry.reported):
+            if reported.size < entry.reported.size:
                 entry.reported = reported
             return
     entries.append(Entry(reported, [reported.finding.kind], [seed]))
@@ -158,11 +154,6 @@ def _cause(reported: Report) -> tuple[Any, ...]:
     if diagnosis is not None and diagnosis.operation:
         return (reported.finding.kind, diagnosis.operation)
     return (reported.finding.kind, reported.program, reported.probe)
-
-
-def _size(reported: Report) -> tuple[int, int]:
-    program = reported.program
-    return (len(program.statements), len(program.leaves)) if program else (0, 0)
 
 
 def _shows(script: Path) -> bool:

@@ -2,8 +2,8 @@
 
 Modules, in reading order: ``main`` (the parser of all commands, and the command ``adapter``),
 ``options`` (exit statuses, common options, and writing files), ``progress`` (the progress bar),
-``check``, ``fuzz``, ``corpus`` (``replay``, ``minimize`` and ``promote``), ``evaluate`` (``score``
-and ``survey``) and ``bench`` (also ``report``).
+and those of the commands: ``check``, ``campaign`` (``fuzz``, ``replay``, ``minimize``,
+``promote``), ``evaluate`` (``score``, ``survey``) and ``bench`` (``bench``, ``report``).
 
 A command imports what it needs when it runs, so that ``parity --help`` is fast. The package may
 import every package of parity except ``parity.suite``.

@@ -14,10 +14,9 @@ from parity import __version__
 from parity._util.errors import UsageError
 from parity._util.process import INTERRUPTED
 from parity.cli.bench import add_bench, add_report
+from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
-from parity.cli.corpus import add_corpus_commands
 from parity.cli.evaluate import add_score, add_survey
-from parity.cli.fuzz import add_fuzz
 from parity.cli.options import CANNOT_RUN
 
 
