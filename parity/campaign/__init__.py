@@ -1,11 +1,11 @@
 """``parity fuzz``: fuzzing campaigns with a corpus, and searches without one.
 
 Modules in reading order. Inputs: ``cases`` (bytes and their profile), ``guide`` (random and mutated
-inputs), ``mutate``, ``novelty`` (feature coverage) and ``line_coverage``. Searches: ``search`` (a
-fixed number of programs), ``hypothesis_search``, ``database``, and ``finish`` (verdict, reduction
-and diagnosis of a finding), with results in ``result``, ``describe`` and ``baseline``. Campaigns:
+inputs, and which are new), ``mutate`` and ``line_coverage``. Searches: ``search`` (a fixed number
+of programs), ``hypothesis_search``, ``database``, and ``finish`` (verdict and diagnosis of a
+finding), with results in ``result`` and ``baseline``. Campaigns:
 ``shard`` (the unit of work), ``executors`` (where shards run), ``records`` (counts and findings as
 plain data), ``storage``, ``lock`` and ``corpus`` (files), ``campaign`` (the coordinator),
-``display`` and ``summary`` (output), ``replay`` and ``regressions`` (findings, run again).
+``summary`` (output), ``replay`` and ``regressions`` (findings, run again).
 Evaluations: ``score`` (known defects) and ``survey`` (engines of other projects).
 """

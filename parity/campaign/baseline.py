@@ -10,23 +10,21 @@
     reason = "waits for the new traversal"
     url = "https://example.org/issues/12"
 
-``program`` is the reduced program as in a report; an entry for a probe has ``probe``, its
-name, instead. A finding matches an entry if its kind and its reduced program are equal to
-those of the entry. The reduction may replace an operation by that of the entry, or reuse a
-value, and so turn one defect into another. Therefore a finding that reduces to an entry is
-reduced again without such passes (``BaselineMatcher``).
+``program`` is the reduced program as in a report; an entry for a probe has ``probe``, its name,
+instead. A finding matches an entry if its kind and its reduced program are equal to those of the
+entry. The reduction may replace an operation by that of the entry, or reuse a value, and so turn
+one defect into another. Therefore a finding that reduces to an entry is reduced again without such
+passes (``BaselineMatcher``); one of an accepted defect that does not reduce to the entry then
+needs an entry of its own.
 
-A baseline can still hide a second defect: on programs that show both defects; if every
-program that shows it contains the entry's program; if both defects affect most operations
-alike; and if the engine stops, as there is no second reduction then. Conversely, a finding
-of an accepted defect that does not reduce to the entry without such passes is reported,
-and needs an entry of its own.
-
-Entries are checked by running their own programs, so a stale entry is found in every run.
+A baseline can still hide a second defect: on programs that show both; if every program that shows
+it contains the entry's program; if both defects affect most operations alike; and if the engine
+stops, as there is no second reduction then.
 """
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity.campaign.errors import one_line
 from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
@@ -69,20 +68,18 @@ class BaselineEntry:
 
     def occurs(self, engine: AnyEngine, reference: Engine) -> bool:
         """Return whether the program or probe still gives a finding of this kind."""
+        finding = None
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
-        else:
-            probe = PROBES_BY_NAME[self.probe]
-            finding = probe.first(engine) if probe.applies(engine) else None
+        elif (probe := PROBES_BY_NAME[self.probe]).applies(engine):
+            finding = probe.first(engine)
         return finding is not None and finding.kind == self.kind
 
     @property
     def where(self) -> str:
-        """The text of the program or the name of the probe."""
         return str(self.program) if self.program is not None else f"probe {self.probe}"
 
     def to_json(self) -> dict[str, str]:
-        """Return the entry as JSON data (``parity check --json``)."""
         return {"kind": self.kind, "text": self.where, "reason": self.reason, "url": self.url}
 
     def __str__(self) -> str:
@@ -90,8 +87,8 @@ class BaselineEntry:
 
     def stale(self) -> str:
         """Return the message for an entry that no longer occurs."""
-        lines = ["known finding no longer occurs: remove it", f"  {self}"]
-        return "\n".join([*lines, *("    " + line for line in self.where.splitlines())])
+        where = textwrap.indent(self.where, "    ")
+        return f"known finding no longer occurs: remove it\n  {self}\n{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +100,6 @@ class Baseline:
     def find(self, kind: str, key: str) -> BaselineEntry | None:
         """Return the entry for a kind and a ``Report.key``, or None."""
         return next((e for e in self.entries if (e.kind, e.where) == (kind, key)), None)
-
-    def of(self, program: Program, finding: Finding) -> BaselineEntry | None:
-        """Return the entry of a finding on its reduced program, or None."""
-        return self.find(finding.kind, str(program))
 
     def may_cover(self, kind: str) -> bool:
         """Return whether a finding of ``kind`` may match an entry once it is reduced."""
@@ -137,19 +130,21 @@ class BaselineMatcher:
         does not depend on its operations, and with another operation it is an entry.
         """
         small, found = reduced(program, finding, self.engine, self.reference)
-        entry = self.baseline.of(small, found)
+        entry = self.baseline.find(found.kind, str(small))
         if entry is None or finding.stopped:
             return small, found, entry
         kept, own = reduced(program, finding, self.engine, self.reference, Freedom.NONE)
         key = (own.kind, kept)
         if key not in self._covered:
-            self._covered[key] = self.baseline.of(kept, own) is not None or self._is_like(kept, own)
+            self._covered[key] = self._covers(kept, own)
         return (small, found, entry) if self._covered[key] else (kept, own, None)
 
-    def _is_like(self, program: Program, finding: Finding) -> bool:
-        """Return whether a finding is an entry except for operations that do not matter to it."""
-        swapped = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
-        return self.baseline.of(*swapped) is not None and not any(
+    def _covers(self, program: Program, finding: Finding) -> bool:
+        """Return whether a finding is an entry, up to operations that do not matter to it."""
+        if self.baseline.find(finding.kind, str(program)) is not None:
+            return True
+        swapped, found = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
+        return self.baseline.find(found.kind, str(swapped)) is not None and not any(
             depends_on_operation(number, program, finding, self.engine, self.reference)
             for number, s in enumerate(program.statements)
             if isinstance(s, Apply)
@@ -161,7 +156,7 @@ def load_baseline(file: Path) -> Baseline:
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BaselineError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+        raise BaselineError(f"{file} cannot be read: {one_line(error)}") from None
     rows = data.pop("known", [])
     if data:
         raise BaselineError(f"{file}: {next(iter(data))!r} is not known; entries are [[known]]")
@@ -196,8 +191,7 @@ def _entry(row: Mapping[str, Any]) -> BaselineEntry:
     if "://" not in row["url"]:
         raise ValueError(f"url {row['url']!r} is no URL")
     if "probe" in row and row["probe"] not in PROBES_BY_NAME:
-        names = ", ".join(PROBES_BY_NAME)
-        raise ValueError(f"{row['probe']!r} is no probe; there are {names}")
+        raise ValueError(f"{row['probe']!r} is no probe; there are {', '.join(PROBES_BY_NAME)}")
     program = None
     if "program" in row:
         try:
@@ -216,12 +210,16 @@ def check_proposal(file: Path) -> None:
 
 
 def propose(file: Path, findings: Iterable[tuple[str, Program | None, str]]) -> int:
-    """Write findings as incomplete entries to a new file, and return their number.
+    """Write findings as incomplete entries to a new file, if there are any; return their number.
 
-    A finding is its kind, its reduced program or None, and the name of its probe or "". Without
-    findings, no file is written. Raises BaselineError if the file exists or cannot be written.
+    A finding is its kind, its reduced program or None, and the name of its probe or "". Raises
+    BaselineError if the file exists or cannot be written.
     """
-    entries = [_proposed(*f) for f in findings if f[1] is not None or f[2]]
+    entries = []
+    for kind, program, probe in findings:
+        if program is not None or probe:
+            where = f'probe = "{probe}"' if program is None else f"program = '''\n{program}\n'''"
+            entries.append(f'[[known]]\nkind = "{kind}"\n{where}\nreason = ""\nurl = ""\n')
     if not entries:
         return 0
     try:
@@ -230,8 +228,3 @@ def propose(file: Path, findings: Iterable[tuple[str, Program | None, str]]) -> 
     except OSError as error:
         raise BaselineError(f"{file} cannot be written: {error}") from error
     return len(entries)
-
-
-def _proposed(kind: str, program: Program | None, probe: str) -> str:
-    where = f'probe = "{probe}"' if program is None else f"program = '''\n{program}\n'''"
-    return f'[[known]]\nkind = "{kind}"\n{where}\nreason = ""\nurl = ""\n'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +26,7 @@ _TICK = 0.2
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of a campaign.
-
-    ``programs``: limit of the whole campaign, earlier runs included; ``seconds``: limit of this
-    run. Without both it runs until it is interrupted.
-    """
+    """The settings of a campaign; without a limit it runs until it is interrupted."""
 
     engine: str
     reference: str
@@ -39,6 +34,7 @@ class Plan:
     size: int
     isolate: bool | None = None
     limits: Limits = field(default_factory=Limits)
+    #: The limit of the whole campaign, earlier runs included, and that of this run.
     programs: int | None = None
     seconds: float | None = None
     database: str | None = None
@@ -109,39 +105,23 @@ class Outcome:
 
 
 class Display:
-    """The interface of a display of a campaign; this one shows nothing."""
+    """The interface of a display of a campaign; this one shows nothing.
 
-    def start(self) -> None:
-        """Called when the campaign begins."""
+    ``update`` is called several times per second, ``found`` for each new finding, and ``note``
+    with other messages of one line.
+    """
 
-    def update(self, status: Status) -> None:
-        """Called several times per second with the progress."""
-
-    def found(self, finding: FindingData) -> None:
-        """Called for each new finding."""
-
-    def note(self, text: str) -> None:
-        """Called with other messages of one line."""
-
-    def end(self) -> None:
-        """Called at the end."""
+    def start(self) -> None: ...
+    def update(self, status: Status) -> None: ...
+    def found(self, finding: FindingData) -> None: ...
+    def note(self, text: str) -> None: ...
+    def end(self) -> None: ...
 
 
 class Campaign:
-    """One run on a corpus whose lock is held.
+    """One run on a corpus whose lock the caller holds.
 
-    Parameters
-    ----------
-    plan
-        The settings.
-    corpus
-        Its lock is held by the caller.
-    executor
-        Runs the shards.
-    pair
-        Engine and reference of the plan, to ask for their abilities; workers load their own.
-    display
-        Shows the progress.
+    ``pair``: engine and reference, to ask for their abilities; workers load their own.
     """
 
     def __init__(
@@ -157,7 +137,7 @@ class Campaign:
         self.executor = executor
         self.engine, self.reference = pair
         self.display = display or Display()
-        self.identity = checked_identity(plan, corpus, *pair, self.display.note)
+        self.identity = self._checked_identity()
         self.reachable = reachable(self.engine)
         self.stopping = False
         self.exported = 0
@@ -165,6 +145,35 @@ class Campaign:
         self.before = corpus.total().programs
         self.started = time.monotonic()
         self.until = time.time() + plan.seconds if plan.seconds is not None else None
+
+    def _checked_identity(self) -> Identity:
+        """Return the identity of the corpus, which is initialized if it is new.
+
+        Raises CampaignError if the corpus is of another engine, reference or seed.
+        """
+        plan, found = self.plan, self.corpus.identity
+        sides = label(self.engine), label(self.reference)
+        mine = Identity(plan.engine, *sides, plan.seed, plan.size)
+        if found is None:
+            self.corpus.begin(mine)
+            return mine
+        where = f"corpus {self.corpus.store.where}"
+        for what, theirs, ours in (
+            ("engine", found.engine, mine.engine),
+            ("reference", found.reference, mine.reference),
+        ):
+            if theirs.partition(" ")[0] != ours.partition(" ")[0]:
+                raise CampaignError(
+                    f"{where} is for the {what} {theirs}, not {ours}: use another folder"
+                )
+            if theirs != ours:
+                self.display.note(f"{where} was begun with {theirs}, and continues with {ours}")
+        if found.seed != plan.seed:
+            raise CampaignError(
+                f"{where} has the seed {found.seed}, not {plan.seed}: leave out --seed, or use "
+                "another folder"
+            )
+        return found
 
     def run(self) -> Outcome:
         """Run until the limit of programs or time, or until Ctrl-C.
@@ -177,9 +186,13 @@ class Campaign:
             with first_interrupt(self._interrupt):
                 self.executor.start(self.display.note)
                 while True:
-                    self._submit()
-                    if not self.executor.running and not self._waits():
-                        break
+                    while not self._over() and self.executor.free > 0 and (task := self._task()):
+                        self.next += 1
+                        self.executor.submit(task)
+                    if not self.executor.running:
+                        if self._over() or self._task() is None:
+                            break
+                        time.sleep(_TICK)  # shards are left and no worker is free
                     for answer in self.executor.answers(_TICK):
                         self._record(answer)
                     self.display.update(self.status())
@@ -187,29 +200,27 @@ class Campaign:
             self.executor.close()
             self.display.end()
         self.corpus.write_counts()
-        return self.outcome()
+        decoders = Reader(self.engine).decoders.values()
+        return Outcome(
+            self.engine,
+            self.reference,
+            self.identity,
+            self.corpus.total(),
+            self.corpus.reported(),
+            self.reachable,
+            tuple(dict.fromkeys(name for decoder in decoders for name in decoder.untested)),
+            self.before,
+            time.monotonic() - self.started,
+            self.stopping,
+            self.exported,
+        )
 
     def _interrupt(self) -> None:
         self.stopping = True
         self.executor.stop()
 
-    def _waits(self) -> bool:
-        """Sleep if there are shards left and no worker is free; whether that is so."""
-        if self._over() or self._task() is None:
-            return False
-        time.sleep(_TICK)
-        return True
-
     def _over(self) -> bool:
         return self.stopping or (self.until is not None and time.time() >= self.until)
-
-    def _submit(self) -> None:
-        while not self._over() and self.executor.free > 0:
-            task = self._task()
-            if task is None:
-                return
-            self.next += 1
-            self.executor.submit(task)
 
     def _task(self) -> Task | None:
         """The next shard to run, if there is one and the shards that it depends on are done."""
@@ -246,7 +257,6 @@ class Campaign:
             self.exported += export_to_hypothesis(finding, self.engine, self.plan.database)
 
     def status(self) -> Status:
-        """The current progress."""
         total = self.corpus.total()
         seconds = time.monotonic() - self.started
         rate = (total.programs - self.before) / seconds if seconds else 0.0
@@ -255,11 +265,10 @@ class Campaign:
             left = max(0.0, self.until - time.time())
         elif self.plan.programs is not None and rate:
             left = max(0, self.plan.programs - total.programs) / rate
-        kinds = Counter(f["kind"] for f in self.corpus.findings.values())
         return Status(
             total.programs,
             rate,
-            kinds,
+            Counter(f["kind"] for f in self.corpus.findings.values()),
             len(self.reachable & set(total.coverage)),
             len(self.reachable),
             self.executor.workers,
@@ -268,56 +277,3 @@ class Campaign:
             left,
             self.stopping,
         )
-
-    def outcome(self) -> Outcome:
-        """The result so far."""
-        return Outcome(
-            self.engine,
-            self.reference,
-            self.identity,
-            self.corpus.total(),
-            self.corpus.reported(),
-            self.reachable,
-            untested(self.engine),
-            self.before,
-            time.monotonic() - self.started,
-            self.stopping,
-            self.exported,
-        )
-
-
-def checked_identity(
-    plan: Plan, corpus: Corpus, engine: AnyEngine, reference: Engine, note: Callable[[str], None]
-) -> Identity:
-    """Check that a corpus is of this plan, and return its identity; a new corpus is initialized.
-
-    Raises CampaignError if the corpus is of another engine, reference or seed.
-    """
-    mine = Identity(plan.engine, label(engine), label(reference), plan.seed, plan.size)
-    found = corpus.identity
-    if found is None:
-        corpus.begin(mine)
-        return mine
-    where = f"corpus {corpus.store.where}"
-    for what, theirs, ours in (
-        ("engine", found.engine, mine.engine),
-        ("reference", found.reference, mine.reference),
-    ):
-        if theirs.partition(" ")[0] != ours.partition(" ")[0]:
-            raise CampaignError(
-                f"{where} is for the {what} {theirs}, not {ours}: use another folder"
-            )
-        if theirs != ours:
-            note(f"{where} was begun with {theirs}, and continues with {ours}")
-    if found.seed != plan.seed:
-        raise CampaignError(
-            f"{where} has the seed {found.seed}, not {plan.seed}: leave out --seed, or use "
-            "another folder"
-        )
-    return found
-
-
-def untested(engine: AnyEngine) -> tuple[str, ...]:
-    """Operations and abilities that profiles use and the engine does not support."""
-    several = Reader(engine).decoders.values()
-    return tuple(dict.fromkeys(name for decoder in several for name in decoder.untested))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from parity._util.decode import decode, encode, one_of
+from parity._util.decode import one_of
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
@@ -24,15 +24,6 @@ class FuzzInput:
         if len(self.data) != PROFILES[self.profile].size:
             raise ValueError(f"{self.profile!r} takes {PROFILES[self.profile].size} bytes")
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data: bytes as hexadecimal digits."""
-        return encode(self)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def from_json(data: object) -> FuzzInput:
-        """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
-        return decode(FuzzInput, data)
-
 
 class Reader:
     """Decodes inputs for one engine, with the decoders of all profiles that campaigns use."""
@@ -42,5 +33,4 @@ class Reader:
         self.decoders = {name: Decoder.of(PROFILES[name], engine) for name in names}
 
     def program(self, one: FuzzInput) -> Program:
-        """The program of an input."""
         return self.decoders[one.profile].decode(one.data)

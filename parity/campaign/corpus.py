@@ -28,8 +28,8 @@ from parity.campaign.records import (
     FindingData,
     Record,
     checked_finding,
+    digest,
     identity,
-    input_name,
     names,
     size_of,
 )
@@ -38,7 +38,6 @@ from parity.campaign.storage import Store
 from parity.generate.profiles import PROFILES
 from parity.oracle.verdict import ILL_CONDITIONED
 
-FORMAT = 1
 CAMPAIGN = "campaign.json"
 #: So many consecutive shards are merged into one file.
 MERGED = 64
@@ -48,11 +47,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Identity:
-    """The campaign of a corpus: engines by name and version, seed, and size of shards.
+    """The campaign of a corpus: engines by name and version, seed, and programs per shard."""
 
-    ``spec``: the engine as named on the command line; ``size``: programs per shard.
-    """
-
+    #: The engine as named on the command line.
     spec: str
     engine: str
     reference: str
@@ -66,18 +63,14 @@ class Identity:
         return decode(Identity, data)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the identity as plain data."""
-        return {**encode(_Format(FORMAT)), **encode(self)}
-
-
-_Version = Annotated[int, Check(str(FORMAT), lambda number: number == FORMAT)]
+        return {**encode(_Format(1)), **encode(self)}
 
 
 @dataclass(frozen=True)
 class _Format:
     """The version of ``campaign.json``."""
 
-    format: _Version
+    format: Annotated[int, Check("1", lambda number: number == 1)]
 
 
 @dataclass(frozen=True, order=True)
@@ -103,23 +96,20 @@ class Corpus:
     def __init__(self, store: Store, note: Callable[[str], None] = lambda text: None) -> None:
         self.store = store
         self.note = note
-        self.identity: Identity | None = self._identity()
+        self.identity = self._identity()
         self.unreadable: set[str] = set()
         #: The record of the merged shards, from 0 on, and those of single shards after them.
         self.merged: Record | None = None
         self.single: dict[int, Record] = {}
-        self.findings: dict[str, FindingData] = {}
-        self.ill_conditioned: dict[str, FindingData] = {}
-        self.kept: dict[str, KeptInput] = {}
-        self._read_shards()
-        for name, finding in self._read_all("findings", checked_finding):
-            self.findings[_stem(name)] = finding
-        for name, difference in self._read_all(ILL_CONDITIONED, checked_finding):
-            self.ill_conditioned[_stem(name)] = difference
-        for name, kept in self._read_all("cases", partial(decode, KeptInput)):
-            self.kept[_stem(name)] = kept
-
-    # Reading.
+        for record in self._read_all("shards", Record.from_json).values():
+            if record.first == record.last:
+                self.single[record.first] = record
+            elif self.merged is None or record.last > self.merged.last:
+                self.merged = record
+        self.single = {n: r for n, r in self.single.items() if n >= self._first_single}
+        self.findings = self._read_all("findings", checked_finding)
+        self.ill_conditioned = self._read_all(ILL_CONDITIONED, checked_finding)
+        self.kept = self._read_all("cases", partial(decode, KeptInput))
 
     def _identity(self) -> Identity | None:
         data = self.store.read(CAMPAIGN)
@@ -133,14 +123,15 @@ class Corpus:
                 "corpus"
             ) from None
 
-    def _read_all(self, folder: str, read: Callable[[Any], T]) -> list[tuple[str, T]]:
-        """The readable files of a folder, by name."""
-        result = []
+    def _read_all(self, folder: str, read: Callable[[Any], T]) -> dict[str, T]:
+        """What is in the readable files of a folder, by their names without folder and suffix."""
+        result = {}
         for name in self.store.names(folder):
             if not name.endswith(".json"):
                 continue
             try:
-                result.append((name, read(json.loads(self.store.read(name) or b""))))
+                stem = name.rpartition("/")[2].removesuffix(".json")
+                result[stem] = read(json.loads(self.store.read(name) or b""))
             except (ValueError, RecursionError) as error:
                 self.unreadable.add(name)
                 where = f"{self.store.where}/{name}"
@@ -150,33 +141,26 @@ class Corpus:
                 self.note(f"{name} is left out: {error}")
         return result
 
-    def _read_shards(self) -> None:
-        for _, record in self._read_all("shards", Record.from_json):
-            if record.first == record.last:
-                self.single[record.first] = record
-            elif self.merged is None or record.last > self.merged.last:
-                self.merged = record
-        behind = self.merged.last if self.merged else -1
-        self.single = {n: r for n, r in self.single.items() if n > behind}
+    @property
+    def _first_single(self) -> int:
+        return self.merged.last + 1 if self.merged else 0
 
-    # Queries.
+    @property
+    def _records(self) -> list[Record]:
+        return [*([self.merged] if self.merged else ()), *self.single.values()]
 
     def done(self, number: int, programs: int) -> bool:
         """Whether a shard has run ``programs`` programs."""
-        if self.merged is not None and number <= self.merged.last:
-            return True
         record = self.single.get(number)
-        return record is not None and record.programs >= programs
+        return number < self._first_single or (record is not None and record.programs >= programs)
 
     def finished(self, count: int) -> bool:
         """Whether the first ``count`` shards are complete."""
-        first = self.merged.last + 1 if self.merged else 0
-        single = (self.single.get(n) for n in range(first, count))
+        single = (self.single.get(n) for n in range(self._first_single, count))
         return all(record is not None and record.complete for record in single)
 
     def total(self) -> Record:
-        """The counts of all shards."""
-        return Record.total([*([self.merged] if self.merged else ()), *self.single.values()])
+        return Record.total(self._records)
 
     def kept_before(self, number: int) -> tuple[FuzzInput, ...]:
         """The inputs that the first ``number`` shards kept, in order."""
@@ -193,10 +177,7 @@ class Corpus:
         counted = [(n, {**f, "count": counts[n] or f["count"]}) for n, f in self.findings.items()]
         return sorted(counted, key=lambda pair: (size_of(pair[1]), pair[0]))
 
-    # Writing.
-
     def begin(self, identity: Identity) -> None:
-        """Create a new corpus."""
         self._write(CAMPAIGN, identity.to_json())
         self.identity = identity
 
@@ -210,24 +191,27 @@ class Corpus:
             return []
         new = []
         for finding, text in zip(answer.findings, answer.scripts, strict=True):
-            name, is_new = self._add_finding(finding, text)
+            name = self._name(finding)
             record.findings[name] += finding["count"]
-            new += [finding] if is_new else []
-        for undecided in answer.ill_conditioned:
-            self._add_undecided(undecided)
+            if name not in self.findings:
+                new.append(finding)
+            if _is_earlier(finding, self.findings.get(name)):
+                self._put(name, finding, text)
+        for difference in answer.ill_conditioned:
+            name, _ = names(difference)
+            if _is_earlier(difference, self.ill_conditioned.get(name)):
+                self._write(f"{ILL_CONDITIONED}/{name}.json", difference)
+                self.ill_conditioned[name] = difference
         for index, one in enumerate(answer.kept):
-            self._add_input(KeptInput(record.first, index, one.profile, one.data))
+            kept = KeptInput(record.first, index, one.profile, one.data)
+            name = digest(f"{one.profile}:{one.data.hex()}")
+            if name not in self.kept or kept < self.kept[name]:
+                self._write(f"cases/{name}.json", encode(kept), quick=True)
+                self.kept[name] = kept
         self._write_record(record)
         self.single[record.first] = record
         self._merge_shards()
         return new
-
-    def _add_finding(self, finding: FindingData, script: str) -> tuple[str, bool]:
-        name = self._name(finding)
-        before = self.findings.get(name)
-        if before is None or _number(finding) < _number(before):
-            self._put(name, finding, script)
-        return name, before is None
 
     def _name(self, finding: FindingData, now: str = "") -> str:
         """A name for a finding, which is ``now`` unless that of another finding."""
@@ -242,28 +226,15 @@ class Corpus:
         self._write(f"findings/{name}.json", stored)
         self.findings[name] = stored
 
-    def _add_undecided(self, difference: FindingData) -> None:
-        name, _ = names(difference)
-        before = self.ill_conditioned.get(name)
-        if before is None or _number(difference) < _number(before):
-            self._write(f"{ILL_CONDITIONED}/{name}.json", difference)
-            self.ill_conditioned[name] = difference
-
-    def _add_input(self, kept: KeptInput) -> None:
-        name = input_name(kept.fuzz_input)
-        if name not in self.kept or kept < self.kept[name]:
-            self._write(f"cases/{name}.json", encode(kept), quick=True)
-            self.kept[name] = kept
-
     def _merge_shards(self) -> None:
         """Merge the first shards into one file if there are many, then remove their files."""
-        first = self.merged.last + 1 if self.merged else 0
-        count = 0
-        while (record := self.single.get(first + count)) is not None and record.complete:
-            count += 1
-        if count < MERGED:
+        several: list[Record] = []
+        while record := self.single.get(self._first_single + len(several)):
+            if not record.complete:
+                break
+            several.append(record)
+        if len(several) < MERGED:
             return
-        several = [self.single[n] for n in range(first, first + count)]
         before = self.merged
         self.merged = Record.total([*([before] if before else ()), *several])
         self._write_record(self.merged)
@@ -284,19 +255,17 @@ class Corpus:
         """Replace the finding of a name by another, and return the name of that."""
         new = self._name(finding, name)
         if new != name and new in self.findings:
-            finding = _merged(self.findings[new], finding)
+            other = self.findings[new]
+            first = min(other, finding, key=_number)
+            finding = {**first, "count": other["count"] + finding["count"]}
         self._put(new, finding, script)
         if new != name:
-            self._recount(name, new)
+            for record in self._records:
+                if record.findings[name]:
+                    record.findings[new] += record.findings.pop(name)
+                    self._write_record(record)
             self.drop(name)
         return new
-
-    def _recount(self, name: str, new: str) -> None:
-        """Move the counts of a finding to its new name."""
-        for record in (*self.single.values(), *([self.merged] if self.merged else ())):
-            if record.findings[name]:
-                record.findings[new] += record.findings.pop(name)
-                self._write_record(record)
 
     def _write_record(self, record: Record) -> None:
         several = "" if record.first == record.last else f"-{record.last}"
@@ -308,7 +277,6 @@ class Corpus:
         self.drop(name)
 
     def drop(self, name: str) -> None:
-        """Remove a finding."""
         self.store.remove(f"findings/{name}.json")
         self.store.remove(f"scripts/{name}.py")
         del self.findings[name]
@@ -321,14 +289,9 @@ class Corpus:
         self.store.write(name, text.encode(), quick)
 
 
-def _merged(one: FindingData, other: FindingData) -> FindingData:
-    first = min(one, other, key=_number)
-    return {**first, "count": one["count"] + other["count"]}
-
-
 def _number(finding: FindingData) -> int:
     return int(finding["first_seen"]["program"])
 
 
-def _stem(name: str) -> str:
-    return name.rpartition("/")[2].removesuffix(".json")
+def _is_earlier(finding: FindingData, other: FindingData | None) -> bool:
+    return other is None or _number(finding) < _number(other)

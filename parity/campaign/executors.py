@@ -1,4 +1,4 @@
-"""Executors, which run shards: in this process, in worker processes, or on a Dask cluster."""
+"""Executors, which run shards: in worker processes, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -27,73 +27,32 @@ _GRACE = 5.0
 
 
 class Executor(Protocol):
-    """Runs tasks, and returns exactly one answer for each, unless it is stopped."""
+    """Runs tasks, and returns exactly one answer for each, unless it is stopped.
 
-    def start(self, note: Callable[[str], None]) -> None:
-        """Start the workers; ``note`` is called with a message if one is lost."""
-
-    @property
-    def workers(self) -> int:
-        """The current number of workers."""
+    ``start`` gets a function that is called with a message if a worker is lost. ``answers`` waits
+    for the first one at most ``seconds``. ``stop`` lets tasks end early, or drops them if they
+    cannot; ``close`` ends the workers at once.
+    """
 
     @property
-    def running(self) -> int:
-        """The number of tasks without an answer."""
-
+    def workers(self) -> int: ...
     @property
-    def free(self) -> int:
-        """The number of tasks that can be submitted now."""
-
-    def submit(self, task: Task) -> None:
-        """Queue a task."""
-
-    def answers(self, seconds: float) -> list[Answer]:
-        """Return new answers; wait for the first one at most ``seconds``."""
-
-    def stop(self) -> None:
-        """Let tasks end early, or drop them if they cannot."""
-
-    def close(self) -> None:
-        """End the workers at once."""
-
-
-class Inline:
-    """Runs one task at a time in this process."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Task] = []
-        self._stopped = False
-        self.workers = 1
-
-    def start(self, note: Callable[[str], None]) -> None:
-        pass
-
+    def running(self) -> int: ...  # tasks without an answer
     @property
-    def running(self) -> int:
-        return len(self._waiting)
+    def free(self) -> int: ...  # tasks that can be submitted now
 
-    @property
-    def free(self) -> int:
-        return 1 - len(self._waiting)
-
-    def submit(self, task: Task) -> None:
-        self._waiting.append(task)
-
-    def answers(self, seconds: float) -> list[Answer]:
-        return [run_shard(self._waiting.pop(), lambda: self._stopped)] if self._waiting else []
-
-    def stop(self) -> None:
-        self._stopped = True
-
-    def close(self) -> None:
-        pass
+    def start(self, note: Callable[[str], None]) -> None: ...
+    def submit(self, task: Task) -> None: ...
+    def answers(self, seconds: float) -> list[Answer]: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Processes:
     """Runs tasks in local worker processes; a killed one is replaced, and its shard runs again."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.workers = count
         self.pool = WorkerPool(count)
         self._folder = tempfile.TemporaryDirectory(prefix="parity-")
         #: Workers stop early once this file exists.
@@ -107,26 +66,17 @@ class Processes:
         self.pool.start()
 
     @property
-    def workers(self) -> int:
-        return self.count
-
-    @property
     def running(self) -> int:
         return len(self._tasks)
 
     @property
     def free(self) -> int:
-        return self.count - len(self._tasks)
+        return self.workers - len(self._tasks)
 
     def submit(self, task: Task) -> None:
         self._tasks[task.number] = task
-        self.pool.submit(
-            task.number, "parity.campaign.shard:run_encoded", encode(task), *self._ends
-        )
-
-    @property
-    def _ends(self) -> tuple[str, int]:
-        return str(self._stop), os.getpid()
+        function = "parity.campaign.shard:run_encoded"
+        self.pool.submit(task.number, function, encode(task), str(self._stop), os.getpid())
 
     def answers(self, seconds: float) -> list[Answer]:
         result = []
@@ -134,14 +84,13 @@ class Processes:
             assert isinstance(number, int)
             task = self._tasks.pop(number)
             if isinstance(data, End):
-                self._lost(task, data)
+                self._submit_again(task, data)
             else:
                 self._attempts.pop(number, None)
                 result.append(decode(Answer, data))
         return result
 
-    def _lost(self, task: Task, end: End) -> None:
-        """Submit the task of a killed worker again."""
+    def _submit_again(self, task: Task, end: End) -> None:
         self._attempts[task.number] += 1
         attempts = self._attempts[task.number]
         if attempts >= ATTEMPTS:

@@ -53,11 +53,8 @@ def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> Non
         return
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)
-        return
-    probe = PROBES_BY_NAME.get(reported.probe_name)
-    if probe is None:
-        return
-    reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
+    elif (probe := PROBES_BY_NAME.get(reported.probe_name)) is not None:
+        reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
 
 
 def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -> None:

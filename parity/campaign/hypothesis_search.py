@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import ExampleDatabase
 
+from parity._util.decode import decode
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, BaselineMatcher
 from parity.campaign.cases import FuzzInput
@@ -44,7 +45,6 @@ class Tally:
     ill_conditioned: int = 0
 
     def add(self, program: Program) -> None:
-        """Count a program by the uses of its most used value."""
         uses = Counter(i for s in program.statements if isinstance(s, pr.Apply) for i in s.inputs)
         most = max(uses.values(), default=0)
         self.programs += 1
@@ -129,7 +129,7 @@ def run_property(
                 return
             if baseline.may_cover(finding.kind):
                 if outcome.known.total() < MAX_REDUCED:
-                    _match_baseline(outcome, program, finding, matcher)
+                    _match_baseline(outcome, (program, finding), matcher)
                 continue
             if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
                 raise _DIFFERENCES[finding.kind](program, finding)
@@ -143,23 +143,18 @@ def run_property(
         try:
             run()
         except BaseException as error:
-            findings = [(d.program, d.finding) for d in _differences(error)]
+            findings = list(_differences(error))
             if not findings:
                 raise
             findings += stopped
         # Findings of several kinds may come from one cause.
-        small = [_reduce_and_judge(p, f, engine, reference) for p, f in findings]
-        outcome.reported += {(r.finding.kind, r.program): r for r in small if r}.values()
+        several = [_judge(reduced(*one, engine, reference), one, matcher) for one in findings]
+        outcome.reported += {(r.finding.kind, r.program): r for r in several if r}.values()
     return outcome
 
 
 class Difference(Exception):  # noqa: N818 - it carries a finding
-    """Raised for a finding, as Hypothesis needs an exception."""
-
-    def __init__(self, program: Program, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.program = program
-        self.finding = finding
+    """Raised for a program and its finding, as Hypothesis needs an exception."""
 
 
 #: A class for each kind of finding, as Hypothesis distinguishes failures by type and line.
@@ -169,45 +164,34 @@ _DIFFERENCES: dict[Kind, type[Difference]] = {
 }
 
 
-def _differences(error: BaseException) -> Iterable[Difference]:
-    """Yield the differences in an exception or an exception group."""
+def _differences(error: BaseException) -> Iterator[tuple[Program, Finding]]:
+    """Yield the programs and findings of an exception or an exception group."""
     if isinstance(error, Difference):
-        yield error
+        program, finding = error.args
+        yield program, finding
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _differences(inner)
 
 
 def _match_baseline(
-    outcome: Outcome, program: Program, finding: Finding, matcher: BaselineMatcher
+    outcome: Outcome, whole: tuple[Program, Finding], matcher: BaselineMatcher
 ) -> None:
     """Reduce a finding; count it if it is in the baseline, else add it to the outcome."""
-    small, found, entry = matcher.match(program, finding)
+    program, finding, entry = matcher.match(*whole)
     if entry is not None:
         outcome.known[entry] += 1
-        return
-    whole = program, finding
-    reported = _judge_and_diagnose((small, found), whole, matcher.engine, matcher.reference)
-    if reported is not None:
+    elif (reported := _judge((program, finding), whole, matcher)) is not None:
         outcome.reported.append(reported)
 
 
-def _reduce_and_judge(
-    program: Program, finding: Finding, engine: AnyEngine, reference: Engine
+def _judge(
+    small: tuple[Program, Finding], whole: tuple[Program, Finding], matcher: BaselineMatcher
 ) -> Report | None:
-    whole = program, finding
-    return _judge_and_diagnose(reduced(*whole, engine, reference), whole, engine, reference)
-
-
-def _judge_and_diagnose(
-    small: tuple[Program, Finding],
-    whole: tuple[Program, Finding],
-    engine: AnyEngine,
-    reference: Engine,
-) -> Report | None:
-    reported = judge_finding(small, whole, engine, reference, -1)
+    """Return the report of a reduced finding, with its diagnosis; None if it is ill-conditioned."""
+    reported = judge_finding(small, whole, matcher.engine, matcher.reference, -1)
     if reported is not None:
-        add_diagnosis(reported, engine, reference)
+        add_diagnosis(reported, matcher.engine, matcher.reference)
     return reported
 
 
@@ -218,15 +202,13 @@ def export_to_hypothesis(finding: FindingData, engine: AnyEngine, where: str | N
     """
     if finding["case"] is None:
         return False
-    case = FuzzInput.from_json(finding["case"])
+    case = decode(FuzzInput, finding["case"])
     database = examples_of(engine, case.profile, where)
     if database is None:
         return False
-    kind = KINDS[finding["kind"]]
 
     def fail(several: list[Program]) -> NoReturn:
-        empty = Finding(kind, 0, "", 0, None, None)
-        raise _DIFFERENCES[kind](several[0], empty)
+        raise _DIFFERENCES[KINDS[finding["kind"]]]
 
     saving = property_of(Decoder.of(PROFILES[case.profile], engine), fail, database)
     try:

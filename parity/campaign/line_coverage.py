@@ -27,37 +27,26 @@ Line = tuple[str, int]
 
 
 class Lines:
-    """Line coverage of an engine in another process, which cannot be traced: no line is new."""
+    """Line coverage by ``sys.settrace``, of programs with new features and of a sample.
 
-    def adds(self, program: Program, new: bool) -> bool:
-        """Whether ``program`` reaches a line for the first time.
+    Without an engine no line is new: one in another process cannot be traced.
+    """
 
-        ``new``: whether it is known to have a new feature.
-        """
-        return False
-
-    def copy(self) -> Lines:
-        """A copy with the same lines."""
-        return self
-
-
-class Traced(Lines):
-    """Line coverage by ``sys.settrace``, of programs with new features and of a sample."""
-
-    def __init__(self, engine: Engine, seen: Iterable[Line] = ()) -> None:
+    def __init__(self, engine: Engine | None = None, seen: Iterable[Line] = ()) -> None:
         self.engine = engine
-        self.paths = source_paths(engine)
+        self.paths = source_paths(engine) if engine is not None else ()
         self.seen = set(seen)
         self.programs = 0
         #: Functions whose lines are all seen.
         self.done: set[CodeType] = set()
 
-    def copy(self) -> Traced:
-        return Traced(self.engine, self.seen)
+    def copy(self) -> Lines:
+        return Lines(self.engine, self.seen)
 
     def adds(self, program: Program, new: bool) -> bool:
+        """Whether ``program``, which has a ``new`` feature or not, is the first to reach a line."""
         self.programs += 1
-        if not new and self.programs % _SAMPLE:
+        if self.engine is None or (not new and self.programs % _SAMPLE):
             return False
         before, outer = len(self.seen), sys.gettrace()
         sys.settrace(self._call)
@@ -84,9 +73,7 @@ class Traced(Lines):
 
 
 def lines_of(engine: AnyEngine) -> Lines:
-    """The line coverage of an engine; none of one in another process."""
-    local = as_runner(engine).local_engine
-    return Lines() if local is None else Traced(local)
+    return Lines(as_runner(engine).local_engine)
 
 
 @functools.cache
@@ -113,15 +100,13 @@ def source_paths(engine: Engine) -> tuple[str, ...]:
             continue
         found.add(str(adapter.__file__))
         for variable, value in vars(adapter).items():
-            name = value.__name__ if isinstance(value, ModuleType) else _module(value)
+            own = "__name__" if isinstance(value, ModuleType) else "__module__"
+            name = getattr(value, own, None)
+            if not isinstance(name, str):
+                continue
             module = sys.modules.get(name)
             # Loaders of modules, such as pytest, add names of their own.
             foreign = name.partition(".")[0] in _FOREIGN or variable.startswith(("__", "@"))
             if module is not None and not foreign:
                 found.add(_prefix(module))
     return tuple(sorted(found - {""}))
-
-
-def _module(value: Any) -> str:
-    name = getattr(value, "__module__", None)
-    return name if isinstance(name, str) else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from parity.campaign.cases import FuzzInput
 from parity.generate.decoder import Decoder
@@ -21,25 +20,6 @@ _CHANGES = (1, 1, 1, 2, 2, 3, 4)
 _LAST = 3
 #: Operands nearer than this are drawn half of the time: small bytes name the newest values.
 _NEAR = 4
-
-
-@dataclass
-class _Draft:
-    """Bytes under mutation: ``data`` of an input, ``other`` of one with the same profile."""
-
-    source: random.Random
-    data: bytearray
-    other: bytes
-    decoder: Decoder
-
-    def slot(self) -> int:
-        """The offset of a random slot."""
-        return self.offset(self.source.randrange(self.decoder.profile.slots))
-
-    def offset(self, slot: int) -> int:
-        """The offset of slot number ``slot``."""
-        profile = self.decoder.profile
-        return HEADER_BYTES + profile.leaves * LEAF_BYTES + slot * SLOT_BYTES
 
 
 class Mutator:
@@ -58,77 +38,83 @@ class Mutator:
 
     def mutated(self, one: FuzzInput, others: Sequence[FuzzInput]) -> FuzzInput:
         """A mutated copy; ``others``: inputs of the same profile, for crossover."""
-        source = self.source
-        draft = _Draft(source, bytearray(one.data), source.choice(others).data, self.decoder)
-        changes = source.choice(_CHANGES)
+        draft = Draft(self, bytearray(one.data), self.source.choice(others).data)
+        changes = self.source.choice(_CHANGES)
         while changes > 0 or draft.data == one.data:
-            source.choice(_MUTATIONS)(self, draft)
+            self.source.choice(MUTATIONS)(draft)
             changes -= 1
         return FuzzInput(one.profile, bytes(draft.data))
 
 
-def _opcode(mutator: Mutator, draft: _Draft) -> None:
-    """Another action on the same operands."""
-    draft.data[draft.slot()] = draft.source.choice(draft.source.choice(mutator.opcodes))
+class Draft:
+    """Bytes under mutation: ``data`` of an input, ``other`` of one with the same profile."""
 
+    def __init__(self, mutator: Mutator, data: bytearray, other: bytes) -> None:
+        self.mutator = mutator
+        self.source = mutator.source
+        self.slots = mutator.decoder.profile.slots
+        #: The offset of the first slot.
+        self.start = HEADER_BYTES + mutator.decoder.profile.leaves * LEAF_BYTES
+        self.data = data
+        self.other = other
 
-def _operand(mutator: Mutator, draft: _Draft) -> None:
-    """Another operand: half of the time one of the newest values."""
-    limit = draft.source.choice((_NEAR, 256))
-    draft.data[draft.slot() + draft.source.choice((1, 2))] = draft.source.randrange(limit)
+    def _slot(self) -> int:
+        """The offset of a random slot."""
+        return self.start + self.source.randrange(self.slots) * SLOT_BYTES
 
+    def _code(self, actions: list[list[int]]) -> int:
+        return self.source.choice(self.source.choice(actions))
 
-def _extra(mutator: Mutator, draft: _Draft) -> None:
-    """Other attributes, or another gradient."""
-    draft.data[draft.slot() + SLOT_BYTES - 1] = draft.source.randrange(256)
+    def opcode(self) -> None:
+        """Another action on the same operands."""
+        self.data[self._slot()] = self._code(self.mutator.opcodes)
 
+    def operand(self) -> None:
+        """Another operand: half of the time one of the newest values."""
+        limit = self.source.choice((_NEAR, 256))
+        self.data[self._slot() + self.source.choice((1, 2))] = self.source.randrange(limit)
 
-def _zero(mutator: Mutator, draft: _Draft) -> None:
-    """A slot of zeros, which adds no statement."""
-    offset = draft.slot()
-    draft.data[offset : offset + SLOT_BYTES] = bytes(SLOT_BYTES)
+    def extra(self) -> None:
+        """Other attributes, or another gradient."""
+        self.data[self._slot() + SLOT_BYTES - 1] = self.source.randrange(256)
 
+    def zero(self) -> None:
+        """A slot of zeros, which adds no statement."""
+        offset = self._slot()
+        self.data[offset : offset + SLOT_BYTES] = bytes(SLOT_BYTES)
 
-def _swap(mutator: Mutator, draft: _Draft) -> None:
-    """Two slots swapped."""
-    a, b, data = draft.slot(), draft.slot(), draft.data
-    data[a : a + SLOT_BYTES], data[b : b + SLOT_BYTES] = (
-        data[b : b + SLOT_BYTES],
-        data[a : a + SLOT_BYTES],
-    )
+    def swap(self) -> None:
+        """Two slots swapped."""
+        a, b = self._slot(), self._slot()
+        one, other = slice(a, a + SLOT_BYTES), slice(b, b + SLOT_BYTES)
+        self.data[one], self.data[other] = self.data[other], self.data[one]
 
+    def insert(self) -> None:
+        """A new slot; later ones move by one, and the last is dropped."""
+        offset = self._slot()
+        code = self._code(self.mutator.opcodes)
+        self.data[offset:offset] = bytes([code]) + self.source.randbytes(SLOT_BYTES - 1)
+        del self.data[-SLOT_BYTES:]
 
-def _insert(mutator: Mutator, draft: _Draft) -> None:
-    """A new slot; later ones move by one, and the last is dropped."""
-    offset, size = draft.slot(), len(draft.data)
-    code = draft.source.choice(draft.source.choice(mutator.opcodes))
-    draft.data[offset:offset] = bytes([code]) + draft.source.randbytes(SLOT_BYTES - 1)
-    del draft.data[size:]
+    def cross(self) -> None:
+        """A range of slots of the other input, at the same offset."""
+        first, last = sorted((self._slot(), self._slot()))
+        self.data[first : last + SLOT_BYTES] = self.other[first : last + SLOT_BYTES]
 
+    def append(self) -> None:
+        """Events at the end."""
+        count = self.source.randint(1, _LAST)
+        for offset in range(len(self.data) - count * SLOT_BYTES, len(self.data), SLOT_BYTES):
+            event = bytes([self._code(self.mutator.events)])
+            self.data[offset : offset + SLOT_BYTES] = event + self.source.randbytes(SLOT_BYTES - 1)
 
-def _cross(mutator: Mutator, draft: _Draft) -> None:
-    """A range of slots of the other input, at the same offset."""
-    first, last = sorted((draft.slot(), draft.slot()))
-    draft.data[first : last + SLOT_BYTES] = draft.other[first : last + SLOT_BYTES]
-
-
-def _append(mutator: Mutator, draft: _Draft) -> None:
-    """Events at the end."""
-    slots = draft.decoder.profile.slots
-    for slot in range(slots - draft.source.randint(1, _LAST), slots):
-        offset = draft.offset(slot)
-        code = draft.source.choice(draft.source.choice(mutator.events))
-        draft.data[offset : offset + SLOT_BYTES] = bytes([code]) + draft.source.randbytes(
-            SLOT_BYTES - 1
-        )
-
-
-def _leaf(mutator: Mutator, draft: _Draft) -> None:
-    """Another shape, other values, or another header."""
-    draft.data[draft.source.randrange(draft.offset(0))] = draft.source.randrange(256)
+    def leaf(self) -> None:
+        """Another shape, other values, or another header."""
+        self.data[self.source.randrange(self.start)] = self.source.randrange(256)
 
 
 #: All are equally frequent.
-_MUTATIONS: tuple[Callable[[Mutator, _Draft], None], ...] = (
-    *(_opcode, _operand, _extra, _zero, _swap, _insert, _cross, _append, _leaf),
+MUTATIONS: tuple[Callable[[Draft], None], ...] = (
+    *(Draft.opcode, Draft.operand, Draft.extra, Draft.zero, Draft.swap, Draft.insert),
+    *(Draft.cross, Draft.append, Draft.leaf),
 )

@@ -22,20 +22,7 @@ _FROM_ZERO = Check("a number, 0 or more", lambda number: number >= 0)
 
 @dataclass
 class Record:
-    """Counts of the shards ``first`` to ``last``.
-
-    Attributes
-    ----------
-    failing
-        Programs that fail, by kind of finding.
-    findings
-        How often each finding was found, by name. Programs beyond those that a shard reduces are
-        only in ``failing``.
-    coverage
-        Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
-    complete
-        False if a shard was ended before its last program; it then runs again as a whole.
-    """
+    """Counts of the shards ``first`` to ``last``."""
 
     first: Count
     last: Count
@@ -43,9 +30,13 @@ class Record:
     seconds: Annotated[float, _FROM_ZERO] = 0.0
     ill_conditioned: Count = 0
     kept: Count = 0
+    #: False if a shard was ended before its last program; it then runs again as a whole.
     complete: bool = True
+    #: Programs that fail, by kind of finding.
     failing: Counter[str] = field(default_factory=Counter)
+    #: By name. Programs beyond those that a shard reduces are only in ``failing``.
     findings: Counter[str] = field(default_factory=Counter)
+    #: Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
     coverage: Counter[str] = field(default_factory=Counter, metadata={"key": "exposure"})
 
     def __post_init__(self) -> None:
@@ -53,7 +44,6 @@ class Record:
             raise ValueError(f"the first shard, {self.first}, is after the last, {self.last}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain data."""
         return {**encode(self), "seconds": round(self.seconds, 3)}
 
     @staticmethod
@@ -65,19 +55,16 @@ class Record:
     @staticmethod
     def total(records: Iterable[Record]) -> Record:
         """The sum of records, which need not be consecutive."""
-        result = Record(0, 0)
         several = list(records)
+        first = min((r.first for r in several), default=0)
+        last = max((r.last for r in several), default=0)
+        result = Record(first, last)
         for one in several:
             for name in ("programs", "seconds", "ill_conditioned", "kept"):
                 setattr(result, name, getattr(result, name) + getattr(one, name))
-            for name in _COUNTS:
+            for name in ("failing", "findings", "coverage"):
                 getattr(result, name).update(getattr(one, name))
-        result.first = min((r.first for r in several), default=0)
-        result.last = max((r.last for r in several), default=0)
         return result
-
-
-_COUNTS = ("failing", "findings", "coverage")
 
 
 @dataclass(frozen=True)
@@ -137,32 +124,24 @@ def checked_finding(data: Any) -> FindingData:
 
 
 def defects(finding: FindingData) -> tuple[str, ...]:
-    """The names of the defects in the diagnosis."""
     return tuple(d["defect"] for d in finding["diagnosis"])
 
 
 def identity(finding: FindingData) -> tuple[Any, ...]:
     """The identity of a finding: kind, diagnosis, and reduced program or probe."""
-    return finding["kind"], defects(finding), _subject(finding)
+    subject = f"probe {finding['probe']}"
+    if not finding["probe"]:
+        subject = dumps(program_from_json(finding["program"]))
+    return finding["kind"], defects(finding), subject
 
 
 def names(finding: FindingData) -> tuple[str, str]:
     """Two names of a finding; the second is used if another finding has the first."""
-    return _digest(_subject(finding)), _digest(repr(identity(finding)))
+    whole = identity(finding)
+    return digest(whole[-1]), digest(repr(whole))
 
 
-def input_name(one: FuzzInput) -> str:
-    """The name of a kept input."""
-    return _digest(f"{one.profile}:{one.data.hex()}")
-
-
-def _subject(finding: FindingData) -> str:
-    if finding["probe"]:
-        return f"probe {finding['probe']}"
-    return dumps(program_from_json(finding["program"]))
-
-
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.paths import REGRESSIONS
@@ -20,16 +19,6 @@ class RegressionError(Exception):
     """A file is no regression test; the message is one line that says why."""
 
 
-def regression_json(kind: str, program: Program, behaves_like: list[str]) -> dict[str, Any]:
-    """The data of such a file; all fields but the program are for readers."""
-    return {
-        "kind": kind,
-        "text": str(program),
-        "behaves_like": behaves_like,
-        "program": program_to_json(program),
-    }
-
-
 def read_regression(file: Path) -> Program:
     """Read the program of a file. Raises RegressionError if it has none."""
     try:
@@ -42,9 +31,9 @@ def read_regression(file: Path) -> Program:
     except OSError as error:
         raise RegressionError(f"{file} cannot be read: {error.strerror}") from None
     except ProgramError as error:
-        raise RegressionError(f"{file}: {' '.join(str(error).split())}") from None
+        raise RegressionError(f"{file}: {one_line(error)}") from None
     except (ValueError, RecursionError) as error:
-        raise RegressionError(f"{file} is no JSON: {' '.join(str(error).split())}") from None
+        raise RegressionError(f"{file} is no JSON: {one_line(error)}") from None
 
 
 def regression_files(root: Path, folder: str | None) -> list[Path]:
@@ -74,9 +63,14 @@ def promote(finding: FindingData, folder: Path) -> Path:
     Returns the new file. Raises CampaignError if it cannot be written.
     """
     program = program_from_json(finding["program"])
-    data = regression_json(finding["kind"], program, list(defects(finding)))
+    data = {
+        # All fields but the program are for readers.
+        "kind": finding["kind"],
+        "text": str(program),
+        "behaves_like": list(defects(finding)),
+        "program": program_to_json(program),
+    }
     name = f"{finding['kind']}-{names(finding)[0][:12]}.json"
-    Folder(folder, "folder").write(
-        name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
-    )
+    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    Folder(folder, "folder").write(name, text.encode())
     return folder / name

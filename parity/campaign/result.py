@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.decode import encode
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
-from parity.campaign.describe import distinguishable_texts
 from parity.campaign.records import FindingData
 from parity.diagnose.diagnosis import Diagnosis
 from parity.engines.base import Engine, label
@@ -21,12 +21,20 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
-from parity.oracle.verdict import (
-    REFERENCE,
-    UNDECIDED,
-    Verdict,
-    no_findings,
-)
+from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
+
+
+def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
+    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
+    texts = str(a), str(b)
+    if texts[0] == texts[1]:
+        with np.printoptions(floatmode="unique"):
+            texts = str(a), str(b)
+    return texts if texts[0] != texts[1] else (_with_form(a), _with_form(b))
+
+
+def _with_form(value: Any) -> str:
+    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
 
 
 @dataclass
@@ -50,6 +58,11 @@ class Report:
     def key(self) -> str:
         """The text of the program or the name of the probe, which baselines compare."""
         return str(self.program) if self.program is not None else f"probe {self.probe_name}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The numbers of statements and leaves of the program."""
+        return (len(self.program.statements), len(self.program.leaves)) if self.program else (0, 0)
 
     @property
     def probe_name(self) -> str:
@@ -82,8 +95,8 @@ class Report:
         program = self.program
         return {
             "kind": self.finding.kind,
-            "statements": len(program.statements) if program else 0,
-            "leaves": len(program.leaves) if program else 0,
+            "statements": self.size[0],
+            "leaves": self.size[1],
             "program": program_to_json(program) if program else {},
             "text": str(program) if program else self.probe,
             "engine": _plain(self.finding.engine),
@@ -218,7 +231,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
-        "case": case.to_json() if case else None,
+        "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": 1,
     }

@@ -28,33 +28,27 @@ from parity.engines.isolation.pool import WorkerPool
 from parity.engines.isolation.process import End
 from parity.engines.runner import AnyEngine
 from parity.generate.schedule import decoders_of, stream
-from parity.language.program import Program
 from parity.oracle.check import check_program
-from parity.oracle.finding import Finding
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The result for one defect and one seed.
-
-    ``programs``: the number of programs up to the first finding, None without one; ``probe``:
-    the probe that found the defect instead, or "". ``statements``: the size of the reduced
-    program. ``named``: the defects that the diagnosis names. Seconds are CPU time, as the machine
-    may be busy.
-    """
+    """The result for one defect and one seed; seconds are CPU time, as the machine may be busy."""
 
     defect: str
     seed: int
+    #: The number of programs up to the first finding, None if only the ``probe`` or nothing did.
     programs: int | None = None
     probe: str = ""
+    #: The size of the reduced program.
     statements: int | None = None
+    #: The defects that the diagnosis names.
     named: tuple[str, ...] = ()
     reduction_seconds: float = 0.0
     diagnosis_seconds: float = 0.0
 
     @property
     def found(self) -> bool:
-        """Whether a program or a probe showed the defect."""
         return self.programs is not None or bool(self.probe)
 
     @property
@@ -70,55 +64,37 @@ def run_trial(
     engine: AnyEngine = type("Hidden", (defects[name],), {"name": "hidden"})()
     reference = Torch()
     with fuzzing_runtime():
-        found = _first(engine, reference, seed, examples)
-        if found is None:
-            return _probed(name, seed, engine, reference)
-        number, program, finding = found
+        reported = _first(engine, reference, seed, examples) or next(run_probes(engine), None)
+        if reported is None:
+            return Trial(name, seed)
         started = time.process_time()
-        program, finding = reduced(program, finding, engine, reference)
+        if reported.program is not None:
+            small = reduced(reported.program, reported.finding, engine, reference)
+            reported.program, reported.finding = small
         between = time.process_time()
-        reported = Report(finding, program, number)
         add_diagnosis(reported, engine, reference)
-    ended = time.process_time()
+        ended = time.process_time()
+    program, diagnosis = reported.program, reported.diagnosis
     return Trial(
         name,
         seed,
-        number,
-        statements=len(program.statements),
-        named=_named(reported),
-        reduction_seconds=between - started,
-        diagnosis_seconds=ended - between,
+        reported.number if program else None,
+        reported.probe,
+        len(program.statements) if program else None,
+        tuple(match.defect for match in diagnosis.matches) if diagnosis else (),
+        between - started,
+        ended - between,
     )
 
 
-def _first(
-    engine: AnyEngine, reference: Engine, seed: int, examples: int
-) -> tuple[int, Program, Finding] | None:
-    """Return the number (from 1), program and finding of the first failing program, or None."""
+def _first(engine: AnyEngine, reference: Engine, seed: int, examples: int) -> Report | None:
+    """Return the first failing program with its finding and its number, from 1."""
     programs = itertools.islice(stream(decoders_of(engine), seed), examples)
     for number, program in enumerate(programs, 1):
         finding = check_program(program, engine, reference)
         if finding is not None:
-            return number, program, finding
+            return Report(finding, program, number)
     return None
-
-
-def _probed(name: str, seed: int, engine: AnyEngine, reference: Engine) -> Trial:
-    """Return the trial of a defect that no program showed: what the probes find."""
-    reported = next(run_probes(engine), None)
-    if reported is None:
-        return Trial(name, seed)
-    started = time.process_time()
-    add_diagnosis(reported, engine, reference)
-    seconds = time.process_time() - started
-    return Trial(
-        name, seed, probe=reported.probe, named=_named(reported), diagnosis_seconds=seconds
-    )
-
-
-def _named(reported: Report) -> tuple[str, ...]:
-    matches = reported.diagnosis.matches if reported.diagnosis else ()
-    return tuple(match.defect for match in matches)
 
 
 @dataclass
@@ -134,12 +110,10 @@ class Score:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial ran."""
         return len(self.trials) == self.planned
 
     @property
     def all_found(self) -> bool:
-        """Whether every trial ran and found its defect."""
         return self.complete and all(trial.found for trial in self.trials)
 
     def by_defect(self) -> dict[str, list[Trial]]:
@@ -148,35 +122,27 @@ class Score:
         return {k: sorted(v, key=lambda t: t.seed) for k, v in groups.items() if v}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the score as JSON data (``parity score --json``)."""
         return {
             "seeds": self.seeds,
             "examples": self.examples,
             "complete": self.complete,
             "seconds": round(self.seconds, 3),
-            "defects": [
-                {
-                    "defect": name,
-                    "found": sum(t.found for t in trials),
-                    "of": len(trials),
-                    "programs_median": _median(_counts(trials)),
-                    "programs_worst": max(_counts(trials), default=None),
-                    "statements": [t.statements for t in trials],
-                    "smallest": self.smallest[name],
-                    "diagnosed": sum(t.diagnosed for t in trials),
-                    "trials": [asdict(t) for t in trials],
-                }
-                for name, trials in self.by_defect().items()
-            ],
+            "defects": [self._defect(*group) for group in self.by_defect().items()],
         }
 
-
-def _counts(trials: list[Trial]) -> list[int]:
-    return [t.programs for t in trials if t.programs is not None]
-
-
-def _median(counts: list[int]) -> float | None:
-    return float(statistics.median(counts)) if counts else None
+    def _defect(self, name: str, trials: list[Trial]) -> dict[str, Any]:
+        counts = [t.programs for t in trials if t.programs is not None]
+        return {
+            "defect": name,
+            "found": sum(t.found for t in trials),
+            "of": len(trials),
+            "programs_median": float(statistics.median(counts)) if counts else None,
+            "programs_worst": max(counts, default=None),
+            "statements": [t.statements for t in trials],
+            "smallest": self.smallest[name],
+            "diagnosed": sum(t.diagnosed for t in trials),
+            "trials": [asdict(t) for t in trials],
+        }
 
 
 def score(
@@ -237,43 +203,42 @@ def encoded_trial(name: str, seed: int, examples: int) -> dict[str, Any]:
 
 
 def markdown(result: Score) -> str:
-    """Return a table of the defects and a summary as Markdown."""
     header = "defect", "found", "programs, median", "worst", "statements", "smallest", "diagnosis"
-    rows = [_row(name, t, result.smallest[name]) for name, t in result.by_defect().items()]
-    lines = table(header, rows, "lrrrrrr")
+    defects = result.to_json()["defects"]
+    lines = table(header, map(_row, defects), "lrrrrrr")
     if not result.complete:
         done = f"{len(result.trials)} of {result.planned} trials"
         lines += ["", f"**Interrupted: {done} were measured.**"]
-    return "\n".join([*lines, "", *(f"- {line}" for line in _summary(result))])
+    return "\n".join([*lines, "", *(f"- {line}" for line in _summary(result, defects))])
 
 
-def _row(name: str, trials: list[Trial], smallest: int | None) -> tuple[str, ...]:
-    counts = _counts(trials)
-    probes = sorted({t.probe for t in trials if t.probe})
-    median, worst = f"{_median(counts):g}" if counts else "", f"{max(counts, default='')}"
-    if probes and not counts:
+def _row(defect: dict[str, Any]) -> tuple[object, ...]:
+    median, worst = "", ""
+    probes = sorted({t["probe"] for t in defect["trials"] if t["probe"]})
+    if defect["programs_median"] is not None:
+        median, worst = f"{defect['programs_median']:g}", defect["programs_worst"]
+    elif probes:
         median = f"probe: {', '.join(probes)}"
-    sizes = sorted({t.statements for t in trials if t.statements is not None})
+    sizes = sorted({n for n in defect["statements"] if n is not None})
     return (
-        f"`{name}`",
-        f"{sum(t.found for t in trials)} of {len(trials)}",
+        f"`{defect['defect']}`",
+        f"{defect['found']} of {defect['of']}",
         median,
         worst,
         " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) if sizes else "",
-        "" if smallest is None else str(smallest),
-        f"{sum(t.diagnosed for t in trials)} of {sum(t.found for t in trials)}",
+        "" if defect["smallest"] is None else defect["smallest"],
+        f"{defect['diagnosed']} of {defect['found']}",
     )
 
 
-def _summary(result: Score) -> list[str]:
-    groups = result.by_defect()
+def _summary(result: Score, defects: list[dict[str, Any]]) -> list[str]:
     found = [t for t in result.trials if t.found]
-    always = sum(all(t.found for t in trials) for trials in groups.values())
+    always = sum(one["found"] == one["of"] for one in defects)
     seeds = f"of {result.seeds}" if result.complete else "so far"
-    lines = [f"{always} of {len(groups)} defects found with every seed {seeds}"]
-    medians = {k: m for k, t in groups.items() if (m := _median(_counts(t))) is not None}
+    lines = [f"{always} of {len(defects)} defects found with every seed {seeds}"]
+    medians = {d["defect"]: m for d in defects if (m := d["programs_median"]) is not None}
     if medians:
-        worst = max(medians, key=lambda k: medians[k])
+        worst = max(medians, key=lambda name: medians[name])
         middle = statistics.median(medians.values())
         lines.append(
             f"programs until found: the median is {middle:g} for the median defect, "
@@ -290,10 +255,9 @@ def _summary(result: Score) -> list[str]:
             f"at most one statement longer: {_share([n <= 1 for n in longer])}"
         )
     if found:
-        alone = [t.named == (t.defect,) for t in found]
         lines += [
             f"named by the diagnosis: {_share([t.diagnosed for t in found])}; "
-            f"named alone: {_share(alone)}",
+            f"named alone: {_share([t.named == (t.defect,) for t in found])}",
             f"slowest reduction {max(t.reduction_seconds for t in found):.2f} s, "
             f"slowest diagnosis {max(t.diagnosis_seconds for t in found):.2f} s",
         ]

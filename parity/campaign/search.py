@@ -48,9 +48,8 @@ def search(
 ) -> SearchResult:
     """Run ``examples`` programs and the probes; write a script for each finding to ``folder``.
 
-    ``ops``: the operations to use, all by default; ``coverage``: whether to count feature coverage;
-    ``baseline``: accepted findings. ``stopped`` is called before each program; once it returns
-    True, the search ends with the findings so far and runs no probes.
+    ``stopped`` is called before each program; once it returns True, the search ends with the
+    findings so far and runs no probes. The other arguments are as of ``check``.
     """
     runner = as_runner(engine)
     running = _Search(runner, reference, seed, ops, baseline)
@@ -64,7 +63,7 @@ def search(
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
         result.stale = running.matcher.baseline.stale(runner, reference)
-    result.findings.sort(key=_simplest_first)
+    result.findings.sort(key=lambda reported: (reported.size[0], reported.number))
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
         write_scripts(result.findings, runner, folder)
     for reported in result.findings:
@@ -167,7 +166,6 @@ class _Search:
         self.result.untested = tuple(dict.fromkeys(untested))
 
     def run_programs(self, examples: int, stopped: Callable[[], bool]) -> None:
-        """Run ``examples`` programs, unless ``stopped``, and handle their findings."""
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
@@ -258,11 +256,5 @@ class _Search:
 def run_probes(engine: AnyEngine) -> Iterator[Report]:
     """Yield the findings of the probes that apply to the engine."""
     for probe in PROBES:
-        if probe.applies(engine):
-            finding = probe.first(engine)
-            if finding is not None:
-                yield Report(finding, None, -1, probe=probe.description)
-
-
-def _simplest_first(reported: Report) -> tuple[int, int]:
-    return (len(reported.program.statements) if reported.program else 0, reported.number)
+        if probe.applies(engine) and (finding := probe.first(engine)) is not None:
+            yield Report(finding, None, -1, probe=probe.description)

@@ -7,11 +7,11 @@ any process. A worker writes no files: the coordinator of the campaign records t
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +19,9 @@ from typing import Any
 from parity._util.decode import decode, encode
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
+from parity.campaign.errors import one_line
 from parity.campaign.finish import add_diagnosis, judge_finding
-from parity.campaign.guide import Guide
-from parity.campaign.novelty import SeenFeatures
+from parity.campaign.guide import Guide, SeenFeatures
 from parity.campaign.records import FindingData, Record, names
 from parity.campaign.result import Report, finding_json
 from parity.campaign.search import run_probes
@@ -30,7 +30,7 @@ from parity.diagnose.shrink import reduced
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
-from parity.engines.runner import AnyEngine, Runner
+from parity.engines.runner import AnyEngine
 from parity.engines.trace import AdapterError
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
@@ -48,12 +48,7 @@ NEW_KIND, EARLY_SHARDS, LATER = 3, 8, 4
 
 @dataclass(frozen=True)
 class Task:
-    """A shard as a worker receives it.
-
-    ``programs``: number of programs; ``size``: that of a complete shard. ``kept`` and ``known``:
-    cases that earlier shards kept, and kinds of findings. ``until``: when to stop, in seconds
-    since the epoch, or None.
-    """
+    """A shard as a worker receives it."""
 
     engine: str
     reference: str
@@ -61,10 +56,13 @@ class Task:
     limits: Limits
     seed: str
     number: int
+    #: Its number of programs, and that of a complete shard.
     programs: int
     size: int
+    #: Cases that earlier shards kept, and kinds of findings.
     kept: tuple[FuzzInput, ...] = ()
     known: frozenset[str] = frozenset()
+    #: When to stop, in seconds since the epoch.
     until: float | None = None
 
 
@@ -92,15 +90,15 @@ def visible(number: int) -> int:
     return number // 2
 
 
-def run_shard(task: Task, stopped: Callable[[], bool] | None = None) -> Answer:
+def run_shard(task: Task, stopped: Callable[[], bool] = lambda: False) -> Answer:
     """Run a shard. It ends early once ``stopped``, called before each program, returns True."""
     try:
         engines = _worker_engines(task.engine, task.reference, task.isolate, task.limits)
         # A worker may have several threads; an engine is used by one at a time.
         with engines.lock, fuzzing_runtime():
-            return _Shard(task, engines, stopped or (lambda: False)).run()
+            return _Shard(task, engines, stopped).run()
     except (AdapterError, EngineError) as error:
-        return Answer(Record(task.number, task.number), error=" ".join(str(error).split()))
+        return Answer(Record(task.number, task.number), error=one_line(error))
 
 
 def run_encoded(task: dict[str, Any], stop_file: str, parent: int) -> dict[str, Any]:
@@ -108,11 +106,9 @@ def run_encoded(task: dict[str, Any], stop_file: str, parent: int) -> dict[str, 
 
     It ends early once ``stop_file`` exists or ``parent``, the campaign's process, is gone.
     """
-
-    def stopped() -> bool:
-        return os.path.exists(stop_file) or os.getppid() != parent
-
-    answer: dict[str, Any] = encode(run_shard(decode(Task, task), stopped))
+    answer: dict[str, Any] = encode(
+        run_shard(decode(Task, task), lambda: os.path.exists(stop_file) or os.getppid() != parent)
+    )
     return answer
 
 
@@ -125,23 +121,17 @@ class _WorkerEngines:
         self.seen = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()
 
-    def fresh(self) -> Runner:
-        """Return the engine without state of earlier programs."""
-        return self.engine if self.engine.isolated else self.engine.renewed()
 
-
-@functools.lru_cache(maxsize=2)
-def _worker_engines(
-    engine: str, reference: str, isolate: bool | None, limits: Limits
-) -> _WorkerEngines:
-    return _WorkerEngines(engine, reference, isolate, limits)
+_worker_engines = functools.lru_cache(maxsize=2)(_WorkerEngines)
 
 
 class _Shard:
     def __init__(self, task: Task, engines: _WorkerEngines, stopped: Callable[[], bool]) -> None:
         self.task = task
         self.stopped = stopped
-        self.engine, self.reference = engines.fresh(), engines.reference
+        # Without state of earlier programs.
+        self.engine = engines.engine if engines.engine.isolated else engines.engine.renewed()
+        self.reference = engines.reference
         seed = f"{task.seed}:{task.number}"
         self.source = Guide(self.engine, engines.reader, seed, task.kept, seen=engines.seen)
         self.answer = Answer(Record(task.number, task.number))
@@ -154,8 +144,11 @@ class _Shard:
         self._run_programs(record)
         self._reduce(record)
         if self.task.number == 0 and record.complete:
-            self._run_probes()
-        record.coverage = cells(self.coverage)
+            for reported in run_probes(self.engine):
+                if not record.failing[reported.finding.kind]:  # programs say more than probes
+                    self._add(reported, None)
+        for group, counts in self.coverage.counts.items():
+            record.coverage.update({_cell(group, cell): n for cell, n in counts.items()})
         self.answer.kept = list(self.source.kept)
         record.kept = len(self.answer.kept)
         record.complete = record.complete and self.task.programs == self.task.size
@@ -164,9 +157,10 @@ class _Shard:
 
     def _run_programs(self, record: Record) -> None:
         """Run the programs, and keep the first failing ones of each kind for reduction."""
+        until = self.task.until
         with closing(self._checked()) as checked:
             for case, program, finding in checked:
-                if self._should_stop():
+                if self.stopped() or (until is not None and time.time() >= until):
                     record.complete = False
                     return
                 if record.programs % COUNTED == 0:
@@ -178,32 +172,20 @@ class _Shard:
 
     def _checked(self) -> Generator[tuple[FuzzInput, Program, Finding | None], None, None]:
         """Yield cases with their programs and findings; programs run ahead in batches."""
-        waiting: deque[FuzzInput] = deque()
-
-        def programs() -> Iterator[Program]:
-            for case, program in self.source.inputs(self.task.programs):
-                waiting.append(case)
-                yield program
-
-        for program, finding in check_programs(programs(), self.engine, self.reference):
-            yield waiting.popleft(), program, finding
+        inputs, ahead = itertools.tee(self.source.inputs(self.task.programs))
+        checked = check_programs((p for _, p in ahead), self.engine, self.reference)
+        for (program, finding), (case, _) in zip(checked, inputs, strict=False):
+            yield case, program, finding
 
     def _failed(self, record: Record, case: FuzzInput, program: Program, finding: Finding) -> None:
-        kind = finding.kind
+        kind, number = finding.kind, self.task.number
         record.failing[kind] += 1
         self.source.reject(case)
-        if sum(f.kind == kind for *_, f in self.failed) < self._reduction_limit(kind):
-            self.failed.append((record.programs - 1, case, program, finding))
-
-    def _should_stop(self) -> bool:
-        until = self.task.until
-        return self.stopped() or (until is not None and time.time() >= until)
-
-    def _reduction_limit(self, kind: str) -> int:
-        number = self.task.number
+        limit = 1 if number % LATER == 0 else 0
         if number < EARLY_SHARDS or kind not in self.task.known:
-            return NEW_KIND
-        return 1 if number % LATER == 0 else 0
+            limit = NEW_KIND
+        if sum(f.kind == kind for *_, f in self.failed) < limit:
+            self.failed.append((record.programs - 1, case, program, finding))
 
     def _reduce(self, record: Record) -> None:
         for index, case, program, finding in self.failed:
@@ -218,12 +200,6 @@ class _Shard:
                 self.answer.ill_conditioned.append(data)
             else:
                 self._add(reported, case)
-
-    def _run_probes(self) -> None:
-        """Add the findings of the probes, except of kinds that programs showed."""
-        for reported in run_probes(self.engine):
-            if not self.answer.record.failing[reported.finding.kind]:
-                self._add(reported, None)
 
     def _add(self, reported: Report, case: FuzzInput | None) -> None:
         if reported.program is not None:
@@ -248,21 +224,10 @@ def script_of(reported: Report, engine: AnyEngine, file: str) -> str:
         return ""
 
 
-def cells(coverage: Coverage) -> Counter[str]:
-    """Return the counts of feature coverage by the name of the feature."""
-    return Counter(
-        {
-            _cell(group, cell): count
-            for group, counts in coverage.counts.items()
-            for cell, count in counts.items()
-        }
-    )
-
-
 def reachable(engine: AnyEngine) -> frozenset[str]:
     """Return the names of the features that programs for an engine may have."""
-    several = Coverage.of(engine).reachable
-    return frozenset(_cell(group, cell) for group, some in several.items() for cell in some)
+    groups = Coverage.of(engine).reachable
+    return frozenset(_cell(group, cell) for group, cells in groups.items() for cell in cells)
 
 
 def _cell(group: str, cell: tuple[Any, ...]) -> str:

@@ -20,26 +20,22 @@ _TEMPORARY = ".tmp"
 
 
 class Store(Protocol):
-    """Files by name. Methods raise CampaignError if the storage cannot be read or written."""
+    """Files by name. Methods raise CampaignError if the storage cannot be read or written.
+
+    ``names`` are sorted, and none if there is no such folder. ``write`` with ``quick`` does not
+    wait for the disk. ``create`` writes a file unless there is one of this name, and returns
+    whether it was written. ``remove`` accepts that there is no file.
+    """
 
     where: str
     #: A local file, which processes of this machine lock while they work on the store.
     lock_file: Path
 
-    def names(self, folder: str) -> list[str]:
-        """The sorted names of the files of a folder; none if there is no such folder."""
-
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a file, None if there is none."""
-
-    def write(self, name: str, data: bytes, quick: bool = False) -> None:
-        """Write a file atomically; ``quick``: without waiting for the disk."""
-
-    def create(self, name: str, data: bytes) -> bool:
-        """Write a file unless there is one of this name; whether it was written."""
-
-    def remove(self, name: str) -> None:
-        """Remove a file, if it exists."""
+    def names(self, folder: str) -> list[str]: ...
+    def read(self, name: str) -> bytes | None: ...
+    def write(self, name: str, data: bytes, quick: bool = False) -> None: ...
+    def create(self, name: str, data: bytes) -> bool: ...
+    def remove(self, name: str) -> None: ...
 
 
 def open_store(where: str) -> Store:
@@ -78,8 +74,13 @@ class Folder:
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
         with self._errors("cannot be written"), self._written(name, data, quick) as temporary:
             os.replace(temporary, self.path / name)
-            if not quick:
-                _sync_folder((self.path / name).parent)
+            if not quick:  # the entry of the new file, on systems that can open folders
+                with contextlib.suppress(OSError):
+                    descriptor = os.open((self.path / name).parent, os.O_RDONLY)
+                    try:
+                        os.fsync(descriptor)
+                    finally:
+                        os.close(descriptor)
 
     def create(self, name: str, data: bytes) -> bool:
         with self._errors("cannot be written"), self._written(name, data) as temporary:
@@ -119,16 +120,6 @@ class Folder:
                 f"{self.what} {self.where} {what}: {error.strerror or one_line(error)}; "
                 "what was written before is kept, and the same command goes on from there"
             ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write the entry of a new file to the disk, on systems that can open folders."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class Remote:

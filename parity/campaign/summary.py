@@ -1,19 +1,109 @@
-"""The summary of a campaign: text for the terminal, Markdown for the page of a CI run."""
+"""What people read of a campaign: a live table or lines while it runs, then text and Markdown."""
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterator
+from typing import Any, TextIO
 
 from parity._util.markdown import table
-from parity.campaign.campaign import Outcome
-from parity.campaign.display import clock
+from parity.campaign.campaign import Display, Outcome, Status
+from parity.campaign.errors import CampaignError, optional
 from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.oracle.verdict import ILL_CONDITIONED, no_findings
 
+#: Seconds between two lines if the output is no terminal.
+EVERY = 5.0
 #: Causes that a summary shows with a program; the corpus has all findings.
 SHOWN = 20
+
+
+def display_for(stream: TextIO) -> Display:
+    """A live table for a terminal if rich is installed, lines otherwise."""
+    with contextlib.suppress(CampaignError):
+        if stream.isatty():
+            return Live(stream)
+    return Lines(stream)
+
+
+class Lines(Display):
+    """Prints a line every few seconds."""
+
+    def __init__(self, stream: TextIO, every: float = EVERY) -> None:
+        self.stream = stream
+        self.every = every
+        self._last = time.monotonic()
+
+    def update(self, status: Status) -> None:
+        now = time.monotonic()
+        if now - self._last >= self.every:
+            self._last = now
+            self.note("; ".join(f"{name}: {text}" for name, text in rows(status)))
+
+    def found(self, finding: FindingData) -> None:
+        self.note(f"found: {headline(finding)}")
+
+    def note(self, text: str) -> None:
+        print(f"parity: {text}", file=self.stream, flush=True)
+
+
+class Live(Display):
+    """A table that is redrawn in place, and lines above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        console = optional("rich.console", "cli", "the live display")
+        self._table = optional("rich.table", "cli", "the live display").Table
+        self._console = console.Console(file=stream)
+        live = optional("rich.live", "cli", "the live display").Live
+        self._live: Any = live(console=self._console, refresh_per_second=5, transient=True)
+
+    def start(self) -> None:
+        self._live.start()
+
+    def update(self, status: Status) -> None:
+        table = self._table(show_header=False, box=None)
+        for name, text in rows(status):
+            table.add_row(f"[bold]{name}", text)
+        self._live.update(table)
+
+    def found(self, finding: FindingData) -> None:
+        self._console.print(f"found: {headline(finding)}", style="red", markup=False)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+    def end(self) -> None:
+        self._live.stop()
+
+
+def rows(status: Status) -> list[tuple[str, str]]:
+    kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(status.findings.items()))
+    share = 100 * status.reached / max(status.reachable, 1)
+    result = [
+        ("programs", f"{status.programs:,} ({status.rate:,.0f} per second)"),
+        ("findings", kinds or "none"),
+        ("coverage", f"{status.reached} of {status.reachable} features ({share:.0f}%)"),
+        ("workers", f"{status.workers}, {status.shards} shards running"),
+        ("time", clock(status.seconds)),
+    ]
+    if status.left is not None:
+        result.append(("left", clock(status.left)))
+    if status.stopping:
+        result.append(("stopping", "Ctrl-C again quits at once"))
+    return result
+
+
+def clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def headline(finding: FindingData) -> str:
+    text = "; ".join(finding["text"].splitlines())
+    return f"{finding['kind']}: {text}"
 
 
 def text(outcome: Outcome, where: str) -> str:
@@ -22,17 +112,17 @@ def text(outcome: Outcome, where: str) -> str:
     if outcome.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(outcome.untested)}")
     lines += [f"quirk {name}: {text}" for name, text in descriptions(outcome.engine.quirks).items()]
-    for number, (kind, _, several) in enumerate(outcome.causes()):
+    causes = outcome.causes()
+    for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
-        if number == SHOWN:
-            lines.append(f"\n... and {len(outcome.causes()) - SHOWN} more causes, in the corpus")
-            break
         lines.append(f"\n{kind}: {finding['says']}")
         lines += [f"    {line}" for line in finding["text"].splitlines()]
         lines += [f"  {line}" for line in _facts(outcome, finding)]
         lines.append(f"  finding: {where}/findings/{name}.json")
         if len(several) > 1:
             lines.append(f"  and {len(several) - 1} more findings of the same kind and diagnosis")
+    if len(causes) > SHOWN:
+        lines.append(f"\n... and {len(causes) - SHOWN} more causes, in the corpus")
     return "\n".join([*lines, "", *_ending(outcome, where)])
 
 
@@ -63,8 +153,8 @@ def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
 
 def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.total.ill_conditioned:
-        count = outcome.total.ill_conditioned
-        yield f"{no_findings(count)}; they are in {where}/{ILL_CONDITIONED}"
+        text = no_findings(outcome.total.ill_conditioned)
+        yield f"{text}; they are in {where}/{ILL_CONDITIONED}"
     reached = len(outcome.reachable & set(outcome.total.coverage))
     yield f"coverage: {reached} of {len(outcome.reachable)} features reached"
     if outcome.exported:
@@ -75,19 +165,16 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.interrupted:
         yield "interrupted: the same command continues from here"
     if outcome.findings:
-        failing = outcome.total.failing.total()
         yield (
             f"{len(outcome.findings)} findings of {len(outcome.causes())} kinds and diagnoses; "
-            f"{failing:,} of {outcome.total.programs:,} programs differ"
+            f"{outcome.total.failing.total():,} of {outcome.total.programs:,} programs differ"
         )
     else:
         yield "parity: no difference found"
 
 
 def markdown(outcome: Outcome, where: str) -> str:
-    """The summary as Markdown."""
-    verdict = "findings" if outcome.findings else "parity"
-    total = outcome.total
+    total, causes = outcome.total, outcome.causes()
     counts = (
         f"{total.programs:,}",
         f"{total.failing.total():,}",
@@ -95,22 +182,17 @@ def markdown(outcome: Outcome, where: str) -> str:
         f"{len(outcome.reachable & set(total.coverage))} of {len(outcome.reachable)}",
     )
     lines = [
-        f"## parity fuzz: {verdict}",
+        f"## parity fuzz: {'findings' if causes else 'parity'}",
         "",
         _headline(outcome) + ("; interrupted" if outcome.interrupted else ""),
         "",
         *table(("programs", "programs that differ", "findings", "coverage"), [counts], "rrrr"),
     ]
-    causes = outcome.causes()
     if causes:
-        rows = [
-            (
-                f"`{kind}`",
-                ", ".join(f"`{name}`" for name in named) or "no known defect",
-                len(several),
-            )
-            for kind, named, several in causes
-        ]
+        rows = []
+        for kind, named, several in causes:
+            like = ", ".join(f"`{name}`" for name in named) or "no known defect"
+            rows.append((f"`{kind}`", like, len(several)))
         lines += ["", *table(("kind", "behaves like", "findings"), rows, "llr")]
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]

@@ -1,8 +1,7 @@
 """Searches a set of engines, and writes their findings on one page.
 
-Each engine is searched with several seeds. Findings with the same diagnosis or the same
-reduced program are merged. A finding is confirmed if its reproducer script fails and the
-verdict does not say that the reference is wrong.
+Findings with the same diagnosis or the same reduced program are merged. A finding is confirmed if
+its reproducer script fails and the verdict does not say that the reference is wrong.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from parity._util.markdown import table
-from parity.campaign.describe import distinguishable_texts
 from parity.campaign.finish import write_scripts
-from parity.campaign.result import Report
+from parity.campaign.result import Report, distinguishable_texts
 from parity.campaign.search import search
 from parity.engines.base import Engine, label
 from parity.engines.limits import Limits
@@ -46,12 +44,8 @@ class Entry:
     confirmed: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            **self.reported.to_json(),
-            "kinds": self.kinds,
-            "seeds": self.seeds,
-            "confirmed": self.confirmed,
-        }
+        own = {"kinds": self.kinds, "seeds": self.seeds, "confirmed": self.confirmed}
+        return {**self.reported.to_json(), **own}
 
 
 @dataclass
@@ -96,14 +90,18 @@ def survey(
     """Search each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with the name of
-    each engine that is done. ``isolate`` and ``limits`` are those of ``open_engines``. A spec
-    may end in ``@N``, the number of examples for this engine. An engine that cannot be loaded
-    is listed with the reason.
+    each engine that is done. A spec may end in ``@N``, the number of examples for this engine. An
+    engine that cannot be loaded is listed with the reason.
     """
     result = []
     for spec in specs:
         name, number = named_number(spec)
-        result.append(_surveyed(name, number or examples, seeds, scripts, isolate, limits))
+        try:
+            pair = open_engines(name, "exact" if name == "torch" else "torch", isolate, limits)
+        except EngineError as error:
+            result.append(Surveyed(name, error=str(error)))
+        else:
+            result.append(_surveyed(name, *pair, number or examples, seeds, scripts))
         after(name)
     return result
 
@@ -115,18 +113,8 @@ def named_number(spec: str) -> tuple[str, int | None]:
 
 
 def _surveyed(
-    spec: str,
-    examples: int,
-    seeds: int,
-    scripts: Path,
-    isolate: bool | None,
-    limits: Limits | None,
+    spec: str, engine: Runner, reference: Engine, examples: int, seeds: int, scripts: Path
 ) -> Surveyed:
-    try:
-        right = "exact" if spec == "torch" else "torch"
-        engine, reference = open_engines(spec, right, isolate, limits)
-    except EngineError as error:
-        return Surveyed(spec, error=str(error))
     result = Surveyed(spec, engine, reference)
     started = time.perf_counter()
     for seed in range(seeds):
@@ -135,8 +123,12 @@ def _surveyed(
         result.untested = found.untested
         for reported in found.findings:
             _add(result.entries, reported, seed)
-    result.entries.sort(key=lambda e: (_size(e.reported), e.kinds))
-    _confirm(result, scripts)
+    result.entries.sort(key=lambda e: (e.reported.size, e.kinds))
+    write_scripts((entry.reported for entry in result.entries), engine, scripts / engine.name)
+    for entry in result.entries:
+        if entry.reported.script:
+            shows = _shows(Path(entry.reported.script))
+            entry.confirmed = shows and entry.reported.wrong in (ENGINE, None)
     engine.close()  # one engine at a time: the next one has the memory
     result.seconds = time.perf_counter() - started
     return result
@@ -148,7 +140,7 @@ def _add(entries: list[Entry], reported: Report, seed: int) -> None:
         if _cause(entry.reported) == _cause(reported):
             entry.seeds = sorted({*entry.seeds, seed})
             entry.kinds = sorted({*entry.kinds, reported.finding.kind})
-            if _size(reported) < _size(entry.reported):
+            if reported.size < entry.reported.size:
                 entry.reported = reported
             return
     entries.append(Entry(reported, [reported.finding.kind], [seed]))
@@ -156,77 +148,52 @@ def _add(entries: list[Entry], reported: Report, seed: int) -> None:
 
 def _cause(reported: Report) -> tuple[Any, ...]:
     """Return the key by which findings are merged: the diagnosis, else the program."""
-    if reported.diagnosis is not None and reported.diagnosis.matches:
-        return tuple(match.defect for match in reported.diagnosis.matches)
-    if reported.diagnosis is not None and reported.diagnosis.operation:
-        return (reported.finding.kind, reported.diagnosis.operation)
+    diagnosis = reported.diagnosis
+    if diagnosis is not None and diagnosis.matches:
+        return tuple(match.defect for match in diagnosis.matches)
+    if diagnosis is not None and diagnosis.operation:
+        return (reported.finding.kind, diagnosis.operation)
     return (reported.finding.kind, reported.program, reported.probe)
 
 
-def _size(reported: Report) -> tuple[int, int]:
-    program = reported.program
-    return (len(program.statements), len(program.leaves)) if program else (0, 0)
-
-
-def _confirm(result: Surveyed, scripts: Path) -> None:
-    """Write and run the script of each finding: exit status 1 means that the engine is wrong."""
-    assert result.engine is not None
-    folder = scripts / result.engine.name
-    write_scripts([entry.reported for entry in result.entries], result.engine, folder)
-    for entry in result.entries:
-        if entry.reported.script:
-            entry.confirmed = _shows(Path(entry.reported.script)) and (
-                entry.reported.wrong in (ENGINE, None)
-            )
-
-
 def _shows(script: Path) -> bool:
+    """Whether a script ends with status 1: the engine is wrong."""
+    command = [sys.executable, str(script)]
     try:
-        done = subprocess.run(
-            [sys.executable, str(script)], capture_output=True, timeout=SCRIPT_LIMIT
-        )
+        return subprocess.run(command, capture_output=True, timeout=SCRIPT_LIMIT).returncode == 1
     except subprocess.TimeoutExpired:
         return False
-    return done.returncode == 1
-
-
-def versions() -> str:
-    """Return the versions of Python, NumPy and PyTorch as text."""
-    import torch  # not needed where nothing is surveyed
-
-    return (
-        f"Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"PyTorch {torch.__version__.partition('+')[0]}"
-    )
 
 
 def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> str:
     """Return Markdown: a table of engines and kinds, then the findings of each engine."""
+    import torch  # not needed where nothing is surveyed
+
+    versions = (
+        f"Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"PyTorch {torch.__version__.partition('+')[0]}"
+    )
     kinds = [k for k in KINDS if any(k in e.kinds for s in result for e in s.entries)]
+    rows = []
+    for one in result:
+        name, programs, findings = one.spec, "not run", ""
+        if one.engine is not None:
+            name, programs, findings = label(one.engine), str(one.programs), str(len(one.entries))
+        counts = (sum(k in e.kinds for e in one.entries) or "" for k in kinds)
+        rows.append((name, programs, findings, *counts))
     lines = [
         "# What real engines get wrong",
         "",
-        f"Made by `{command}` on {date.isoformat()} ({versions()}).",
+        f"Made by `{command}` on {date.isoformat()} ({versions}).",
         "",
         "A finding is the smallest program on which the engine differs from PyTorch. Findings with "
         "one cause count once; the numbers say how many causes show as each kind.",
         "",
-        *table(
-            ("engine", "programs", "findings", *kinds),
-            (_row(one, kinds) for one in result),
-            "lrr" + "r" * len(kinds),
-        ),
+        *table(("engine", "programs", "findings", *kinds), rows, "lrr" + "r" * len(kinds)),
     ]
     for one in result:
         lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"
-
-
-def _row(one: Surveyed, kinds: Sequence[str]) -> tuple[object, ...]:
-    counts = [sum(k in e.kinds for e in one.entries) or "" for k in kinds]
-    if one.engine is None:
-        return (one.spec, "not run", "", *counts)
-    return (label(one.engine), one.programs, len(one.entries), *counts)
 
 
 def _section(one: Surveyed) -> list[str]:
@@ -263,10 +230,10 @@ def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> l
     shown = distinguishable_texts(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):
         lines.append(f"- {label(who)}: `{' '.join(text.split())}`")
-    wrong = {ENGINE: f"{engine.name} is wrong", None: "undecided"}.get(
-        reported.wrong, f"{reference.name} is wrong"
-    )
     if reported.program is not None:
+        wrong = "undecided"
+        if reported.wrong is not None:
+            wrong = f"{(engine if reported.wrong == ENGINE else reference).name} is wrong"
         lines.append(f"- third opinion: {wrong}; {_CONFIRMED[entry.confirmed]}")
     if reported.diagnosis is not None:
         lines += [f"- {line}" for line in reported.diagnosis.text().splitlines()]

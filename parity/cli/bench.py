@@ -1,21 +1,20 @@
-"""The command ``parity bench``: prints tables and writes JSON."""
+"""The commands ``parity bench``, which measures, and ``parity report`` on its result."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
 from parity._util.process import INTERRUPTED
 from parity.cli.options import check_file, count, write_json
-
-_OK, _WRONG = 0, 1
+from parity.cli.progress import Progress
 
 
 def add_bench(commands: Any) -> None:
-    """Add ``bench`` to the subparsers of ``parity``."""
     bench = commands.add_parser(
         "bench",
         help="measure engines side by side, or two revisions of dezero",
@@ -72,7 +71,6 @@ def _measure(options: argparse.Namespace) -> int:
     from parity.bench.client import WorkerError
     from parity.bench.session import Session
     from parity.bench.text import lines
-    from parity.cli.progress import Progress
 
     session = Session(_plan(options))
     try:
@@ -95,19 +93,20 @@ def _measure(options: argparse.Namespace) -> int:
         result = session.end()
         write_json("--json", options.json, result)
     if not result["complete"]:
-        _say_interrupted(progress.done, progress.total, options.json)
-        return INTERRUPTED
+        return _say_interrupted(progress, options.json)
     for wrong in session.wrong:
         print(f"wrong: {wrong}")
-    return _WRONG if session.wrong else _OK
+    return 1 if session.wrong else 0
 
 
-def _say_interrupted(done: int, total: int, file: Path | None) -> None:
+def _say_interrupted(progress: Progress, file: Path | None) -> int:
     kept = f", they are in {file} (complete: false)" if file else ""
-    print(f"\ninterrupted: {done} of {total} measurements were made{kept}", flush=True)
+    made = f"{progress.done} of {progress.total} measurements were made"
+    print(f"\ninterrupted: {made}{kept}", flush=True)
+    return INTERRUPTED
 
 
-def _print(progress: Any, lines: Any) -> None:
+def _print(progress: Progress, lines: Iterable[str]) -> None:
     progress.end()  # the bar is on the same terminal
     for line in lines:
         print(line, flush=True)
@@ -144,11 +143,10 @@ def _known(option: str, text: str | None, known: tuple[str, ...]) -> tuple[str, 
     if text is None:
         return known
     names = _names(text)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"{option} {name!r} is not known: use {', '.join(known)}")
-    if not names:
-        raise UsageError(f"{option} names nothing: use {', '.join(known)}")
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        wrong = f"{unknown[0]!r} is not known" if unknown else "names nothing"
+        raise UsageError(f"{option} {wrong}: use {', '.join(known)}")
     return tuple(name for name in known if name in names)
 
 
@@ -156,7 +154,6 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     from parity.bench.client import WorkerError
     from parity.bench.revisions import Comparison, cases, checked_out, compare, line
     from parity.bench.workloads import WORKLOADS
-    from parity.cli.progress import Progress
 
     names = _known("--workloads", options.workloads, tuple(WORKLOADS))
     workloads = tuple(WORKLOADS[name] for name in names)
@@ -179,13 +176,57 @@ def _compare_revisions(options: argparse.Namespace) -> int:
         progress.end()
         if options.json and comparison.commit:
             write_json("--json", options.json, comparison.to_json())
-    return _verdict(comparison, progress, options)
-
-
-def _verdict(comparison: Any, progress: Any, options: argparse.Namespace) -> int:
     if not comparison.complete:
-        _say_interrupted(progress.done, progress.total, options.json)
-        return INTERRUPTED
+        return _say_interrupted(progress, options.json)
     count = len(comparison.slower)
     print(f"{count} of {len(comparison.rows)} slower than {options.limit:g} times the base")
-    return _WRONG if count else _OK
+    return 1 if count else 0
+
+
+def add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="write what people read of a result of parity bench",
+        description="Writes report.html, report.md and, where a ratio was measured, ratios.svg. "
+        "Exit status: 0 written, 2 cannot run.",
+    )
+    report.set_defaults(run=_report)
+    report.add_argument("results", type=Path, metavar="RESULTS.json")
+    report.add_argument(
+        "--against", type=Path, metavar="OLDER.json", help="mark what changed since this result"
+    )
+    report.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("parity-report"),
+        metavar="DIR",
+        help="a folder, made if it is missing, default: %(default)s",
+    )
+
+
+def _report(options: argparse.Namespace) -> int:
+    from parity.bench.report.compare import compare
+    from parity.bench.report.markdown import markdown
+    from parity.bench.report.results import ReportError, load, require
+
+    require()
+    from parity.bench.report.charts import overview  # with the libraries of the extra
+    from parity.bench.report.page import page
+    from parity.bench.report.svg import standalone
+
+    results = load(options.results)
+    comparison = compare(results, load(options.against)) if options.against else None
+    files = {"report.html": page(results, comparison), "report.md": markdown(results, comparison)}
+    plot = overview(results)
+    if plot:
+        files["ratios.svg"] = standalone(plot.svg)
+    folder = options.output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            print(folder / name)
+    except OSError as error:
+        raise ReportError(f"-o {folder}: {error.strerror or error}") from error
+    return 0

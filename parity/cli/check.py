@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity._util.process import first_interrupt
+from parity._util.process import INTERRUPTED, first_interrupt
 from parity.campaign.paths import FINDINGS as FINDINGS_FOLDER
 from parity.cli.options import (
     DEFAULT_EXAMPLES,
+    FINDINGS,
+    PARITY,
     add_engines,
     add_isolation,
     check_file,
@@ -22,11 +24,9 @@ from parity.cli.options import (
     listed,
     write_json,
 )
-from parity.cli.status import FINDINGS, INTERRUPTED, PARITY
 
 
 def add_check(commands: Any) -> None:
-    """Add ``check`` to the subparsers of ``parity``."""
     check = commands.add_parser(
         "check",
         help="run random programs on an engine and on PyTorch",
@@ -37,11 +37,7 @@ def add_check(commands: Any) -> None:
     add_engines(check)
     add_isolation(check)
     check.add_argument(
-        "--examples",
-        type=count,
-        default=DEFAULT_EXAMPLES,
-        metavar="N",
-        help="default: %(default)s",
+        "--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N", help="default: %(default)s"
     )
     check.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
     check.add_argument("--ops", metavar="a,b", help="only these operations")
@@ -56,14 +52,12 @@ def add_check(commands: Any) -> None:
     check.add_argument(
         "--coverage",
         "--exposure",
-        dest="coverage",
         action="store_true",
         help="show what the programs exercised and what they did not, also in the JSON",
     )
     check.add_argument(
         "--baseline",
         "--known",
-        dest="baseline",
         type=Path,
         metavar="FILE",
         help="TOML list of findings that are accepted for now",
@@ -71,7 +65,6 @@ def add_check(commands: Any) -> None:
     check.add_argument(
         "--propose-baseline",
         "--propose-known",
-        dest="propose_baseline",
         type=Path,
         metavar="FILE",
         help="write the findings as proposals for that list to a new file",

@@ -7,19 +7,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from parity import __version__
 from parity._util.errors import UsageError
-from parity.cli.adapter import add_adapter
-from parity.cli.bench import add_bench
+from parity._util.process import INTERRUPTED
+from parity.cli.bench import add_bench, add_report
+from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
-from parity.cli.corpus import add_corpus_commands
-from parity.cli.fuzz import add_fuzz
-from parity.cli.report import add_report
-from parity.cli.score import add_score
-from parity.cli.status import CANNOT_RUN, INTERRUPTED
-from parity.cli.survey import add_survey
+from parity.cli.evaluate import add_score, add_survey
+from parity.cli.options import CANNOT_RUN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,24 +53,25 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
     parser = _Parser(
         prog="parity", description="Finds programs on which an autograd engine and PyTorch differ."
     )
     parser.add_argument("--version", action="version", version=f"parity {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (
-        add_check,
-        add_adapter,
-        add_score,
-        add_survey,
-        add_bench,
-        add_report,
-        add_fuzz,
-        add_corpus_commands,
-    ):
+    add_check(commands)
+    adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
+    adapter.set_defaults(run=_adapter)
+    adapter.add_argument("file", type=Path, metavar="NEW.py")
+    for add in (add_score, add_survey, add_bench, add_report, add_fuzz, add_corpus_commands):
         add(commands)
     return parser
+
+
+def _adapter(options: argparse.Namespace) -> int:
+    from parity.engines.template import write_adapter
+
+    print(write_adapter(options.file))
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Options that several commands share, and functions that check and write their files."""
+"""Exit statuses, options that several commands share, and their files: checked and written."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from parity._util.errors import UsageError
 from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
 
+PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
 DEFAULT_EXAMPLES = 2000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def count(text: str) -> int:
-    """Parse a whole number from 1 on; the ``type`` of an option."""
+    """Parse a whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, 1 or more")
     return int(text)
 
 
 def duration(text: str) -> float:
-    """Parse ``30s``, ``10m``, ``2h``, ``1d`` or plain seconds; the ``type`` of an option."""
+    """Parse ``30s``, ``10m``, ``2h``, ``1d`` or plain seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
     if not 0 < seconds < float("inf"):
@@ -37,7 +38,6 @@ def duration(text: str) -> float:
 
 
 def add_engines(command: argparse.ArgumentParser) -> None:
-    """Add ``--engine`` and ``--reference``."""
     command.add_argument(
         "--engine",
         required=True,
@@ -48,7 +48,6 @@ def add_engines(command: argparse.ArgumentParser) -> None:
 
 
 def add_isolation(command: argparse.ArgumentParser) -> None:
-    """Add the options for engines in a worker process."""
     command.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
@@ -71,12 +70,11 @@ def add_isolation(command: argparse.ArgumentParser) -> None:
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    """Return the limits that the options of ``add_isolation`` set."""
     return Limits(options.time_limit, options.memory_limit)
 
 
 def check_file(option: str, file: Path | None) -> None:
-    """Raise UsageError if a file cannot be written; called before anything runs."""
+    """Raise UsageError if a file cannot be written, before anything runs."""
     if file is None:
         return
     folder = file.resolve().parent
@@ -89,7 +87,7 @@ def check_file(option: str, file: Path | None) -> None:
 
 
 def check_folder(option: str, folder: Path) -> None:
-    """Raise UsageError if a folder cannot be written to; called before anything runs."""
+    """Raise UsageError if a folder cannot be written to, before anything runs."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     if not existing.is_dir():
         raise UsageError(f"{option} {folder}: {existing} is a file, not a folder")

@@ -33,7 +33,6 @@ class Progress:
         return f"[{bar}] {self.done} of {self.total}, {left // 60}:{left % 60:02} left  {what}"
 
     def end(self) -> None:
-        """Remove the bar."""
         if self.stream.isatty():
             self.stream.write("\r\x1b[K")
             self.stream.flush()

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from parity._util.decode import decode
 from parity.campaign.campaign import Display, Status
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.errors import CampaignError
-from parity.campaign.executors import Inline, Processes
+from parity.campaign.executors import Processes
 from parity.campaign.search import run_probes
 from parity.campaign.shard import Answer, Task
 from parity.campaign.storage import Folder, open_store
 from parity.campaign.summary import markdown, text
 from parity.language.json_format import program_from_json
 from parity.oracle.verdict import ILL_CONDITIONED, Verdict
-from tests.helpers.campaigns import OVERWRITE, TWICE, Notes, left, run
+from tests.helpers.campaigns import OVERWRITE, TWICE, Inline, Notes, left, run
 
 pytestmark = pytest.mark.slow
 
@@ -265,7 +266,7 @@ def test_what_rounding_decides_is_no_finding_and_kept_whole(
     assert {one["wrong"] for one in kept} == {ILL_CONDITIONED}
     for one in kept:
         program = program_from_json(one["program"])
-        assert program == Reader(outcome.engine).program(FuzzInput.from_json(one["case"]))
+        assert program == Reader(outcome.engine).program(decode(FuzzInput, one["case"]))
     count = outcome.total.ill_conditioned
     assert f"{count} differences are no findings" in text(outcome, "c")
     assert "they are in c/ill-conditioned" in text(outcome, "c")

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.campaign import guide as guide_module
 from parity.campaign import line_coverage as lines_module
-from parity.campaign import novelty as novelty_module
 from parity.campaign.cases import FuzzInput, Reader
-from parity.campaign.guide import Guide
+from parity.campaign.guide import Guide, Novelty, SeenFeatures
 from parity.campaign.line_coverage import Lines, lines_of, source_paths
 from parity.campaign.mutate import Mutator
-from parity.campaign.novelty import Novelty, SeenFeatures
 from parity.engines.base import Engine
 from parity.engines.runner import LocalRunner
 from parity.generate.coverage import reached
@@ -163,7 +162,7 @@ def test_kept_cases_that_do_nothing_new_are_not_changed(guide: Any) -> None:
 def test_kept_cases_are_all_looked_at(guide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = guide("7", share=0.0)
     given(first, 50)
-    monkeypatch.setattr(novelty_module, "QUIET", 0)
+    monkeypatch.setattr(guide_module, "QUIET", 0)
     assert SeenFeatures(Absent(), READER).of(first.kept)[0] == first.kept
 
 
@@ -216,12 +215,12 @@ def test_a_rejected_case_is_neither_kept_nor_changed(guide: Any) -> None:
 def test_all_programs_are_looked_at_until_nothing_is_new_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(novelty_module, "QUIET", 3)
+    monkeypatch.setattr(guide_module, "QUIET", 3)
     looked: list[int] = []
     one = program([X], apply("neg", 0))
     for number in range(1, 25):
         monkeypatch.setattr(
-            novelty_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
+            guide_module, "reached", lambda _, n=number: (looked.append(n), reached(one))[1]
         )
         if number == 1:
             novelty = Novelty((), Lines())

@@ -12,7 +12,7 @@ import pytest
 
 from parity.campaign import mutate
 from parity.campaign.cases import FuzzInput, Reader
-from parity.campaign.mutate import Mutator
+from parity.campaign.mutate import Draft, Mutator
 from parity.generate.profiles import HEADER_BYTES, LEAF_BYTES, PROFILES, SLOT_BYTES
 from tests.helpers.programs import DEZERO
 
@@ -30,8 +30,8 @@ def changed(change: Any, seed: int, profile: str = "general") -> tuple[bytes, by
     source = random.Random(seed)
     before, other = (source.randbytes(PROFILES[profile].size) for _ in range(2))
     decoder = READER.decoders[profile]
-    draft = mutate._Draft(source, bytearray(before), other, decoder)
-    change(Mutator(decoder, source), draft)
+    draft = Draft(Mutator(decoder, source), bytearray(before), other)
+    change(draft)
     return before, bytes(draft.data), other
 
 
@@ -61,7 +61,7 @@ def rare(codes: list[int]) -> float:
 RARE = sum(n == 1 for n in Counter(MENU).values()) / len(set(MENU))
 
 
-@pytest.mark.parametrize("change", mutate._MUTATIONS, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", mutate.MUTATIONS, ids=lambda change: change.__name__)
 def test_every_change_keeps_the_length_and_gives_a_program(change: Any) -> None:
     different = 0
     for profile, seed in itertools.product(("general", "twins", "curvature"), range(20)):
@@ -74,7 +74,7 @@ def test_every_change_keeps_the_length_and_gives_a_program(change: Any) -> None:
 
 @pytest.mark.parametrize(
     ("change", "places"),
-    [(mutate._opcode, {0}), (mutate._operand, {1, 2}), (mutate._extra, {3})],
+    [(Draft.opcode, {0}), (Draft.operand, {1, 2}), (Draft.extra, {3})],
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_a_change_of_a_slot_is_of_one_byte_of_any_slot(change: Any, places: set[int]) -> None:
@@ -94,7 +94,7 @@ def test_rare_actions_come_as_often_as_others() -> None:
         set(MENU)
     )
     assert sum(map(len, mutator.opcodes)) == len(MENU)
-    drawn: dict[Any, list[int]] = {mutate._opcode: [], mutate._insert: []}
+    drawn: dict[Any, list[int]] = {Draft.opcode: [], Draft.insert: []}
     for change, seed in itertools.product(drawn, SEEDS):
         before, after, _ = changed(change, seed)
         drawn[change] += [slots(after)[i][0] for i in differing_slots(before, after)[:1]]
@@ -102,25 +102,25 @@ def test_rare_actions_come_as_often_as_others() -> None:
 
 
 def test_half_of_the_operands_are_of_the_newest_values_and_attributes_are_any() -> None:
-    new: dict[Any, list[int]] = {mutate._operand: [], mutate._extra: []}
+    new: dict[Any, list[int]] = {Draft.operand: [], Draft.extra: []}
     for change, seed in itertools.product(new, SEEDS):
         before, after, _ = changed(change, seed)
         new[change] += [after[i] for i in differing(before, after)]
-    near = sum(byte < 4 for byte in new[mutate._operand])
-    assert 0.4 < near / len(new[mutate._operand]) < 0.6
-    assert max(new[mutate._operand]) > 250
-    assert len(set(new[mutate._extra])) > 150
+    near = sum(byte < 4 for byte in new[Draft.operand])
+    assert 0.4 < near / len(new[Draft.operand]) < 0.6
+    assert max(new[Draft.operand]) > 250
+    assert len(set(new[Draft.extra])) > 150
 
 
 def test_a_slot_is_zeroed_and_two_are_swapped() -> None:
     zeroed: set[int] = set()
     swapped: set[int] = set()
     for seed in SEEDS:
-        before, after, _ = changed(mutate._zero, seed)
+        before, after, _ = changed(Draft.zero, seed)
         (place,) = differing_slots(before, after)
         assert slots(after)[place] == bytes(SLOT_BYTES)
         zeroed.add(place)
-        before, after, _ = changed(mutate._swap, seed)
+        before, after, _ = changed(Draft.swap, seed)
         places = differing_slots(before, after)
         assert len(places) in (0, 2)
         assert [slots(after)[i] for i in places] == [slots(before)[i] for i in reversed(places)]
@@ -131,7 +131,7 @@ def test_a_slot_is_zeroed_and_two_are_swapped() -> None:
 def test_a_slot_is_inserted_and_those_behind_it_move_on() -> None:
     inserted = set()
     for seed in SEEDS:
-        before, after, _ = changed(mutate._insert, seed)
+        before, after, _ = changed(Draft.insert, seed)
         place = differing_slots(before, after)[0]
         rest = slots(after)
         new = rest.pop(place)
@@ -145,7 +145,7 @@ def test_a_slot_is_inserted_and_those_behind_it_move_on() -> None:
 def test_slots_side_by_side_come_from_the_other_case() -> None:
     ranges = set()
     for seed in SEEDS:
-        before, after, other = changed(mutate._cross, seed)
+        before, after, other = changed(Draft.cross, seed)
         places = differing_slots(before, after)
         first, last = places[0], places[-1]
         assert places == list(range(first, last + 1))
@@ -160,7 +160,7 @@ def test_one_to_three_events_come_at_the_end() -> None:
     lengths: set[int] = set()
     actions = set()
     for seed in SEEDS:
-        before, after, _ = changed(mutate._append, seed)
+        before, after, _ = changed(Draft.append, seed)
         places = differing_slots(before, after)
         assert places == list(range(places[0], GENERAL.slots))
         new = [slots(after)[i] for i in places]
@@ -175,7 +175,7 @@ def test_a_byte_of_the_header_or_of_a_leaf_changes() -> None:
     places = set()
     new = set()
     for seed in SEEDS:
-        before, after, _ = changed(mutate._leaf, seed)
+        before, after, _ = changed(Draft.leaf, seed)
         several = differing(before, after)
         assert len(several) <= 1
         places |= set(several)
@@ -195,7 +195,7 @@ class Recorder:
         self.calls = 0
         self.others: set[bytes] = set()
 
-    def __call__(self, of: Mutator, draft: Any) -> None:
+    def __call__(self, draft: Any) -> None:
         self.calls += 1
         self.others.add(draft.other)
         if self.calls > self.idle:
@@ -209,11 +209,11 @@ def case(seed: int) -> FuzzInput:
 def test_mutations_draw_each_change_that_there_is_equally_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    functions = [f for f in vars(mutate).values() if inspect.isfunction(f)]
-    changes = {f for f in functions if f.__module__ == mutate.__name__}
-    assert sorted(f.__name__ for f in changes) == sorted(f.__name__ for f in mutate._MUTATIONS)
+    changes = {f for name, f in vars(Draft).items() if inspect.isfunction(f) and name[0] != "_"}
+    assert len(mutate.MUTATIONS) == len(changes)
+    assert set(mutate.MUTATIONS) == changes
     recorders = tuple(Recorder() for _ in range(3))
-    monkeypatch.setattr(mutate, "_MUTATIONS", recorders)
+    monkeypatch.setattr(mutate, "MUTATIONS", recorders)
     mutator = Mutator(READER.decoders["general"], random.Random(0))
     for _ in range(150):
         mutator.mutated(case(0), [case(0)])
@@ -228,7 +228,7 @@ def test_mutations_are_of_one_to_four_changes_mostly_one_or_two(
     mutator = Mutator(READER.decoders["general"], random.Random(0))
     for _ in SEEDS:
         recorder = Recorder()
-        monkeypatch.setattr(mutate, "_MUTATIONS", (recorder,))
+        monkeypatch.setattr(mutate, "MUTATIONS", (recorder,))
         mutator.mutated(case(0), [case(0)])
         counts[recorder.calls] += 1
     assert set(counts) == {1, 2, 3, 4}
@@ -240,7 +240,7 @@ def test_a_mutation_lends_from_all_others_and_differs(monkeypatch: pytest.Monkey
     others = [case(n) for n in range(5)]
     mutator = Mutator(READER.decoders["general"], random.Random(0))
     recorder = Recorder(idle=20)
-    monkeypatch.setattr(mutate, "_MUTATIONS", (recorder,))
+    monkeypatch.setattr(mutate, "MUTATIONS", (recorder,))
     first = mutator.mutated(others[0], others)
     assert recorder.calls == 21
     assert first.profile == "general"

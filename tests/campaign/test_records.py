@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from parity._util.decode import encode
 from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import Identity
 from parity.campaign.records import Record, checked_finding, identity, names, size_of
@@ -33,7 +34,7 @@ FINDING: dict[str, Any] = {
     "probe": "",
     "program": program_to_json(program_from_text(TWICE)),
     "program_number": 7,
-    "case": FuzzInput("general", bytes(PROFILES["general"].size)).to_json(),
+    "case": encode(FuzzInput("general", bytes(PROFILES["general"].size))),
     "statements": 2,
     "leaves": 1,
     "count": 1,

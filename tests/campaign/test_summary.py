@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from parity.campaign import display as display_module
+from parity.campaign import summary
 from parity.campaign.campaign import Outcome, Status
 from parity.campaign.corpus import Identity
-from parity.campaign.display import Lines, Live, clock, headline, rows
 from parity.campaign.records import Record
-from parity.campaign.summary import SHOWN, markdown, text
+from parity.campaign.summary import SHOWN, Lines, Live, clock, headline, markdown, rows, text
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.quirks.table import QUIRKS
 from tests.helpers.programs import TORCH
@@ -263,7 +262,7 @@ def test_clock(seconds: float, shown: str) -> None:
 
 def test_a_line_comes_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(display_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(summary.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
     lines = Lines(stream)
     seen = []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from parity._util.decode import encode
 from parity.campaign.cases import FuzzInput
 from parity.campaign.corpus import Corpus
 from parity.campaign.hypothesis_search import PROGRAMS_PER_EXAMPLE, export_to_hypothesis
@@ -392,7 +393,7 @@ def test_what_cannot_be_promoted_is_one_line(capsys: pytest.CaptureFixture[str])
 def _case(profile: str) -> dict[str, Any]:
     return {
         "kind": "gradient",
-        "case": FuzzInput(profile, b"\x07" * PROFILES[profile].size).to_json(),
+        "case": encode(FuzzInput(profile, b"\x07" * PROFILES[profile].size)),
     }
 
 

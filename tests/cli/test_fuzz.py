@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from parity.campaign.campaign import Status
-from parity.campaign.display import Lines, Live, display_for
-from parity.campaign.executors import Inline
 from parity.campaign.hypothesis_search import run_property
+from parity.campaign.summary import Lines, Live, display_for
 from parity.cli.main import main
 from parity.cli.options import duration
 from parity.engines.open import open_engines
@@ -26,7 +25,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.finding import KINDS, Finding
 from parity.oracle.verdict import ENGINE, Verdict
-from tests.helpers.campaigns import OVERWRITE, TWICE, run, start
+from tests.helpers.campaigns import OVERWRITE, TWICE, Inline, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -184,7 +183,8 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
         patch.setattr(
             "parity.campaign.hypothesis_search.adjudicate", lambda *finding: Verdict(ENGINE)
         )
-        patch.setattr("parity.campaign.hypothesis_search._reduce_and_judge", lambda *finding: None)
+        patch.setattr("parity.campaign.hypothesis_search.reduced", lambda *finding: finding[:2])
+        patch.setattr("parity.campaign.hypothesis_search.judge_finding", lambda *finding: None)
         run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
     return seen[0]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from parity.cli.main import main
-from parity.cli.status import CANNOT_RUN, PARITY
+from parity.cli.options import CANNOT_RUN, PARITY
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine

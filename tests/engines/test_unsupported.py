@@ -10,7 +10,7 @@ import pytest
 
 from parity.campaign.search import search
 from parity.cli.main import main
-from parity.cli.status import PARITY
+from parity.cli.options import PARITY
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines import Unsupported
 from parity.engines.execute import execute, owns_buffer

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from parity.campaign.campaign import Campaign, Display, Outcome, Plan
 from parity.campaign.corpus import Corpus
-from parity.campaign.executors import Executor, Inline
+from parity.campaign.executors import Executor
+from parity.campaign.shard import Answer, Task, run_shard
 from parity.campaign.storage import Store, open_store
 from parity.engines.open import open_engines
 
@@ -31,6 +33,38 @@ class Notes(Display):
 
     def found(self, finding: dict[str, Any]) -> None:
         self.findings.append(finding)
+
+
+class Inline:
+    """Runs one task at a time in this process."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Task] = []
+        self._stopped = False
+        self.workers = 1
+
+    def start(self, note: Callable[[str], None]) -> None:
+        pass
+
+    @property
+    def running(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def free(self) -> int:
+        return 1 - len(self._waiting)
+
+    def submit(self, task: Task) -> None:
+        self._waiting.append(task)
+
+    def answers(self, seconds: float) -> list[Answer]:
+        return [run_shard(self._waiting.pop(), lambda: self._stopped)] if self._waiting else []
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def close(self) -> None:
+        pass
 
 
 def run(

@@ -16,7 +16,7 @@ import pytest
 
 from parity.campaign.search import run_probes
 from parity.cli.main import main
-from parity.cli.status import CANNOT_RUN
+from parity.cli.options import CANNOT_RUN
 from parity.engines.adapters.numpy_like import numpy_like
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.builtin import PEERS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.campaign.describe import distinguishable_texts
+from parity.campaign.result import distinguishable_texts
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.reproducer import script
 from parity.engines.isolation.isolated import IsolatedRunner
@@ -79,7 +79,7 @@ def test_it_says_so_in_the_same_process() -> None:
 
     found = check_program(NEG, Raises(), TORCH)
     assert found is not None
-    assert "some reason (test_describe.py:" in found.engine
+    assert "some reason (test_result.py:" in found.engine
 
 
 def test_a_script_reads_the_gradients_that_the_harness_reads() -> None:

@@ -1,38 +1,83 @@
-"""The command ``parity survey``: writes the findings of several engines on one page."""
+"""The commands on several engines: ``parity score``, of known defects, and ``parity survey``."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from parity._util.process import INTERRUPTED
 from parity.campaign.paths import FINDINGS as FINDINGS_FOLDER
 from parity.cli.options import (
+    CANNOT_RUN,
     DEFAULT_EXAMPLES,
+    FINDINGS,
+    PARITY,
     add_isolation,
     check_file,
     check_folder,
     count,
     limits_of,
+    listed,
     write_json,
     write_text,
 )
-from parity.cli.status import CANNOT_RUN, PARITY
+from parity.cli.progress import Progress
 
-_SURVEYED = "default: the built-in ones; ENGINE@N runs N examples a seed on a slow one"
+
+def add_score(commands: Any) -> None:
+    score = commands.add_parser(
+        "score",
+        help="measure which engines that are wrong on purpose are found, and how soon",
+        description="Prints Markdown. Exit status: 0 every defect was found with every seed, "
+        "1 not, 2 cannot run, 130 interrupted: what was measured is printed.",
+    )
+    score.set_defaults(run=_score)
+    score.add_argument("--seeds", type=count, default=20, metavar="N", help="default: %(default)s")
+    score.add_argument("--defects", metavar="a,b", help="only these defects")
+    score.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="processes, default: %(default)s"
+    )
+    score.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+
+
+def _score(options: argparse.Namespace) -> int:
+    from parity.campaign.score import markdown, score  # these import all defects
+    from parity.diagnose.defects import DEFECTS
+
+    names: Iterable[str] = DEFECTS
+    if options.defects is not None:
+        names = listed("--defects", options.defects, DEFECTS, "a defect")
+    defects = {name: DEFECTS[name] for name in names}
+    check_file("--json", options.json)
+    progress = Progress(options.seeds * len(defects), sys.stderr)
+    result = score(
+        options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
+    )
+    progress.end()
+    print(markdown(result))
+    write_json("--json", options.json, result.to_json())
+    if not result.complete:
+        return INTERRUPTED
+    return PARITY if result.all_found else FINDINGS
 
 
 def add_survey(commands: Any) -> None:
-    """Add ``survey`` to the subparsers of ``parity``."""
     survey = commands.add_parser(
         "survey",
         help="what a set of engines gets wrong, on one page",
         description="Writes Markdown. Exit status: 0 the page was written, 2 an engine cannot run.",
     )
     survey.set_defaults(run=_survey)
-    survey.add_argument("engines", nargs="*", metavar="ENGINE", help=_SURVEYED)
+    survey.add_argument(
+        "engines",
+        nargs="*",
+        metavar="ENGINE",
+        help="default: the built-in ones; ENGINE@N runs N examples a seed on a slow one",
+    )
     survey.add_argument("--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N")
     survey.add_argument("--seeds", type=count, default=5, metavar="N", help="default: %(default)s")
     survey.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page, not printed")
@@ -43,7 +88,6 @@ def add_survey(commands: Any) -> None:
 
 def _survey(options: argparse.Namespace) -> int:
     from parity.campaign.survey import markdown, survey
-    from parity.cli.progress import Progress
     from parity.engines.builtin import BUILT_IN
 
     specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
