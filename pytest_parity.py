@@ -126,9 +126,7 @@ def pytest_configure(config: pytest.Config) -> None:
         drawn = str(random.SystemRandom().randrange(2**31))
     if drawn is not None:
         config.option.parity_seed = drawn
-    if config.getoption("--parity-engine") or _names_suite(
-        config.args, config.getoption("pyargs")
-    ):
+    if config.getoption("--parity-engine") or _names_suite(config.args, config.getoption("pyargs")):
         session_of(config)
 
 

@@ -263,5 +263,10 @@ def test_options_are_explained(tmp_path: Path) -> None:
     status, lines, _ = _run(tmp_path, "--help")
     text = " ".join(lines)
     assert status == 0
-    for option in ("--parity-engine=SPEC", "--parity-reference=SPEC", "--parity-programs=N", "--parity-seed=S"):
-        assert option in text
+    for option in (
+        "--parity-engine=SPEC",
+        "--parity-reference=SPEC",
+        "--parity-programs=N",
+        "--parity-seed=S",
+    ):
+        assert f"--parity-{name}" in text
