@@ -10,7 +10,6 @@ from pathlib import Path
 
 from parity.diagnose.defects import operations
 from parity.engines.adapters.torch import Torch
-from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +27,10 @@ def block(start: str) -> str:
 
 
 def test_the_defect_shows_in_its_smallest_program() -> None:
-    source = block("(Defect)")
     namespace = dict(vars(operations))
-    exec(source, namespace)
-    program = program_from_text(source.split('"""')[1])
-    finding = check_program(program, namespace["NegNotNegated"](), Torch())
+    exec(block("(Defect)"), namespace)
+    defect = namespace["NegNotNegated"]
+    finding = check_program(defect.smallest, defect(), Torch())
     assert finding is not None
     assert (finding.kind, finding.engine.tolist()) == ("gradient", 1.0)
 
@@ -41,7 +39,7 @@ def test_the_property_holds_for_dezero_and_fails_for_a_defect(tmp_path: Path) ->
     (tmp_path / "test_twins.py").write_text(block("Suite"))
     statuses = []
     for engine in ("dezero", "parity.diagnose.defects.traversal:Overwrite"):
-        options = ["-p", "no:cacheprovider", "--engine", engine, "--programs", "2000"]
+        options = ["-p", "no:cacheprovider", "--parity-engine", engine, "--parity-programs", "2000"]
         run = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "test_twins.py", *options],
             cwd=tmp_path,
