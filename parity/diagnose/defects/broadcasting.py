@@ -16,8 +16,7 @@ _ROWS = program("""
 """)
 
 
-class NotUndone(Defect):
-    name = "broadcasting-not-undone"
+class BroadcastingNotUndone(Defect):
     description = "the gradient of a broadcast operand keeps the larger shape"
     smallest = _ROWS
 
@@ -25,8 +24,7 @@ class NotUndone(Defect):
         return g
 
 
-class UndoneByMean(Defect):
-    name = "broadcasting-undone-by-mean"
+class BroadcastingUndoneByMean(Defect):
     description = "the gradient of a broadcast operand is averaged instead of summed"
     smallest = _ROWS
 
@@ -35,8 +33,7 @@ class UndoneByMean(Defect):
         return summed * (summed.size / g.size) if g.size else summed
 
 
-class WrongAxis(Defect):
-    name = "broadcasting-wrong-axis"
+class BroadcastingWrongAxis(Defect):
     description = "the gradient of a broadcast operand is summed over the last axes, not the first"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
@@ -52,8 +49,7 @@ class WrongAxis(Defect):
         return g if g.shape == kept else do("sum_to", g, shape=kept)
 
 
-class LengthOneKept(Defect):
-    name = "broadcasting-length-one-kept"
+class BroadcastingLengthOneKept(Defect):
     description = "missing axes are summed, but axes of length 1 keep the length that they got"
     smallest = program("""
         x0 = leaf([3.0])
@@ -66,8 +62,7 @@ class LengthOneKept(Defect):
         return super().unbroadcast(g, g.shape[g.ndim - len(shape) :])
 
 
-class RightOnly(Defect):
-    name = "broadcasting-undone-right-only"
+class BroadcastingUndoneRightOnly(Defect):
     description = "broadcasting is undone for right-hand operands only"
     smallest = _ROWS
 
@@ -76,8 +71,7 @@ class RightOnly(Defect):
         return super().fit(node, index, g) if index else self.cast(g, parent.dtype)
 
 
-class OneOperationOnly(Defect):
-    name = "broadcasting-undone-in-add-only"
+class BroadcastingUndoneInAddOnly(Defect):
     description = "broadcasting is undone in additions only"
     smallest = program("""
         x0 = leaf(3.0)
