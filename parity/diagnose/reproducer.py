@@ -134,8 +134,8 @@ class EngineLines:
         if isinstance(s, pr.Detach):
             return [f"{outputs} = {self.detach.format(e=e, value=names[s.value])}"]
         leaves = [names[i] for i in pr.leaf_operands(s)]
-        lines = self.events[type(s)]
-        return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in lines]
+        event = self.events[type(s)]
+        return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""

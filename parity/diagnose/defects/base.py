@@ -17,7 +17,8 @@ class Defect(TapeEngine):
     Subclasses in the modules of this package are collected in ``parity.diagnose.defects.DEFECTS``.
     """
 
-    #: That of the class in kebab-case; "" for shared base classes, whose names begin with "_".
+    #: A unique name; without one that of the class in kebab-case. "" for shared base classes, whose
+    #: names begin with "_".
     name: ClassVar[str] = ""
     #: The fault in words that complete "behaves like `name`: ...".
     description: ClassVar[str] = ""

@@ -16,7 +16,8 @@ _ROWS = program("""
 """)
 
 
-class BroadcastingNotUndone(Defect):
+class NotUndone(Defect):
+    name = "broadcasting-not-undone"
     description = "the gradient of a broadcast operand keeps the larger shape"
     smallest = _ROWS
 
@@ -24,7 +25,8 @@ class BroadcastingNotUndone(Defect):
         return g
 
 
-class BroadcastingUndoneByMean(Defect):
+class UndoneByMean(Defect):
+    name = "broadcasting-undone-by-mean"
     description = "the gradient of a broadcast operand is averaged instead of summed"
     smallest = _ROWS
 
@@ -33,7 +35,8 @@ class BroadcastingUndoneByMean(Defect):
         return summed * (summed.size / g.size) if g.size else summed
 
 
-class BroadcastingWrongAxis(Defect):
+class WrongAxis(Defect):
+    name = "broadcasting-wrong-axis"
     description = "the gradient of a broadcast operand is summed over the last axes, not the first"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
@@ -49,7 +52,8 @@ class BroadcastingWrongAxis(Defect):
         return g if g.shape == kept else do("sum_to", g, shape=kept)
 
 
-class BroadcastingLengthOneKept(Defect):
+class LengthOneKept(Defect):
+    name = "broadcasting-length-one-kept"
     description = "missing axes are summed, but axes of length 1 keep the length that they got"
     smallest = program("""
         x0 = leaf([3.0])
@@ -62,7 +66,8 @@ class BroadcastingLengthOneKept(Defect):
         return super().unbroadcast(g, g.shape[g.ndim - len(shape) :])
 
 
-class BroadcastingUndoneRightOnly(Defect):
+class RightOnly(Defect):
+    name = "broadcasting-undone-right-only"
     description = "broadcasting is undone for right-hand operands only"
     smallest = _ROWS
 
@@ -71,7 +76,8 @@ class BroadcastingUndoneRightOnly(Defect):
         return super().fit(node, index, g) if index else self.cast(g, parent.dtype)
 
 
-class BroadcastingUndoneInAddOnly(Defect):
+class OneOperationOnly(Defect):
+    name = "broadcasting-undone-in-add-only"
     description = "broadcasting is undone in additions only"
     smallest = program("""
         x0 = leaf(3.0)
