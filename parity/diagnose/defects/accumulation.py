@@ -84,6 +84,7 @@ class RootLeafOverwritten(Defect):
 
 
 class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
+    name = "micrograd-backward"
     description = (
         "as in micrograd, every value keeps its gradient and adds to it, the root's is set, and no "
         "graph is freed: what an earlier backward left in intermediate values is counted again"

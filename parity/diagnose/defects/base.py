@@ -17,8 +17,8 @@ class Defect(TapeEngine):
     Subclasses in the modules of this package are collected in ``parity.diagnose.defects.DEFECTS``.
     """
 
-    #: A unique name; without one that of the class in kebab-case. "" for shared base classes, whose
-    #: names begin with "_".
+    #: A unique name; where none is given or inherited, that of the class in kebab-case. "" for
+    #: shared base classes, whose names begin with "_".
     name: ClassVar[str] = ""
     #: The fault in words that complete "behaves like `name`: ...".
     description: ClassVar[str] = ""
@@ -32,7 +32,7 @@ class Defect(TapeEngine):
     forms: ClassVar[tuple[type[Defect], ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        if "name" not in vars(cls) and not cls.__name__.startswith("_"):
+        if not cls.name and not cls.__name__.startswith("_"):
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
 
