@@ -64,12 +64,10 @@ class TimedCase:
 
     @functools.cached_property
     def steps(self) -> int:
-        """Iterations of the loop."""
         return self.longer * self.workload.steps[self.is_large]
 
     @property
     def nodes(self) -> int:
-        """Nodes of the graph."""
         return self.steps * self.workload.nodes
 
     def to_json(self) -> dict[str, Any]:

@@ -44,17 +44,13 @@ class Comparison:
 
     @property
     def slower(self) -> list[dict[str, Any]]:
-        """Rows whose whole interval is above the limit."""
         return [r for r in self.rows if r["ratio"] is not None and r["low"] > self.limit]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": "parity-bench-revisions",
             "format_version": 1,
-            "base": self.base,
-            "commit": self.commit,
-            "limit": self.limit,
-            "complete": self.complete,
+            **{name: getattr(self, name) for name in ("base", "commit", "limit", "complete")},
             "slower": len(self.slower),
             "rows": self.rows,
         }
@@ -143,7 +139,6 @@ def compare(
 
 
 def cases(workloads: tuple[Workload, ...], quick: bool) -> list[TimedCase]:
-    """The workloads and shapes that are compared."""
     shapes = _QUICK_SHAPES if quick else _SHAPES
     return [TimedCase(w, shape, "float32") for w in workloads for shape in w.shapes(shapes)]
 

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
+import platform
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from parity.bench import machine
+import numpy as np
+
+from parity import __version__
 from parity.bench.backends.libraries import BASELINE, REFERENCE
-from parity.bench.client import Worker, WorkerError, once
+from parity.bench.client import ROOT, Worker, WorkerError, once
 from parity.bench.measure import DIFFERS, TimedCase
 from parity.bench.memory import Growth, available
 from parity.bench.workload import DTYPES, SHAPES, Shape, Workload
@@ -50,7 +57,6 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Seconds per engine and case."""
         return 0.2 if self.quick else 1.0
 
     @property
@@ -60,7 +66,6 @@ class Plan:
 
     @property
     def all_engines(self) -> tuple[str, ...]:
-        """The engines and the NumPy baseline."""
         return (*self.engines, BASELINE)
 
     @property
@@ -70,7 +75,6 @@ class Plan:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Numbers of nodes of the deep chain."""
         return QUICK_LENGTHS if self.quick else LENGTHS
 
     def cases(self) -> list[TimedCase]:
@@ -130,8 +134,8 @@ class Session:
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seconds": 0.0,
             "complete": False,
-            "machine": {**machine.machine(), "load_before": machine.load(), "load_after": 0.0},
-            "versions": machine.versions(),
+            "machine": {**machine(), "load_before": load(), "load_after": 0.0},
+            "versions": versions(),
             "settings": {
                 "quick": plan.quick,
                 "threads": plan.threads,
@@ -153,15 +157,9 @@ class Session:
                 self.result["engines"][about["name"]] = {"version": about["version"], **baseline}
 
     def run(self) -> None:
-        """Measure all parts of the plan."""
-        parts = {
-            "times": self._times,
-            "lengths": self._lengths,
-            "memory": self._memory,
-            "generator": self._generator,
-        }
+        rows = (self._times, self._lengths, self._memory, self._generator)
         for part in self.plan.parts:
-            for row in parts[part]():
+            for row in rows[PARTS.index(part)]():
                 self.result[part].append(row)
                 self.show(part, row)
         self.result["complete"] = True
@@ -169,7 +167,7 @@ class Session:
     def end(self) -> dict[str, Any]:
         """Finish and return the result."""
         self.result["seconds"] = round(time.perf_counter() - self._began, 1)
-        self.result["machine"]["load_after"] = machine.load()
+        self.result["machine"]["load_after"] = load()
         return self.result
 
     @property
@@ -254,3 +252,50 @@ class Session:
             yield from once(task, self.plan.threads, _CASE)["rows"]
         finally:
             self.step("the generator")
+
+
+def machine() -> dict[str, Any]:
+    """The object ``machine`` of the JSON, without the loads."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        memory = 0
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count() or 0,
+        "memory_bytes": memory,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+
+
+def load() -> float:
+    """The average load of the last minute; 0 where the system does not know it."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return 0.0
+
+
+def versions() -> dict[str, str]:
+    """The object ``versions`` of the JSON.
+
+    ``revision`` is the commit of this package, with ``+`` where files differ from it; it is empty
+    outside a git checkout.
+    """
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        revision = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git
+        revision = ""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": metadata.version("torch").partition("+")[0],
+        "parity": __version__,
+        "revision": revision,
+    }

@@ -39,7 +39,6 @@ def peak(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def about(task: dict[str, Any]) -> dict[str, Any]:
-    """Name, version and dtypes of an engine."""
     backend = _backend(task["engine"], task["threads"])
     return {
         "name": backend.name,

@@ -25,8 +25,6 @@ SMALL = 4096
 
 @dataclass(frozen=True)
 class Workload:
-    """A program and its size."""
-
     name: str
     description: str
     #: ``value(backend, steps, *leaves)`` is the output; its gradient with respect to all leaves,

@@ -6,7 +6,7 @@ Modules, in reading order:
 - ``defects``: engines with one deliberate defect each.
 - ``neighbours``, ``probe_programs`` and ``probe``: programs similar to a reduced one, what the
   engine computes on them, and other orders in which a defect's backward may run nodes.
-- ``combinations`` and ``masked``: several defects at once.
+- ``combinations``: several defects at once.
 - ``diagnosis`` and ``diagnose``: compare the engine with the defects.
 - ``reproducer_template`` and ``reproducer``: a script that shows a finding without parity.
 

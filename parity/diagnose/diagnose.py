@@ -18,11 +18,10 @@ from dataclasses import replace
 import numpy as np
 
 from parity._util.process import fuzzing_runtime
-from parity.diagnose.combinations import find_combination
+from parity.diagnose.combinations import find_combination, find_masked
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
 from parity.diagnose.diagnosis import WRONG_GRADIENT, WRONG_OPERATION, Agreement, Diagnosis
-from parity.diagnose.masked import find_masked
 from parity.diagnose.probe import Defects, DiagnosisProbe, Probes
 from parity.diagnose.probe_programs import ProbePrograms
 from parity.diagnose.shrink import depends_on_operation, reruns_freed_graph
@@ -90,7 +89,6 @@ def _explaining_quirks(
 def _compared(
     program: pr.Program, kind: str, engine: AnyEngine, reference: Engine, defects: Defects
 ) -> Diagnosis:
-    """Compare the engine with the defects on the probes."""
     shared = ProbePrograms(engine)
     unsupported = shared.unsupported(program)
     if unsupported:
@@ -173,7 +171,6 @@ def _matches_of_probe(
 
 
 def _fails_alike(probe: Probe, finding: Finding, defect: type[Defect]) -> bool:
-    """Return whether a defect fails a probe with the same finding."""
     other = probe.first(defect())
     if other is None or other.statement != finding.statement:
         return False

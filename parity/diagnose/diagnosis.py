@@ -30,7 +30,7 @@ class Agreement:
     description: str
     agrees: int
     of: int
-    #: Probes that were left out since they show other faults (``parity.diagnose.masked``).
+    #: Probes that were left out since they show other faults (``parity.diagnose.combinations``).
     other_faults: int = 0
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.diagnose.repair import choices_of, repaired, with_statements
+from parity.diagnose.repair import choices_of, renumbered, repaired, with_statements
 from parity.generate.builder import EXACT_POSITIVE, EXACT_VALUES, GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
@@ -58,17 +58,7 @@ def _positions(program: pr.Program, *kinds: type[Any]) -> list[int]:
 
 
 def _defined_before(program: pr.Program, position: int) -> int:
-    """Return how many values are defined before a statement."""
     return len(program.leaves) + sum(map(len, program.defined[:position]))
-
-
-def _renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
-    """Renumber the values that a statement reads."""
-    if isinstance(statement, pr.Apply):
-        return replace(statement, inputs=tuple(map(moved, statement.inputs)))
-    if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
-        return replace(statement, value=moved(statement.value))
-    return statement
 
 
 def _retained(program: pr.Program) -> pr.Program:
@@ -185,7 +175,7 @@ class _Steps:
         def moved(v: int) -> int:
             return v + 1 if v >= count else (count if v == value else v)
 
-        later = [_renumbered(s, moved) for s in program.statements[position:]]
+        later = [renumbered(s, moved) for s in program.statements[position:]]
         return replace(program, statements=(*program.statements[:position], statement, *later))
 
     def leaf(self, program: pr.Program) -> pr.Program | None:
@@ -194,7 +184,7 @@ class _Steps:
         if count > 3:
             return None
         leaves = (*program.leaves, self.source.choice(program.leaves))
-        later = [_renumbered(s, lambda v: v + (v >= count)) for s in program.statements]
+        later = [renumbered(s, lambda v: v + (v >= count)) for s in program.statements]
         wider = pr.Program(leaves, tuple(later))
         if (picked := self.pick(wider, pr.Apply)) is None:
             return wider
@@ -204,14 +194,12 @@ class _Steps:
         return with_statements(wider, position, replace(s, inputs=tuple(inputs)))
 
     def double(self, program: pr.Program) -> pr.Program | None:
-        """Repeat an event."""
         if (picked := self.pick(program, *_EVENTS)) is None:
             return None
         position, event = picked
         return _retained(with_statements(program, position, event, event))
 
     def again(self, program: pr.Program) -> pr.Program:
-        """Repeat all events at the end."""
         events = [program.statements[i] for i in _positions(program, *_EVENTS)]
         return _retained(replace(program, statements=(*program.statements, *events)))
 
@@ -228,7 +216,6 @@ class _Steps:
         return _retained(replace(program, statements=(*old[:position], event, *old[position:])))
 
     def attributes(self, program: pr.Program) -> pr.Program | None:
-        """Change the attributes of an operation."""
         applied = list(enumerate(program.statements))
         positions = [i for i, s in applied if isinstance(s, pr.Apply) and s.attrs]
         if not positions:

@@ -30,7 +30,6 @@ from parity.oracle.tolerance import Tolerance
 
 
 def _inputs_of(node: Node) -> list[Node]:
-    """Return the nodes that computed the operands of ``node``."""
     return [t.node for t in node.parents if t.node is not None]
 
 
@@ -119,7 +118,6 @@ class DiagnosisProbe:
 
     @staticmethod
     def of(program: pr.Program, engine: AnyEngine, reference: Engine) -> DiagnosisProbe:
-        """Run a program on the engine and the reference."""
         quirks, bitwise = engine.quirks, engine.bitwise and reference.bitwise
         ours = as_runner(engine).run(program)
         theirs = execute(program, with_quirks(reference, quirks))

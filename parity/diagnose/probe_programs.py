@@ -37,7 +37,6 @@ class ProbePrograms:
         self.dtypes = tuple(d for d in engine.dtypes if d in self.base.dtypes)
 
     def supports(self, program: pr.Program) -> bool:
-        """Return whether the engine and the defects support a program."""
         return self.engine.supports(program) and not self.unsupported(program)
 
     def unsupported(self, program: pr.Program) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ code of the adapter with every module of parity that it imports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,8 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     version = f"{engine.name} {engine.version}".rstrip()
     title = f"{finding.kind}: {finding.kind.description} ({version})"
     sources = adapter.sources.items()
+    limits = as_runner(engine).limits
+    isolated_run = ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
     return SCRIPT.format(
         title=_escaped(title),
         text=_escaped(str(program) + side.text),
@@ -56,7 +58,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         folders=adapter.folders,
         module=adapter.module,
         cls=adapter.cls,
-        isolated_run=_isolated_run(engine) if finding.stopped else "",
+        isolated_run=isolated_run if finding.stopped else "",
         run_engine="run_isolated()" if finding.stopped else "run(on_engine, engine)",
         allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
         agree=_agreement(program, finding),
@@ -75,85 +77,90 @@ def array_literal(constant: pr.Constant) -> str:
 class EngineLines:
     """A program as calls of the methods of ``parity.engines.Engine``."""
 
+    #: Text for ``str.format``; ``e`` is the variable of the engine in the script.
+    leaf = "{e}.leaf({array}{constant})"
+    function = "{e}.ops[{op!r}]"
+    backward = "{e}.backward({root}, {gradient}{flags})"
+    gradient = "gradient"
+    detach = "{e}.detach({value})"
+    #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
+    events: Mapping[type[Any], tuple[str, ...]] = {
+        pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
+        pr.Clear: ("{e}.clear_grad({x})",),
+        pr.Zero: (
+            'held["{x}"] = {e}.grad({x})',
+            *("if {e}.grad({x}) is not None:", "    {e}.zero_grad({x})"),
+        ),
+        pr.ChangeGrad: ("buffer = {e}.grad({x})", "buffer *= 2", "buffer += 1"),
+    }
+
     def __init__(self, program: pr.Program, names: list[str], variable: str = "engine") -> None:
         self.program = program
         self.names = names
-        self.variable = variable  # that of the engine in the script
+        self.variable = variable
         self.defined = program.defined
 
     def leaves(self) -> list[str]:
-        """Return the lines that create the leaves."""
-        named = zip(self.names, self.program.leaves, strict=False)
-        return [f"{name} = {self.leaf(leaf, array_literal(leaf))}" for name, leaf in named]
+        lines = []
+        for name, leaf in zip(self.names, self.program.leaves, strict=False):
+            constant = "" if leaf.requires_grad else ", False"
+            form = {"array": array_literal(leaf), "constant": constant, "leaf": leaf}
+            lines.append(f"{name} = {self.leaf.format(e=self.variable, **form)}")
+        return lines
 
     def statement(self, number: int, s: Any) -> list[str]:
-        """Return the lines of one statement."""
-        outputs = ", ".join(self.names[i] for i in self.defined[number])
+        names, e = self.names, self.variable
+        outputs = ", ".join(names[i] for i in self.defined[number])
         if isinstance(s, pr.Apply):
-            arguments = [self.names[i] for i in s.inputs]
+            arguments = [names[i] for i in s.inputs]
             arguments += [f"{k}={v!r}" for k, v in keywords(s.op, s.attrs).items()]
-            call = f"{outputs} = {self.function(s.op)}({', '.join(arguments)})"
-            return self.under_no_grad(call, self.defined[number]) if s.no_grad else [call]
+            function = self.function.format(e=e, op=s.op)
+            call = f"{outputs} = {function}({', '.join(arguments)})"
+            return self.without_graph(call, self.defined[number]) if s.no_grad else [call]
         if isinstance(s, pr.Backward):
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
             lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
-            lines.append(self.backward(self.names[s.value], s.gradient is not None, flags))
+            gradient = "None" if s.gradient is None else self.gradient
+            form = {"root": names[s.value], "gradient": gradient, "flags": flags}
+            lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
             return lines if last else [*lines, *self.read_gradients()]
         if isinstance(s, pr.Drop):
-            return [f"del {self.names[s.value]}"]
+            return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
             return ["gradient *= 2", "gradient += 1"]
         if isinstance(s, pr.Detach):
-            return [f"{outputs} = {self.detach(self.names[s.value])}"]
-        leaves = [self.names[i] for i in pr.leaf_operands(s)]
-        return [line for leaf in leaves for line in self.event(s, leaf, outputs)]
+            return [f"{outputs} = {self.detach.format(e=e, value=names[s.value])}"]
+        leaves = [names[i] for i in pr.leaf_operands(s)]
+        event = self.events[type(s)]
+        return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
 
-    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
+    def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
         return [f"with {self.variable}.no_grad():", f"    {call}"]
-
-    def leaf(self, leaf: pr.Leaf, array: str) -> str:
-        return f"{self.variable}.leaf({array}{'' if leaf.requires_grad else ', False'})"
-
-    def function(self, op: str) -> str:
-        return f"{self.variable}.ops[{op!r}]"
-
-    def backward(self, root: str, gradient: bool, flags: str) -> str:
-        return f"{self.variable}.backward({root}, {'gradient' if gradient else 'None'}{flags})"
-
-    def detach(self, value: str) -> str:
-        return f"{self.variable}.detach({value})"
 
     def read_gradients(self) -> list[str]:
         """Return the lines that read all gradients, as ``parity`` does after each backward."""
         leaves = ", ".join(self.names[: len(self.program.leaves)])
         return [f"list(map({self.variable}.grad, [{leaves}]))  # some engines compute them here"]
 
-    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
-        """Return the lines of an event on one leaf."""
-        grad = f"{self.variable}.grad({leaf})"
-        zeroed = [f"if {grad} is not None:", f"    {self.variable}.zero_grad({leaf})"]
-        return {
-            pr.TakeGrad: [f"{outputs} = {self.variable}.grad_tensor({leaf})"],
-            pr.Clear: [f"{self.variable}.clear_grad({leaf})"],
-            pr.Zero: [f'held["{leaf}"] = {grad}', *zeroed],
-            pr.ChangeGrad: [f"buffer = {grad}", "buffer *= 2", "buffer += 1"],
-        }[type(s)]
-
 
 class TorchLines(EngineLines):
     """A program as calls of PyTorch itself."""
 
-    def under_no_grad(self, call: str, outputs: Sequence[int]) -> list[str]:
-        # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
-        constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
-        return ["with torch.no_grad():", f"    {call}", *constants]
-
-    def leaf(self, leaf: pr.Leaf, array: str) -> str:
-        return f"torch.tensor({array}, requires_grad={leaf.requires_grad})"
+    leaf = "torch.tensor({array}, requires_grad={leaf.requires_grad})"
+    function = "TORCH[{op!r}]"
+    backward = "{root}.backward({gradient}{flags})"
+    gradient = "torch.tensor(gradient)"
+    detach = "{value}.detach()"
+    events: Mapping[type[Any], tuple[str, ...]] = {
+        pr.TakeGrad: ("{out} = {x}.grad",),
+        pr.Clear: ("{x}.grad = None",),
+        pr.Zero: ('held["{x}"] = {x}.grad', "if {x}.grad is not None:", "    {x}.grad.zero_()"),
+        pr.ChangeGrad: ("{x}.grad.mul_(2).add_(1)",),
+    }
 
     def leaves(self) -> list[str]:
         # PyTorch may let leaves share the memory of a gradient (docs/semantics.md 3).
@@ -161,26 +168,13 @@ class TorchLines(EngineLines):
         hooks = [f"{name}.register_hook(torch.clone)" for name, leaf in named if leaf.requires_grad]
         return super().leaves() + hooks
 
-    def function(self, op: str) -> str:
-        return f"TORCH[{op!r}]"
-
-    def backward(self, root: str, gradient: bool, flags: str) -> str:
-        return f"{root}.backward({'torch.tensor(gradient)' if gradient else 'None'}{flags})"
-
-    def detach(self, value: str) -> str:
-        return f"{value}.detach()"
+    def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
+        # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
+        constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
+        return ["with torch.no_grad():", f"    {call}", *constants]
 
     def read_gradients(self) -> list[str]:
         return []
-
-    def event(self, s: Any, leaf: str, outputs: str) -> list[str]:
-        zeroed = [f"if {leaf}.grad is not None:", f"    {leaf}.grad.zero_()"]
-        return {
-            pr.TakeGrad: [f"{outputs} = {leaf}.grad"],
-            pr.Clear: [f"{leaf}.grad = None"],
-            pr.Zero: [f'held["{leaf}"] = {leaf}.grad', *zeroed],
-            pr.ChangeGrad: [f"{leaf}.grad.mul_(2).add_(1)"],
-        }[type(s)]
 
 
 class _TorchSide:
@@ -205,13 +199,7 @@ class _TorchSide:
         self.forms = ("reference.grad({})", "reference.value({})")
 
 
-def _isolated_run(engine: AnyEngine) -> str:
-    limits = as_runner(engine).limits
-    return ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
-
-
 def _escaped(text: str) -> str:
-    """Escape text for a docstring."""
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
@@ -229,7 +217,6 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
 
 
 def _observed(finding: Finding, name: str) -> str:
-    """Return the heading of the two results."""
     if finding.stopped:
         return "how the engine's process ended:"
     texts = {
@@ -243,7 +230,6 @@ def _observed(finding: Finding, name: str) -> str:
 
 
 def _result(finding: Finding, name: str, grad: str, value: str) -> str:
-    """Return the expression of the observed result."""
     forms = {"grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
     return forms.get(finding.what, "gradient").format(name)
 
@@ -258,8 +244,7 @@ def _body(lines: EngineLines, finding: Finding) -> str:
 
 def _quoted(text: str) -> str:
     """Return a string literal, triple-quoted where the text allows it, to be readable."""
-    if '"""' not in text and not text.endswith('"') and "\\" not in text:
-        return f'"""\n{text}"""'
-    if "'''" not in text and not text.endswith("'") and "\\" not in text:
-        return f"'''\n{text}'''"
+    for quotes in ('"""', "'''"):
+        if quotes not in text and not text.endswith(quotes[0]) and "\\" not in text:
+            return f"{quotes}\n{text}{quotes}"
     return repr(text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from parity.diagnose.repair import GRADIENT_VALUES, choices_of, simplest_wrong_shape
@@ -51,45 +50,26 @@ def reduce_program(
 
     ``check`` returns the finding on a program, or None; it may be called ``budget`` times.
     """
-    search = _Search(program, finding, check, budget, freedom)
-    while search.step():
-        pass
-    return search.program, search.finding
-
-
-@dataclass
-class _Search:
-    """A greedy search: the smallest program so far and its finding."""
-
-    program: pr.Program
-    finding: Finding
-    check: Check
-    budget: int
-    freedom: Freedom
-
-    def __post_init__(self) -> None:
-        self.tried = {self.program}
-        self.may_rerun = reruns_freed_graph(self.program)
-
-    def step(self) -> bool:
-        """Take one step that keeps the finding; return False if there is none."""
-        cost = _cost(self.program)
-        for candidate in simpler(self.program, self.finding.statement, self.freedom):
-            if candidate in self.tried or _cost(candidate) >= cost:
+    tried, may_rerun = {program}, reruns_freed_graph(program)
+    smaller = True
+    while smaller:
+        smaller, cost = False, _cost(program)
+        for candidate in simpler(program, finding.statement, freedom):
+            if candidate in tried or _cost(candidate) >= cost:
                 continue
-            self.tried.add(candidate)
-            if not self.may_rerun and reruns_freed_graph(candidate):
+            tried.add(candidate)
+            if not may_rerun and reruns_freed_graph(candidate):
                 continue  # correct engines may differ there (docs/semantics.md 1.2)
-            if self.budget <= 0:
-                return False
-            self.budget -= 1
-            finding = self.check(candidate)
-            if finding is None or finding.kind not in _same_kinds(self.finding):
+            if budget <= 0:
+                return program, finding
+            budget -= 1
+            found = check(candidate)
+            if found is None or found.kind not in _same_kinds(finding):
                 continue
-            if self.finding.non_finite or not finding.non_finite:  # new inf or nan: other faults
-                self.program, self.finding = candidate, finding
-                return True
-        return False
+            if finding.non_finite or not found.non_finite:  # new inf or nan: other faults
+                program, finding, smaller = candidate, found, True
+                break
+    return program, finding
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:

@@ -17,6 +17,7 @@ from parity.diagnose.repair import (
     WRONG_SHAPES,
     WrongShapeGradient,
     choices_of,
+    renumbered,
     repaired,
     replaced,
     with_statements,
@@ -161,7 +162,6 @@ def _numbers(attrs: Attrs) -> list[float]:
 
 
 def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
-    """Yield the program with two leaves exchanged."""
     for j in range(1, len(program.leaves)):
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
@@ -300,15 +300,11 @@ def _removed(program: pr.Program, first: int, count: int, substitute: int) -> li
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
     """Renumber each value ``v`` as ``numbers[v]``."""
 
-    def renumbered(s: Any) -> Any:
-        if isinstance(s, pr.Apply):
-            return replace(s, inputs=tuple(numbers[v] for v in s.inputs))
-        if isinstance(s, (pr.Detach, pr.Backward, pr.Drop)):
-            return replace(s, value=numbers[s.value])
+    def moved(s: Any) -> Any:
         if isinstance(s, (pr.Clear, pr.Zero)):
             return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
         if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
             return replace(s, leaf=numbers[s.leaf])
-        return s
+        return renumbered(s, numbers.__getitem__)
 
-    return tuple(map(renumbered, statements))
+    return tuple(map(moved, statements))

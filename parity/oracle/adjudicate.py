@@ -90,7 +90,6 @@ class _Recorder(Exact):
         self.read: list[list[Node]] = []
 
     def on_statement(self, number: int) -> None:
-        """Begin the record of a statement."""
         self.read.append([])
 
     def value(self, t: Node) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from parity.language import dyadic
 from parity.language import program as pr
 from parity.language.dyadic import ONE, DyadicRule, Grid
-from parity.language.shapes import Shape, elementwise, size, where
+from parity.language.shapes import elementwise, size, where
 from parity.language.table import OPS
 
 #: Bits of the significand that gradients passed to a backward must leave unused.
@@ -65,17 +65,12 @@ def is_rounded(program: pr.Program) -> bool:
         broadcasts = op.shape in (elementwise, where) and any(s != result for s in others)
         if (op.spreads or broadcasts) and max(map(size, (result, *others))) > 4:
             return False
-        if reordered and any(
-            _summed_axes(program.infos[i].shape, result) > 1 for i in statement.inputs
-        ):
-            return False
+        inputs = others[len(outputs) - 1 :]
+        for operand in inputs if reordered else ():  # over how many axes its gradient is summed
+            aligned = (1,) * (len(result) - len(operand)) + operand
+            if sum(n > 1 and m == 1 for m, n in zip(aligned, result, strict=False)) > 1:
+                return False
     return True
-
-
-def _summed_axes(operand: Shape, result: Shape) -> int:
-    """Return over how many axes a gradient of the result is summed for an operand."""
-    aligned = (1,) * (len(result) - len(operand)) + operand
-    return sum(n > 1 and m == 1 for m, n in zip(aligned, result, strict=False))
 
 
 class _InexactError(Exception):
@@ -103,7 +98,6 @@ class _Grids:
         return grid
 
     def of(self, constant: pr.Constant) -> Grid:
-        """Return the grid of the numbers of a constant."""
         array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
@@ -168,7 +162,6 @@ class _Grids:
                 self.add_to(self.totals, i, grid)
 
     def add_to(self, grids: dict[int, Grid], i: int, grid: Grid) -> None:
-        """Add to the grid number ``i``, if there is one."""
         grids[i] = self.checked(dyadic.grid_sum(grids[i], grid) if i in grids else grid)
 
     def terms(self, statement: pr.Apply, value: int, outputs: tuple[int, ...]) -> int:

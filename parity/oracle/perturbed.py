@@ -95,7 +95,6 @@ class Perturbed(Torch):
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:
-        """Return ``g`` with random errors of up to about ``ulps`` units of roundoff."""
         return g * (1 + self.unit * ulps * self.noise(g))
 
     def noise(self, t: Any) -> Any:

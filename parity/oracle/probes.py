@@ -69,7 +69,6 @@ class Probe:
         return Finding(KINDS[kind], *fields)
 
     def applies(self, engine: AnyEngine) -> bool:
-        """Return whether the engine has an operation that the probe can use."""
         return any(name in engine.ops for name in self.needs)
 
 
@@ -146,13 +145,11 @@ def doublings(engine: Engine) -> Iterator[Finding]:
 
 
 def _doubled(engine: Engine, n: int) -> tuple[Any, Any]:
-    """Create a leaf, and double it ``n`` times."""
     x = _scalar(engine)
     return x, functools.reduce(lambda y, _: engine.ops["add"](y, y), range(n), x)
 
 
 def _calls(engine: Engine, y: Any) -> int:
-    """Count the function calls of a backward."""
     count = 0
 
     def counting(frame: Any, event: str, argument: Any) -> None:

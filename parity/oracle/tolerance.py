@@ -68,7 +68,6 @@ class Tolerance:
 
     @cached_property
     def unit(self) -> float:
-        """The unit roundoff of the narrowest dtype of a leaf."""
         return float(narrowest(self.program).epsneg)
 
     @cached_property
@@ -104,7 +103,6 @@ class Tolerance:
         return bound
 
     def _floor(self, reference: NDArray[Any]) -> NDArray[Any]:
-        """Return the roundoff of each element."""
         floor = self.unit * np.abs(reference.astype(np.float64))
         finite: NDArray[Any] = np.where(np.isfinite(floor), floor, 0.0)
         return finite + np.finfo(np.float64).tiny
@@ -112,10 +110,10 @@ class Tolerance:
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the part of the bound that comes from the first ``self._wanted`` samples."""
         for k in range(len(self._samples), self._wanted):
-            engine = self._perturbed(self.unit, (self._seed, k + 1), gradients_only=k >= SAMPLES)
-            self._samples.append(self._run(engine))
+            sample, count = self._run(self.unit, (self._seed, k + 1), gradients_only=k >= SAMPLES)
+            self._samples.append(sample)
             if k == 0:
-                self._count = max(1, engine.count)
+                self._count = max(1, count)
         traces = [self._base, *self._samples[: self._wanted]]
         if index >= min(len(t.observations) for t in traces):
             return np.zeros(shape)
@@ -131,17 +129,16 @@ class Tolerance:
     @cached_property
     def _base(self) -> Trace:
         """The trace without random errors."""
-        return self._run(self._perturbed(0.0, self._seed))
+        return self._run(0.0, self._seed)[0]
 
-    def _perturbed(self, unit: float, seed: Any, gradients_only: bool = False) -> Perturbed:
+    def _run(self, unit: float, seed: Any, gradients_only: bool = False) -> tuple[Trace, int]:
+        """A run with random errors, and how many elements had one."""
         # A sum of a gradient may be rounded at each use and in each backward.
         uses = Counter(v for s in self.program.statements for v in pr.operands(s))
         passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
-        return Perturbed(unit, accumulations, seed, gradients_only)
-
-    def _run(self, engine: Perturbed) -> Trace:
-        return execute(self.program, with_quirks(engine, self.quirks))
+        engine = Perturbed(unit, accumulations, seed, gradients_only)
+        return execute(self.program, with_quirks(engine, self.quirks)), engine.count
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:

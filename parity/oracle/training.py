@@ -42,7 +42,6 @@ class TrainingRun:
 
     @staticmethod
     def draw(source: random.Random) -> TrainingRun:
-        """Draw a random run of two to six steps."""
         sizes = tuple(source.randint(1, 4) for _ in range(source.randint(2, 4)))
         return TrainingRun(
             sizes,

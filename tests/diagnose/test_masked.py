@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from parity.campaign.search import search
+from parity.diagnose.combinations import is_other_operation
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect, rules_with
 from parity.diagnose.defects.tensor import raw
 from parity.diagnose.diagnose import diagnose
 from parity.diagnose.diagnosis import Diagnosis
-from parity.diagnose.masked import is_other_operation
 from parity.engines.base import Engine
 from parity.engines.open import open_engines
 from parity.language.text_format import program_from_text

@@ -227,7 +227,6 @@ def check_names(specs: list[str]) -> None:
 
 
 def installed() -> list[str]:
-    """The names of the engines that are installed."""
     return [name for name in BACKENDS if _found(name)]
 
 

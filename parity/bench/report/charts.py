@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -25,7 +25,6 @@ from parity.bench.report import formatting
 from parity.bench.report.results import REFERENCE, ReportCase, Results, Times
 from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
 
-T = TypeVar("T")
 #: Width in inches; the page scales plots.
 WIDTH = 5.6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
@@ -46,7 +45,6 @@ class Chart:
 
 
 def charts(results: Results) -> list[Chart]:
-    """All plots for which the result has data."""
     with _settings():
         return [
             *_ratio_charts(results),
@@ -90,7 +88,7 @@ def _settings() -> Iterator[None]:
 
 def _ratio_charts(results: Results) -> Iterator[Chart]:
     """An overview with one case per workload, then all cases of each workload."""
-    groups = _grouped((t for t in results.times if t.ratios), lambda t: t.workload)
+    groups = formatting.grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     typical = []
     for group in groups:
         # The middle size of the first dtype.
@@ -136,11 +134,11 @@ def _bars_of(
     axes: Axes, results: Results, cases: Sequence[Times], engine: str, below: float
 ) -> None:
     """The bars of one engine, each ``below`` the centre of its case."""
-    all_ratios = [(y + below, t.ratios[engine]) for y, t in enumerate(cases) if engine in t.ratios]
-    clear = [(y, ratio) for y, ratio in all_ratios if not ratio.noisy]
+    found = {y + below: t.ratios[engine] for y, t in enumerate(cases) if engine in t.ratios}
+    clear = {y: ratio for y, ratio in found.items() if not ratio.noisy}
     if not clear:
         return
-    ys, ratios = zip(*clear, strict=True)
+    ys, ratios = list(clear), clear.values()
     high = 0.85 / (len(results.compared) + 1)
     ends = [ratio.value for ratio in ratios]
     axes.barh(ys, [end - 1 for end in ends], high, left=1, color=_color(results, engine))
@@ -153,7 +151,7 @@ def _bars_of(
 
 
 def _size_charts(results: Results) -> Iterator[Chart]:
-    groups = _grouped(results.times, lambda t: (t.workload, t.dtype))
+    groups = formatting.grouped(results.times, lambda t: (t.workload, t.dtype))
     for number, cases in enumerate(groups):
         if len({t.elements for t in cases}) < 2:
             continue
@@ -171,7 +169,7 @@ def _size_charts(results: Results) -> Iterator[Chart]:
 
 def _length_charts(results: Results) -> Iterator[Chart]:
     time, memory = ("milliseconds", formatting.plain), ("peak memory", formatting.round_size)
-    for number, growths in enumerate(_grouped(results.lengths, lambda g: g.title)):
+    for number, growths in enumerate(formatting.grouped(results.lengths, lambda g: g.title)):
         ended = {g.engine: g.ended for g in growths if g.ended}
         for what, unit, attribute in (("time", time, "time"), ("memory", memory, "bytes")):
             lines = {
@@ -313,11 +311,3 @@ def _log(axes: Axes, letter: str, label: str, form: Callable[[float], str]) -> N
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-
-
-def _grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Lists of items with the same key, in the order of their first items."""
-    groups: dict[Hashable, list[T]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return list(groups.values())

@@ -10,8 +10,6 @@ from parity.bench.report.results import REFERENCE, Estimate, ReportCase, Results
 
 
 class Verdict(enum.Enum):
-    """The verdict on a figure that two results have."""
-
     REGRESSION = "regression"
     IMPROVEMENT = "improvement"
     SAME = "no change seen"
@@ -33,11 +31,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result compared with an older one."""
-
     #: When the older result was measured.
     created: str
-    #: Figures of engines.
     changes: tuple[Change, ...]
     #: Figures of the NumPy baseline, which no engine can have changed.
     baseline: tuple[Change, ...]
@@ -48,7 +43,6 @@ class Comparison:
     only_before: int
 
     def of(self, verdict: Verdict) -> list[Change]:
-        """The changes of engines with a verdict."""
         return [change for change in self.changes if change.verdict is verdict]
 
 
@@ -96,13 +90,9 @@ def _exponents(now: Results, before: Results) -> Iterator[Change]:
     older = {(g.title, g.engine): g for g in before.lengths}
     for growth in now.lengths:
         past = older.get((growth.title, growth.engine))
-        if past is None:
-            continue
-        pairs = {
-            "exponent of time": (growth.time_exponent, past.time_exponent),
-            "exponent of memory": (growth.memory_exponent, past.memory_exponent),
-        }
-        for figure, (new, old) in pairs.items():
+        for what in ("time", "memory") if past else ():
+            figure, attribute = f"exponent of {what}", f"{what}_exponent"
+            new, old = getattr(growth, attribute), getattr(past, attribute)
             if new and old:
                 verdict = _verdict(new, old, more_is_better=False)
                 yield Change(growth.engine, growth, figure, old, new, None, verdict)
@@ -111,22 +101,20 @@ def _exponents(now: Results, before: Results) -> Iterator[Change]:
 def _differences(now: Results, before: Results) -> Iterator[str]:
     # Loads differ between any two runs.
     machine = ("cpu", "cores", "memory_bytes", "system")
-    yield from _differing("machine", vars(before.machine), vars(now.machine), machine)
     versions = sorted({*before.versions, *now.versions} - {"revision"})
-    yield from _differing("version of", before.versions, now.versions, versions)
     # A package that both sections name is compared once.
     engines = [n for n in now.names if n in before.engines and n not in versions]
     old, new = ({n: r.engines[n].version for n in engines if n in r.engines} for r in (before, now))
-    yield from _differing("version of", old, new, engines)
     settings = sorted({*before.settings, *now.settings})
-    yield from _differing("setting", before.settings, now.settings, settings)
-
-
-def _differing(
-    what: str, before: Mapping[str, object], now: Mapping[str, object], names: Iterable[str]
-) -> Iterator[str]:
-    for name in names:
-        old, new = before.get(name), now.get(name)
-        if old != new:
-            was, is_now = ("unknown" if one in (None, "") else one for one in (old, new))
-            yield f"{what} {name}: {was} before, {is_now} now"
+    sections: tuple[tuple[str, Mapping[str, object], Mapping[str, object], Iterable[str]], ...] = (
+        ("machine", vars(before.machine), vars(now.machine), machine),
+        ("version of", before.versions, now.versions, versions),
+        ("version of", old, new, engines),
+        ("setting", before.settings, now.settings, settings),
+    )
+    for what, olds, news, names in sections:
+        for name in names:
+            if olds.get(name) != news.get(name):
+                pair = (olds.get(name), news.get(name))
+                was, is_now = ("unknown" if one in (None, "") else one for one in pair)
+                yield f"{what} {name}: {was} before, {is_now} now"

@@ -1,10 +1,12 @@
-"""Numbers as text, the same in tables, sentences and plots."""
+"""Numbers and lists as text, the same in tables, sentences and plots; and groups of cases."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
+T = TypeVar("T")
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
@@ -22,20 +24,15 @@ def plain(value: float) -> str:
     return f"{value:,.12g}" if value < 1e12 else f"{value:.3g}"
 
 
-def size(count: float) -> str:
+def size(count: float, number: Callable[[float], str] = significant) -> str:
     """Bytes with a decimal unit."""
-    unit, name = _unit(count)
-    return f"{significant(count / unit)} {name}"
+    unit, name = next((one for one in _UNITS if abs(count) >= one[0]), _UNITS[-1])
+    return f"{number(count / unit)} {name}"
 
 
 def round_size(count: float) -> str:
     """A tick label of bytes: 10 kB."""
-    unit, name = _unit(count)
-    return f"{plain(count / unit)} {name}"
-
-
-def _unit(count: float) -> tuple[float, str]:
-    return next((one for one in _UNITS if abs(count) >= one[0]), _UNITS[-1])
+    return size(count, plain)
 
 
 def moment(text: str) -> str:
@@ -61,3 +58,11 @@ def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *before, last = words
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Lists of items with the same key, in the order of their first items."""
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())

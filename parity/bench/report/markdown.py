@@ -49,7 +49,6 @@ def _block(paragraph: Paragraph) -> Iterator[str]:
 
 
 def _changed(comparison: Comparison) -> list[str]:
-    """One row per regression and improvement."""
     signs = {Verdict.REGRESSION: "🔴", Verdict.IMPROVEMENT: "🟢"}
     rows = [
         [sign, *(cell.text for cell in change_row(change))]
@@ -68,14 +67,9 @@ def _ratios(results: Results) -> list[str]:
     names = results.compared
     if not names:
         return []
-    groups: dict[str, list[Times]] = {}
-    for times in results.times:
-        if times.ratios:
-            groups.setdefault(times.workload, []).append(times)
-    rows = [
-        [group, *(_cell(cases, name) for name in names)]
-        for group, cases in [*groups.items(), ("all", list(results.times))]
-    ]
+    groups = formatting.grouped((t for t in results.times if t.ratios), lambda t: t.workload)
+    named = [*((cases[0].workload, cases) for cases in groups), ("all", results.times)]
+    rows = [[title, *(_cell(cases, name) for name in names)] for title, cases in named]
     note = (
         f"How many times as fast as {REFERENCE}: geometric mean over shapes and dtypes (least to "
         "greatest; of all cases, + faster and - slower by their 95 % intervals)."

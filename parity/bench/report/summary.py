@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
-from parity.bench.report.results import REFERENCE, Growth, Ratio, ReportCase, Results
+from parity.bench.report.results import REFERENCE, Ratio, ReportCase, Results
 
 #: Examples beyond these are counted, not named.
 NAMED = 3
@@ -138,10 +138,8 @@ def _where(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
 
 
 def _growth(results: Results) -> Iterator[str]:
-    cases: dict[str, list[Growth]] = {}
-    for growth in results.lengths:
-        cases.setdefault(growth.title, []).append(growth)
-    for where, growths in cases.items():
+    for growths in formatting.grouped(results.lengths, lambda g: g.title):
+        where = growths[0].title
         powers = {
             "Time": [f"{g.engine} {g.time_exponent}" for g in growths if g.time_exponent],
             "Memory": [f"{g.engine} {g.memory_exponent}" for g in growths if g.memory_exponent],

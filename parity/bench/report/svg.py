@@ -88,9 +88,9 @@ def _attribute(attribute: str, value: str, name: str) -> str:
         return value.replace("url(#", f"url(#{name}-")
     if attribute == "style":
         value = re.sub(r"font-family: [^;]*", f"font-family: {_FONT}", value)
-        return re.sub(r"#0[12]0[12]([0-9a-f]{2})", _variable, value)
+        return re.sub(
+            r"#0[12]0[12]([0-9a-f]{2})",
+            lambda color: f"var(--{_ROLES.get(color[0], f'series-{int(color[1], 16)}')})",
+            value,
+        )
     return value
-
-
-def _variable(color: re.Match[str]) -> str:
-    return f"var(--{_ROLES.get(color[0], f'series-{int(color[1], 16)}')})"

@@ -12,7 +12,6 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 
 class SecondBackwardOverwrites(Defect):
-    name = "second-backward-overwrites"
     description = "gradients are summed within one backward only: a second one overwrites them"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
@@ -21,7 +20,6 @@ class SecondBackwardOverwrites(Defect):
 
 
 class OldGradientDoubled(Defect):
-    name = "old-gradient-doubled"
     description = "from the second backward on the gradient so far is counted twice"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
@@ -31,7 +29,6 @@ class OldGradientDoubled(Defect):
 
 
 class StaleIntermediates(Defect):
-    name = "stale-intermediates"
     description = (
         "gradients of intermediate values are kept and counted again on a second backward "
         "or from a second head"
@@ -59,7 +56,6 @@ class StaleIntermediates(Defect):
 
 
 class StaleRoot(Defect):
-    name = "stale-root"
     description = (
         "the root keeps its own gradient, and the next backward from it starts with the sum"
     )
@@ -76,7 +72,6 @@ class StaleRoot(Defect):
 
 
 class RootLeafOverwritten(Defect):
-    name = "root-leaf-overwritten"
     description = "a backward from a leaf itself sets its gradient instead of adding to it"
     seen = "micrograd 0.1.0"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")

@@ -11,7 +11,6 @@ from parity.diagnose.defects.tensor import Tensor
 
 
 class SiblingsShare(Defect):
-    name = "siblings-share"
     description = "leaves that get the same array, as from an addition, share it as their gradient"
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "change_grad(x0)"
@@ -47,14 +46,12 @@ class _KeepsUserArray(Defect):
 
 
 class UserGradientKept(_KeepsUserArray):
-    name = "user-gradient-kept"
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=1.0)", "change_gradient()")
 
 
 class UserGradientViewKept(_KeepsUserArray):
-    name = "user-gradient-view-kept"
     description = (
         "a view of the array that the user passes to backward, as reshape hands it on, "
         "becomes the gradient"
@@ -72,7 +69,6 @@ class UserGradientViewKept(_KeepsUserArray):
 
 
 class RootGradientShared(Defect):
-    name = "root-gradient-shared"
     description = (
         "the root's own gradient, set anew by each backward, is the array of a leaf's gradient"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -13,12 +14,13 @@ from parity.diagnose.defects.vjps import RULES, Rule
 class Defect(TapeEngine):
     """The correct engine with one fault. A subclass overrides one step or one rule.
 
-    Subclasses with a name in the modules of this package are collected in
-    ``parity.diagnose.defects.DEFECTS``.
+    Subclasses in the modules of this package are collected in ``parity.diagnose.defects.DEFECTS``.
     """
 
-    #: A unique name in kebab-case, and the fault in words that complete "behaves like `name`: ...".
+    #: A unique name; where none is given or inherited, that of the class in kebab-case. "" for
+    #: shared base classes, whose names begin with "_".
     name: ClassVar[str] = ""
+    #: The fault in words that complete "behaves like `name`: ...".
     description: ClassVar[str] = ""
     #: Projects and issues in which it was seen; "" if in none yet.
     seen: ClassVar[str] = ""
@@ -28,6 +30,10 @@ class Defect(TapeEngine):
     probe: ClassVar[str] = ""
     #: Variants of the fault, which the diagnosis compares as well.
     forms: ClassVar[tuple[type[Defect], ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        if not cls.name and not cls.__name__.startswith("_"):
+            cls.name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
 
 class program:

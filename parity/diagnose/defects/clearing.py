@@ -14,7 +14,6 @@ _ZEROED = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)")
 
 
 class ClearDoesNothing(Defect):
-    name = "clear-does-nothing"
     description = "clearing a gradient leaves it as it is"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "cleargrad(x0)")
 
@@ -23,7 +22,6 @@ class ClearDoesNothing(Defect):
 
 
 class ClearsFirstLeafOnly(Defect):
-    name = "clears-first-leaf-only"
     description = "of several leaves only the first is cleared"
     smallest = program("x0 = leaf(3.0)", "x1 = leaf(3.0)", "backward(x1)", "cleargrad(x0, x1)")
 
@@ -42,7 +40,6 @@ class ClearsFirstLeafOnly(Defect):
 
 
 class ClearLeavesZeroScalar(Defect):
-    name = "clear-leaves-zero-scalar"
     description = "clearing a gradient puts a zero of shape () in its place"
     smallest = program("x0 = leaf(3.0)", "cleargrad(x0)")
 
@@ -54,7 +51,6 @@ class ClearLeavesZeroScalar(Defect):
 
 
 class ZeroReplaces(Defect):
-    name = "zero-replaces"
     description = "zeroing a gradient puts a new array in its place instead of filling it"
     smallest = _ZEROED
 
@@ -63,7 +59,6 @@ class ZeroReplaces(Defect):
 
 
 class ZeroClears(Defect):
-    name = "zero-clears"
     description = "zeroing a gradient makes it None"
     smallest = _ZEROED
 
@@ -72,7 +67,6 @@ class ZeroClears(Defect):
 
 
 class ZeroesSiblings(Defect):
-    name = "zeroes-siblings"
     description = "zeroing a gradient zeroes those of the other leaves of the last backward as well"
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "zero_grad(x0)"
@@ -93,7 +87,6 @@ class ZeroesSiblings(Defect):
 
 
 class ZeroUndone(Defect):
-    name = "zero-undone"
     description = "a zeroed gradient is there again after the next backward"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)", "backward(x0)")
 
@@ -111,7 +104,6 @@ class ZeroUndone(Defect):
 
 
 class ZeroStopsAccumulation(Defect):
-    name = "zero-stops-accumulation"
     description = "once a gradient has been zeroed, each backward overwrites it"
     seen = "nnabla#532"
     smallest = program(

@@ -68,7 +68,6 @@ class TapeEngine(Engine):
 
     @contextmanager
     def recording_set(self, on: bool) -> Iterator[None]:
-        """Record operations inside, or do not."""
         outer, self.recording = self.recording, on
         try:
             yield
@@ -173,7 +172,6 @@ class TapeEngine(Engine):
         return g if g.shape == shape else do("sum_to", g, shape=shape)
 
     def cast(self, g: Any, dtype: Any) -> Any:
-        """``g`` in ``dtype``."""
         return g.astype(dtype, copy=False)
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
@@ -181,7 +179,6 @@ class TapeEngine(Engine):
         grads[t] = grads[t] + g if t in grads else g
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
-        """Store the gradients that reached leaves."""
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None

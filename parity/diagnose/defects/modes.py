@@ -11,7 +11,6 @@ from parity.diagnose.defects.tensor import Tensor
 
 
 class NoGradNotRestored(Defect):
-    name = "no-grad-not-restored"
     description = "after an exception under no_grad nothing is recorded any more"
     probe = "no-grad-exception"
 
@@ -23,7 +22,6 @@ class NoGradNotRestored(Defect):
 
 
 class NestedNoGrad(Defect):
-    name = "nested-no-grad"
     description = "leaving a no_grad inside another one switches recording on again"
     seen = "PyTorch#10858"
     probe = "no-grad"
@@ -38,7 +36,6 @@ class NestedNoGrad(Defect):
 
 
 class NestedNoGradKept(Defect):
-    name = "nested-no-grad-kept"
     description = "after a no_grad inside another one nothing is recorded any more"
     probe = "no-grad"
 
@@ -52,7 +49,6 @@ class NestedNoGradKept(Defect):
 
 
 class DetachPropagates(Defect):
-    name = "detach-propagates"
     description = "gradients flow through a detached value"
     smallest = program("x0 = leaf(3.0)", "x1 = detach(x0)", "x2 = add(x0, x1)", "backward(x2)")
 
@@ -61,7 +57,6 @@ class DetachPropagates(Defect):
 
 
 class ConstantGetsGradient(Defect):
-    name = "constant-gets-gradient"
     description = "a leaf with requires_grad=False gets a gradient"
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0, requires_grad=False)", "x2 = add(x0, x1)", "backward(x2)"

@@ -12,7 +12,6 @@ from parity.diagnose.defects.vjps import do, matrices, spread, swapped
 
 
 class SumAxisForgotten(Defect):
-    name = "sum-axis-forgotten"
     description = (
         "the gradient of a sum over an axis without keepdims is broadcast as it is, "
         "so that it spreads along the wrong axis"
@@ -26,7 +25,6 @@ class SumAxisForgotten(Defect):
 
 
 class MeanDivisor(Defect):
-    name = "mean-divisor"
     description = "the gradient of a mean over an axis is divided by the number of all elements"
     smallest = program("""
         x0 = leaf([[3.0, 2.0], [4.0, 5.0]])
@@ -44,7 +42,6 @@ def _overwriting_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
 
 
 class RepeatedIndexOverwritten(Defect):
-    name = "repeated-index-overwritten"
     description = (
         "where an index names an element twice its gradient is overwritten instead of summed"
     )
@@ -72,7 +69,6 @@ def _get_item_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
 
 
 class SliceShifted(Defect):
-    name = "slice-shifted"
     description = "the gradient of a slice goes one element too far to the front"
     smallest = program("""
         x0 = leaf([3.0, 2.0])
@@ -83,7 +79,6 @@ class SliceShifted(Defect):
 
 
 class TransposeNotInverted(Defect):
-    name = "transpose-not-inverted"
     description = "the gradient of a transpose gets the same permutation, not the inverse"
     smallest = program("""
         x0 = leaf([[[3.0, 2.0]]])
@@ -99,7 +94,6 @@ def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 
 class MatmulSwapped(Defect):
-    name = "matmul-swapped"
     description = "the gradients of a matrix product have their factors swapped"
     smallest = program("x0 = leaf([3.0, 2.0])", "x1 = matmul(x0, x0)", "backward(x1)")
     rules = rules_with(matmul=_matmul_vjp)
@@ -111,21 +105,18 @@ def _maximum_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 
 class MaximumTies(Defect):
-    name = "maximum-ties"
     description = "both operands of a maximum get the whole gradient where they are equal"
     smallest = program("x0 = leaf(3.0)", "x1 = maximum(x0, x0)", "backward(x1)")
     rules = rules_with(maximum=_maximum_vjp)
 
 
 class PowExponentKept(Defect):
-    name = "pow-exponent-kept"
     description = "the exponent of a power is not reduced in its gradient"
     smallest = program("x0 = leaf(3.0)", "x1 = pow(x0, exponent=2)", "backward(x1)")
     rules = rules_with(pow=lambda g, y, a, exponent: (g * (exponent * y),))
 
 
 class UnusedOutputCrashes(Defect):
-    name = "unused-output-crashes"
     description = (
         "a function with several outputs of which one is not used gets None for its gradient"
     )
@@ -138,7 +129,6 @@ class UnusedOutputCrashes(Defect):
 
 
 class SiblingsGradientUsed(Defect):
-    name = "siblings-gradient-used"
     description = "an output that is not used gets the gradient of another output of its function"
     seen = "dfdx#303"
     smallest = program(
@@ -151,7 +141,6 @@ class SiblingsGradientUsed(Defect):
 
 
 class OffByABillionth(Defect):
-    name = "off-by-a-billionth"
     description = "the gradients of a product are off by a relative 1e-9"
     smallest = program("x0 = leaf(3.0)", "x1 = mul(x0, x0)", "backward(x1)")
     rules = rules_with(mul=lambda g, y, a, b: (g * b * (1 + 1e-9), g * a * (1 + 1e-9)))

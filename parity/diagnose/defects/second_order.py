@@ -9,7 +9,6 @@ from parity.diagnose.defects.tensor import Node, Tensor, raw
 
 
 class FirstOrderAgain(Defect):
-    name = "first-order-again"
     description = "the gradient of a gradient is the first-order gradient again"
     seen = "tinygrad#2584"
     smallest = program("""
@@ -28,7 +27,6 @@ class FirstOrderAgain(Defect):
 
 
 class CrossTermLost(Defect):
-    name = "cross-term-lost"
     description = "the gradients of a product treat the other factor as a constant"
     # Without the sum the gradient is a constant, and a backward from it raises.
     smallest = program("""
@@ -43,7 +41,6 @@ class CrossTermLost(Defect):
 
 
 class SavedResultDetached(Defect):
-    name = "saved-result-detached"
     description = "a result that is kept for the backward pass is a constant in it"
     seen = "PyTorch#58509"
     smallest = program("""

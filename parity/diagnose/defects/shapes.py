@@ -12,7 +12,6 @@ from parity.diagnose.defects.vjps import RULES, Rule
 
 
 class ZeroDimBecomesVector(Defect):
-    name = "zero-dim-becomes-vector"
     description = "the gradient of a 0-d leaf has shape (1,)"
     smallest = program("x0 = leaf(3.0)", "backward(x0)")
 
@@ -21,7 +20,6 @@ class ZeroDimBecomesVector(Defect):
 
 
 class ScalarGetsVector(Defect):
-    name = "scalar-gets-vector"
     description = (
         "a 0-d operand gets the gradient of each element that it was broadcast to, not the sum"
     )
@@ -38,7 +36,6 @@ class ScalarGetsVector(Defect):
 
 
 class Float32Widened(Defect):
-    name = "float32-widened"
     description = "the gradient of a float32 variable is float64"
     seen = "HIPS autograd#163"
     smallest = program("x0 = leaf(3.0, float32)", "backward(x0)")
@@ -83,7 +80,6 @@ class _DtypeOfSum(_DtypeKept):
 
 
 class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
-    name = "gradient-dtype-of-result"
     description = "the gradient of a float32 operand keeps the dtype of a float64 result"
     smallest = program(
         "x0 = leaf(3.0, float32)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)"
@@ -92,7 +88,6 @@ class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
 
 
 class PythonScalarsPromote(Defect):
-    name = "python-scalars-promote"
     description = "a Python number makes a float32 operand float64"
     smallest = program("x0 = leaf(3.0, float32)", "x1 = add_scalar(x0, c=1.0)")
     rules = RULES | {
@@ -104,7 +99,6 @@ class PythonScalarsPromote(Defect):
 
 
 class DtypeOfOtherOperand(Defect):
-    name = "dtype-of-other-operand"
     description = "the gradient of an operand gets the dtype of the other one"
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0, float32)", "x2 = add(x0, x1)", "backward(x2)"

@@ -29,7 +29,6 @@ def _whenever_reached(root: Tensor, take: Callable[[deque[Tensor]], Tensor]) -> 
 
 
 class Overwrite(Defect):
-    name = "overwrite"
     description = "a reused variable's gradient is overwritten instead of summed"
     seen = "DeZero step 13; tinygrad#119"
     smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "backward(x1)")
@@ -39,7 +38,6 @@ class Overwrite(Defect):
 
 
 class InplaceAccumulation(Defect):
-    name = "inplace-accumulation"
     description = "contributions are added in place to an array that other gradients hold as well"
     seen = "DeZero, section 14.2 of the book; OneFlow#9497"
     smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x0, x1)", "backward(x2)")
@@ -52,7 +50,6 @@ class InplaceAccumulation(Defect):
 
 
 class CreationOrderIgnored(Defect):
-    name = "creation-order-ignored"
     description = (
         "nodes run from a plain stack each time they are reached, with the sum so far, "
         "so that early contributions are sent on twice"
@@ -65,7 +62,6 @@ class CreationOrderIgnored(Defect):
 
 
 class SendsAgain(Defect):
-    name = "sends-again"
     description = (
         "nodes wait in a queue, and one that is reached twice runs twice "
         "and sends all that it has gathered again"
@@ -78,7 +74,6 @@ class SendsAgain(Defect):
 
 
 class DepthFirst(Defect):
-    name = "depth-first"
     description = (
         "nodes run depth first, each once, when it is first reached; "
         "what arrives later is not sent on"
@@ -100,7 +95,6 @@ class DepthFirst(Defect):
 
 
 class NodeCleared(Defect):
-    name = "node-cleared"
     description = (
         "a node forgets its operands once it has run: a retained graph is not there any more"
     )
@@ -116,7 +110,6 @@ class NodeCleared(Defect):
 
 
 class Recursion(Defect):
-    name = "recursion"
     description = (
         "the graph is sorted by a function that calls itself: a deep graph exhausts the stack"
     )
@@ -137,7 +130,6 @@ class Recursion(Defect):
 
 
 class OnePassAPath(Defect):
-    name = "one-pass-a-path"
     description = "a node runs once for each path that leads to it: the time is exponential"
     probe = "doublings"
 
@@ -163,7 +155,6 @@ class OnePassAPath(Defect):
 
 
 class GraphKept(Defect):
-    name = "graph-kept"
     description = (
         "a backward without retain_graph does not free its graph: a second one runs through it"
     )

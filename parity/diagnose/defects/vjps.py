@@ -46,7 +46,6 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 
 
 def count(shape: tuple[int, ...], axis: Any) -> int:
-    """Return the number of elements that a reduction combines."""
     pairs = zip(shape, kept(shape, axis), strict=True)
     return int(np.prod([n for n, m in pairs if m == 1], dtype=int))
 
@@ -122,7 +121,6 @@ def _logsumexp_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[A
 
 
 def swapped(a: Any) -> Any:
-    """Matrices with rows and columns swapped."""
     axes = tuple(range(a.ndim))
     return a.transpose((*axes[:-2], axes[-1], axes[-2]))
 
@@ -157,7 +155,6 @@ def _put(g: Any, shape: tuple[int, ...], index: Any) -> Any:
 
 
 def _along(axis: int, ndim: int, item: Any) -> tuple[Any, ...]:
-    """The index ``item`` on one axis."""
     return (slice(None),) * (axis % ndim) + (item,)
 
 

@@ -84,7 +84,6 @@ def piecewise(a: Value, value: Callable[[Array], Array], weights: Array) -> Valu
 
 
 def tangent_sum(a: Value | None, b: Value | None) -> Value | None:
-    """The sum of two tangents."""
     if a is None or b is None:
         return b if a is None else a
     return add(a, b)

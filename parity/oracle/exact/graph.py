@@ -68,7 +68,6 @@ class Leaf(Node):
         return nu.from_floats(self.buffer)
 
     def clear(self) -> None:
-        """Remove the gradient."""
         self.buffer, self._total, self.terms = None, None, ()
 
 

@@ -57,14 +57,14 @@ def sign(a: Value) -> Value:
     return dual.piecewise(a, lambda x: value, np.zeros(1, object))
 
 
-def _floored(x: Element) -> Element:
-    finite = not isinstance(x, Decimal) or x.is_finite()
-    return math.floor(x) if finite else x
-
-
 def floor(a: Value) -> Value:
     """Slope 0 everywhere."""
-    return dual.piecewise(a, nu.elementwise(_floored), np.zeros(1, object))
+
+    def floored(x: Element) -> Element:
+        finite = not isinstance(x, Decimal) or x.is_finite()
+        return math.floor(x) if finite else x
+
+    return dual.piecewise(a, nu.elementwise(floored), np.zeros(1, object))
 
 
 def clip(a: Value, *, x_min: float | None, x_max: float | None) -> Value:
@@ -104,19 +104,6 @@ def extreme(g: Value, side: int) -> Value:
     return dual.total(dual.weighed(weights, g))
 
 
-def _of_zero(a: Array, **attrs: Any) -> Any:
-    return nu.sign(a)
-
-
-def _of_exponent(a: Array, *, exponent: float) -> Any:
-    """Powers with natural exponents have no kink."""
-    return nu.sign(a) if exponent < 0 or exponent % 1 else 0
-
-
-def _of_bounds(a: Array, *, x_min: float | None, x_max: float | None) -> Any:
-    return [nu.compare(a, nu.constant(c)) for c in (x_min, x_max) if c is not None]
-
-
 def _of_extreme(side: int) -> Callable[..., Any]:
     def compare(a: Array, *, axis: Any, keepdims: bool) -> Any:
         groups = a.ravel()[axis_groups(a.shape, axis=axis, keepdims=keepdims)[0]]
@@ -127,14 +114,19 @@ def _of_extreme(side: int) -> Callable[..., Any]:
 
 #: From operands and attributes to numbers that say where the operands lie.
 SIDES: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("relu", "absolute", "leaky_relu", "sign"), _of_zero),
-    **dict.fromkeys(("sqrt", "log", "norm", "rdiv_scalar"), _of_zero),
-    "pow": _of_exponent,
+    **dict.fromkeys(
+        ("relu", "absolute", "leaky_relu", "sign", "sqrt", "log", "norm", "rdiv_scalar"),
+        lambda a, **attrs: nu.sign(a),
+    ),
+    # Powers with natural exponents have no kink.
+    "pow": lambda a, exponent: nu.sign(a) if exponent < 0 or exponent % 1 else 0,
     "power": lambda a, b: [nu.sign(a), nu.sign(b)],
     "div": lambda a, b: nu.sign(b),
     "maximum": nu.compare,
     "minimum": nu.compare,
-    "clip": _of_bounds,
+    "clip": lambda a, x_min, x_max: [
+        nu.compare(a, nu.constant(c)) for c in (x_min, x_max) if c is not None
+    ],
     "max": _of_extreme(1),
     "min": _of_extreme(-1),
     "floor": lambda a: [math.floor(x) for x in a.flat],

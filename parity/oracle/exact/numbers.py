@@ -62,7 +62,6 @@ def element(x: float) -> Element:
 
 
 def array_of(elements: list[Any]) -> Array:
-    """A flat array of Python numbers."""
     result = np.empty(len(elements), object)
     result[:] = elements
     return result
@@ -113,15 +112,13 @@ def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
 decimals = elementwise(to_decimal)
 
 
-@functools.cache
-def _quiet() -> decimal.Context:
-    """A context in which invalid operations give nan, as IEEE 754 has it."""
-    return _context([])
+#: Invalid operations give nan in it, as IEEE 754 has it.
+_QUIET = _context([])
 
 
 def _ieee(name: str, x: Element, y: Element) -> Decimal:
     """Apply an operation to Decimals, and record a result that is not finite."""
-    result: Decimal = getattr(_quiet(), name)(to_decimal(x), to_decimal(y))
+    result: Decimal = getattr(_QUIET, name)(to_decimal(x), to_decimal(y))
     if not result.is_finite():
         leave_reals()
     return result

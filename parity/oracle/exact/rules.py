@@ -20,7 +20,7 @@ from parity.oracle.exact import functions as fn
 from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.building import ExactRule, along, elementwise, linear, moving, reducing
 from parity.oracle.exact.dual import Value
-from parity.oracle.exact.numbers import Array, constant
+from parity.oracle.exact.numbers import constant
 
 
 def _logistic(x: Value, y: Value) -> Value:
@@ -96,18 +96,13 @@ def norm(g: Value) -> Value:
     return dual.chosen(~zero, sqrt(_without(zero, squares)))
 
 
-def _largest(g: Value) -> Array:
-    """Return the largest number of each group, as a constant that broadcasts with the group."""
-    return nu.extreme(dual.base(g), 1)[..., None]
-
-
 def logsumexp(g: Value) -> Value:
-    shift = _largest(g)
+    shift = nu.extreme(dual.base(g), 1)[..., None]
     return dual.add(log(dual.total(exp(dual.sub(g, shift)))), shift[..., 0])
 
 
 def softmax(g: Value) -> Value:
-    e = exp(dual.sub(g, _largest(g)))
+    e = exp(dual.sub(g, nu.extreme(dual.base(g), 1)[..., None]))
     return dual.div(e, _expand_as(dual.total(e), g))
 
 
@@ -120,10 +115,6 @@ def _cross_entropy(g: Value, *, t: Any) -> Value:
     rows = np.arange(len(t))
     picked = dual.linear(lambda x: x[..., rows, np.asarray(t)], log_softmax(g))
     return dual.linear(lambda x: x[..., None], dual.neg(mean(picked)))
-
-
-def _rows(shape: Shape, **attrs: Any) -> tuple[building.Index, Shape]:
-    return building.axis_groups(shape, axis=1, keepdims=False)[0], ()
 
 
 def _squared_error(
@@ -203,7 +194,10 @@ RULES: dict[str, ExactRule] = {
     "softmax": along(softmax),
     "log_softmax": along(log_softmax),
     "mean_squared_error": ExactRule(_squared_error, building.nonlinear),
-    "softmax_cross_entropy": reducing(_cross_entropy, groups=_rows),
+    "softmax_cross_entropy": reducing(
+        _cross_entropy,
+        groups=lambda shape, t: (building.axis_groups(shape, axis=1, keepdims=False)[0], ()),
+    ),
     # Sums of products.
     "matmul": building.products(building.matmul_pairs),
     "linear": building.products(building.matmul_pairs),
