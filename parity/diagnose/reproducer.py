@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.escape import docstring, one_line
 from parity.diagnose.reproducer_template import ISOLATED_RUN, LOAD_REFERENCE, SCRIPT
+from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
@@ -35,13 +37,12 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    version = f"{engine.name} {engine.version}".rstrip()
-    title = f"{finding.kind}: {finding.kind.description} ({version})"
+    title = f"{finding.kind}: {finding.kind.description} ({label(engine)})"
     sources = adapter.sources.items()
     return SCRIPT.format(
-        title=_escaped(title),
-        text=_escaped(str(program) + side.text),
-        file=file,
+        title=docstring(title),
+        text=docstring(str(program) + side.text),
+        file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(EngineLines(program, names), finding),
         engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
@@ -210,11 +211,6 @@ def _isolated_run(engine: AnyEngine) -> str:
     return ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
 
 
-def _escaped(text: str) -> str:
-    """Escape text for a docstring."""
-    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-
-
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """Return the expression for whether results agree of which one is no array."""
     if finding.stopped:
@@ -256,8 +252,13 @@ def _body(lines: EngineLines, finding: Finding) -> str:
     return "\n".join("    " + line for line in text)
 
 
+_LAYOUT = str.maketrans("", "", "\n\t\f")
+
+
 def _quoted(text: str) -> str:
     """Return a string literal, triple-quoted where the text allows it, to be readable."""
+    if not text.translate(_LAYOUT).isprintable():
+        return ascii(text)
     if '"""' not in text and not text.endswith('"') and "\\" not in text:
         return f'"""\n{text}"""'
     if "'''" not in text and not text.endswith("'") and "\\" not in text:

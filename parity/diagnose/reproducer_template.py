@@ -75,6 +75,10 @@ def run(function, *arguments):
         return f"{{type(error).__name__}}: {{error}}"
 
 
+def shown(text):  # control characters of the engine as escapes
+    return "".join(c if c.isprintable() or c == "\\n" else ascii(c)[1:-1] for c in text)
+
+
 # Error bounds: the largest differences that rounding explains, by element.
 ALLOWED = np.array({allowed!r})
 
@@ -96,7 +100,7 @@ def agree(a, b):
 engine = load_engine()
 ours, theirs = {run_engine}, run(on_torch{argument})
 print({observed!r})
-print(f"{{engine.name}}: {{ours}}")
+print(shown(f"{{engine.name}}: {{ours}}"))
 print(f"{reference_name}: {{theirs}}")
 same = agree(ours, theirs)
 print("they agree" if same else "they differ")
