@@ -41,9 +41,9 @@ def one_line(text: object, longest: int = LONGEST) -> str:
     return _shown(said, longest, "")
 
 
-def printable(text: str, longest: int = LONGEST_TEXT) -> str:
+def printable(text: object, longest: int = LONGEST_TEXT) -> str:
     """A text of several lines, of at most ``longest`` characters in all."""
-    return _shown(text, longest, "\n")
+    return _shown(_text(text), longest, "\n")
 
 
 def described(error: BaseException, longest: int = LONGEST) -> str:

@@ -32,12 +32,12 @@ class Replayed:
 
     def __str__(self) -> str:
         if self.finding is None:
-            return f"fails: kept case {self.name}: {self.now}"
-        text = one_line("; ".join(self.finding["text"].splitlines()))
+            return one_line(f"fails: kept case {self.name}: {self.now}")
+        text = "; ".join(self.finding["text"].splitlines())
         kind = self.finding["kind"]
         state = "fixed" if self.now is None else "fails"
         other = f", now {self.now}" if self.now not in (None, kind) else ""
-        return f"{state}: {self.name}: {kind}{other}: {text}"
+        return one_line(f"{state}: {self.name}: {kind}{other}: {text}")
 
 
 def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Replayed]:

@@ -39,12 +39,12 @@ def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
 def _shown(value: Any, floatmode: Any = "maxprec") -> str:
     if not isinstance(value, np.ndarray):
         return one_line(value)
-    form = ""
+    value, form = np.asarray(value), ""  # not as a subclass shows it
     if value.size > MOST_ELEMENTS:  # NumPy shows all of an array with many short axes
         value, form = value.ravel(), f" (shape {value.shape})"
     # An engine may have changed the options.
     with np.printoptions(8, MOST_ELEMENTS, 3, 75, suppress=False, floatmode=floatmode):
-        return printable(f"{value}{form}")
+        return printable(value) + form
 
 
 def _with_form(value: Any) -> str:
@@ -236,6 +236,7 @@ def _plain(value: Any) -> Any:
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         return value if value is None else one_line(value)
+    value = np.asarray(value)  # a subclass may have other methods
     if value.dtype.kind not in "fiub" or value.size > MOST_ELEMENTS:
         return one_line(_with_form(value))
     with np.errstate(all="ignore"):  # a longer float may be too large
