@@ -57,7 +57,9 @@ def markdown(text: object) -> str:
     escaped = re.sub(r"([\\`*_{}\[\]<>|~$])", r"\\\1", one_line(text).replace("&", "&amp;"))
     escaped = escaped.replace("\\<", "&lt;").replace("\\>", "&gt;")
     # At the start of a line: a heading, a list or a rule.
-    escaped = re.sub(r"^( *)(?=[-+=]|#+(?: |$))|^( *\d+)(?=[.)])", r"\1\2\\", escaped)
+    escaped = re.sub(
+        r"^( *)(?=--|=|(?:[-+]|#+)(?: |$))|^( *\d+)(?=[.)](?: |$))", r"\1\2\\", escaped
+    )
     # A comment of no length keeps names from people and issues and addresses from links.
     return re.sub(r"([@#]|://|www\.|\bGH-)(?=\w|/)", r"\1<!-- -->", escaped)
 

@@ -12,7 +12,7 @@ from parity.cli.main import main
 from tests.helpers.hostile_text import harmful
 from tests.helpers.programs import write_module
 
-ENGINE = r'''
+ENGINE = r"""
 from parity.diagnose.defects.traversal import Overwrite
 
 TEXT = (
@@ -23,7 +23,7 @@ TEXT = (
 
 class Odd(Exception):
     def __str__(self):
-        return TEXT + "x" * 5_000_000
+        return TEXT + "x" * 100_000
 
 
 Odd.__name__ = "::warning::Odd\n"
@@ -40,7 +40,10 @@ class Mine(Overwrite):
     def __init__(self):
         super().__init__()
         self.ops = {"add": self.ops["add"], "mul": self.ops["mul"], "neg": neg}
-'''
+"""
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
