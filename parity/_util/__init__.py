@@ -1,4 +1,4 @@
-"""Helpers for all packages: errors, process settings, decoding of plain data, Markdown tables.
+"""Helpers for all packages: errors, escaping, process settings, decoding, Markdown tables.
 
 Nothing here imports another package of parity.
 """

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from parity._util.escape import one_line
+
 
 class UsageError(Exception):
     """A command cannot run; the message is one line that says why and what to do."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(message))

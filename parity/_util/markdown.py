@@ -1,4 +1,4 @@
-"""Tables and text in Markdown, as GitHub shows it."""
+"""Tables in Markdown, as GitHub shows it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,9 @@ def table(header: Sequence[object], rows: Iterable[Sequence[object]], align: str
 
 
 def _row(cells: Sequence[object]) -> str:
-    texts = (re.sub(r"(?<!\\)\|", r"\|", " ".join(str(cell).splitlines())) for cell in cells)
-    return f"| {' | '.join(texts)} |"
+    return f"| {' | '.join(map(_cell, cells))} |"
 
 
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, HTML, link, mention or issue number."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>|~$])", r"\\\1", text.replace("&", "&amp;"))
-    escaped = escaped.replace("\\<", "&lt;").replace("\\>", "&gt;")
-    # A comment of no length keeps names from people and issues and addresses from links.
-    return re.sub(r"([@#]|://|www\.)(?=\w|/)", r"\1<!-- -->", escaped)
+def _cell(cell: object) -> str:
+    # A pipe after an even number of backslashes is not yet escaped.
+    return re.sub(r"(?<!\\)((?:\\\\)*)\|", r"\1\\|", " ".join(str(cell).splitlines()))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from parity._util.escape import one_line
 from parity._util.process import THREAD_VARIABLES
 from parity.engines.isolation.process import End, Process, Spawned
 
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class WorkerError(Exception):
     """A task failed, or its process ended; the message is one line."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(message))
 
 
 class Worker:
@@ -46,7 +50,7 @@ class Worker:
         try:
             answer = self._process.call(limit, function, {**task, "threads": self._threads})
         except RuntimeError as error:
-            raise WorkerError(str(error)) from None
+            raise WorkerError(error) from None
         if isinstance(answer, End):
             self._errors.seek(0)
             lines = self._errors.read().strip().splitlines()

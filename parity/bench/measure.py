@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.escape import described
 from parity.bench import statistics
 from parity.bench.backends.base import Backend
 from parity.bench.backends.libraries import REFERENCE
@@ -165,8 +166,7 @@ def _agreeing(
             try:
                 found = case.gradients(backend)
             except Exception as error:
-                text = " ".join(str(error).split())[:200]
-                reason = f"{type(error).__name__}: {text}".rstrip(": ")
+                reason = described(error, 200)
             else:
                 expected = found if expected is None else expected
                 reason = difference(found, expected, case.dtype)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from parity._util.escape import one_line
+
 _TITLES = {
     "times": "forward and backward: torch's time / the engine's (95 % interval); above 1 the "
     "engine is faster",
@@ -19,9 +21,9 @@ def lines(part: str, row: dict[str, Any], first: bool) -> Iterator[str]:
     if first:
         yield f"\n{_TITLES[part]}"
     form = {"times": _times, "lengths": _lengths, "memory": _memory, "generator": _generator}
-    yield form[part](row)
+    yield one_line(form[part](row))
     for name, reason in row.get("not_measured", {}).items():
-        yield f"{'':34}  {name} not measured: {reason}"
+        yield one_line(f"{'':34}  {name} not measured: {reason}")
 
 
 def _case(row: dict[str, Any]) -> str:

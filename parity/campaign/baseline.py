@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity.campaign.errors import one_line
+from parity._util.escape import one_line
 from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
@@ -83,7 +83,7 @@ class BaselineEntry:
         return {"kind": self.kind, "text": self.where, "reason": self.reason, "url": self.url}
 
     def __str__(self) -> str:
-        return f"{self.kind}, {self.reason} ({self.url})"
+        return one_line(f"{self.kind}, {self.reason} ({self.url})")
 
     def stale(self) -> str:
         """Return the message for an entry that no longer occurs."""

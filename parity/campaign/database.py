@@ -6,6 +6,7 @@ import os
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
+from parity._util.escape import file_name
 from parity.campaign.errors import CampaignError, one_line, optional
 from parity.campaign.paths import EXAMPLES
 from parity.engines.runner import AnyEngine
@@ -20,10 +21,10 @@ def examples_of(
     if Redis cannot be used.
     """
     if where:
-        return _redis(where, f"parity:{engine.name}:{profile}:".encode())
+        return _redis(where, f"parity:{file_name(engine.name)}:{profile}:".encode())
     if os.environ.get("CI"):
         return None
-    return DirectoryBasedExampleDatabase(EXAMPLES / engine.name / profile)
+    return DirectoryBasedExampleDatabase(EXAMPLES / file_name(engine.name) / profile)
 
 
 def check_database(where: str) -> None:

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.escape import one_line as one_line  # for the modules of this package
 
 
 class CampaignError(UsageError):
@@ -21,8 +22,3 @@ def optional(module: str, extra: str, purpose: str) -> Any:
         raise CampaignError(
             f"{purpose} needs {package}, not installed here: pip install 'dezero-parity[{extra}]'"
         ) from None
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an exception in one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -72,5 +72,5 @@ def write_script(reported: Report, engine: AnyEngine, folder: Path, stem: str) -
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{stem}.py"
-    file.write_text(script(reported.program, reported.finding, engine, file.name))
+    file.write_text(script(reported.program, reported.finding, engine, file.name), "utf-8")
     reported.script = str(file)

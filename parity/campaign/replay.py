@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parity._util.escape import one_line
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
@@ -31,12 +32,12 @@ class Replayed:
 
     def __str__(self) -> str:
         if self.finding is None:
-            return f"fails: kept case {self.name}: {self.now}"
+            return one_line(f"fails: kept case {self.name}: {self.now}")
         text = "; ".join(self.finding["text"].splitlines())
         kind = self.finding["kind"]
         state = "fixed" if self.now is None else "fails"
         other = f", now {self.now}" if self.now not in (None, kind) else ""
-        return f"{state}: {self.name}: {kind}{other}: {text}"
+        return one_line(f"{state}: {self.name}: {kind}{other}: {text}")
 
 
 def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Replayed]:

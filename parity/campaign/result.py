@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.decode import encode
+from parity._util.escape import one_line, printable
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
 from parity.campaign.records import FindingData
@@ -23,18 +24,32 @@ from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
 
+#: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
+MOST_ELEMENTS = 1000
+
 
 def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
     """Format two values so that the texts differ: by more digits, then by dtype and shape."""
-    texts = str(a), str(b)
+    texts = _shown(a), _shown(b)
     if texts[0] == texts[1]:
-        with np.printoptions(floatmode="unique"):
-            texts = str(a), str(b)
+        texts = _shown(a, floatmode="unique"), _shown(b, floatmode="unique")
     return texts if texts[0] != texts[1] else (_with_form(a), _with_form(b))
 
 
+def _shown(value: Any, floatmode: Any = "maxprec") -> str:
+    if not isinstance(value, np.ndarray):
+        return one_line(value)
+    value, form = np.asarray(value), ""  # not as a subclass shows it
+    if value.size > MOST_ELEMENTS:  # NumPy shows all of an array with many short axes
+        value, form = value.ravel(), f" (shape {value.shape})"
+    # An engine may have changed the options.
+    with np.printoptions(8, MOST_ELEMENTS, 3, 75, suppress=False, floatmode=floatmode):
+        return printable(value) + form
+
+
 def _with_form(value: Any) -> str:
-    return f"{value} ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else str(value)
+    form = f" ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else ""
+    return _shown(value, "unique") + one_line(form)
 
 
 @dataclass
@@ -78,7 +93,7 @@ class Report:
         for who, text in zip((engine, reference), shown, strict=True):
             lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
         if self.wrong == REFERENCE:  # otherwise it is what a finding says anyway
-            lines.append(f"  by an exact evaluation it is {reference.name} that is wrong")
+            lines.append(f"  by an exact evaluation it is {one_line(reference.name)} that is wrong")
         if self.verdict.note:
             undecided = "who is wrong is undecided: " if self.wrong is None else ""
             lines.append(f"  {undecided}{self.verdict.note}")
@@ -87,7 +102,7 @@ class Report:
         if self.diagnosis is not None:
             lines += ["  " + line for line in self.diagnosis.text().splitlines()]
         if self.script:
-            lines.append(f"  script: {self.script}")
+            lines.append(f"  script: {one_line(self.script)}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -213,10 +228,19 @@ class SearchResult:
 
 
 def _plain(value: Any) -> Any:
-    """Return an array as a list of numbers, with nan and infinity as text."""
-    if value is None or isinstance(value, str):
-        return value
-    flat = np.asarray(value, np.float64).ravel().tolist()
+    """Return an array as a list of numbers, with nan and infinity as text.
+
+    A large array, and one of anything but real numbers, is text as a whole.
+    """
+    if isinstance(value, (np.generic, int, float)):
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray):
+        return value if value is None else one_line(value)
+    value = np.asarray(value)  # a subclass may have other methods
+    if value.dtype.kind not in "fiub" or value.size > MOST_ELEMENTS:
+        return one_line(_with_form(value))
+    with np.errstate(all="ignore"):  # a longer float may be too large
+        flat = value.astype(np.float64).ravel().tolist()
     return [v if np.isfinite(v) else str(v) for v in flat]
 
 

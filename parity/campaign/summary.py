@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from parity._util import escape
+from parity._util.escape import one_line, printable
 from parity._util.markdown import table
 from parity.campaign.campaign import Display, Outcome, Status
 from parity.campaign.errors import CampaignError, optional
@@ -47,7 +49,7 @@ class Lines(Display):
         self.note(f"found: {headline(finding)}")
 
     def note(self, text: str) -> None:
-        print(f"parity: {text}", file=self.stream, flush=True)
+        print(f"parity: {one_line(text)}", file=self.stream, flush=True)
 
 
 class Live(Display):
@@ -73,7 +75,7 @@ class Live(Display):
         self._console.print(f"found: {headline(finding)}", style="red", markup=False)
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(one_line(text), markup=False, highlight=False)
 
     def end(self) -> None:
         self._live.stop()
@@ -103,22 +105,22 @@ def clock(seconds: float) -> str:
 
 def headline(finding: FindingData) -> str:
     text = "; ".join(finding["text"].splitlines())
-    return f"{finding['kind']}: {text}"
+    return one_line(f"{finding['kind']}: {text}")
 
 
 def text(outcome: Outcome, where: str) -> str:
     """The summary for the terminal; ``where``: the corpus."""
-    lines = [_headline(outcome)]
+    lines = [one_line(_headline(outcome))]
     if outcome.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(outcome.untested)}")
     lines += [f"quirk {name}: {text}" for name, text in descriptions(outcome.engine.quirks).items()]
     causes = outcome.causes()
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
-        lines.append(f"\n{kind}: {finding['says']}")
-        lines += [f"    {line}" for line in finding["text"].splitlines()]
-        lines += [f"  {line}" for line in _facts(outcome, finding)]
-        lines.append(f"  finding: {where}/findings/{name}.json")
+        lines += ["", one_line(f"{kind}: {finding['says']}")]
+        lines += [f"    {line}" for line in printable(finding["text"]).splitlines()]
+        lines += [f"  {line}" for line in _facts(outcome, finding, one_line, _quoted)]
+        lines.append(one_line(f"  finding: {where}/findings/{name}.json"))
         if len(several) > 1:
             lines.append(f"  and {len(several) - 1} more findings of the same kind and diagnosis")
     if len(causes) > SHOWN:
@@ -135,32 +137,44 @@ def _headline(outcome: Outcome) -> str:
     )
 
 
-def _facts(outcome: Outcome, finding: FindingData) -> Iterator[str]:
-    """Values, diagnosis and script of a finding, one line each."""
+def _quoted(text: object) -> str:
+    return f"`{one_line(text)}`"
+
+
+def _facts(
+    outcome: Outcome,
+    finding: FindingData,
+    plain: Callable[[object], str],
+    quoted: Callable[[object], str],
+) -> Iterator[str]:
+    """Values, diagnosis and script of a finding, one line each.
+
+    ``plain`` and ``quoted`` escape text and names for the place where they are shown.
+    """
     for who, shown in zip((outcome.engine, outcome.reference), finding["shown"], strict=True):
-        yield f"{label(who)}: {shown}"
+        yield plain(f"{label(who)}: {shown}")
     if finding["wrong"] == "reference":
-        yield f"by an exact evaluation it is {outcome.reference.name} that is wrong"
+        yield plain(f"by an exact evaluation it is {outcome.reference.name} that is wrong")
     if finding["error_over_bound"] is not None:
         yield f"error: {finding['error_over_bound']:.3g} times what rounding explains"
     for one in finding["diagnosis"]:
         agreement = f"{one['agrees']} of {one['of']} probes"
-        yield f"behaves like `{one['defect']}`: {one['says']}; {agreement}"
+        yield f"behaves like {quoted(one['defect'])}: {plain(one['says'])}; {agreement}"
     if finding["script"]:
-        yield f"script: {finding['script']}"
+        yield plain(f"script: {finding['script']}")
     yield f"found {finding['count']} times, first by program {finding['program_number']}"
 
 
 def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.total.ill_conditioned:
         text = no_findings(outcome.total.ill_conditioned)
-        yield f"{text}; they are in {where}/{ILL_CONDITIONED}"
+        yield one_line(f"{text}; they are in {where}/{ILL_CONDITIONED}")
     reached = len(outcome.reachable & set(outcome.total.coverage))
     yield f"coverage: {reached} of {len(outcome.reachable)} features reached"
     if outcome.exported:
         yield (
             f"{outcome.exported} findings are exported to the Hypothesis database: "
-            f"pytest --pyargs parity --engine {outcome.identity.spec} replays them first"
+            f"pytest --pyargs parity --engine {one_line(outcome.identity.spec)} replays them first"
         )
     if outcome.interrupted:
         yield "interrupted: the same command continues from here"
@@ -184,20 +198,21 @@ def markdown(outcome: Outcome, where: str) -> str:
     lines = [
         f"## parity fuzz: {'findings' if causes else 'parity'}",
         "",
-        _headline(outcome) + ("; interrupted" if outcome.interrupted else ""),
+        escape.markdown(_headline(outcome)) + ("; interrupted" if outcome.interrupted else ""),
         "",
         *table(("programs", "programs that differ", "findings", "coverage"), [counts], "rrrr"),
     ]
     if causes:
         rows = []
         for kind, named, several in causes:
-            like = ", ".join(f"`{name}`" for name in named) or "no known defect"
-            rows.append((f"`{kind}`", like, len(several)))
+            like = ", ".join(map(escape.code, named)) or "no known defect"
+            rows.append((escape.code(kind), like, len(several)))
         lines += ["", *table(("kind", "behaves like", "findings"), rows, "llr")]
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
-        lines += ["", f"### `{kind}`: {finding['says']}", "", "```"]
-        lines += [*finding["text"].splitlines(), "```", ""]
-        lines += [f"- {fact}" for fact in _facts(outcome, finding)]
-        lines.append(f"- finding: `{where}/findings/{name}.json`")
+        lines += ["", f"### {escape.code(kind)}: {escape.markdown(finding['says'])}", ""]
+        lines += [*escape.block(finding["text"]), ""]
+        facts = _facts(outcome, finding, escape.markdown, escape.code)
+        lines += [f"- {fact}" for fact in facts]
+        lines.append(f"- finding: {escape.code(f'{where}/findings/{name}.json')}")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from parity._util import escape
 from parity._util.markdown import table
 from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report, distinguishable_texts
@@ -124,7 +125,8 @@ def _surveyed(
         for reported in found.findings:
             _add(result.entries, reported, seed)
     result.entries.sort(key=lambda e: (e.reported.size, e.kinds))
-    write_scripts((entry.reported for entry in result.entries), engine, scripts / engine.name)
+    folder = scripts / escape.file_name(engine.name)
+    write_scripts((entry.reported for entry in result.entries), engine, folder)
     for entry in result.entries:
         if entry.reported.script:
             shows = _shows(Path(entry.reported.script))
@@ -176,15 +178,16 @@ def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> s
     kinds = [k for k in KINDS if any(k in e.kinds for s in result for e in s.entries)]
     rows = []
     for one in result:
-        name, programs, findings = one.spec, "not run", ""
+        name, programs, findings = escape.markdown(one.spec), "not run", ""
         if one.engine is not None:
-            name, programs, findings = label(one.engine), str(one.programs), str(len(one.entries))
+            name = escape.markdown(label(one.engine))
+            programs, findings = str(one.programs), str(len(one.entries))
         counts = (sum(k in e.kinds for e in one.entries) or "" for k in kinds)
         rows.append((name, programs, findings, *counts))
     lines = [
         "# What real engines get wrong",
         "",
-        f"Made by `{command}` on {date.isoformat()} ({versions}).",
+        f"Made by {escape.code(command)} on {date.isoformat()} ({versions}).",
         "",
         "A finding is the smallest program on which the engine differs from PyTorch. Findings with "
         "one cause count once; the numbers say how many causes show as each kind.",
@@ -198,11 +201,12 @@ def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> s
 
 def _section(one: Surveyed) -> list[str]:
     if one.engine is None or one.reference is None:
-        return [f"## {one.spec}", "", f"Not run: {one.error}"]
+        return [f"## {escape.markdown(one.spec)}", "", f"Not run: {escape.markdown(one.error)}"]
     lines = [
-        f"## {label(one.engine)}",
+        f"## {escape.markdown(label(one.engine))}",
         "",
-        f"{one.programs} programs against {label(one.reference)}; {len(one.engine.ops)} operations "
+        f"{one.programs} programs against {escape.markdown(label(one.reference))}; "
+        f"{len(one.engine.ops)} operations "
         f"({', '.join(sorted(one.engine.ops))}); abilities: "
         f"{', '.join(sorted(one.engine.abilities)) or 'none of the optional ones'}; "
         f"dtypes: {', '.join(one.engine.dtypes)}.",
@@ -226,14 +230,15 @@ def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> l
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:
-        lines += ["```", str(reported.program), "```", ""]
+        lines += [*escape.block(str(reported.program)), ""]
     shown = distinguishable_texts(finding.engine, finding.reference)
     for who, text in zip((engine, reference), shown, strict=True):
-        lines.append(f"- {label(who)}: `{' '.join(text.split())}`")
+        lines.append(f"- {escape.markdown(label(who))}: {escape.code(' '.join(text.split()))}")
     if reported.program is not None:
         wrong = "undecided"
         if reported.wrong is not None:
-            wrong = f"{(engine if reported.wrong == ENGINE else reference).name} is wrong"
+            side = engine if reported.wrong == ENGINE else reference
+            wrong = f"{escape.markdown(side.name)} is wrong"
         lines.append(f"- third opinion: {wrong}; {_CONFIRMED[entry.confirmed]}")
     if reported.diagnosis is not None:
         lines += [f"- {line}" for line in reported.diagnosis.text().splitlines()]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.escape import one_line
 from parity._util.process import INTERRUPTED
 from parity.cli.options import check_file, count, write_json
 from parity.cli.progress import Progress
@@ -95,12 +96,12 @@ def _measure(options: argparse.Namespace) -> int:
     if not result["complete"]:
         return _say_interrupted(progress, options.json)
     for wrong in session.wrong:
-        print(f"wrong: {wrong}")
+        print(one_line(f"wrong: {wrong}"))
     return 1 if session.wrong else 0
 
 
 def _say_interrupted(progress: Progress, file: Path | None) -> int:
-    kept = f", they are in {file} (complete: false)" if file else ""
+    kept = one_line(f", they are in {file} (complete: false)") if file else ""
     made = f"{progress.done} of {progress.total} measurements were made"
     print(f"\ninterrupted: {made}{kept}", flush=True)
     return INTERRUPTED
@@ -166,7 +167,11 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     try:
         with checked_out(options.base, Path.cwd()) as sources:
             comparison.commit = sources.commit
-            print(f"dezero here against {options.base}: time here / time there (95 % interval)")
+            print(
+                one_line(
+                    f"dezero here against {options.base}: time here / time there (95 % interval)"
+                )
+            )
             compare(sources, workloads, comparison, options.quick, progress.step, show)
     except KeyboardInterrupt:
         pass  # complete stays false
@@ -226,7 +231,7 @@ def _report(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
-            print(folder / name)
+            print(one_line(folder / name))
     except OSError as error:
         raise ReportError(f"-o {folder}: {error.strerror or error}") from error
     return 0

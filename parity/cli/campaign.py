@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parity._util.escape import one_line
 from parity.campaign.errors import CampaignError
 from parity.campaign.paths import CORPUS, REGRESSIONS
 from parity.cli.options import (
@@ -176,7 +177,7 @@ def add_corpus_commands(commands: Any) -> None:
 
 
 def _note(text: str) -> None:
-    print(f"parity: {text}", file=sys.stderr)
+    print(f"parity: {one_line(text)}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -230,7 +231,7 @@ def _minimize(options: argparse.Namespace) -> int:
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
                 corpus.replace(name, *small)
-        print(f"{len(corpus.findings)} findings in {corpus.store.where}")
+        print(one_line(f"{len(corpus.findings)} findings in {corpus.store.where}"))
     return 0
 
 
@@ -257,12 +258,12 @@ def _minimized(
 
     smaller = minimized(finding, engine, reference)
     if smaller is None:
-        print(f"left as it is, no longer a finding of kind {finding['kind']}: {name}")
+        print(one_line(f"left as it is, no longer a finding of kind {finding['kind']}: {name}"))
         return None
     small, _ = smaller
     if identity(small) == identity(finding):
         return None
-    print(f"{name}: {finding['statements']} statements, now {small['statements']}")
+    print(one_line(f"{name}: {finding['statements']} statements, now {small['statements']}"))
     return smaller
 
 
@@ -278,5 +279,5 @@ def _promote(options: argparse.Namespace) -> int:
         _note(f"{text} anyway, and it is left out")
     for file, finding in findings.items():
         if file not in probes:
-            print(f"{promote(finding, options.output)} written")
+            print(one_line(f"{promote(finding, options.output)} written"))
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.escape import one_line
 from parity._util.process import INTERRUPTED, first_interrupt
 from parity.campaign.paths import FINDINGS as FINDINGS_FOLDER
 from parity.cli.options import (
@@ -121,7 +122,9 @@ def _check(options: argparse.Namespace) -> int:
             ((r.finding.kind, r.program, r.probe_name) for r in result.findings),
         )
         print(
-            f"{count} proposals written to {options.propose_baseline}" if count else "no proposals"
+            one_line(f"{count} proposals written to {options.propose_baseline}")
+            if count
+            else "no proposals"
         )
     if result.interrupted:
         return INTERRUPTED

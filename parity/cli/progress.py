@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from parity._util.escape import one_line
+
 _WIDTH = 24
 
 
@@ -30,6 +32,7 @@ class Progress:
         filled = _WIDTH * self.done // max(self.total, 1)
         left = round(seconds / self.done * (self.total - self.done)) if self.done else 0
         bar = "#" * filled + "." * (_WIDTH - filled)
+        what = one_line(what, 100)
         return f"[{bar}] {self.done} of {self.total}, {left // 60}:{left % 60:02} left  {what}"
 
     def end(self) -> None:

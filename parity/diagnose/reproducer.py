@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.escape import docstring, one_line
 from parity.diagnose.reproducer_template import ISOLATED_RUN, LOAD_REFERENCE, SCRIPT
+from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
@@ -35,15 +37,14 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    version = f"{engine.name} {engine.version}".rstrip()
-    title = f"{finding.kind}: {finding.kind.description} ({version})"
+    title = f"{finding.kind}: {finding.kind.description} ({label(engine)})"
     sources = adapter.sources.items()
     limits = as_runner(engine).limits
     isolated_run = ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
     return SCRIPT.format(
-        title=_escaped(title),
-        text=_escaped(str(program) + side.text),
-        file=file,
+        title=docstring(title),
+        text=docstring(str(program) + side.text),
+        file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         engine=_body(EngineLines(program, names), finding),
         engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
@@ -199,8 +200,6 @@ class _TorchSide:
         self.forms = ("reference.grad({})", "reference.value({})")
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def _agreement(program: pr.Program, finding: Finding) -> str:
@@ -242,8 +241,13 @@ def _body(lines: EngineLines, finding: Finding) -> str:
     return "\n".join("    " + line for line in text)
 
 
+_LAYOUT = str.maketrans("", "", "\n\t\f")
+
+
 def _quoted(text: str) -> str:
     """Return a string literal, triple-quoted where the text allows it, to be readable."""
+    if not text.translate(_LAYOUT).isprintable():
+        return ascii(text)
     for quotes in ('"""', "'''"):
         if quotes not in text and not text.endswith(quotes[0]) and "\\" not in text:
             return f"{quotes}\n{text}{quotes}"

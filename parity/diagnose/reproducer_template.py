@@ -75,6 +75,12 @@ def run(function, *arguments):
         return f"{{type(error).__name__}}: {{error}}"
 
 
+def shown(result):  # a name or an exception may hold control characters
+    if not isinstance(result, str):
+        return result
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in result[:2000])
+
+
 # Error bounds: the largest differences that rounding explains, by element.
 ALLOWED = np.array({allowed!r})
 
@@ -96,7 +102,7 @@ def agree(a, b):
 engine = load_engine()
 ours, theirs = {run_engine}, run(on_torch{argument})
 print({observed!r})
-print(f"{{engine.name}}: {{ours}}")
+print(f"{{shown(engine.name)}}: {{shown(ours)}}")
 print(f"{reference_name}: {{theirs}}")
 same = agree(ours, theirs)
 print("they agree" if same else "they differ")

@@ -8,6 +8,8 @@ import inspect
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
+from parity._util.escape import one_line
+
 
 class Unsupported(Exception):  # noqa: N818 - not an error of the engine
     """The engine does not have this feature, and does not claim to have it.
@@ -289,6 +291,10 @@ class Named(Protocol):
     def version(self) -> str: ...
 
 
+#: Names and versions are part of headings and tables.
+_LONGEST_LABEL = 100
+
+
 def label(engine: Named) -> str:
     """Return the engine's name and version, for reports."""
-    return f"{engine.name} {engine.version}".rstrip()
+    return one_line(" ".join(map(one_line, (engine.name, engine.version))).rstrip(), _LONGEST_LABEL)

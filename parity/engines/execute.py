@@ -77,10 +77,7 @@ class _Run:
         if array is None and what == "value":
             raise AdapterError("`value` returned None, not an ndarray")
         if array is not None:
-            array = np.array(array)
-            if array.dtype.kind not in "fiub":
-                returned = f"array of dtype {array.dtype} for a {what}"
-                raise AdapterError(f"the adapter returned an {returned}")
+            array = copied(array, what)
         self.trace.observations.append(Observation(self.number, what, which, array))
 
     def observe_grads(self) -> None:
@@ -150,6 +147,14 @@ class _Run:
 
     def drop(self, s: pr.Drop) -> None:
         self.values[s.value] = None
+
+
+def copied(array: Any, what: str) -> NDArray[Any]:
+    """Return a copy of an engine's array. Raises AdapterError if it has no real numbers."""
+    copy = np.array(array)
+    if copy.dtype.kind not in "fiub":
+        raise AdapterError(f"the adapter returned an array of dtype {copy.dtype} for a {what}")
+    return copy
 
 
 def _change(array: NDArray[Any]) -> None:

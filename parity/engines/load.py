@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.escape import described
 from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, PEERS
 from parity.engines.quirks.table import QUIRKS, contradicting
@@ -78,7 +79,7 @@ def _load_file(path: str) -> ModuleType:
         del sys.modules[name]
         itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
         remedy = f"; it imports itself: rename {file.name}" if itself else ""
-        reason = f"{_one_line(error)}{remedy}"
+        reason = f"{described(error)}{remedy}"
         raise EngineError(f"engine file {path!r} cannot be loaded: {reason}") from error
     return module
 
@@ -104,7 +105,7 @@ def _load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise EngineError(f"module {name!r} cannot be imported: {_one_line(error)}") from error
+        raise EngineError(f"module {name!r} cannot be imported: {described(error)}") from error
 
 
 def _checked(cls: Any, spec: str) -> Engine:
@@ -119,7 +120,7 @@ def _checked(cls: Any, spec: str) -> Engine:
     try:
         engine = cls()
     except (Exception, SystemExit) as error:
-        raise EngineError(f"{start} cannot be created: {_one_line(error)}") from error
+        raise EngineError(f"{start} cannot be created: {described(error)}") from error
     for mistake in itertools.chain(_wrong_settings(engine), _wrong_quirks(engine)):
         raise EngineError(f"{start}{mistake}")
     return engine
@@ -160,7 +161,3 @@ def _wrong_quirks(engine: Engine) -> Iterator[str]:
     for name in sorted(quirks):
         for ability in sorted(QUIRKS[name].without & abilities(engine)):
             yield f": the quirk {name} and the method {ability} exclude each other: keep one"
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

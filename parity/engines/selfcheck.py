@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.escape import described, one_line
 from parity.engines.base import CONSTANTS, OPTIONAL, REQUIRED, Engine, Unsupported, abilities
 from parity.engines.execute import execute, owns_buffer
 from parity.engines.load import EngineError, load_engine
@@ -41,7 +42,7 @@ def check_adapter(engine: AnyEngine) -> None:
     except EngineStopped:  # the programs will find it
         return
     if mistake is not None:
-        raise EngineError(f"adapter of {runner.name!r}: {' '.join(mistake.split())}")
+        raise EngineError(f"adapter of {runner.name!r}: {mistake}")
 
 
 def first_mistake(engine: Engine) -> str | None:
@@ -83,7 +84,7 @@ def _refuses(function: Callable[..., Any], arguments: Any, keywords: Any) -> str
     try:
         inspect.signature(function).bind(*arguments, **keywords)
     except TypeError as error:
-        return str(error)
+        return one_line(error)
     except ValueError:  # a builtin without a signature
         pass
     return ""
@@ -101,7 +102,7 @@ def _leaves(engine: Engine) -> Iterator[str]:
         t = engine.leaf(array)
         value, gradient = engine.value(t), engine.grad(t)
     except Exception as error:
-        yield f"`leaf`, `value` or `grad` of a new leaf raised {type(error).__name__}: {error}"
+        yield f"`leaf`, `value` or `grad` of a new leaf raised {described(error)}"
         return
     if not _is_numeric(value):
         yield f"`value` returned {_type_name(value)}, not an ndarray"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parity._util.errors import UsageError
+from parity._util.escape import docstring, one_line
 from parity.language.operation import Operation
 from parity.language.table import OPS
 
@@ -100,7 +101,8 @@ def write_adapter(file: Path) -> str:
     try:
         with file.open("x", encoding="utf-8") as stream:
             created = True
-            stream.write(_TEXT.format(name=name, file=file.name, ops=_operations()))
+            name_of_file = docstring(one_line(file.name))
+            stream.write(_TEXT.format(name=name, file=name_of_file, ops=_operations()))
     except FileExistsError:
         raise UsageError(f"{file} exists already and was not changed") from None
     except OSError as error:
@@ -108,8 +110,8 @@ def write_adapter(file: Path) -> str:
             file.unlink()
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     return (
-        f"{file} written: fill in the four lines marked 1 to 4, then\n"
-        f"    parity check --engine {file}:Mine"
+        f"{one_line(file)} written: fill in the four lines marked 1 to 4, then\n"
+        f"    parity check --engine {one_line(file)}:Mine"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parity._util.escape import described, one_line
 from parity.engines.base import Unsupported
 
 
@@ -71,7 +72,7 @@ class Failure:
     def location(self) -> str:
         """Return where the engine or its adapter raised, as " (engine.py:12)"; "" if unknown."""
         if isinstance(self.error, RemoteFailure):
-            return self.error.location
+            return one_line(self.error.location)
         frames = [
             (frame.f_code.co_filename, line)
             for frame, line in traceback.walk_tb(self.error.__traceback__)
@@ -80,16 +81,12 @@ class Failure:
         if self.kind != "exception" or not frames:
             return ""
         file, line = frames[-1]
-        return f" ({Path(file).name}:{line})"
+        return one_line(f" ({Path(file).name}:{line})")
 
     def text(self) -> str:
         """Return the type and the message of the exception in one line."""
-        if isinstance(self.error, RemoteFailure):
-            return str(self.error)
-        message = " ".join(str(self.error).split())
-        if isinstance(self.error, Unsupported):
-            return message[:300]
-        return f"{type(self.error).__name__}: {message[:300]}"
+        own = isinstance(self.error, (RemoteFailure, Unsupported))
+        return one_line(self.error) if own else described(self.error)
 
 
 @dataclass(slots=True)

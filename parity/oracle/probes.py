@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from parity._util.escape import described, one_line
 from parity.engines.base import Engine, Unsupported, abilities
+from parity.engines.execute import copied
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.oracle.finding import KINDS, Finding, Kind
 
@@ -49,11 +51,11 @@ class Probe:
         except Unsupported:
             return
         except RecursionError as error:
-            yield _exception(Kind.DEPTH, f"RecursionError: {error}")
+            yield _exception(Kind.DEPTH, described(error))
         except MemoryError:
             yield _exception(Kind.MEMORY, "MemoryError")
         except Exception as error:
-            yield _exception(Kind.EXCEPTION, f"{type(error).__name__}: {error}")
+            yield _exception(Kind.EXCEPTION, described(error))
 
     def first(self, engine: AnyEngine) -> Finding | None:
         """Return the first finding, or None; an engine in a worker process may end it."""
@@ -61,7 +63,7 @@ class Probe:
         try:
             data = runner.call("parity.oracle.probes:first_finding", self.name)
         except EngineStopped as end:
-            return _exception(KINDS[end.kind], str(end))
+            return _exception(KINDS[end.kind], one_line(end))
         if data is None:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
@@ -84,9 +86,14 @@ def _scalar(engine: Engine) -> Any:
         return engine.leaf(np.ones((1, 1), engine.dtypes[-1]))
 
 
+def _gradient(engine: Engine, x: Any) -> Any:
+    gradient = engine.grad(x)
+    return None if gradient is None else copied(gradient, "grad")
+
+
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:
     """Yield a finding if the gradient of ``x`` is not ``expected``."""
-    gradient = engine.grad(x)
+    gradient = _gradient(engine, x)
     kind = Kind.GRADIENT
     if gradient is None:
         kind = Kind.MISSING_GRADIENT
@@ -107,7 +114,7 @@ def deep_chain(engine: Engine) -> Iterator[Finding]:
                 y = engine.ops["add"](y, x) if "add" in engine.ops else engine.ops["neg"](y)
             engine.backward(y)
         except RecursionError as error:
-            text = f"RecursionError at depth {depth}: {error}"
+            text = f"RecursionError at depth {depth}: {one_line(error)}"
             yield _exception(Kind.DEPTH, text, "no error")
             return
         if "add" in engine.ops:
@@ -239,9 +246,9 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
     try:
         engine.backward(y)
     except Exception as error:
-        yield _exception(Kind.EXCEPTION, f"{when}: {type(error).__name__}: {error}", step=1)
+        yield _exception(Kind.EXCEPTION, f"{when}: {described(error)}", step=1)
         return
-    gradient = engine.grad(x)
+    gradient = _gradient(engine, x)
     if gradient is None or not np.any(gradient):
         yield Finding(Kind.MISSING_GRADIENT, 1, "grad", 0, gradient, np.array(expected))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from parity import __version__
+from parity._util.escape import file_name, one_line
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import Baseline, BaselineEntry, load_baseline
 from parity.campaign.database import check_database
@@ -73,7 +73,7 @@ class Suite:
     def header(self) -> list[str]:
         """Return versions, engine and budget for the session header."""
         return [
-            f"parity {__version__}: {label(self.engine)} ({self.spec}) against "
+            f"parity {__version__}: {label(self.engine)} ({one_line(self.spec)}) against "
             f"{label(self.reference)}",
             f"parity: {self.programs} programs, seed {self.seed}; numpy {np.__version__}, "
             f"hypothesis {hypothesis.__version__}",
@@ -92,7 +92,7 @@ class Suite:
         decoder = Decoder.of(PROFILES[profile], self.engine)
         self.need(needs, decoder.abilities)
         count = max(1, round(share * self.programs))
-        name = re.sub(r"\W+", "-", self.node.name).strip("-")
+        name = file_name(self.node.name)
         outcome = run_property(
             decoder, self.engine, self.reference, count, self.seed, self.known, self.database
         )
@@ -131,7 +131,7 @@ class Suite:
         try:
             program = read_regression(file)
         except RegressionError as error:
-            pytest.fail(str(error), pytrace=False)
+            pytest.fail(one_line(error), pytrace=False)
         if not self.engine.supports(program):
             pytest.skip(f"{label(self.engine)} does not have what the program uses")
         with fuzzing_runtime():
@@ -140,7 +140,7 @@ class Suite:
                 return
             reported = Report(finding, program, -1)
             add_diagnosis(reported, self.engine, self.reference)
-        self.report([reported], file.stem)
+        self.report([reported], file_name(file.stem))
 
     def known_occur(self) -> None:
         """Fail if entries of the baseline no longer occur."""

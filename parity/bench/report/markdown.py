@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from parity._util.markdown import escape, table
+from parity._util.escape import markdown as escape
+from parity._util.markdown import table
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
 from parity.bench.report.results import REFERENCE, Results, Times

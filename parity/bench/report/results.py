@@ -11,6 +11,7 @@ from typing import Annotated
 
 from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
+from parity._util.escape import one_line
 from parity.bench.report import formatting
 
 FORMAT, VERSION = "parity-bench", 1
@@ -247,16 +248,10 @@ def load(file: Path) -> Results:
             f"reads {VERSION}; measure again with it"
         )
     try:
-        return Decoder(text=_printable).decode(Results, data)
+        return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
 
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _printable(text: str) -> str:
-    """One line of bounded length, without characters that XML or a terminal cannot show."""
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from parity._util.escape import described
 from parity._util.process import fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
@@ -119,8 +120,8 @@ class Worker:
         failure = trace.failure
         if failure is not None and isinstance(failure.error, MemoryError):
             limit_memory(None)  # to have memory to send the failure
-            text = f"MemoryError: {failure.error}".removesuffix(": ")
-            trace = Trace([], Failure(failure.statement, RemoteFailure("memory", text)))
+            exhausted = RemoteFailure("memory", described(failure.error))
+            trace = Trace([], Failure(failure.statement, exhausted))
         head, data = codec.trace_message(trace)
         return (head, time.perf_counter() - started), data
 
@@ -130,15 +131,14 @@ class Worker:
         try:
             return codec.pack({"result": function_named(function)(*engine, *data)})
         except Exception as error:
-            return {"raised": f"{type(error).__name__}: {error}"}, b""
+            return {"raised": described(error)}, b""
         except BaseException as error:  # SystemExit and the like
             return {"stopped": str(_ended(error))}, b""
 
 
 def _ended(error: BaseException) -> RemoteFailure:
     """Return the failure for an exception that would have ended the process."""
-    name = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
-    return RemoteFailure("crash", f"{name}: {error}".removesuffix(": "))
+    return RemoteFailure("crash", described(error))
 
 
 def _serve(requests: int, replies: int) -> None:
