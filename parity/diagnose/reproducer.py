@@ -200,8 +200,6 @@ class _TorchSide:
         self.forms = ("reference.grad({})", "reference.value({})")
 
 
-
-
 def _agreement(program: pr.Program, finding: Finding) -> str:
     """Return the expression for whether results agree of which one is no array."""
     if finding.stopped:
