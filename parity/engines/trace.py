@@ -35,7 +35,7 @@ STOPPED = frozenset({"crash", "time", "memory"})
 #: Frames in NumPy and in this package are left out of locations: their caller is of interest.
 _FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),
-    *(str(Path(__file__).with_name(name)) for name in ("execute.py", "trace.py")),
+    *(str(Path(__file__).with_name(name)) for name in ("execute.py", "guard.py", "trace.py")),
 )
 
 
@@ -48,13 +48,25 @@ class RemoteFailure(Exception):  # noqa: N818 - stands for an exception elsewher
         self.location = location
 
 
+#: ``Failure.kind`` of exceptions, the first that fits.
+_KINDS: tuple[tuple[type[BaseException], str], ...] = (
+    (Unsupported, UNSUPPORTED),
+    (RecursionError, "depth"),
+    (MemoryError, "memory"),
+    (Exception, "exception"),
+    (BaseException, "crash"),
+)
+#: Characters of the message of an exception that are kept.
+_MESSAGE = 300
+
+
 @dataclass(slots=True)
 class Failure:
     """An exception that ended a run."""
 
     #: The index of the statement that raised; -1 while leaves were created.
     statement: int
-    error: Exception
+    error: BaseException
 
     @property
     def kind(self) -> str:
@@ -64,9 +76,7 @@ class Failure:
         """
         if isinstance(self.error, RemoteFailure):
             return self.error.kind
-        if isinstance(self.error, Unsupported):
-            return UNSUPPORTED
-        return "depth" if isinstance(self.error, RecursionError) else "exception"
+        return next(kind for cls, kind in _KINDS if issubclass(type(self.error), cls))
 
     def location(self) -> str:
         """Return where the engine or its adapter raised, as " (engine.py:12)"; "" if unknown."""
@@ -77,7 +87,7 @@ class Failure:
             for frame, line in traceback.walk_tb(self.error.__traceback__)
             if not frame.f_code.co_filename.startswith(_FRAMES_LEFT_OUT)
         ]
-        if self.kind != "exception" or not frames:
+        if self.kind not in ("exception", "crash") or not frames:
             return ""
         file, line = frames[-1]
         return f" ({Path(file).name}:{line})"
@@ -86,10 +96,24 @@ class Failure:
         """Return the type and the message of the exception in one line."""
         if isinstance(self.error, RemoteFailure):
             return str(self.error)
-        message = " ".join(str(self.error).split())
-        if isinstance(self.error, Unsupported):
-            return message[:300]
-        return f"{type(self.error).__name__}: {message[:300]}"
+        name, message = told(self.error)
+        if issubclass(type(self.error), Unsupported):
+            return message
+        return f"{name}: {message}" if message or self.kind == "exception" else name
+
+    def without_error(self) -> Failure:
+        """Return the same without the exception, which keeps objects of the engine alive."""
+        return Failure(self.statement, RemoteFailure(self.kind, self.text(), self.location()))
+
+
+def told(error: BaseException) -> tuple[str, str]:
+    """Return the name of the type and the message of an exception, which may fail to say them."""
+    name = str(type.__dict__["__name__"].__get__(type(error)))
+    try:
+        text = str.__str__(str(error))
+    except BaseException as other:
+        text = f"its message cannot be shown: __str__ raised {type(other).__name__}"
+    return name, " ".join(text[: 4 * _MESSAGE].split())[:_MESSAGE]
 
 
 @dataclass(slots=True)
