@@ -1,12 +1,13 @@
 """Runs code of an engine in this process: it can neither end the process nor change it for good.
 
-What it calls to end the process raises ``EngineExit``. What it prints goes to standard error. What
+What it calls to end the process raises SystemExit. What it prints goes to standard error. What
 it may have changed and parity needs is put back afterwards. Only a signal of the user, such as
 Ctrl-C, passes as it is. Code that is not Python, and endless loops, need a process of their own.
 """
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextlib
 import io
@@ -41,10 +42,6 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 _PRINTED = 20_000
 
 
-class EngineExit(SystemExit):
-    """Raised in an engine that would have ended the process."""
-
-
 class Guard:
     """What happened to the process while an engine ran in it."""
 
@@ -54,24 +51,45 @@ class Guard:
         #: False once the engine has come back; it may have kept what it got from ``ending``.
         self.active = True
         self._signal: BaseException | None = None
+        self._process = os.getpid()
+        self._builtins, self._modules = dict(vars(builtins)), dict(sys.modules)
+        self._names, self._loaded = vars(builtins), sys.modules
+        self._settings = [(read, write, _read(read)) for read, write in _SETTINGS]
+
+    def restore(self) -> None:
+        """Put back settings and builtins that were replaced or removed."""
+        self._names.update(self._builtins)  # first: what follows needs them
+        for read, write, value in self._settings:
+            if _read(read) != value:
+                with contextlib.suppress(OSError):
+                    write(value)
+        if os.getpid() != self._process:  # a child that the engine has forked and not ended
+            _exit(0)
+
+    def end(self) -> None:
+        """Put back modules as well, at the end; that takes longer."""
+        self.restore()
+        sys.modules = self._loaded
+        sys.modules.update(self._modules)
+        self.active = False
 
     def check(self) -> None:
-        """Raise what the handler of a signal raised while the engine ran."""
+        """Undo what the engine did, and raise what the handler of a signal raised meanwhile."""
+        self.restore()
         if self._signal is not None:
             raise self._signal
 
     def ending(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return what an engine gets in place of a function that ends the process."""
-        process = os.getpid()
 
         def end(*arguments: Any) -> Any:
             if not self.active:
                 return getattr(os, name)(*arguments)
-            if os.getpid() != process or not _ENDS[name](*arguments):
+            if os.getpid() != self._process or not _ENDS[name](*arguments):
                 return original(*arguments)  # also in a child that the engine has forked
             shown = ", ".join(str(n) for n in arguments if type(n) is int)
             self.ended = self.ended or f"os.{name}({shown}) was called"
-            raise EngineExit(self.ended)
+            raise SystemExit(self.ended)  # which ends a thread without a word
 
         return end
 
@@ -122,25 +140,26 @@ class _Output(io.TextIOBase):
 def guarded() -> Iterator[Guard]:
     """Return a context in which code of an engine runs in this process."""
     guard = Guard()
+    ends = [
+        (module, name, guard.ending(name, getattr(module, name)))
+        for name in _ENDS
+        for module in _MODULES
+        if hasattr(module, name)
+    ]
     with (
         _streams(),
-        _settings(),
         _handlers(guard),
         _attributes(
-            *(
-                (module, name, guard.ending(name, getattr(module, name)))
-                for name in _ENDS
-                for module in _MODULES
-                if hasattr(module, name)
-            ),
+            *ends,
             (threading.Thread, "start", _start_daemon),
             (sys, "unraisablehook", lambda _: None),
+            (atexit, "register", _register),
         ),
     ):
         try:
             yield guard
         finally:
-            guard.active = False
+            guard.end()
 
 
 @contextlib.contextmanager
@@ -155,7 +174,7 @@ def _attributes(*values: tuple[Any, str, Any]) -> Iterator[None]:
             setattr(where, name, value)
 
 
-_start = threading.Thread.start
+_start, _register_atexit, _exit = threading.Thread.start, atexit.register, os._exit
 
 
 def _start_daemon(thread: threading.Thread) -> None:
@@ -164,25 +183,22 @@ def _start_daemon(thread: threading.Thread) -> None:
     _start(thread)
 
 
-@contextlib.contextmanager
-def _settings() -> Iterator[None]:
-    """Put back settings, builtins and modules that were replaced or removed."""
-    before = []
-    for read, write in _SETTINGS:
-        with contextlib.suppress(OSError):  # the folder may be gone
-            before.append((read(), read, write))
-    names, modules, loaded = dict(vars(builtins)), sys.modules, dict(sys.modules)
-    own = vars(builtins)
+def _register(function: Callable[..., Any], *arguments: Any, **named: Any) -> Callable[..., Any]:
+    """Register a function for the end of the process, of which it must not change the status."""
+
+    def call() -> None:
+        with guarded(), contextlib.suppress(BaseException):
+            function(*arguments, **named)
+
+    _register_atexit(call)
+    return function
+
+
+def _read(setting: Callable[[], Any]) -> Any:
     try:
-        yield
-    finally:
-        own.update(names)
-        sys.modules = modules
-        modules.update(loaded)
-        for value, read, write in before:
-            with contextlib.suppress(OSError):
-                if read() != value:
-                    write(value)
+        return setting()
+    except OSError:  # the working folder is gone
+        return None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
-from parity.engines.guard import EngineExit, Guard, guarded
+from parity.engines.guard import Guard, guarded
 from parity.engines.limits import Limits
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.program import Apply, Program
@@ -157,7 +157,7 @@ class LocalRunner(Runner):
         guard.check()
         if guard.ended and (trace.failure is None or trace.failure.kind == "exception"):
             number = len(program.statements) if trace.failure is None else trace.failure.statement
-            trace = Trace([], Failure(number, EngineExit(guard.ended)))
+            trace = Trace([], Failure(number, SystemExit(guard.ended)))
         if trace.failure is not None:
             trace.failure = trace.failure.without_error()
         return trace

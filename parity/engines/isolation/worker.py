@@ -74,7 +74,7 @@ class Worker:
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self.requests, self.replies = requests, replies
         self.engine: Engine | None = None
-        self.answers = itertools.count()
+        self.answers, self.process = itertools.count(), os.getpid()
 
     def serve(self) -> None:
         """Take the settings of the first message, then answer until the channel ends."""
@@ -102,6 +102,8 @@ class Worker:
 
     def answer(self, head: Any, data: bytes) -> None:
         """Send an answer; the engine gets no more room than parity has for it."""
+        if os.getpid() != self.process:  # a child that the engine has forked and not ended
+            _exit(0)
         number = next(self.answers)
         message = codec.frame(self.mark, number, head, data)
         if self.engine is not None and not codec.fits(message):
