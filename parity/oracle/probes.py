@@ -65,8 +65,13 @@ class Probe:
         if data is None:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
-        kind, *fields = data
-        return Finding(KINDS[kind], *fields)
+        try:
+            kind, step, what, which, engine_has, expected = data
+            return Finding(KINDS[kind], int(step), str(what), int(which), engine_has, expected)
+        except (TypeError, ValueError, KeyError):
+            return _exception(
+                Kind.CRASH, "it wrote to the pipe of parity: an answer of another form"
+            )
 
     def applies(self, engine: AnyEngine) -> bool:
         """Return whether the engine has an operation that the probe can use."""
