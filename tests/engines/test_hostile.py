@@ -32,7 +32,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``parity check --no-isolate`` says of each engine."""
     folder = tmp_path_factory.mktemp("here") / "all"
     command = [sys.executable, "-m", "tests.helpers.hostile", str(folder), *HERE_ALL]
-    options = ["--", "--no-isolate", "--examples", "8", "--ops", ",".join(OPS)]
+    options = ["--", "--no-isolate", "--examples", "6", "--ops", ",".join(OPS)]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -78,7 +78,7 @@ def test_in_a_process_of_its_own(name: str, source: Source, tmp_path: Path) -> N
         assert expected.statuses == {2}
         assert len(refusal.splitlines()) == 1
         return
-    result = search(engine, TORCH, 8, 0, OPS)
+    result = search(engine, TORCH, 4, 0, OPS)
     engine.close()
     kinds = {str(reported.finding.kind) for reported in result.findings}
     assert kinds <= set(expected.kinds)

@@ -26,7 +26,7 @@ from parity.engines.isolation.worker import KILL, POSITION, START, STATUS
 
 #: Seconds that a process has to exit by itself after it closed its channel, and to be started and
 #: to be gone once it was killed.
-_GRACE, _STARTING, _DYING = 1.0, 60.0, 10.0
+_GRACE, _STARTING, _DYING = 1.0, 60.0, 3.0
 #: Seconds after which a process that says nothing is looked at, and between looks at a full queue.
 _POLL, _PAUSE = 0.5, 0.01
 #: Bytes of a message that a pipe holds beside those that were sent before.
