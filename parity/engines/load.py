@@ -44,6 +44,7 @@ def load_engine(spec: str) -> Engine:
         try:
             engine = _load(spec)
         except EngineError:
+            guard.check()
             raise
         except BaseException as error:
             guard.check()
@@ -179,4 +180,4 @@ def _wrong_quirks(engine: Engine) -> Iterator[str]:
 
 
 def _one_line(error: BaseException) -> str:
-    return ": ".join(told(error))
+    return ": ".join(filter(None, told(error)))
