@@ -48,7 +48,7 @@ def test_an_engine_that_is_right_is_ok() -> None:
 
 def test_an_interrupted_run_is_not_ok() -> None:
     result = search(Overwrite(), TORCH, 30, ops=("neg",), stopped=lambda: True)
-    assert result.verdict == "parity"
+    assert result.verdict == "interrupted"
     assert not result.ok
 
 

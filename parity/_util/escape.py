@@ -122,8 +122,6 @@ def _text(value: object) -> str:
     """``str`` of a value, which may raise anything where the class is an engine's."""
     try:
         return str.__str__(str(value))  # not that of a subclass
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
         return f"(its text cannot be shown: {_name(type(error))})"
 

@@ -10,6 +10,7 @@ from parity.campaign.result import Report
 from parity.diagnose.diagnose import diagnose, diagnose_probe
 from parity.diagnose.reproducer import script
 from parity.engines.base import Engine
+from parity.engines.load import EngineError
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
@@ -72,5 +73,9 @@ def write_script(reported: Report, engine: AnyEngine, folder: Path, stem: str) -
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{stem}.py"
-    file.write_text(script(reported.program, reported.finding, engine, file.name), "utf-8")
+    try:
+        text = script(reported.program, reported.finding, engine, file.name)
+    except EngineError:  # the finding counts, also where the source of the engine cannot be read
+        return
+    file.write_text(text, "utf-8")
     reported.script = str(file)

@@ -14,8 +14,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from parity.engines.base import Engine
-from parity.engines.execute import execute
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import AnyEngine, LocalRunner, as_runner
 from parity.language.program import Program
 
 #: Packages that are not under test: parity itself, and those that engines are built on.
@@ -51,7 +50,7 @@ class Lines:
         before, outer = len(self.seen), sys.gettrace()
         sys.settrace(self._call)
         try:
-            execute(program, self.engine)
+            LocalRunner(self.engine).run(program)
         finally:
             sys.settrace(outer)
         return len(self.seen) > before

@@ -22,7 +22,15 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
-from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
+from parity.oracle.verdict import (
+    REFERENCE,
+    UNDECIDED,
+    Verdict,
+    no_findings,
+    plural,
+    verdict_line,
+    verdict_of,
+)
 
 #: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
 MOST_ELEMENTS = 1000
@@ -145,6 +153,8 @@ class SearchResult:
     #: Reduced differences within rounding error, which are no findings.
     ill_conditioned: int = 0
     interrupted: bool = False
+    #: Whether the search ended early, as most programs end the process of the engine.
+    cut: bool = False
     findings: list[Report] = field(default_factory=list)
     #: Programs whose finding depends on earlier programs in the same process.
     disturbed: int = 0
@@ -186,10 +196,14 @@ class SearchResult:
 
     @property
     def verdict(self) -> str:
-        """ "parity" or "findings"."""
-        return "findings" if self.fails else "parity"
+        """ "parity", "findings" or "interrupted"."""
+        return verdict_of(self.fails, self.interrupted)
 
     def __str__(self) -> str:
+        return f"{self.text()}\n\n{self.verdict_line()}"
+
+    def text(self) -> str:
+        """Return the report without the line of the verdict."""
         lines = [
             f"{label(self.engine)} against {label(self.reference)}: {self.programs} programs, "
             f"seed {self.seed}, {self.seconds:.1f} s"
@@ -208,18 +222,24 @@ class SearchResult:
             lines.append("\n" + no_findings(self.ill_conditioned))
         lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
         lines += ["\n" + entry.stale() for entry in self.stale]
-        if self.interrupted:
-            lines.append("\ninterrupted: what was found so far")
-        if self.fails:
-            count = f"{self.failing} of {self.programs} programs differ"
-            found = len(self.findings)
-            lines.append(f"\n{found} finding{'s' if found != 1 else ''}; {count}")
-        else:
-            known = " but what is known" if any(self.known.values()) else ""
-            lines.append(f"parity: no difference found{known}")
         if self.coverage is not None:
             lines.append("\n" + self.coverage.text())
         return "\n".join(lines)
+
+    def verdict_line(self) -> str:
+        """Return the last line of the report, ``verdict: ...``."""
+        return verdict_line(self.verdict, self._details())
+
+    def _details(self) -> str:
+        if not self.fails and not self.interrupted:
+            known = " but what is known" if any(self.known.values()) else ""
+            return f"no difference in {plural(self.programs, 'program')}{known}"
+        found = [plural(len(self.findings), "finding")]
+        if self.stale:
+            found.append(f"{len(self.stale)} of the baseline no longer occur")
+        if self.cut:
+            found.append("not all programs ran, as most end the process")
+        return f"{', '.join(found)}; {self.failing:,} of {plural(self.programs, 'program')} differ"
 
     @property
     def fails(self) -> bool:

@@ -31,6 +31,9 @@ from parity.oracle.probes import PROBES
 
 #: Failing programs that are reduced for each kind of finding, as one kind may have several causes.
 REDUCED_PER_KIND = 3
+#: A search ends after so many programs that ended the engine's process, if they are most of them:
+#: each may have taken seconds, and the next ones say no more.
+STOPS = 40
 #: Reported as the probe of the finding that an engine keeps state between programs.
 STATE = "programs one after another in one process"
 
@@ -58,7 +61,7 @@ def search(
     started = time.perf_counter()
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
-        if ops is None and not result.interrupted:
+        if ops is None and not result.interrupted and not result.cut:
             running.run_probes()
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
@@ -102,8 +105,8 @@ def check(
     ops
         The operations to use; by default all that the engine supports.
     isolate, limits
-        Whether an engine given by name runs in a worker process (the default for a file), and
-        how much time and memory it may use there.
+        Whether an engine given by name runs in a worker process (the default unless it is built
+        in), and how much time and memory it may use there.
     findings
         A folder to which a script is written for each finding; none by default.
     coverage
@@ -158,6 +161,8 @@ class _Search:
         self.matcher = BaselineMatcher(baseline or Baseline(), engine, reference)
         self.result.known = Counter(dict.fromkeys(self.matcher.baseline.entries, 0))
         self.has_baseline = baseline is not None
+        #: Programs that ended the process of the engine.
+        self.stops = 0
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seen: set[tuple[str, Program]] = set()
@@ -179,6 +184,10 @@ class _Search:
                 result.coverage.add(program)
             if finding is not None:
                 self.handle_finding(program, finding)
+                self.stops += finding.stopped
+                if self.stops >= STOPS and 2 * self.stops > result.programs:
+                    result.cut = True
+                    return
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding, and reduce it if it is one of the first of its kind."""

@@ -15,7 +15,7 @@ from parity.campaign.errors import CampaignError, optional
 from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
-from parity.oracle.verdict import ILL_CONDITIONED, no_findings
+from parity.oracle.verdict import ILL_CONDITIONED, no_findings, plural, verdict_line, verdict_of
 
 #: Seconds between two lines if the output is no terminal.
 EVERY = 5.0
@@ -178,13 +178,24 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
         )
     if outcome.interrupted:
         yield "interrupted: the same command continues from here"
-    if outcome.findings:
-        yield (
-            f"{len(outcome.findings)} findings of {len(outcome.causes())} kinds and diagnoses; "
-            f"{outcome.total.failing.total():,} of {outcome.total.programs:,} programs differ"
-        )
-    else:
-        yield "parity: no difference found"
+
+
+def _verdict(outcome: Outcome) -> str:
+    return verdict_of(bool(outcome.findings), outcome.interrupted)
+
+
+def verdict(outcome: Outcome) -> str:
+    """Return the last line for the terminal."""
+    return verdict_line(_verdict(outcome), _counts(outcome))
+
+
+def _counts(outcome: Outcome) -> str:
+    programs = plural(outcome.total.programs, "program")
+    if not outcome.findings:
+        return f"no difference in {programs}"
+    kinds = plural(len(outcome.causes()), "cause")
+    differ = f"{outcome.total.failing.total():,} of {programs} differ"
+    return f"{plural(len(outcome.findings), 'finding')} of {kinds}; {differ}"
 
 
 def markdown(outcome: Outcome, where: str) -> str:
@@ -196,7 +207,7 @@ def markdown(outcome: Outcome, where: str) -> str:
         f"{len(outcome.reachable & set(total.coverage))} of {len(outcome.reachable)}",
     )
     lines = [
-        f"## parity fuzz: {'findings' if causes else 'parity'}",
+        f"## parity fuzz: {_verdict(outcome)}",
         "",
         escape.markdown(_headline(outcome)) + ("; interrupted" if outcome.interrupted else ""),
         "",

@@ -87,7 +87,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     from parity.campaign.database import check_database  # only this command needs all this
     from parity.campaign.lock import Lock
     from parity.campaign.storage import open_store
-    from parity.campaign.summary import display_for, markdown, text
+    from parity.campaign.summary import display_for, markdown, text, verdict
 
     check_file("--json", options.json)
     check_file("--summary", options.summary)
@@ -116,6 +116,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     print(text(outcome, store.where))
     write_text("--summary", options.summary, markdown(outcome, store.where))
     write_json("--json", options.json, outcome.to_json())
+    print(verdict(outcome))
     return 1 if outcome.findings else 0
 
 
@@ -201,6 +202,7 @@ def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Runner, Engin
 
 def _replay(options: argparse.Namespace) -> int:
     from parity.campaign.replay import replay
+    from parity.oracle.verdict import plural, verdict_line, verdict_of
 
     fixed, failing, kept = [], 0, 0
     with _opened(options.corpus, options.forget_fixed) as corpus:
@@ -213,7 +215,10 @@ def _replay(options: argparse.Namespace) -> int:
                 print(one, flush=True)
         for name in fixed if options.forget_fixed else ():
             corpus.forget(name)
-    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
+    if not kept and not failing and not fixed:
+        raise CampaignError(f"{options.corpus} has no finding and no kept case: nothing was run")
+    counts = f"{len(fixed)} fixed, {failing} fail; {plural(kept, 'kept case')}"
+    print(verdict_line(verdict_of(bool(failing), False), counts))
     return 1 if failing else 0
 
 

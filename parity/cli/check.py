@@ -32,7 +32,7 @@ def add_check(commands: Any) -> None:
         "check",
         help="run random programs on an engine and on PyTorch",
         description="Exit status: 0 parity, 1 findings, 2 cannot run, 130 interrupted: what was "
-        "found so far is reported.",
+        "found so far is reported. The last line is the verdict, unless it cannot run.",
     )
     check.set_defaults(run=_check)
     add_engines(check)
@@ -114,7 +114,7 @@ def _check(options: argparse.Namespace) -> int:
             )
     except OSError as error:
         raise UsageError(f"findings cannot be written: {error}") from error
-    print(result)
+    print(result.text())
     write_json("--json", options.json, result.to_json())
     if options.propose_baseline:
         count = propose(
@@ -126,6 +126,7 @@ def _check(options: argparse.Namespace) -> int:
             if count
             else "no proposals"
         )
+    print(f"\n{result.verdict_line()}")
     if result.interrupted:
         return INTERRUPTED
     return FINDINGS if result.fails else PARITY

@@ -89,6 +89,7 @@ def add_survey(commands: Any) -> None:
 def _survey(options: argparse.Namespace) -> int:
     from parity.campaign.survey import markdown, survey
     from parity.engines.builtin import BUILT_IN
+    from parity.oracle.verdict import plural, verdict_line, verdict_of
 
     specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
     check_file("--json", options.json)
@@ -116,4 +117,9 @@ def _survey(options: argparse.Namespace) -> int:
     failed = [one.error for one in result if one.engine is None]
     for error in failed:
         print(f"parity: error: {error}", file=sys.stderr)
-    return CANNOT_RUN if failed else PARITY
+    if failed:
+        return CANNOT_RUN
+    found = sum(len(one.entries) for one in result)
+    counts = f"{plural(found, 'finding')} on {plural(len(result), 'engine')}"
+    print(verdict_line(verdict_of(bool(found), False), counts))
+    return PARITY

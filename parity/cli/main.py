@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
-        status = int(options.run(options))
+        status = _run(options)
         sys.stdout.flush()
         return status
     except UsageError as error:
@@ -43,6 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"parity: error: the output cannot be written: {error.strerror}", file=sys.stderr)
         return CANNOT_RUN
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command, which has its own statuses: an exit in between is no success."""
+    try:
+        return int(options.run(options))
+    except SystemExit as error:
+        raise UsageError(f"the run was ended by SystemExit: {error}") from error
 
 
 class _Parser(argparse.ArgumentParser):

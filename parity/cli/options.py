@@ -51,7 +51,7 @@ def add_isolation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
-        help="run the engine in a process of its own; default: if it is given by file",
+        help="run the engine in a process of its own; default: unless it is built in",
     )
     command.add_argument(
         "--time-limit",

@@ -17,16 +17,20 @@ from numpy.typing import NDArray
 from parity.engines.base import Engine, Unsupported
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
+from parity.language.shapes import size
 from parity.language.table import OPS, keywords
 
 
 def execute(
-    program: pr.Program, engine: Engine, on_statement: Callable[[int], None] | None = None
+    program: pr.Program,
+    engine: Engine,
+    on_statement: Callable[[int], None] | None = None,
+    catches: type[BaseException] = Exception,
 ) -> Trace:
     """Run a program on an engine in this process that supports it.
 
-    An ``Exception`` of the engine ends the run and is kept in ``Trace.failure``. ``on_statement``
-    is called with the index of each statement before it runs.
+    An exception of the engine that is one of ``catches`` ends the run and is kept in
+    ``Trace.failure``. ``on_statement`` is called with the index of each statement before it runs.
 
     Examples
     --------
@@ -36,7 +40,7 @@ def execute(
     >>> trace.observations[0].array.item()
     9.0
     """
-    run = _Run(engine)
+    run = _Run(engine, program)
     left_reals_count = engine.left_reals_count
     with np.errstate(all="ignore"):
         try:
@@ -54,18 +58,23 @@ def execute(
                 run.observe("value", i, engine.value(t))
             for i, array in run.gradients:
                 run.observe("gradient", i, array)
-        except Exception as error:
+        except catches as error:
             run.trace.failure = Failure(run.number, error)
     run.trace.left_reals = engine.left_reals_count != left_reals_count
     return run.trace
 
 
+#: Bytes that the observed arrays of a program may take beyond what the program itself explains.
+MOST_BYTES = 2**24
+
+
 class _Run:
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, program: pr.Program) -> None:
+        self.engine, self.program = engine, program
         self.trace = Trace()
+        self.bytes = 0
         self.number = -1
         self.values: list[Any] = []
         self.leaves: list[Any] = []
@@ -77,8 +86,17 @@ class _Run:
         if array is None and what == "value":
             raise AdapterError("`value` returned None, not an ndarray")
         if array is not None:
-            array = copied(array, what)
+            array = numbers(array, what)
+            self.bytes += array.nbytes
+            if self.bytes > MOST_BYTES and self.bytes > MOST_BYTES + self._expected():
+                raise MemoryError(f"the arrays of this program take {self.bytes:,} bytes and more")
+            array = np.array(array)
         self.trace.observations.append(Observation(self.number, what, which, array))
+
+    def _expected(self) -> int:
+        """Return how many bytes the arrays of the program take at most, as PyTorch has them."""
+        sizes = sum(size(info.shape) for info in self.program.infos)
+        return 8 * sizes * (len(self.program.statements) + 2)
 
     def observe_grads(self) -> None:
         for i, t in enumerate(self.leaves):
@@ -149,12 +167,12 @@ class _Run:
         self.values[s.value] = None
 
 
-def copied(array: Any, what: str) -> NDArray[Any]:
-    """Return a copy of an engine's array. Raises AdapterError if it has no real numbers."""
-    copy = np.array(array)
-    if copy.dtype.kind not in "fiub":
-        raise AdapterError(f"the adapter returned an array of dtype {copy.dtype} for a {what}")
-    return copy
+def numbers(array: Any, what: str) -> NDArray[Any]:
+    """Return an engine's array as one of NumPy. Raises AdapterError if it has no real numbers."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise AdapterError(f"the adapter returned an array of dtype {array.dtype} for a {what}")
+    return array
 
 
 def _change(array: NDArray[Any]) -> None:

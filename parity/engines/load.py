@@ -17,6 +17,7 @@ from parity._util.errors import UsageError
 from parity._util.escape import described
 from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, PEERS
+from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.table import OPS
 
@@ -39,6 +40,21 @@ def load_engine(spec: str) -> Engine:
     >>> load_engine("torch").name
     'torch'
     """
+    with guarded() as guard:
+        try:
+            engine = _load(spec)
+        except EngineError:
+            guard.check()
+            raise
+        except BaseException as error:
+            guard.check()
+            raise EngineError(f"engine {spec!r} cannot be used: {described(error)}") from error
+    if guard.ended:
+        raise EngineError(f"engine {spec!r} cannot be loaded: {guard.ended}")
+    return engine
+
+
+def _load(spec: str) -> Engine:
     source, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
     if not colon and spec.endswith(".py"):
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
@@ -75,8 +91,8 @@ def _load_file(path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         module_spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+    except BaseException as error:
+        sys.modules.pop(name, None)
         itself = isinstance(error, ImportError) and (error.name or "").split(".")[0] == file.stem
         remedy = f"; it imports itself: rename {file.name}" if itself else ""
         reason = f"{described(error)}{remedy}"
@@ -104,7 +120,7 @@ def _installed(package: str) -> bool:
 def _load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise EngineError(f"module {name!r} cannot be imported: {described(error)}") from error
 
 
@@ -119,7 +135,7 @@ def _checked(cls: Any, spec: str) -> Engine:
         raise EngineError(f"{start} does not define {names}: see parity.engines.Engine")
     try:
         engine = cls()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise EngineError(f"{start} cannot be created: {described(error)}") from error
     for mistake in itertools.chain(_wrong_settings(engine), _wrong_quirks(engine)):
         raise EngineError(f"{start}{mistake}")

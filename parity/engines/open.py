@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parity.engines.base import Engine
-from parity.engines.builtin import AS_IS
+from parity.engines.builtin import AS_IS, BUILT_IN
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
 from parity.engines.load import load_engine
@@ -21,7 +21,7 @@ def open_engines(
     """Load the engine under test, of which it returns a runner, and its reference.
 
     ``isolate`` runs the engine in a worker process, within ``limits`` for one program; None does
-    so with engines given by file. ``check`` looks for mistakes of the adapter first. Raises
+    so unless the engine is built in. ``check`` looks for mistakes of the adapter first. Raises
     EngineError if an engine cannot be used.
 
     Examples
@@ -31,7 +31,7 @@ def open_engines(
     ('dezero', 'torch')
     """
     if isolate is None:
-        isolate = spec.rpartition(":")[0].endswith(".py")
+        isolate = spec not in BUILT_IN
     # The reference copies gradients, so that they never share memory. PyTorch as the engine under
     # test does not, unless the reference is PyTorch too: such a run tests parity itself.
     tested = spec if spec == reference else AS_IS.get(spec, spec)

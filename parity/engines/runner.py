@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 from parity.engines.base import Engine, abilities
-from parity.engines.execute import execute, owns_buffer
+from parity.engines.execute import execute
+from parity.engines.guard import Guard, guarded
 from parity.engines.limits import Limits
-from parity.engines.trace import RemoteFailure, Trace
+from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.program import Apply, Program
 
 #: Programs that run on the engine before they run on the reference.
@@ -25,7 +26,7 @@ BATCH = 32
 
 
 class EngineStopped(RemoteFailure):
-    """The worker process of an engine ended during a call; ``kind`` is that of the finding."""
+    """A call on an engine did not come to its end; ``kind`` is that of the finding."""
 
 
 class Runner(ABC):
@@ -75,8 +76,8 @@ class Runner(ABC):
     def call(self, function: str, *data: Any) -> Any:
         """Call ``function(engine, *data)``, ``"module:name"`` of parity, in the engine's process.
 
-        Data and result are JSON-like values and NumPy arrays. Raises EngineStopped if the worker
-        process ended.
+        Data and result are JSON-like values and NumPy arrays. Raises EngineStopped if the function
+        raised, or if the worker process ended.
         """
 
     def restart(self) -> None:  # noqa: B027 - a local engine has no worker process
@@ -108,40 +109,81 @@ class Runner(ABC):
         )
 
 
+def facts_of(engine: Engine) -> dict[str, Any]:
+    """Return the attributes of an engine, but for its methods, as plain data for a runner."""
+    return {
+        **{name: str.__str__(getattr(engine, name)) for name in ("name", "version")},
+        "ops": dict.fromkeys(map(str.__str__, engine.ops)),
+        "dtypes": tuple(map(str.__str__, engine.dtypes)),
+        "max_ndim": None if engine.max_ndim is None else int(engine.max_ndim),
+        "bitwise": bool(engine.bitwise),
+        "quirks": frozenset(map(str.__str__, engine.quirks)),
+    }
+
+
 class LocalRunner(Runner):
     """Runs programs on an engine in this process."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        for name in ("name", "version", "ops", "max_ndim", "bitwise"):
-            setattr(self, name, getattr(engine, name))
-        self.dtypes = tuple(engine.dtypes)
-        self.quirks = frozenset(engine.quirks)
+        with guarded():
+            for name, value in facts_of(engine).items():
+                setattr(self, name, value)
 
     @functools.cached_property
     def abilities(self) -> frozenset[str]:  # type: ignore[override]
-        return abilities(self.engine)
+        with guarded():
+            return abilities(self.engine)
 
     @functools.cached_property
     def owns_buffer(self) -> bool:  # type: ignore[override]
-        return owns_buffer(self.engine)
+        try:
+            return bool(self.call("parity.engines.execute:owns_buffer"))
+        except EngineStopped:  # the programs of the run will show what is wrong
+            return False
 
     @property
     def local_engine(self) -> Engine:
         return self.engine
 
     def run(self, program: Program) -> Trace:
-        return execute(program, self.engine)
+        with guarded() as guard:
+            return self._run(program, guard)
+
+    def _run(self, program: Program, guard: Guard) -> Trace:
+        """Run a program; an attempt to end the process is a failure, also if it was caught."""
+        guard.ended = ""
+        trace = execute(program, self.engine, catches=BaseException)
+        guard.check()
+        if guard.ended and (trace.failure is None or trace.failure.kind == "exception"):
+            number = len(program.statements) if trace.failure is None else trace.failure.statement
+            trace = Trace([], Failure(number, SystemExit(guard.ended)))
+        if trace.failure is not None:
+            trace.failure = trace.failure.without_error()
+        return trace
 
     def run_many(
         self, programs: Iterable[Program], batch: int = BATCH
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         programs = iter(programs)
         while some := list(itertools.islice(programs, batch)):
-            yield [(p, self.run(p) if self.supports(p) else None) for p in some]
+            with guarded() as guard:
+                done = [(p, self._run(p, guard) if self.supports(p) else None) for p in some]
+            yield done
 
     def call(self, function: str, *data: Any) -> Any:
-        return function_named(function)(self.engine, *data)
+        called = function_named(function)
+        with guarded() as guard:
+            try:
+                result, error = called(self.engine, *data), None
+            except BaseException as raised:
+                result, error = None, Failure(0, raised).without_error()
+            guard.check()
+        if error is not None:
+            raise EngineStopped(error.kind, error.text(), error.location())
+        if guard.ended:
+            raise EngineStopped("crash", guard.ended)
+        return result
 
     def renewed(self) -> LocalRunner:
         return LocalRunner(type(self.engine)())

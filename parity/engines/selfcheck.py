@@ -41,7 +41,7 @@ def check_adapter(engine: AnyEngine) -> None:
         mistake = runner.call("parity.engines.selfcheck:first_mistake")
     except EngineStopped:  # the programs will find it
         return
-    if mistake is not None:
+    if isinstance(mistake, str):
         raise EngineError(f"adapter of {runner.name!r}: {mistake}")
 
 

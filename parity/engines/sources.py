@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from parity._util.decode import FormatError, decode
 from parity.engines.base import Engine
 from parity.engines.load import FILE_MODULE, EngineError
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
@@ -38,8 +39,8 @@ def adapter_of(engine: AnyEngine, more: tuple[str, ...] = ()) -> Adapter:
     """
     runner = as_runner(engine)
     try:
-        adapter = Adapter(**runner.call("parity.engines.sources:adapter_data"))
-    except EngineStopped as end:
+        adapter = decode(Adapter, runner.call("parity.engines.sources:adapter_data"))
+    except (EngineStopped, FormatError) as end:
         raise EngineError(f"the source of engine {runner.name!r} cannot be read: {end}") from None
     others = Adapter()
     seen: set[str] = set()

@@ -36,7 +36,7 @@ STOPPED = frozenset({"crash", "time", "memory"})
 #: Frames in NumPy and in this package are left out of locations: their caller is of interest.
 _FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),
-    *(str(Path(__file__).with_name(name)) for name in ("execute.py", "trace.py")),
+    *(str(Path(__file__).with_name(name)) for name in ("execute.py", "guard.py", "trace.py")),
 )
 
 
@@ -49,13 +49,23 @@ class RemoteFailure(Exception):  # noqa: N818 - stands for an exception elsewher
         self.location = location
 
 
+#: ``Failure.kind`` of exceptions, the first that fits.
+_KINDS: tuple[tuple[type[BaseException], str], ...] = (
+    (Unsupported, UNSUPPORTED),
+    (RecursionError, "depth"),
+    (MemoryError, "memory"),
+    (Exception, "exception"),
+    (BaseException, "crash"),
+)
+
+
 @dataclass(slots=True)
 class Failure:
     """An exception that ended a run."""
 
     #: The index of the statement that raised; -1 while leaves were created.
     statement: int
-    error: Exception
+    error: BaseException
 
     @property
     def kind(self) -> str:
@@ -65,9 +75,7 @@ class Failure:
         """
         if isinstance(self.error, RemoteFailure):
             return self.error.kind
-        if isinstance(self.error, Unsupported):
-            return UNSUPPORTED
-        return "depth" if isinstance(self.error, RecursionError) else "exception"
+        return next(kind for cls, kind in _KINDS if issubclass(type(self.error), cls))
 
     def location(self) -> str:
         """Return where the engine or its adapter raised, as " (engine.py:12)"; "" if unknown."""
@@ -78,15 +86,19 @@ class Failure:
             for frame, line in traceback.walk_tb(self.error.__traceback__)
             if not frame.f_code.co_filename.startswith(_FRAMES_LEFT_OUT)
         ]
-        if self.kind != "exception" or not frames:
+        if self.kind not in ("exception", "crash") or not frames:
             return ""
         file, line = frames[-1]
         return one_line(f" ({Path(file).name}:{line})")
 
     def text(self) -> str:
         """Return the type and the message of the exception in one line."""
-        own = isinstance(self.error, (RemoteFailure, Unsupported))
+        own = issubclass(type(self.error), (RemoteFailure, Unsupported))
         return one_line(self.error) if own else described(self.error)
+
+    def without_error(self) -> Failure:
+        """Return the same without the exception, which keeps objects of the engine alive."""
+        return Failure(self.statement, RemoteFailure(self.kind, self.text(), self.location()))
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from parity._util.escape import described, one_line
 from parity.engines.base import Engine, Unsupported, abilities
-from parity.engines.execute import copied
+from parity.engines.execute import numbers
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.oracle.finding import KINDS, Finding, Kind
 
@@ -67,8 +67,13 @@ class Probe:
         if data is None:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
-        kind, *fields = data
-        return Finding(KINDS[kind], *fields)
+        try:
+            kind, step, what, which, engine_has, expected = data
+            return Finding(KINDS[kind], int(step), str(what), int(which), engine_has, expected)
+        except (TypeError, ValueError, KeyError):
+            return _exception(
+                Kind.CRASH, "it wrote to the pipe of parity: an answer of another form"
+            )
 
     def applies(self, engine: AnyEngine) -> bool:
         return any(name in engine.ops for name in self.needs)
@@ -88,7 +93,7 @@ def _scalar(engine: Engine) -> Any:
 
 def _gradient(engine: Engine, x: Any) -> Any:
     gradient = engine.grad(x)
-    return None if gradient is None else copied(gradient, "grad")
+    return None if gradient is None else np.array(numbers(gradient, "grad"))
 
 
 def _expect(engine: Engine, x: Any, expected: float) -> Iterator[Finding]:

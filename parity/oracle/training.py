@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.oracle.perturbed import Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
@@ -80,8 +80,13 @@ class TrainingRun:
 
     def difference(self, engine: AnyEngine, reference: Engine) -> str | None:
         """Describe the first difference that rounding does not explain; None if there is none."""
-        ours = as_runner(engine).call("parity.oracle.training:trace_of", asdict(self))
+        try:
+            ours = as_runner(engine).call("parity.oracle.training:trace_of", asdict(self))
+        except EngineStopped as end:
+            return f"{end.kind}: {end}\n{self}"
         theirs = self.trace(reference)
+        if [np.shape(a) for a in ours] != [b.shape for b in theirs]:
+            return f"the values and gradients of the parameters have other shapes\n{self}"
         pairs = list(zip(ours, theirs, strict=True))
         if all(np.array_equal(a, b) for a, b in pairs):
             return None

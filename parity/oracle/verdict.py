@@ -27,3 +27,17 @@ UNDECIDED = Verdict(None)
 def no_findings(count: int) -> str:
     """Return the line of a report about differences that are ill-conditioned."""
     return f"{count} differences are no findings: rounding decides there"
+
+
+def verdict_of(found: bool, interrupted: bool) -> str:
+    """Return the verdict on an engine; a run that did not come to its end is no parity."""
+    return "interrupted" if interrupted else "findings" if found else "parity"
+
+
+def verdict_line(word: str, details: str) -> str:
+    """Return the last line of a command that judges engines, which CI can require."""
+    return f"verdict: {word}: {details}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import pytest
 
 from parity._util.errors import UsageError
 from parity._util.process import THREAD_VARIABLES
+from parity.oracle.verdict import no_findings, plural, verdict_line, verdict_of
 from parity.testing.keys import COUNTS, KNOWN
 
 CANNOT_RUN = 2
@@ -60,7 +62,7 @@ class Session:
             config.hook.pytest_deselected(items=timed)
             items[:] = [item for item in items if item not in timed]
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         properties = [
             pair
             for reports in terminalreporter.stats.values()
@@ -73,19 +75,31 @@ class Session:
         for entry, count in (value for key, value in properties if key == KNOWN):
             known[entry] += count
         programs, reused, hubs, ill_conditioned = (sum(c[i] for c in counts) for i in range(4))
-        if not programs:
-            return
         terminalreporter.section("parity")
-        terminalreporter.write_line(
-            f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "
-            f"{100 * hubs / programs:.1f}% five times or more"
-        )
+        if programs:
+            terminalreporter.write_line(
+                f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "
+                f"{100 * hubs / programs:.1f}% five times or more"
+            )
         if ill_conditioned:
-            from parity.oracle.verdict import no_findings
-
             terminalreporter.write_line(no_findings(ill_conditioned))
         for entry, count in known.items():
             terminalreporter.write_line(f"known, found {count} times: {entry}")
+        terminalreporter.write_line(_verdict(terminalreporter.stats, exitstatus, programs))
+
+
+def _verdict(stats: Mapping[str, Sized], status: int, programs: int) -> str:
+    """Return the verdict line: parity only where all tests came to their end and none failed."""
+    wrong = [plural(len(stats.get(key, ())), noun) for key, noun in _WRONG if stats.get(key)]
+    ended = status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    interrupted = not ended or not (programs or wrong)
+    ran = plural(programs, "program") if programs else "no program ran"
+    word = verdict_of(bool(wrong) or status != pytest.ExitCode.OK, interrupted)
+    return verdict_line(word, "; ".join([*wrong, ran]))
+
+
+#: Categories of the reports of pytest that are no parity.
+_WRONG = (("failed", "failed test"), ("error", "error"))
 
 
 def _engine(config: pytest.Config) -> str:

@@ -13,7 +13,17 @@ from parity.campaign import summary
 from parity.campaign.campaign import Outcome, Status
 from parity.campaign.corpus import Identity
 from parity.campaign.records import Record
-from parity.campaign.summary import SHOWN, Lines, Live, clock, headline, markdown, rows, text
+from parity.campaign.summary import (
+    SHOWN,
+    Lines,
+    Live,
+    clock,
+    headline,
+    markdown,
+    rows,
+    text,
+    verdict,
+)
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.quirks.table import QUIRKS
 from tests.helpers.programs import TORCH
@@ -111,8 +121,7 @@ value: a value differs
   found 3 times, first by program 7
   finding: c/findings/c.json
 
-coverage: 2 of 3 features reached
-3 findings of 2 kinds and diagnoses; 1,234 of 12,345 programs differ"""
+coverage: 2 of 3 features reached"""
 
 MARKDOWN = f"""\
 ## parity fuzz: findings
@@ -160,15 +169,16 @@ backward(x0)
 
 def test_findings_are_told_in_text_and_on_a_page() -> None:
     assert text(outcome(FINDINGS), "c") == TEXT
+    differ = "3 findings of 2 causes; 1,234 of 12,345 programs differ"
+    assert verdict(outcome(FINDINGS)) == f"verdict: findings: {differ}"
     assert markdown(outcome(FINDINGS), "c") == MARKDOWN
 
 
 def test_without_findings_there_is_little_to_tell() -> None:
     nothing = outcome([], total=Record(0, 0, 10))
     head = HEAD.replace("12,345", "10")
-    assert text(nothing, "c") == (
-        f"{head}\n\ncoverage: 0 of 3 features reached\nparity: no difference found"
-    )
+    assert text(nothing, "c") == (f"{head}\n\ncoverage: 0 of 3 features reached")
+    assert verdict(nothing) == "verdict: parity: no difference in 10 programs"
     assert markdown(nothing, "c") == (
         f"## parity fuzz: parity\n\n{head}\n\n"
         "| programs | programs that differ | findings | coverage |\n|---:|---:|---:|---:|\n"
@@ -202,8 +212,9 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
         "5 findings are exported to the Hypothesis database: pytest --pyargs parity "
         "--engine my.engine replays them first",
         "interrupted: the same command continues from here",
-        "parity: no difference found",
     ]
+    stopped = outcome([], interrupted=True, total=total)
+    assert verdict(stopped) == "verdict: interrupted: no difference in 10 programs"
     page = markdown(outcome([], interrupted=True), "c")
     assert page.splitlines()[2] == f"{HEAD}; interrupted"
 

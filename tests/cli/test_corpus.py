@@ -72,7 +72,7 @@ def test_replay_runs_the_kept_cases(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"0 fixed, 0 fail; {number} kept cases" in capsys.readouterr().out
     assert main(["replay", "right", "--engine", OVERWRITE]) == 1
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == f"0 fixed, {len(lines)} fail; {number} kept cases"
+    assert last == f"verdict: findings: 0 fixed, {len(lines)} fail; {number} kept cases"
     kept = Corpus(Folder(Path("right"))).kept
     names = sorted(kept, key=kept.__getitem__)
     failing = [line.removeprefix("fails: kept case ").partition(": ")[0] for line in lines]
@@ -184,7 +184,7 @@ def test_each_finding_is_a_line_the_smallest_first(capsys: pytest.CaptureFixture
         f"fails: 0: gradient: {'; '.join(LARGER.splitlines())}",
     ]
     kept = len(list(Path("c/cases").iterdir()))
-    assert last == f"0 fixed, 3 fail; {kept} kept cases"
+    assert last == f"verdict: findings: 0 fixed, 3 fail; {kept} kept cases"
     fixed = _said(capsys, "replay", "c", "--engine", "dezero")
     assert fixed[:2] == [f"fixed: {name}: gradient: {text}", f"fixed: another: value: {text}"]
     assert len(list(Path("c/findings").iterdir())) == 3

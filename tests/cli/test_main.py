@@ -52,7 +52,7 @@ def test_parity_ends_with_zero(engine: str, capsys: pytest.CaptureFixture[str]) 
     assert _check("--engine", engine, "--examples", "70") == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.splitlines()[-1] == "parity: no difference found"
+    assert out.splitlines()[-1] == "verdict: parity: no difference in 70 programs"
     assert "70 programs, seed 0" in out.splitlines()[0]
     assert not Path("parity-findings").exists()
 
@@ -75,6 +75,7 @@ def test_findings_end_with_one(capsys: pytest.CaptureFixture[str]) -> None:
         assert line in out.splitlines()
     assert "\n  behaves like `overwrite`: a reused variable's gradient is overwritten" in out
     assert "  torch " in out
+    assert out.splitlines()[-1].startswith("verdict: findings: ")
     assert out.splitlines()[-1].endswith(" of 30 programs differ")
     assert Path("parity-findings/gradient-1.py").is_file()
 

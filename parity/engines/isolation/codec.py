@@ -2,6 +2,7 @@
 
 A message is a JSON head, followed by the raw bytes of arrays. A reply is a trace or plain data:
 JSON-like values and NumPy arrays. Reading a message never executes code (there is no pickle).
+Answers come from a process in which an engine runs, so nothing in them is taken for granted.
 """
 
 from __future__ import annotations
@@ -10,44 +11,91 @@ import dataclasses
 import io
 import json
 import math
+import re
 import struct
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parity.engines.trace import Failure, Observation, RemoteFailure, Trace
+from parity.engines.trace import (
+    STOPPED,
+    UNSUPPORTED,
+    Failure,
+    Observation,
+    RemoteFailure,
+    Trace,
+)
 from parity.language import program as pr
 
-_LENGTHS = struct.Struct(">II")
+#: Of a message: the mark of the process, the number of the message, and the sizes of its two parts.
+_START = struct.Struct(">16sQQQ")
+#: Bytes that the two parts of an answer may have, that of an engine and that of parity itself. A
+#: larger one is not read.
+OF_ENGINE, OF_PARITY = (2**22, 2**25), (2**28, 2**28)
+#: Characters of a text of an engine that are kept.
+_TEXT = 2000
+#: Kinds of failures in traces.
+_KINDS = frozenset({"exception", "depth", UNSUPPORTED}) | STOPPED
 
 Message = tuple[Any, bytes]
 
 
-def write(stream: BinaryIO, head: Any, data: bytes = b"") -> int:
-    """Write a message and return its size in bytes."""
+class MalformedError(ValueError):
+    """Bytes that are no message of the other process: the engine wrote to the pipe."""
+
+
+class TooLargeError(MalformedError):
+    """A message that is larger than an answer may be."""
+
+
+def frame(mark: bytes, number: int, head: Any, data: bytes = b"") -> bytes:
+    """Encode a message. ``mark`` tells the messages of a process from what else is written."""
     text = json.dumps(head, separators=(",", ":")).encode()
-    message = _LENGTHS.pack(len(text), len(data)) + text + data
-    stream.write(message)
-    stream.flush()
-    return len(message)
+    return b"".join((_START.pack(mark, number, len(text), len(data)), text, data))
 
 
-def read(stream: BinaryIO) -> Message | None:
+def fits(message: bytes) -> bool:
+    """Return whether a message may be sent as an answer."""
+    _, _, text, data = _START.unpack_from(message)
+    return bool(text <= OF_ENGINE[0] and data <= OF_ENGINE[1])
+
+
+def read_first(stream: BinaryIO) -> tuple[bytes, Message | None]:
+    """Read the first message of parity, and return the mark of the others with it."""
+    start = stream.read(_START.size)
+    if len(start) < _START.size:
+        return b"", None
+    mark, _, text, data = _START.unpack(start)
+    return mark, _body(stream, text, data)
+
+
+def read(
+    stream: BinaryIO, mark: bytes, number: int, most: tuple[int, int] = OF_PARITY
+) -> Message | None:
     """Read the next message; None at the end of the stream or where a message is cut off.
 
-    Raises ValueError for bytes that are no message: the engine wrote to the pipe.
+    Raises MalformedError unless it has this mark and number, and parts of at most these sizes.
     """
-    start = stream.read(_LENGTHS.size)
-    if len(start) < _LENGTHS.size:
+    start = stream.read(_START.size)
+    if len(start) < _START.size:
         return None
-    text, data = _LENGTHS.unpack(start)
+    found, n, text, data = _START.unpack(start)
+    if found != mark or n != number:
+        raise MalformedError("bytes that are no answer")
+    if text > most[0] or data > most[1]:
+        raise TooLargeError(f"an answer of {text + data:,} bytes")
+    return _body(stream, text, data)
+
+
+def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
     body = stream.read(text + data)
     if len(body) < text + data:
         return None
     try:
         return json.loads(body[:text]), body[text:]
-    except ValueError as error:
-        raise ValueError(f"not a message: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"not a message: {type(error).__name__}") from error
 
 
 def program_head(program: pr.Program) -> list[Any]:
@@ -91,15 +139,52 @@ def trace_message(trace: Trace) -> Message:
     return [[o[:3] for o in trace.observations], forms, failed, trace.left_reals], data
 
 
-def read_trace(message: Message) -> Trace:
-    """Decode the message of ``trace_message``."""
-    (observed, forms, failed, left_reals), data = message
-    arrays = unpack((forms, data))
-    observations = [
-        Observation(n, what, i, a) for (n, what, i), a in zip(observed, arrays, strict=True)
-    ]
-    failure = failed and Failure(failed[0], RemoteFailure(*failed[1:]))
-    return Trace(observations, failure, left_reals)
+def read_trace(message: Message) -> tuple[Trace, float]:
+    """Decode the message of ``trace_message``, and the seconds that were added to it.
+
+    Raises MalformedError if it is not one: an engine may change what its process does.
+    """
+    try:
+        ((observed, forms, failed, left_reals), took), data = message
+        arrays = unpack((forms, data))
+        observations = [
+            Observation(_int(n), _str(what), _int(i), a if a is None else _array(a))
+            for (n, what, i), a in zip(observed, arrays, strict=True)
+        ]
+        failure = failed if failed is None else _failure(*failed)
+        return Trace(observations, failure, bool(left_reals)), _seconds(took)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise MalformedError("an answer that is no trace") from error
+
+
+def _failure(statement: Any, kind: Any, text: Any, location: Any) -> Failure:
+    if kind not in _KINDS:
+        raise ValueError(kind)
+    return Failure(_int(statement), RemoteFailure(kind, _str(text)[:_TEXT], _str(location)[:_TEXT]))
+
+
+def _int(value: Any) -> int:
+    if type(value) is not int or not -1 <= value < 2**31:
+        raise ValueError("no number")
+    return value
+
+
+def _str(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError("no text")
+    return value
+
+
+def _array(value: Any) -> NDArray[Any]:
+    if type(value) is not np.ndarray:
+        raise ValueError("no array")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if type(value) is not float or not 0 <= value < float("inf"):
+        raise ValueError("no time")
+    return value
 
 
 #: Key of the JSON object that stands for an array in the head.
@@ -125,7 +210,7 @@ def pack(data: Any) -> Message:
 
 
 def unpack(message: Message) -> Any:
-    """Decode the message of ``pack``."""
+    """Decode the message of ``pack``. Raises MalformedError if it is not one."""
     stream = io.BytesIO(message[1])
 
     def value(head: Any) -> Any:
@@ -135,8 +220,14 @@ def unpack(message: Message) -> Any:
             return head
         if _ARRAY not in head:
             return {key: value(v) for key, v in head.items()}
-        dtype, shape = np.dtype(head[_ARRAY][0]), head[_ARRAY][1]
+        form, shape = head[_ARRAY]
+        if not re.fullmatch(r"[<>|=][fiub]\d\d?", form) or min(map(_int, shape), default=0) < 0:
+            raise ValueError("no array of numbers")
+        dtype = np.dtype(form)
         data = stream.read(dtype.itemsize * math.prod(shape))
         return np.frombuffer(data, dtype).reshape(shape)
 
-    return value(message[0])
+    try:
+        return value(message[0])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise MalformedError("an answer of another form") from error

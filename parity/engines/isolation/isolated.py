@@ -11,18 +11,22 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Annotated, Any
 
+from parity._util.decode import Count, FormatError, decode, one_of
+from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
+from parity.engines.quirks.table import QUIRKS
 from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.program import Program
+from parity.language.table import OPS
 
-#: Seconds for loading an engine; a call has the time of ``_CALL`` programs.
-_LOADING, _CALL = 120.0, 12
+#: Seconds for loading an engine, at least; that and a call have the time of ``_CALL`` programs.
+_LOADING, _CALL = 30.0, 12
 #: Programs, and bytes, that are sent ahead of their results; the pipe must hold them.
 _AHEAD, _BYTES = 32, 32_000
 #: Programs that may use the full time limit and time out. Later ones, and the steps of a
@@ -41,6 +45,20 @@ class _Sent:
     trace: Trace | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Facts:
+    """The attributes of an engine, as its process has them."""
+
+    name: str
+    version: str
+    max_ndim: Count | None
+    bitwise: bool
+    ops: tuple[Annotated[str, one_of(OPS)], ...]
+    dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
+    quirks: frozenset[Annotated[str, one_of(QUIRKS)]]
+    abilities: frozenset[Annotated[str, one_of((*OPTIONAL, CONSTANTS, BITWISE))]]
+
+
 class IsolatedRunner(Runner):
     """Runs an engine in a worker process; several runners can share the source of processes.
 
@@ -56,7 +74,7 @@ class IsolatedRunner(Runner):
         source: Source | None = None,
     ) -> None:
         self.spec, self.limits = spec, limits
-        self._process = Process(source)
+        self._process = Process(source, codec.OF_ENGINE)
         self._closing = weakref.finalize(self, self._process.close)
         self._sent: deque[_Sent] = deque()
         self._longest = 0.0
@@ -65,10 +83,9 @@ class IsolatedRunner(Runner):
         self._fresh = False
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
-        for name in ("name", "version", "max_ndim", "bitwise"):
-            setattr(self, name, facts[name])
-        self.ops, self.dtypes = tuple(facts["ops"]), tuple(facts["dtypes"])
-        self.quirks, self.abilities = frozenset(facts["quirks"]), frozenset(facts["abilities"])
+        for name in ("name", "version", "max_ndim", "bitwise", "ops", "dtypes"):
+            setattr(self, name, getattr(facts, name))
+        self.quirks, self.abilities = facts.quirks, facts.abilities
         try:  # it runs a backward, which may hang or crash
             found = self._call(limits.seconds, "parity.engines.execute:owns_buffer")
             self.owns_buffer = bool(found)
@@ -78,20 +95,27 @@ class IsolatedRunner(Runner):
     def close(self) -> None:
         self._closing()
 
-    def _start(self) -> Any:
+    def _start(self) -> _Facts:
         """Load the engine in a new process and return its attributes."""
         self._process.start()
         position, megabytes = str(self._process.position), self.limits.megabytes
         self._process.send(
             {"spec": self.spec, "path": sys.path, "position": position, "megabytes": megabytes}
         )
-        facts = self._process.receive(_LOADING)
-        if isinstance(facts, End):
-            raise EngineError(f"engine {self.spec!r} cannot be loaded: {facts.description}")
-        if "error" in facts[0]:
+        came = self._process.receive(max(_LOADING, _CALL * self.limits.seconds))
+        if isinstance(came, End):
+            raise EngineError(f"engine {self.spec!r} cannot be loaded: {came.description}")
+        facts, _ = came
+        if isinstance(facts, dict) and "error" in facts:
             self._process.stop()
-            raise EngineError(facts[0]["error"])
-        return facts[0]
+            raise EngineError(str(facts["error"]))
+        try:
+            return decode(_Facts, facts)
+        except FormatError as error:
+            end = self._process.foreign(str(error))
+            raise EngineError(
+                f"engine {self.spec!r} cannot be loaded: {end.description}"
+            ) from error
 
     def restart(self) -> None:
         """Start a new process and send it the programs whose traces are missing."""
@@ -141,6 +165,8 @@ class IsolatedRunner(Runner):
         if self._fresh:
             self._receive_all()
             self.restart()
+        if sum(sent.size for sent in self._sent) >= _BYTES:
+            self._receive_all()
         size = self._process.send(("run", codec.program_head(program)))
         self._sent.append(_Sent(program, size, self._impatient))
         return self._sent[-1]
@@ -162,25 +188,30 @@ class IsolatedRunner(Runner):
         reply = self._process.receive(seconds)
         self._sent.popleft()
         if not isinstance(reply, End):
-            (trace, took), arrays = reply
-            sent.trace = codec.read_trace((trace, arrays))
-            self._longest = max(self._longest, took)
-            failure = sent.trace.failure
-            if failure is None or failure.kind not in STOPPED:
-                return
-        else:
+            try:
+                trace, took = codec.read_trace(reply)
+            except codec.MalformedError as error:
+                reply = self._process.foreign(str(error))
+        if isinstance(reply, End):
             self._waits += reply.kind == "time"
-            error = RemoteFailure(reply.kind, reply.description)
-            sent.trace = Trace([], Failure(self._process.last_statement(), error))
-        self.restart()
+            error_there = RemoteFailure(reply.kind, reply.description)
+            last = min(self._process.last_statement(), len(sent.program.statements))
+            trace = Trace([], Failure(max(last, -1), error_there))
+        else:
+            self._longest = max(self._longest, took)
+        sent.trace = trace
+        if trace.failure is not None and trace.failure.kind in STOPPED:
+            self.restart()
 
     def call(self, function: str, *data: Any) -> Any:
-        """Call a function as ``Runner.call``; its exceptions are raised as RuntimeError."""
         self._receive_all()
         return self._call(max(_LEAST, _CALL * self.limits.seconds), function, *data)
 
     def _call(self, seconds: float, function: str, *data: Any) -> Any:
-        came = self._process.call(seconds, function, *data)
+        try:
+            came = self._process.call(seconds, function, *data)
+        except RuntimeError as error:
+            raise EngineStopped("exception", str(error)) from None
         if isinstance(came, End):
             self.restart()
             raise EngineStopped(came.kind, came.description)

@@ -8,9 +8,12 @@ streams or pipes; output of the engine is discarded.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
+import itertools
 import mmap
 import os
+import random
 import select
 import signal
 import socket
@@ -20,19 +23,22 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from parity._util.escape import described
 from parity._util.process import fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
 from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
-from parity.engines.runner import function_named
+from parity.engines.runner import facts_of, function_named
 from parity.engines.trace import Failure, RemoteFailure, Trace
 
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    fcntl = resource = None  # type: ignore[assignment]
+
+#: Kept, as an engine may replace it.
+_exit = os._exit
 
 #: The shared file with the index of the running statement, which the parent process reads.
 POSITION = struct.Struct("<i")
@@ -68,10 +74,11 @@ class Worker:
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         self.requests, self.replies = requests, replies
         self.engine: Engine | None = None
+        self.answers, self.process = itertools.count(), os.getpid()
 
     def serve(self) -> None:
         """Take the settings of the first message, then answer until the channel ends."""
-        first = codec.read(self.requests)
+        self.mark, first = codec.read_first(self.requests)
         if first is None:
             return
         start = first[0]
@@ -80,28 +87,45 @@ class Worker:
         isolates = "spec" in start
         try:
             if isolates:
-                self.load(start)
+                self.answer(*self.load(start))
         except EngineError as error:
-            codec.write(self.replies, {"error": str(error)})
+            self.answer({"error": str(error)}, b"")
             return
         handlers: dict[str, Callable[..., codec.Message]] = {"run": self.run, "call": self.call}
         with fuzzing_runtime() if isolates else contextlib.nullcontext():
-            while (message := codec.read(self.requests)) is not None:
+            for number in itertools.count(1):
+                message = codec.read(self.requests, self.mark, number)
+                if message is None:
+                    return
                 (kind, *arguments), _ = message
-                codec.write(self.replies, *handlers[kind](*arguments))
+                self.answer(*handlers[kind](*arguments))
 
-    def load(self, start: dict[str, Any]) -> None:
-        """Load the engine and send its attributes."""
+    def answer(self, head: Any, data: bytes) -> None:
+        """Send an answer; the engine gets no more room than parity has for it."""
+        if os.getpid() != self.process:  # a child that the engine has forked and not ended
+            _exit(0)
+        number = next(self.answers)
+        message = codec.frame(self.mark, number, head, data)
+        if self.engine is not None and not codec.fits(message):
+            error = RemoteFailure("memory", f"its answer has {len(message):,} bytes")
+            position = POSITION.unpack_from(self.position)[0]
+            head, data = codec.trace_message(Trace([], Failure(position, error)))
+            message = codec.frame(self.mark, number, (head, 0.0), data)
+        self.replies.write(message)
+        self.replies.flush()
+
+    def load(self, start: dict[str, Any]) -> codec.Message:
+        """Load the engine and return its attributes."""
         with open(start["position"], "r+b") as file:
             self.position = mmap.mmap(file.fileno(), POSITION.size)
         self.engine = engine = load_engine(start["spec"])
         limit_memory(start["megabytes"])
-        facts = {
-            **{name: getattr(engine, name) for name in ("name", "version", "max_ndim", "bitwise")},
-            **{name: list(getattr(engine, name)) for name in ("ops", "dtypes", "quirks")},
-            "abilities": list(abilities(engine)),
+        facts = {**facts_of(engine), "abilities": abilities(engine)}
+        plain = {
+            name: v if isinstance(v, (str, int)) or v is None else list(v)
+            for name, v in facts.items()
         }
-        codec.write(self.replies, facts)
+        return plain, b""
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""
@@ -111,17 +135,14 @@ class Worker:
         """Run a program; ``sys.exit`` and exhausted memory are failures of the trace."""
         self.on_statement(-1)
         assert self.engine is not None
-        trace, started = Trace(), time.perf_counter()
-        try:
-            trace = execute(codec.read_program(program), self.engine, self.on_statement)
-        except BaseException as error:  # SystemExit and the like
-            cause = error if isinstance(error, MemoryError) else _ended(error)
-            trace.failure = Failure(POSITION.unpack_from(self.position)[0], cause)
+        started = time.perf_counter()
+        trace = execute(codec.read_program(program), self.engine, self.on_statement, BaseException)
         failure = trace.failure
-        if failure is not None and isinstance(failure.error, MemoryError):
-            limit_memory(None)  # to have memory to send the failure
-            exhausted = RemoteFailure("memory", described(failure.error))
-            trace = Trace([], Failure(failure.statement, exhausted))
+        if failure is not None:
+            if failure.kind == "memory":
+                limit_memory(None)  # to have memory to send the failure
+                trace = Trace()
+            trace.failure = failure.without_error()
         head, data = codec.trace_message(trace)
         return (head, time.perf_counter() - started), data
 
@@ -130,20 +151,29 @@ class Worker:
         engine = () if self.engine is None else (self.engine,)
         try:
             return codec.pack({"result": function_named(function)(*engine, *data)})
-        except Exception as error:
-            return {"raised": described(error)}, b""
-        except BaseException as error:  # SystemExit and the like
-            return {"stopped": str(_ended(error))}, b""
-
-
-def _ended(error: BaseException) -> RemoteFailure:
-    """Return the failure for an exception that would have ended the process."""
-    return RemoteFailure("crash", described(error))
+        except BaseException as error:
+            how = "raised" if issubclass(type(error), Exception) else "stopped"
+            return {how: Failure(0, error).text()}, b""
 
 
 def _serve(requests: int, replies: int) -> None:
-    with os.fdopen(requests, "rb") as incoming, os.fdopen(replies, "wb") as outgoing:
+    with (
+        os.fdopen(_moved(requests), "rb") as incoming,
+        os.fdopen(_moved(replies), "wb") as outgoing,
+    ):
         Worker(incoming, outgoing).serve()
+
+
+def _moved(number: int) -> int:
+    """Give a pipe a number that an engine neither expects nor passes on to other programs."""
+    if fcntl is None or resource is None:
+        return number
+    most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65_536)
+    moved = fcntl.fcntl(
+        number, fcntl.F_DUPFD_CLOEXEC, random.SystemRandom().randrange(most // 4, most // 2)
+    )
+    os.close(number)
+    return moved
 
 
 def serve_here() -> None:
@@ -155,48 +185,93 @@ def serve_here() -> None:
 
 
 def serve_children(channel: socket.socket) -> None:
-    """Fork a worker on each request and send its exit status, until the channel is closed."""
+    """Fork a worker on each request and send its status, until the channel is closed."""
     devnull = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(devnull, stream)
     for module in _PRELOADED:
         importlib.import_module(module)
+    _adopt_orphans()
+    woken, wake = os.pipe()
+    for end in (woken, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the end of a child wakes up ``select``
     while True:
         message, files, _, _ = socket.recv_fds(channel, 1, 2)
         if not message:
             return
         if message == START:
-            status = _child(channel, *files)
+            pid = os.fork()
+            if pid == 0:
+                with contextlib.suppress(BaseException):
+                    _child((channel.detach(), woken, wake), *files)
+                _exit(0)
+            for file in files:
+                os.close(file)
+            channel.sendall(STATUS.pack(pid))
+            status = _wait(pid, channel, woken)
             if status is None:
                 return
             channel.sendall(STATUS.pack(status))
 
 
-def _child(channel: socket.socket, requests: int, replies: int) -> int | None:
-    """Wait for one child, and kill it on request; return its status, None at the end."""
-    alive, held = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        with contextlib.suppress(BaseException):
-            os.setsid()  # processes that it starts are killed with it
-            channel.close()
-            os.close(alive)
-            if resource is not None:
-                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            _serve(requests, replies)
-        os._exit(0)
-    for file in (requests, replies, held):
+def _child(others: tuple[int, ...], requests: int, replies: int) -> None:
+    """Be the worker, in a new process that has the files of its parent."""
+    os.setsid()  # processes that it starts are killed with it
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for file in others:
         os.close(file)
-    more = True
-    if alive not in select.select([alive, channel.fileno()], [], [])[0]:
-        more = bool(channel.recv(1))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _serve(requests, replies)
+
+
+def _wait(pid: int, channel: socket.socket, woken: int) -> int | None:
+    """Wait for a child, and kill it on request; return its status, None at the end."""
+    more, done = True, 0
+    while not done:
+        ready = select.select([woken, channel.fileno()], [], [])[0]
+        if channel.fileno() in ready:
+            more = bool(channel.recv(1))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            done, status = os.waitpid(pid, 0)
+        else:
+            os.read(woken, 4096)
+            done, status = os.waitpid(pid, os.WNOHANG)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    os.close(alive)
+    _kill_orphans()
     return os.waitstatus_to_exitcode(status) if more else None
+
+
+#: ``prctl``: processes that lost their parent become children of this one (Linux).
+_SUBREAPER = 36
+
+
+def _adopt_orphans() -> None:
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1)
+
+
+def _kill_orphans() -> None:
+    """Kill what a worker has started and left, also in sessions of their own."""
+    children = f"/proc/self/task/{os.getpid()}/children"
+    for _ in range(1000):  # each may have started others
+        try:
+            with open(children) as file:
+                left = file.read().split()
+        except OSError:  # not Linux
+            return
+        if not left:
+            return
+        for pid in map(int, left):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":
