@@ -13,7 +13,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
 
@@ -46,10 +46,11 @@ def judge_finding(
 def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> None:
     """Add the diagnosis to a report, unless the reference is wrong.
 
-    An engine that stopped gets no diagnosis: every known defect returns a result.
+    An engine that stopped gets no diagnosis: every known defect returns a result. Nor does one that
+    differs in some runs only: a comparison needs the same result each time.
     """
     finding, program = reported.finding, reported.program
-    if reported.wrong == REFERENCE or finding.stopped:
+    if reported.wrong == REFERENCE or finding.stopped or finding.kind is Kind.FLAKY:
         return
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)

@@ -48,6 +48,10 @@ class Report:
     script: str = ""
     verdict: Verdict = UNDECIDED
     diagnosis: Diagnosis | None = None
+    #: The programs that the finding stands for, if it is flaky; those that run before the program,
+    #: if it differs only after them.
+    programs: int = 1
+    before: tuple[Program, ...] = ()
 
     @property
     def wrong(self) -> str | None:
@@ -84,6 +88,8 @@ class Report:
             lines.append(f"  {undecided}{self.verdict.note}")
         if finding.error_over_bound is not None and not self.verdict.bits:
             lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+        if finding.repeats is not None:
+            lines.append(f"  flaky like this: {count_of(self.programs, 'program')}")
         if self.diagnosis is not None:
             lines += ["  " + line for line in self.diagnosis.text().splitlines()]
         if self.script:
@@ -106,6 +112,7 @@ class Report:
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
+            "repeats": _repeats(self.finding),
         }
 
 
@@ -212,6 +219,17 @@ class SearchResult:
         return bool(self.findings or self.stale)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 program", "2 programs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _repeats(finding: Finding) -> dict[str, Any] | None:
+    """Return in how many runs a flaky program differed, as JSON data."""
+    repeats = finding.repeats
+    return repeats and {**repeats._asdict(), "says": str(repeats)}
+
+
 def _plain(value: Any) -> Any:
     """Return an array as a list of numbers, with nan and infinity as text."""
     if value is None or isinstance(value, str):
@@ -228,10 +246,11 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
     texts = distinguishable_texts(reported.finding.engine, reported.finding.reference)
     return {
         **reported.to_json(),
-        "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
+        "says": "; ".join(filter(None, (reported.finding.says, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
         "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
-        "count": 1,
+        "count": reported.programs,
+        "before": [program_to_json(program) for program in reported.before],
     }

@@ -58,5 +58,5 @@ def check_programs(
             tolerance = Tolerance(program, bitwise, runner.quirks)
             finding = compare(program, ours, theirs, tolerance=tolerance)
             if finding is not None:
-                finding = replace(finding, non_finite=theirs.non_finite)
+                finding = replace(finding, non_finite=theirs.non_finite, trace=ours)
             yield program, finding
