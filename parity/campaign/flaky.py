@@ -33,7 +33,7 @@ HISTORY = 64
 #: All others run again until they agree once.
 FIRST, FIRST_RARE = 20, 3
 #: A reduction has so many runs, and a candidate at most so many of them.
-_BUDGET, _TRIES = 1500, 60
+_BUDGET, _TRIES = 900, 60
 #: Reported as the probe of the finding that an engine keeps state between programs.
 STATE = "programs one after another in one process"
 #: ``Finding.what`` of such a finding.
@@ -180,6 +180,13 @@ class Repetition:
         self.disturbed += 1
         shown = "the program differs after others, not alone"
         return Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
+
+
+def kept_state(disturbed: int) -> Report:
+    """Return the report that an engine keeps state between programs."""
+    shown = f"{disturbed} programs differ after others, not in that way alone"
+    found = Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
+    return Report(found, None, -1, probe=STATE)
 
 
 def _alike(one: Finding, other: Finding) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
 from parity.campaign.finish import add_diagnosis, judge_finding, write_scripts
-from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition
+from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.flaky import STATE as STATE
 from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
@@ -237,7 +237,8 @@ class _Search:
         says no more than they do. With a baseline, each finding must be matched by itself.
         """
         for reported in run_probes(self.result.engine):
-            if self.has_baseline or not self.found[reported.finding.kind]:
+            kind = reported.finding.observed
+            if self.has_baseline or not (self.found[kind] or kind in self.flaky.groups):
                 self.add(reported)
 
     def add_flaky(self) -> None:
@@ -250,9 +251,7 @@ class _Search:
         """Add the finding that the engine keeps state between programs, if it does."""
         self.result.disturbed = self.repetition.disturbed
         if self.result.disturbed:
-            shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
-            found = Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
-            self.add(Report(found, None, -1, probe=STATE))
+            self.add(kept_state(self.result.disturbed))
 
     def add(self, reported: Report) -> None:
         """Add a finding that was not reduced, or count it if it is in the baseline."""
@@ -260,11 +259,13 @@ class _Search:
         if entry is None:
             self.result.findings.append(reported)
         else:
-            self.result.known[entry] += 1
+            self.result.known[entry] += reported.programs
 
 
 def run_probes(engine: AnyEngine) -> Iterator[Report]:
     """Yield the findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine) and (finding := probe.first(engine)) is not None:
+            if not finding.stopped and probe.first(engine) is None:
+                finding = finding.flaky(1, 2)
             yield Report(finding, None, -1, probe=probe.description)
