@@ -22,7 +22,7 @@ from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.tolerance import same
-from parity.oracle.verdict import ILL_CONDITIONED
+from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, Verdict
 
 #: Further runs of a program that differs; more of one that agrees from then on, which tells a rare
 #: fault from state; and runs in new processes.
@@ -187,6 +187,12 @@ def kept_state(disturbed: int) -> Report:
     shown = f"{disturbed} programs differ after others, not in that way alone"
     found = Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
     return Report(found, None, -1, probe=STATE)
+
+
+def kept_after(program: Program, before: tuple[Program, ...], count: int, number: int) -> Report:
+    """Return the report on a program that differs only after others, one of ``count``."""
+    found = kept_state(count).finding
+    return Report(found, program, number, verdict=Verdict(ENGINE), programs=count, before=before)
 
 
 def _alike(one: Finding, other: Finding) -> bool:

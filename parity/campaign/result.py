@@ -21,6 +21,7 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
+from parity.oracle.stability import Stability
 from parity.oracle.verdict import REFERENCE, UNDECIDED, Verdict, no_findings
 
 
@@ -147,6 +148,7 @@ class SearchResult:
     #: Messages of ``Unsupported``, and the number of programs that each ended.
     unsupported: Counter[str] = field(default_factory=Counter)
     coverage: Coverage | None = None
+    stability: Stability = field(default_factory=Stability)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON data (``parity check --json``)."""
@@ -159,6 +161,7 @@ class SearchResult:
             "seconds": round(self.seconds, 3),
             "ill_conditioned": self.ill_conditioned,
             "interrupted": self.interrupted,
+            "stability": self.stability.to_json(),
             "verdict": self.verdict,
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
@@ -200,6 +203,8 @@ class SearchResult:
             lines.append("\n" + no_findings(self.ill_conditioned))
         lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
         lines += ["\n" + entry.stale() for entry in self.stale]
+        if self.stability.programs:
+            lines.append(f"\n{self.stability}")
         if self.interrupted:
             lines.append("\ninterrupted: what was found so far")
         if self.fails:

@@ -172,7 +172,11 @@ class _Search:
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
-            programs, result.engine, result.reference, result.unsupported
+            programs,
+            result.engine,
+            result.reference,
+            result.unsupported,
+            stability=result.stability,
         ):
             if stopped():
                 result.interrupted = True

@@ -157,6 +157,8 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
         yield f"{text}; they are in {where}/{ILL_CONDITIONED}"
     reached = len(outcome.reachable & set(outcome.total.coverage))
     yield f"coverage: {reached} of {len(outcome.reachable)} features reached"
+    if outcome.total.twice:
+        yield str(outcome.total.stability)
     if outcome.exported:
         yield (
             f"{outcome.exported} findings are exported to the Hypothesis database: "
