@@ -58,7 +58,7 @@ def diagnose(
     The program, on which the engine is wrong, should be reduced.
     """
     with fuzzing_runtime():
-        known = tuple(defects.values())
+        known = tuple(defect for defect in defects.values() if not defect.flaky)
         diagnosis = _compared(program, finding.kind, engine, reference, known)
         if diagnosis.matches:
             return diagnosis

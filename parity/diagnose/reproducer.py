@@ -12,16 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from parity.diagnose.reproducer_template import ISOLATED_RUN, LOAD_REFERENCE, SCRIPT
+from parity.diagnose.reproducer_template import (
+    FLAKY_RESULT,
+    ISOLATED_RUN,
+    LOAD_REFERENCE,
+    RESULT,
+    SCRIPT,
+)
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Repeats
 
 #: Seconds that a script may take to start, in addition to the time limit of a program.
 _START = 20
+#: Runs of a flaky program in a script.
+_FEWEST_RUNS, _MOST_RUNS = 100, 5000
 
 
 def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) -> str:
@@ -36,7 +44,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     adapter = adapter_of(engine, side.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
     version = f"{engine.name} {engine.version}".rstrip()
-    title = f"{finding.kind}: {finding.kind.description} ({version})"
+    title = f"{finding.kind}: {finding.says} ({version})"
     sources = adapter.sources.items()
     return SCRIPT.format(
         title=_escaped(title),
@@ -61,6 +69,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
         agree=_agreement(program, finding),
         observed=_observed(finding, observed),
+        result=RESULT if finding.repeats is None else _flaky_result(finding.repeats),
     )
 
 
@@ -208,6 +217,12 @@ class _TorchSide:
 def _isolated_run(engine: AnyEngine) -> str:
     limits = as_runner(engine).limits
     return ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
+
+
+def _flaky_result(repeats: Repeats) -> str:
+    """Return the lines that run the program so often that the difference comes several times."""
+    runs = min(_MOST_RUNS, 10 * -(-repeats.runs // repeats.differ))
+    return FLAKY_RESULT.format(runs=max(_FEWEST_RUNS, runs))
 
 
 def _escaped(text: str) -> str:

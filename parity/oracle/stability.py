@@ -24,7 +24,8 @@ class Stability:
     #: One program in so many runs twice; none if it is 0.
     sampled: int = SAMPLED
     _read: int = 0
-    _last: _Run | None = None
+    _seen: int = 0
+    _last: Trace | None = None
 
     def doubled(self, programs: Iterable[Program]) -> Iterator[Program]:
         """Yield programs, and one in ``sampled`` a second time right after the first."""
@@ -38,12 +39,12 @@ class Stability:
         """Count the second runs among ``runs``, and return the others."""
         first = []
         for run in runs:
-            if self.sampled and self._last is not None and self._last[0] is run[0]:
-                self._count(self._last[1], run[1])
-                self._last = None
+            self._seen += 1
+            if self.sampled and self._seen % (self.sampled + 1) == 0:
+                self._count(self._last, run[1])
             else:
                 first.append(run)
-                self._last = run
+                self._last = run[1]
         return first
 
     def _count(self, one: Trace | None, other: Trace | None) -> None:
