@@ -31,9 +31,6 @@ class Record:
     seconds: Annotated[float, _FROM_ZERO] = 0.0
     ill_conditioned: Count = 0
     kept: Count = 0
-    #: Programs that ran twice, and those that gave the same result (``parity.oracle.stability``).
-    twice: Count = 0
-    same: Count = 0
     #: False if a shard was ended before its last program; it then runs again as a whole.
     complete: bool = True
     #: Programs that fail, by kind of finding.
@@ -42,6 +39,9 @@ class Record:
     findings: Counter[str] = field(default_factory=Counter)
     #: Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
     coverage: Counter[str] = field(default_factory=Counter, metadata={"key": "exposure"})
+    #: Programs that ran twice, and those that gave the same result (``parity.oracle.stability``).
+    twice: Count = 0
+    same: Count = 0
 
     def __post_init__(self) -> None:
         if self.first > self.last:
