@@ -190,6 +190,8 @@ def markdown(outcome: Outcome, where: str) -> str:
         "",
         *table(("programs", "programs that differ", "findings", "coverage"), [counts], "rrrr"),
     ]
+    if total.twice:
+        lines += ["", str(total.stability)]
     if causes:
         rows = []
         for kind, named, several in causes:
