@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from parity.campaign.flaky import KEPT
 from parity.campaign.result import Report
 from parity.diagnose.diagnose import diagnose, diagnose_probe
 from parity.diagnose.reproducer import script
@@ -50,7 +51,8 @@ def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> Non
     differs in some runs only: a comparison needs the same result each time.
     """
     finding, program = reported.finding, reported.program
-    if reported.wrong == REFERENCE or finding.stopped or finding.kind is Kind.FLAKY:
+    unsteady = finding.kind is Kind.FLAKY or finding.what == KEPT
+    if reported.wrong == REFERENCE or finding.stopped or unsteady:
         return
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)

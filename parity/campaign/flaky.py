@@ -228,15 +228,20 @@ class FlakyPrograms:
         self, program: Program, finding: Finding, number: int, case: FuzzInput | None = None
     ) -> None:
         """Add a program, unless rounding decides in it whether the engine differs."""
-        if adjudicate(program, finding, self.engine, self.reference).wrong == ILL_CONDITIONED:
+        new = _Group(program, finding, number, case)
+        group = self.groups.get(finding.observed, new)
+        if group.count < FIRST and self._rounding_decides(program, finding):
             self.ill_conditioned += 1
             return
-        new = _Group(program, finding, number, case)
-        group = self.groups.setdefault(finding.observed, new)
+        self.groups.setdefault(finding.observed, group)
         if _rank(program, finding) < _rank(group.program, group.finding):
             self.groups[finding.observed] = new
             new.count = group.count
         self.groups[finding.observed].count += 1
+
+    def _rounding_decides(self, program: Program, finding: Finding) -> bool:
+        verdict = adjudicate(program, finding, self.engine, self.reference)
+        return verdict.wrong == ILL_CONDITIONED
 
     def reports(self) -> list[tuple[Report, FuzzInput | None]]:
         """Return the findings, reduced where that is cheap, with the case of each."""
