@@ -61,16 +61,20 @@ class Scripted(TapeEngine):
 
 
 class Poisoned(TapeEngine):
-    """Wrong in the first backward after a gradient was zeroed, and right again then."""
+    """Wrong in the first backward of the program after one that zeroed a gradient."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.poisoned = False
+        self.zeroed = self.poisoned = False
         self._owns_buffer = True  # else the harness runs a backward after the first zero
 
     def zero_grad(self, t: Any) -> None:
         super().zero_grad(t)
-        self.poisoned = True
+        self.zeroed = True
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Any:
+        self.poisoned, self.zeroed = self.poisoned or self.zeroed, False
+        return super().leaf(array, requires_grad)
 
     def finish(self, grads: Any) -> None:
         if self.poisoned:
