@@ -34,6 +34,8 @@ HISTORY = 64
 FIRST, FIRST_RARE = 20, 3
 #: A reduction has so many runs, and a candidate at most so many of them.
 _BUDGET, _TRIES = 900, 60
+#: Runs that differ in a row before an engine counts as worn out.
+_AT_LEAST = 3
 #: Reported as the probe of the finding that an engine keeps state between programs.
 STATE = "programs one after another in one process"
 #: ``Finding.what`` of such a finding.
@@ -65,6 +67,12 @@ def differing(found: Runs) -> list[Finding]:
 def _agrees_from_then_on(found: Runs) -> bool:
     """Return whether no run differs after one that agrees."""
     return not differing(list(itertools.dropwhile(lambda finding: finding is not None, found)))
+
+
+def _differs_from_then_on(found: Runs) -> bool:
+    """Return whether all runs differ, or all after the first that does: something wore out."""
+    later = list(itertools.dropwhile(lambda finding: finding is None, found))
+    return all(later) and len(later) >= min(len(found), _AT_LEAST)
 
 
 class Repetition:
@@ -100,7 +108,7 @@ class Repetition:
         again = self._runs(program, RUNS, until_one_agrees=few)
         if (last := again[-1]) is not None and last.stopped:
             return last
-        if not all(again):
+        if not _differs_from_then_on(again):
             result = self._sometimes(program, finding, again, few)
         elif self.engine.isolated:
             result = self._alone(program, finding, again, few)
@@ -119,7 +127,7 @@ class Repetition:
             return small[1]
         again = self._runs(small[0], RUNS)
         found = differing(again)
-        if len(found) == len(again) or any(finding.stopped for finding in found):
+        if _differs_from_then_on(again) or any(finding.stopped for finding in found):
             return small[1]
         return whole[1] if _agrees_from_then_on(again) else found[0].flaky(len(found), len(again))
 

@@ -94,6 +94,15 @@ def test_what_comes_each_time_is_an_ordinary_finding() -> None:
     assert (judged.kind, judged.repeats) == (Kind.GRADIENT, None)
 
 
+def test_an_engine_that_wears_out_is_not_flaky() -> None:
+    finding = check_program(PROGRAM, Scripted(lambda number: True), TORCH)
+    assert finding is not None
+    repetition = Repetition(Scripted(lambda number: number > 4), TORCH)
+    assert repetition.judged(PROGRAM, finding) is finding
+    repetition = Repetition(Scripted(lambda number: number > 4), TORCH)
+    assert repetition.settled((PROGRAM, finding), (FIRST, finding)) is finding
+
+
 def test_what_comes_in_some_runs_is_flaky() -> None:
     judged = _judged(Scripted(lambda number: number % 7 == 0))
     assert judged.kind is Kind.FLAKY
