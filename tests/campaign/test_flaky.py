@@ -225,7 +225,7 @@ def test_hypothesis_does_not_complain_of_a_flaky_engine(rate: float) -> None:
     generator = random.Random(2)
     engine = Scripted(lambda number: generator.random() < rate)
     decoder = Decoder.of(PROFILES["gradients"], engine)
-    outcome = run_property(decoder, engine, TORCH, 200, 0)
+    outcome = run_property(decoder, engine, TORCH, 80, 0)
     kinds = {r.finding.kind for r in outcome.reported}
     assert kinds
     assert Kind.LEAK not in kinds
