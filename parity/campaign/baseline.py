@@ -19,7 +19,7 @@ needs an entry of its own.
 
 A baseline can still hide a second defect: on programs that show both; if every program that shows
 it contains the entry's program; if both defects affect most operations alike; and if the engine
-stops, as there is no second reduction then.
+stops, as there is no second reduction then. An entry of kind ``flaky`` accepts all flaky programs.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ from parity.engines.runner import AnyEngine
 from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
-from parity.oracle.finding import KINDS, Finding
+from parity.oracle.finding import KINDS, Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 
 #: Findings of one kind in the baseline after which a run ignores further ones of that kind.
 MAX_REDUCED = 400
+#: Runs of a flaky program after which it counts as one that agrees.
+FLAKY_RUNS = 200
 
 _PROPOSAL = """\
 # Proposed by `parity check --propose-known`. Nothing here is accepted yet: give each entry
@@ -69,6 +71,9 @@ class BaselineEntry:
     def occurs(self, engine: AnyEngine, reference: Engine) -> bool:
         """Return whether the program or probe still gives a finding of this kind."""
         finding = None
+        if self.kind == Kind.FLAKY and self.program is not None:
+            runs = (check_program(self.program, engine, reference) for _ in range(FLAKY_RUNS))
+            return any(finding is not None for finding in runs)
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
         elif (probe := PROBES_BY_NAME[self.probe]).applies(engine):
@@ -98,7 +103,12 @@ class Baseline:
     entries: tuple[BaselineEntry, ...] = ()
 
     def find(self, kind: str, key: str) -> BaselineEntry | None:
-        """Return the entry for a kind and a ``Report.key``, or None."""
+        """Return the entry for a kind and a ``Report.key``, or None.
+
+        An entry of kind ``flaky`` stands for all flaky programs: any of them may be the first.
+        """
+        if kind == Kind.FLAKY:
+            return next((e for e in self.entries if e.kind == kind), None)
         return next((e for e in self.entries if (e.kind, e.where) == (kind, key)), None)
 
     def may_cover(self, kind: str) -> bool:

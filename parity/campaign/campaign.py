@@ -86,6 +86,7 @@ class Outcome:
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
+            "stability": self.total.stability.to_json(),
             "failing": dict(sorted(self.total.failing.items())),
             "interrupted": self.interrupted,
             "findings": [{"name": name, **finding} for name, finding in self.findings],

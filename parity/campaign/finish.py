@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from parity.campaign.flaky import KEPT
 from parity.campaign.result import Report
 from parity.diagnose.diagnose import diagnose, diagnose_probe
 from parity.diagnose.reproducer import script
@@ -14,7 +15,7 @@ from parity.engines.load import EngineError
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
 
@@ -47,10 +48,12 @@ def judge_finding(
 def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> None:
     """Add the diagnosis to a report, unless the reference is wrong.
 
-    An engine that stopped gets no diagnosis: every known defect returns a result.
+    An engine that stopped gets no diagnosis: every known defect returns a result. Nor does one that
+    differs in some runs only: a comparison needs the same result each time.
     """
     finding, program = reported.finding, reported.program
-    if reported.wrong == REFERENCE or finding.stopped:
+    unsteady = finding.kind is Kind.FLAKY or finding.what == KEPT
+    if reported.wrong == REFERENCE or finding.stopped or unsteady:
         return
     if program is not None:
         reported.diagnosis = diagnose(program, finding, engine, reference)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.database import ExampleDatabase
+from hypothesis.errors import Flaky
 
 from parity._util.decode import decode
 from parity._util.process import fuzzing_runtime
@@ -16,6 +17,7 @@ from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, Basel
 from parity.campaign.cases import FuzzInput
 from parity.campaign.database import examples_of
 from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.records import FindingData
 from parity.campaign.result import Report
 from parity.diagnose.shrink import reduced
@@ -110,47 +112,90 @@ def run_property(
     (``parity.campaign.database``): then a run depends on the seed alone. Findings that may match
     the ``baseline`` are reduced at once; the first that does not match ends the run.
     """
-    outcome = Outcome()
-    baseline = baseline or Baseline()
-    matcher = BaselineMatcher(baseline, engine, reference)
-    stopped: list[tuple[Program, Finding]] = []
-
-    def check(several: list[Program]) -> None:
-        if stopped or outcome.reported:
-            return
-        for program, finding in check_programs(several, engine, reference):
-            if outcome.reported:
-                return
-            outcome.tally.add(program)
-            if finding is None:
-                continue
-            if finding.stopped:  # Hypothesis would run it several times more
-                stopped.append((program, finding))
-                return
-            if baseline.may_cover(finding.kind):
-                if outcome.known.total() < MAX_REDUCED:
-                    _match_baseline(outcome, (program, finding), matcher)
-                continue
-            if adjudicate(program, finding, engine, reference).wrong != ILL_CONDITIONED:
-                raise _DIFFERENCES[finding.kind](program, finding)
-            outcome.tally.ill_conditioned += 1  # no finding: the run goes on
-
+    search = _Search(engine, reference, baseline or Baseline())
     examples = -(-count // PROGRAMS_PER_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)
-    run = property_of(decoder, check, saved, examples, number)
+    run = property_of(decoder, search.check, saved, examples, number)
     with fuzzing_runtime():
-        findings = stopped
         try:
             run()
-        except BaseException as error:
-            findings = list(_differences(error))
-            if not findings:
+        except (Difference, Flaky, ExceptionGroup) as error:
+            if not search.raised or not _is_expected(error):
                 raise
-            findings += stopped
+        search.report()
+    return search.outcome
+
+
+class _Search:
+    """The state of a running property."""
+
+    def __init__(self, engine: AnyEngine, reference: Engine, baseline: Baseline) -> None:
+        self.engine, self.reference, self.baseline = engine, reference, baseline
+        self.outcome = Outcome()
+        self.matcher = BaselineMatcher(baseline, engine, reference)
+        self.repetition = Repetition(engine, reference)
+        self.flaky = FlakyPrograms(engine, reference)
+        self.stopped: list[tuple[Program, Finding]] = []
+        #: The last program of each kind for which Hypothesis has seen an exception. What it raises
+        #: itself depends on whether the engine differs again.
+        self.raised: dict[str, tuple[Program, Finding]] = {}
+
+    def check(self, several: list[Program]) -> None:
+        """Run programs; raise a Difference for a finding that comes again."""
+        if self.stopped or self.outcome.reported:
+            return
+        for program, finding in check_programs(several, self.engine, self.reference):
+            if self.outcome.reported:
+                return
+            self.outcome.tally.add(program)
+            if finding is not None:
+                self._handle(program, finding)
+            self.repetition.ran(program, finding)
+            if self.stopped:  # Hypothesis would run it several times more
+                return
+
+    def _handle(self, program: Program, found: Finding) -> None:
+        finding = self.repetition.judged(program, found)
+        if finding.stopped:
+            self.stopped.append((program, finding))
+        elif finding.kind is Kind.FLAKY:
+            self.flaky.add(program, finding, -1)
+        elif finding.what == KEPT:
+            pass  # reported at the end
+        elif self.baseline.may_cover(finding.kind):
+            if self.outcome.known.total() < MAX_REDUCED:
+                _match_baseline(self.outcome, (program, finding), self.matcher)
+        elif adjudicate(program, finding, self.engine, self.reference).wrong == ILL_CONDITIONED:
+            self.outcome.tally.ill_conditioned += 1  # no finding: the run goes on
+        else:
+            self.raised.pop(finding.kind, None)
+            self.raised[finding.kind] = program, finding
+            raise _DIFFERENCES[finding.kind](program, finding)
+
+    def report(self) -> None:
+        """Reduce what was found, and add it to the outcome."""
+        several = []
+        for whole in [*self.raised.values(), *self.stopped]:
+            small = reduced(*whole, self.engine, self.reference)
+            settled = self.repetition.settled(small, whole)
+            if settled.kind is Kind.FLAKY:
+                self.flaky.add(small[0], settled, -1)
+                continue
+            several.append(_judge(whole if settled is whole[1] else small, whole, self.matcher))
+        several += [self._unless_known(reported) for reported, _ in self.flaky.reports()]
+        if self.repetition.disturbed:
+            several.append(self._unless_known(kept_state(self.repetition.disturbed)))
         # Findings of several kinds may come from one cause.
-        several = [_judge(reduced(*one, engine, reference), one, matcher) for one in findings]
-        outcome.reported += {(r.finding.kind, r.program): r for r in several if r}.values()
-    return outcome
+        unique = {(r.finding.kind, r.key): r for r in several if r}
+        self.outcome.reported += unique.values()
+        self.outcome.tally.ill_conditioned += self.flaky.ill_conditioned
+
+    def _unless_known(self, reported: Report) -> Report | None:
+        entry = self.baseline.find(reported.finding.kind, reported.key)
+        if entry is not None:
+            self.outcome.known[entry] += reported.programs
+            return None
+        return reported
 
 
 class Difference(Exception):  # noqa: N818 - it carries a finding
@@ -164,14 +209,11 @@ _DIFFERENCES: dict[Kind, type[Difference]] = {
 }
 
 
-def _differences(error: BaseException) -> Iterator[tuple[Program, Finding]]:
-    """Yield the programs and findings of an exception or an exception group."""
-    if isinstance(error, Difference):
-        program, finding = error.args
-        yield program, finding
-    elif isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _differences(inner)
+def _is_expected(error: BaseException) -> bool:
+    """Return whether an exception is a Difference, or says that one did not come again."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_expected, error.exceptions))
+    return isinstance(error, Difference | Flaky)
 
 
 def _match_baseline(

@@ -13,6 +13,7 @@ from parity.campaign.cases import FuzzInput
 from parity.language.json_format import dumps, program_from_json
 from parity.oracle.finding import KINDS
 from parity.oracle.probes import PROBES
+from parity.oracle.stability import Stability
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE
 
 #: One finding: the object of ``parity check --json`` and what ``finding_json`` adds to it.
@@ -38,6 +39,9 @@ class Record:
     findings: Counter[str] = field(default_factory=Counter)
     #: Features of ``parity.generate.coverage`` by text, counted on a sample of the programs.
     coverage: Counter[str] = field(default_factory=Counter, metadata={"key": "exposure"})
+    #: Programs that ran twice, and those that gave the same result (``parity.oracle.stability``).
+    twice: Count = 0
+    same: Count = 0
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -60,11 +64,15 @@ class Record:
         last = max((r.last for r in several), default=0)
         result = Record(first, last)
         for one in several:
-            for name in ("programs", "seconds", "ill_conditioned", "kept"):
+            for name in ("programs", "seconds", "ill_conditioned", "kept", "twice", "same"):
                 setattr(result, name, getattr(result, name) + getattr(one, name))
             for name in ("failing", "findings", "coverage"):
                 getattr(result, name).update(getattr(one, name))
         return result
+
+    @property
+    def stability(self) -> Stability:
+        return Stability(self.twice, self.same)
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,11 @@ def defects(finding: FindingData) -> tuple[str, ...]:
 def identity(finding: FindingData) -> tuple[Any, ...]:
     """The identity of a finding: kind, diagnosis, and reduced program or probe."""
     subject = f"probe {finding['probe']}"
-    if not finding["probe"]:
+    if (repeats := finding.get("repeats")) and not finding["probe"]:
+        subject = f"flaky {repeats['kind']}"  # one finding, whichever program differed
+    elif finding.get("before"):
+        subject = "after other programs"
+    elif not finding["probe"]:
         subject = dumps(program_from_json(finding["program"]))
     return finding["kind"], defects(finding), subject
 

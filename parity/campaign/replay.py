@@ -10,16 +10,20 @@ from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.flaky import RUNS, differing, kept_state, reduced_flaky, runs_of
 from parity.campaign.records import FindingData, names
 from parity.campaign.result import finding_json
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
-from parity.engines.runner import AnyEngine
+from parity.engines.runner import AnyEngine, as_runner
 from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
+
+#: A flaky program runs at most so often before it counts as fixed.
+MOST_RUNS = 5000
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,20 @@ def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Findin
     if finding["probe"]:
         probe = PROBES_BY_NAME[finding["probe"]]
         return probe.first(engine) if probe.applies(engine) else None
-    return check_program(program_from_json(finding["program"]), engine, reference)
+    program = program_from_json(finding["program"])
+    if repeats := finding.get("repeats"):
+        # Enough runs for a fault that comes as often as it did to be missed once in 20,000 times.
+        runs = min(MOST_RUNS, max(RUNS, 10 * -(-repeats["runs"] // repeats["differ"])))
+        again = runs_of(program, engine, reference, runs)
+        found = differing(again)
+        return found[0].flaky(len(found), len(again)) if found else None
+    before = [program_from_json(data) for data in finding.get("before", ())]
+    if before:  # in a process in which nothing else ran
+        engine = as_runner(engine).renewed()
+        for other in before:
+            engine.run(other)
+    found_now = check_program(program, engine, reference)
+    return kept_state(1).finding if before and found_now is not None else found_now
 
 
 def minimized(
@@ -73,10 +90,11 @@ def minimized(
             now.kind not in SIMPLER.get(finding["kind"], frozenset()) | {finding["kind"]}
         ):
             return None
-        if finding["probe"]:
+        if finding["probe"] or finding.get("before"):
             return finding, ""
         whole = program_from_json(finding["program"]), now
-        small = reduced(*whole, engine, reference)
+        reduce = reduced_flaky if now.kind is Kind.FLAKY else reduced
+        small = reduce(*whole, engine, reference)
         reported = judge_finding(small, whole, engine, reference, finding["program_number"])
         if reported is None:
             return None

@@ -22,6 +22,7 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
+from parity.oracle.stability import Stability
 from parity.oracle.verdict import (
     REFERENCE,
     UNDECIDED,
@@ -71,6 +72,10 @@ class Report:
     script: str = ""
     verdict: Verdict = UNDECIDED
     diagnosis: Diagnosis | None = None
+    #: The programs that the finding stands for, if it is flaky; those that run before the program,
+    #: if it differs only after them.
+    programs: int = 1
+    before: tuple[Program, ...] = ()
 
     @property
     def wrong(self) -> str | None:
@@ -107,6 +112,8 @@ class Report:
             lines.append(f"  {undecided}{self.verdict.note}")
         if finding.error_over_bound is not None and not self.verdict.bits:
             lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+        if finding.repeats is not None:
+            lines.append(f"  flaky like this: {plural(self.programs, 'program')}")
         if self.diagnosis is not None:
             lines += ["  " + line for line in self.diagnosis.text().splitlines()]
         if self.script:
@@ -129,6 +136,7 @@ class Report:
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
             "program_number": self.number,
             "script": self.script,
+            "repeats": _repeats(self.finding),
         }
 
 
@@ -165,6 +173,7 @@ class SearchResult:
     #: Messages of ``Unsupported``, and the number of programs that each ended.
     unsupported: Counter[str] = field(default_factory=Counter)
     coverage: Coverage | None = None
+    stability: Stability = field(default_factory=Stability)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON data (``parity check --json``)."""
@@ -177,6 +186,7 @@ class SearchResult:
             "seconds": round(self.seconds, 3),
             "ill_conditioned": self.ill_conditioned,
             "interrupted": self.interrupted,
+            "stability": self.stability.to_json(),
             "verdict": self.verdict,
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
@@ -222,6 +232,8 @@ class SearchResult:
             lines.append("\n" + no_findings(self.ill_conditioned))
         lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
         lines += ["\n" + entry.stale() for entry in self.stale]
+        if self.stability.programs:
+            lines.append(f"\n{self.stability}")
         if self.coverage is not None:
             lines.append("\n" + self.coverage.text())
         return "\n".join(lines)
@@ -245,6 +257,12 @@ class SearchResult:
     def fails(self) -> bool:
         """Whether a finding is not in the baseline, or an entry of the baseline is stale."""
         return bool(self.findings or self.stale)
+
+
+def _repeats(finding: Finding) -> dict[str, Any] | None:
+    """Return in how many runs a flaky program differed, as JSON data."""
+    repeats = finding.repeats
+    return repeats and {**repeats._asdict(), "says": str(repeats)}
 
 
 def _plain(value: Any) -> Any:
@@ -272,10 +290,11 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
     texts = distinguishable_texts(reported.finding.engine, reported.finding.reference)
     return {
         **reported.to_json(),
-        "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
+        "says": "; ".join(filter(None, (reported.finding.says, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
         "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
-        "count": 1,
+        "count": reported.programs,
+        "before": [program_to_json(program) for program in reported.before],
     }

@@ -17,6 +17,7 @@ from parity._util.decode import decode, encode
 from parity._util.markdown import table
 from parity._util.process import fuzzing_runtime
 from parity.campaign.finish import add_diagnosis
+from parity.campaign.flaky import KEPT, Repetition, reduced_flaky
 from parity.campaign.result import Report
 from parity.campaign.search import run_probes
 from parity.diagnose.defects import DEFECTS
@@ -29,6 +30,7 @@ from parity.engines.isolation.process import End
 from parity.engines.runner import AnyEngine
 from parity.generate.schedule import decoders_of, stream
 from parity.oracle.check import check_program
+from parity.oracle.finding import Kind
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def run_trial(
             return Trial(name, seed)
         started = time.process_time()
         if reported.program is not None:
-            small = reduced(reported.program, reported.finding, engine, reference)
+            reduce = reduced_flaky if reported.finding.kind is Kind.FLAKY else reduced
+            small = reduce(reported.program, reported.finding, engine, reference)
             reported.program, reported.finding = small
         between = time.process_time()
         add_diagnosis(reported, engine, reference)
@@ -90,10 +93,13 @@ def run_trial(
 def _first(engine: AnyEngine, reference: Engine, seed: int, examples: int) -> Report | None:
     """Return the first failing program with its finding and its number, from 1."""
     programs = itertools.islice(stream(decoders_of(engine), seed), examples)
+    repetition = Repetition(engine, reference)
     for number, program in enumerate(programs, 1):
         finding = check_program(program, engine, reference)
         if finding is not None:
-            return Report(finding, program, number)
+            judged = repetition.judged(program, finding)
+            return Report(finding if judged.what == KEPT else judged, program, number)
+        repetition.ran(program, finding)
     return None
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
 from parity.campaign.finish import add_diagnosis, judge_finding, write_scripts
+from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
+from parity.campaign.flaky import STATE as STATE
 from parity.campaign.result import Report, SearchResult
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
@@ -25,7 +27,7 @@ from parity.engines.selfcheck import check_adapter
 from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
-from parity.oracle.check import check_program, check_programs
+from parity.oracle.check import check_programs
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES
 
@@ -34,8 +36,6 @@ REDUCED_PER_KIND = 3
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
-#: Reported as the probe of the finding that an engine keeps state between programs.
-STATE = "programs one after another in one process"
 
 
 def search(
@@ -63,6 +63,7 @@ def search(
         running.run_programs(examples, stopped)
         if ops is None and not result.interrupted and not result.cut:
             running.run_probes()
+        running.add_flaky()
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
         result.stale = running.matcher.baseline.stale(runner, reference)
@@ -166,6 +167,8 @@ class _Search:
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seen: set[tuple[str, Program]] = set()
+        self.repetition = Repetition(engine, reference)
+        self.flaky = FlakyPrograms(engine, reference)
         self.decoders = decoders_of(engine, ops)
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
@@ -174,7 +177,11 @@ class _Search:
         result = self.result
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
         for program, finding in check_programs(
-            programs, result.engine, result.reference, result.unsupported
+            programs,
+            result.engine,
+            result.reference,
+            result.unsupported,
+            stability=result.stability,
         ):
             if stopped():
                 result.interrupted = True
@@ -188,31 +195,25 @@ class _Search:
                 if self.stops >= STOPS and 2 * self.stops > result.programs:
                     result.cut = True
                     return
+            self.repetition.ran(program, finding)
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding, and reduce it if it is one of the first of its kind."""
         if not self._wanted(finding.kind):
             self.result.failing += 1
             return
-        alone = finding if finding.stopped else self.in_fresh_process(program, finding)
-        if alone is not None:
-            self.result.failing += 1
-            if self._wanted(alone.kind):
-                known = self.add_reduced(program, alone)
-                (self.accepted if known else self.found)[alone.kind] += 1
+        judged = self.repetition.judged(program, finding)
+        if judged.what == KEPT:
+            return
+        self.result.failing += 1
+        if judged.kind is Kind.FLAKY:
+            self.flaky.add(program, judged, self.result.programs - 1)
+        elif self._wanted(judged.kind):
+            known = self.add_reduced(program, judged)
+            (self.accepted if known else self.found)[judged.kind] += 1
 
     def _wanted(self, kind: str) -> bool:
         return self.found[kind] < REDUCED_PER_KIND and self.accepted[kind] < MAX_REDUCED
-
-    def in_fresh_process(self, program: Program, finding: Finding) -> Finding | None:
-        """Return the finding of the program, if any, where no other program ran before it."""
-        result, engine = self.result, self.result.engine
-        if not engine.isolated:
-            return finding
-        with engine.fresh_process():
-            again = check_program(program, engine, result.reference)
-        result.disturbed += again is None or again.kind != finding.kind
-        return again
 
     def add_reduced(self, program: Program, finding: Finding) -> bool:
         """Reduce a finding; count it if it is in the baseline, else add it to the result.
@@ -225,6 +226,12 @@ class _Search:
         if entry is not None:
             result.known[entry] += 1
             return True
+        settled = self.repetition.settled((small, found), (program, finding))
+        if settled.kind is Kind.FLAKY:
+            self.flaky.add(small, settled, result.programs - 1)
+            return False
+        if settled is finding:
+            small, found = program, finding
         if (found.kind, small) in self.seen:
             return False
         self.seen.add((found.kind, small))
@@ -243,27 +250,35 @@ class _Search:
         says no more than they do. With a baseline, each finding must be matched by itself.
         """
         for reported in run_probes(self.result.engine):
-            if self.has_baseline or not self.found[reported.finding.kind]:
+            kind = reported.finding.observed
+            if self.has_baseline or not (self.found[kind] or kind in self.flaky.groups):
                 self.add(reported)
+
+    def add_flaky(self) -> None:
+        """Add the findings of the programs that differ in some runs only."""
+        for reported, _ in self.flaky.reports():
+            self.add(reported)
+        self.result.ill_conditioned += self.flaky.ill_conditioned
 
     def add_state(self) -> None:
         """Add the finding that the engine keeps state between programs, if it does."""
+        self.result.disturbed = self.repetition.disturbed
         if self.result.disturbed:
-            shown = f"{self.result.disturbed} programs differ after others, not in that way alone"
-            found = Finding(Kind.LEAK, 0, "state", 0, shown, "no program changes the next")
-            self.add(Report(found, None, -1, probe=STATE))
+            self.add(kept_state(self.result.disturbed))
 
     def add(self, reported: Report) -> None:
-        """Add a finding that has no program, or count it if it is in the baseline."""
+        """Add a finding that was not reduced, or count it if it is in the baseline."""
         entry = self.matcher.baseline.find(reported.finding.kind, reported.key)
         if entry is None:
             self.result.findings.append(reported)
         else:
-            self.result.known[entry] += 1
+            self.result.known[entry] += reported.programs
 
 
 def run_probes(engine: AnyEngine) -> Iterator[Report]:
     """Yield the findings of the probes that apply to the engine."""
     for probe in PROBES:
         if probe.applies(engine) and (finding := probe.first(engine)) is not None:
+            if not finding.stopped and probe.first(engine) is None:
+                finding = finding.flaky(1, 2)
             yield Report(finding, None, -1, probe=probe.description)

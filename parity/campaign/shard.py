@@ -21,6 +21,14 @@ from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.errors import one_line
 from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.flaky import (
+    FIRST,
+    FIRST_RARE,
+    KEPT,
+    FlakyPrograms,
+    Repetition,
+    kept_after,
+)
 from parity.campaign.guide import Guide, SeenFeatures
 from parity.campaign.records import FindingData, Record, names
 from parity.campaign.result import Report, finding_json
@@ -36,7 +44,8 @@ from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.check import check_programs
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Kind
+from parity.oracle.stability import Stability
 from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 
 #: Feature coverage is counted on every tenth program, as counting costs a tenth of a program.
@@ -44,6 +53,8 @@ COUNTED = 10
 #: A shard reduces so many failing programs of a new kind, and of any kind in early shards;
 #: later one program of a kind in every fourth shard.
 NEW_KIND, EARLY_SHARDS, LATER = 3, 8, 4
+#: Programs of a kind that a shard runs again many times once flaky findings are known.
+LATER_FLAKY = 2
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,13 @@ class _Shard:
         self.answer = Answer(Record(task.number, task.number))
         self.coverage = Coverage()
         self.failed: list[tuple[int, FuzzInput, Program, Finding]] = []
+        sides = self.engine, self.reference
+        again = (LATER_FLAKY, 1) if Kind.FLAKY in task.known else (FIRST, FIRST_RARE)
+        self.repetition = Repetition(*sides, again)
+        self.flaky = FlakyPrograms(*sides)
+        self.stability = Stability()
+        #: Programs that differ only after those of the second list.
+        self.disturbed: list[tuple[int, FuzzInput, Program, tuple[Program, ...]]] = []
 
     def run(self) -> Answer:
         record = self.answer.record
@@ -145,12 +163,14 @@ class _Shard:
         self._reduce(record)
         if self.task.number == 0 and record.complete:
             for reported in run_probes(self.engine):
-                if not record.failing[reported.finding.kind]:  # programs say more than probes
+                kind = reported.finding.observed  # programs say more than probes
+                if not record.failing[kind] and kind not in self.flaky.groups:
                     self._add(reported, None)
         for group, counts in self.coverage.counts.items():
             record.coverage.update({_cell(group, cell): n for cell, n in counts.items()})
         self.answer.kept = list(self.source.kept)
         record.kept = len(self.answer.kept)
+        record.twice, record.same = self.stability.programs, self.stability.same
         record.complete = record.complete and self.task.programs == self.task.size
         record.seconds = time.perf_counter() - started
         return self.answer
@@ -168,45 +188,76 @@ class _Shard:
                 record.programs += 1
                 if finding is not None:
                     self._failed(record, case, program, finding)
+                self.repetition.ran(program, finding)
                 self.source.observe(case, program)
 
     def _checked(self) -> Generator[tuple[FuzzInput, Program, Finding | None], None, None]:
         """Yield cases with their programs and findings; programs run ahead in batches."""
         inputs, ahead = itertools.tee(self.source.inputs(self.task.programs))
-        checked = check_programs((p for _, p in ahead), self.engine, self.reference)
+        checked = check_programs(
+            (p for _, p in ahead), self.engine, self.reference, stability=self.stability
+        )
         for (program, finding), (case, _) in zip(checked, inputs, strict=False):
             yield case, program, finding
 
     def _failed(self, record: Record, case: FuzzInput, program: Program, finding: Finding) -> None:
-        kind, number = finding.kind, self.task.number
-        record.failing[kind] += 1
         self.source.reject(case)
+        index, kept = record.programs - 1, tuple(self.repetition.recent)
+        if not self._wanted(finding.kind):
+            record.failing[finding.kind] += 1
+            return
+        judged = self.repetition.judged(program, finding)
+        record.failing[judged.kind] += 1
+        if judged.kind is Kind.FLAKY:
+            self.flaky.add(program, judged, self._number(index), case)
+        elif judged.what == KEPT:
+            self.disturbed.append((index, case, program, kept))
+        elif self._wanted(judged.kind):
+            self.failed.append((index, case, program, judged))
+
+    def _wanted(self, kind: str) -> bool:
+        """Return whether another failing program of a kind shall be reduced."""
+        number = self.task.number
         limit = 1 if number % LATER == 0 else 0
         if number < EARLY_SHARDS or kind not in self.task.known:
             limit = NEW_KIND
-        if sum(f.kind == kind for *_, f in self.failed) < limit:
-            self.failed.append((record.programs - 1, case, program, finding))
+        return sum(f.kind == kind for *_, f in self.failed) < limit
+
+    def _number(self, index: int) -> int:
+        return self.task.number * self.task.size + index
 
     def _reduce(self, record: Record) -> None:
         for index, case, program, finding in self.failed:
             whole, sides = (program, finding), (self.engine, self.reference)
             small = reduced(*whole, *sides)
-            number = self.task.number * self.task.size + index
-            reported = judge_finding(small, whole, *sides, number)
+            settled = self.repetition.settled(small, whole)
+            if settled.kind is Kind.FLAKY:
+                self.flaky.add(small[0], settled, self._number(index), case)
+                continue
+            small = whole if settled is finding else small
+            reported = judge_finding(small, whole, *sides, self._number(index))
             if reported is None:
                 record.ill_conditioned += 1
-                undecided = Report(finding, program, number, verdict=Verdict(ILL_CONDITIONED))
+                undecided = Report(
+                    finding, program, self._number(index), verdict=Verdict(ILL_CONDITIONED)
+                )
                 data = finding_json(undecided, case, self.task.number)
                 self.answer.ill_conditioned.append(data)
             else:
                 self._add(reported, case)
+        for reported, of in self.flaky.reports():
+            self._add(reported, of)
+        record.ill_conditioned += self.flaky.ill_conditioned
+        if self.disturbed:
+            index, case, program, before = self.disturbed[0]
+            self._add(kept_after(program, before, len(self.disturbed), self._number(index)), case)
 
     def _add(self, reported: Report, case: FuzzInput | None) -> None:
         if reported.program is not None:
             key = reported.finding.kind, program_to_json(reported.program)
             for finding in self.answer.findings:
                 if (finding["kind"], finding["program"]) == key:
-                    finding["count"] += 1
+                    finding["count"] += reported.programs
                     return
         add_diagnosis(reported, self.engine, self.reference)
         data = finding_json(reported, case, self.task.number)
@@ -216,7 +267,7 @@ class _Shard:
 
 def script_of(reported: Report, engine: AnyEngine, file: str) -> str:
     """Return the script of a finding, to be saved as ``file``; "" if there can be none."""
-    if reported.program is None:
+    if reported.program is None or reported.finding.what == KEPT:
         return ""
     try:
         return script(reported.program, reported.finding, engine, file)

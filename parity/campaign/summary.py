@@ -171,6 +171,8 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
         yield one_line(f"{text}; they are in {where}/{ILL_CONDITIONED}")
     reached = len(outcome.reachable & set(outcome.total.coverage))
     yield f"coverage: {reached} of {len(outcome.reachable)} features reached"
+    if outcome.total.twice:
+        yield str(outcome.total.stability)
     if outcome.exported:
         yield (
             f"{outcome.exported} findings are exported to the Hypothesis database: "
@@ -213,6 +215,8 @@ def markdown(outcome: Outcome, where: str) -> str:
         "",
         *table(("programs", "programs that differ", "findings", "coverage"), [counts], "rrrr"),
     ]
+    if total.twice:
+        lines += ["", str(total.stability)]
     if causes:
         rows = []
         for kind, named, several in causes:

@@ -155,6 +155,8 @@ def _cause(reported: Report) -> tuple[Any, ...]:
         return tuple(match.defect for match in diagnosis.matches)
     if diagnosis is not None and diagnosis.operation:
         return (reported.finding.kind, diagnosis.operation)
+    if reported.finding.repeats is not None:  # which programs differ is chance
+        return (reported.finding.kind, reported.finding.observed)
     return (reported.finding.kind, reported.program, reported.probe)
 
 
@@ -226,7 +228,7 @@ _CONFIRMED = {True: "its script shows it", False: "its script does not show it",
 def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> list[str]:
     reported = entry.reported
     finding = reported.finding
-    lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.kind.description}", ""]
+    lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.says}", ""]
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:

@@ -282,7 +282,13 @@ def _promote(options: argparse.Namespace) -> int:
         if len(probes) == len(findings):
             raise CampaignError(f"{text} anyway")
         _note(f"{text} anyway, and it is left out")
+    after_others = [file for file, finding in findings.items() if finding.get("before")]
+    for file in after_others:
+        text = f"{file} differs only after other programs: parity replay runs them first"
+        if len(after_others) == len(findings):
+            raise CampaignError(text)
+        _note(f"{text}; it is left out")
     for file, finding in findings.items():
-        if file not in probes:
+        if file not in probes and file not in after_others:
             print(one_line(f"{promote(finding, options.output)} written"))
     return 0

@@ -57,7 +57,7 @@ def diagnose(
     The program, on which the engine is wrong, should be reduced.
     """
     with fuzzing_runtime():
-        known = tuple(defects.values())
+        known = _steady(defects)
         diagnosis = _compared(program, finding.kind, engine, reference, known)
         if diagnosis.matches:
             return diagnosis
@@ -66,6 +66,11 @@ def diagnose(
         sentence = texts[finding.kind].format(operation) if operation else ""
         quirks = _explaining_quirks(program, engine, reference)
         return replace(diagnosis, operation=operation, wrong_operation=sentence, quirks=quirks)
+
+
+def _steady(defects: Mapping[str, type[Defect]]) -> Defects:
+    """Return the defects whose results are the same each time, which a comparison needs."""
+    return tuple(defect for defect in defects.values() if not defect.flaky)
 
 
 def _explaining_quirks(
@@ -150,7 +155,7 @@ def diagnose_probe(
         generated = [one for one in generated if one.reference.failure is None]
         # An engine with further faults is compared on the programs on which it is right.
         right = [one for one in generated if one.finding is None]
-        known = tuple(defects.values())
+        known = _steady(defects)
         matches = _matches_of_probe(probe, finding, generated, known)
         return Diagnosis(matches or _matches_of_probe(probe, finding, right, known))
 

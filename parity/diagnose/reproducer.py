@@ -13,17 +13,25 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
-from parity.diagnose.reproducer_template import ISOLATED_RUN, LOAD_REFERENCE, SCRIPT
+from parity.diagnose.reproducer_template import (
+    FLAKY_RESULT,
+    ISOLATED_RUN,
+    LOAD_REFERENCE,
+    RESULT,
+    SCRIPT,
+)
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.table import OPS, keywords
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Repeats
 
 #: Seconds that a script may take to start, in addition to the time limit of a program.
 _START = 20
+#: Runs of a flaky program in a script.
+_FEWEST_RUNS, _MOST_RUNS = 100, 5000
 
 
 def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) -> str:
@@ -37,7 +45,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
-    title = f"{finding.kind}: {finding.kind.description} ({label(engine)})"
+    title = f"{finding.kind}: {finding.says} ({label(engine)})"
     sources = adapter.sources.items()
     limits = as_runner(engine).limits
     isolated_run = ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
@@ -64,6 +72,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
         agree=_agreement(program, finding),
         observed=_observed(finding, observed),
+        result=RESULT if finding.repeats is None else _flaky_result(finding.repeats),
     )
 
 
@@ -198,6 +207,12 @@ class _TorchSide:
         self.load = LOAD_REFERENCE.format(quirks=sorted(quirks))
         self.name = "torch, with the quirks of the engine"
         self.forms = ("reference.grad({})", "reference.value({})")
+
+
+def _flaky_result(repeats: Repeats) -> str:
+    """Return the lines that run the program so often that the difference comes several times."""
+    runs = min(_MOST_RUNS, 10 * -(-repeats.runs // repeats.differ))
+    return FLAKY_RESULT.format(runs=max(_FEWEST_RUNS, runs))
 
 
 def _agreement(program: pr.Program, finding: Finding) -> str:

@@ -101,13 +101,26 @@ def agree(a, b):
 {isolated_run}torch.set_num_threads(1)
 engine = load_engine()
 ours, theirs = {run_engine}, run(on_torch{argument})
-print({observed!r})
+{result}print({observed!r})
 print(f"{{shown(engine.name)}}: {{shown(ours)}}")
 print(f"{reference_name}: {{theirs}}")
-same = agree(ours, theirs)
 print("they agree" if same else "they differ")
 sys.exit(0 if same else 1)
 '''
+
+#: Compares the results of one run.
+RESULT = "same = agree(ours, theirs)\n"
+
+#: Runs the program several times, for findings that some runs show.
+FLAKY_RESULT = """\
+# The engine differs in some runs only.
+RUNS = {runs}
+results = [ours, *(run(on_engine, engine) for _ in range(RUNS - 1))]
+different = [a for a in results if not agree(a, theirs)]
+print(f"{{len(different)}} of {{RUNS}} runs differ")
+same = not different
+ours = ours if same else different[0]
+"""
 
 #: Runs the engine in a separate process, for findings that end or block it.
 ISOLATED_RUN = """\

@@ -169,10 +169,10 @@ class _Run:
 
 def numbers(array: Any, what: str) -> NDArray[Any]:
     """Return an engine's array as one of NumPy. Raises AdapterError if it has no real numbers."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "fiub":
-        raise AdapterError(f"the adapter returned an array of dtype {array.dtype} for a {what}")
-    return array
+    found: NDArray[Any] = np.asarray(array)
+    if found.dtype.kind not in "fiub":
+        raise AdapterError(f"the adapter returned an array of dtype {found.dtype} for a {what}")
+    return found
 
 
 def _change(array: NDArray[Any]) -> None:

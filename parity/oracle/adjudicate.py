@@ -29,7 +29,7 @@ from parity.oracle.exact import numbers as nu
 from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.graph import Node
 from parity.oracle.exact.kinks import SIDES, sides
-from parity.oracle.exactness import is_rounded
+from parity.oracle.exactness import is_exact, is_rounded
 from parity.oracle.finding import Finding
 from parity.oracle.tolerance import Tolerance
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
@@ -57,14 +57,20 @@ def adjudicate(
     exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")
-    ours = as_runner(engine).run(program)
+    # The run that differed: an engine that is not deterministic may agree in another one.
+    ours = finding.trace or as_runner(engine).run(program)
     theirs = execute(program, with_quirks(reference, engine.quirks))
     if finding.what == "exception":
         return _verdict_on_exception(program, finding, exact)
     if exact.failure is not None and exact.failure.statement <= finding.statement:
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
-    kink = None if bits else _crossed_kink(program, finding, recorder, ours, theirs)
+    without_rounding = is_exact(program)
+    kink = (
+        None
+        if bits or without_rounding
+        else _crossed_kink(program, finding, recorder, ours, theirs)
+    )
     if kink is not None:
         note = f"rounding decides on which side of its kink an operand of {kink} is"
         return Verdict(ILL_CONDITIONED, note)
@@ -76,6 +82,8 @@ def adjudicate(
     if bits:
         note = "rounding explains the difference, but the engine declares bitwise"
         return Verdict(ENGINE, note, bits=True)
+    if without_rounding:
+        return Verdict(ENGINE, "the difference did not come again")
     return Verdict(ILL_CONDITIONED, "both are within the error bounds")
 
 
@@ -107,7 +115,7 @@ def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -
     failed = exact.failure.statement if exact.failure else None
     if failed is not None and failed < number:
         return Verdict(None, "the exact evaluation raises earlier")
-    engine_raised = finding.kind != "no-exception"
+    engine_raised = finding.observed != "no-exception"
     return Verdict(ENGINE if engine_raised == (failed is None or failed > number) else REFERENCE)
 
 

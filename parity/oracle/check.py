@@ -13,6 +13,7 @@ from parity.engines.runner import BATCH, AnyEngine, as_runner
 from parity.language.program import Program
 from parity.oracle.compare import compare
 from parity.oracle.finding import Finding
+from parity.oracle.stability import Stability
 from parity.oracle.tolerance import Tolerance
 
 
@@ -37,17 +38,21 @@ def check_programs(
     reference: Engine,
     unsupported: Counter[str] | None = None,
     batch: int = BATCH,
+    stability: Stability | None = None,
 ) -> Iterator[tuple[Program, Finding | None]]:
     """Check several programs in order, faster than by ``check_program``.
 
     ``batch`` programs run on the engine, then on the reference, which makes better use of the
     processor's caches. That many programs are read before the first result is yielded. A
-    worker process runs ahead instead, and results are yielded one by one.
+    worker process runs ahead instead, and results are yielded one by one. ``stability`` counts
+    programs that run twice on the engine; the second run is not compared with the reference.
     """
     runner = as_runner(engine)
     reference = with_quirks(reference, runner.quirks)
     bitwise = runner.bitwise and reference.bitwise
-    for traces in runner.run_many(programs, batch):
+    stability = stability or Stability(sampled=0)
+    for runs in runner.run_many(stability.doubled(programs), batch):
+        traces = stability.first_runs(runs)
         expected = [None if trace is None else execute(p, reference) for p, trace in traces]
         for (program, ours), theirs in zip(traces, expected, strict=True):
             if unsupported is not None and ours is not None and ours.unsupported is not None:
@@ -58,5 +63,5 @@ def check_programs(
             tolerance = Tolerance(program, bitwise, runner.quirks)
             finding = compare(program, ours, theirs, tolerance=tolerance)
             if finding is not None:
-                finding = replace(finding, non_finite=theirs.non_finite)
+                finding = replace(finding, non_finite=theirs.non_finite, trace=ours)
             yield program, finding

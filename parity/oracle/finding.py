@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from parity.engines.trace import STOPPED
+from parity.engines.trace import STOPPED, Trace
 
 
 class Kind(enum.StrEnum):
@@ -38,10 +38,22 @@ class Kind(enum.StrEnum):
     LEAK = "leak", "a graph that was dropped stays in memory"
     CRASH = "crash", "the engine ends the process that it runs in"
     MEMORY = "memory", "a small program takes more memory than it may"
+    FLAKY = "flaky", "the same program differs in some runs and agrees in others"
 
 
 #: The kinds by name.
 KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
+
+
+class Repeats(NamedTuple):
+    """In how many of several runs a program differed, and with which kind of finding first."""
+
+    differ: int
+    runs: int
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"differs in {self.differ} of {self.runs} runs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +77,10 @@ class Finding:
         The error bound of each element; None where values were not compared.
     non_finite
         Whether the reference computed inf or nan anywhere in the program.
+    trace
+        The engine's run that differed; None if it was not kept.
+    repeats
+        How often the program differed, for a finding of kind ``flaky``.
     """
 
     kind: Kind
@@ -76,6 +92,24 @@ class Finding:
     error_over_bound: float | None = None
     allowed: Any = None
     non_finite: bool = False
+    trace: Trace | None = field(default=None, repr=False)
+    repeats: Repeats | None = None
+
+    def flaky(self, differ: int, runs: int) -> Finding:
+        """Return the finding of kind ``flaky`` whose program differed like this in some runs."""
+        return replace(self, kind=Kind.FLAKY, repeats=Repeats(differ, runs, self.observed))
+
+    @property
+    def observed(self) -> Kind:
+        """The kind of the difference, also where the finding is ``flaky``."""
+        return self.repeats.kind if self.repeats else self.kind
+
+    @property
+    def says(self) -> str:
+        """The finding in words."""
+        if self.repeats is None:
+            return self.kind.description
+        return f"{self.repeats}: {self.observed.description}"
 
     @property
     def stopped(self) -> bool:
@@ -83,4 +117,4 @@ class Finding:
         return self.what == "exception" and self.kind in STOPPED
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.kind.description}"
+        return f"{self.kind}: {self.says}"

@@ -251,7 +251,13 @@ def test_right_engines_give_no_finding_on_the_same_programs(case: pr.Program) ->
 
 
 def test_every_kind_of_the_vocabulary_is_shown_here_or_by_a_probe() -> None:
-    assert set(KINDS) == {kind for _, _, kind, _, _ in WRONG} | {"time", "leak", "crash", "memory"}
+    assert set(KINDS) == {kind for _, _, kind, _, _ in WRONG} | {
+        "time",
+        "leak",
+        "crash",
+        "memory",
+        "flaky",
+    }
     assert all(kind == name and kind.description for name, kind in KINDS.items())
 
 

@@ -5,7 +5,8 @@ loaded without importing the others.
 
 Modules, in reading order: ``tensor``, ``vjps`` and ``engine`` (the correct engine on which they are
 built), ``base`` (``Defect``), and the families ``traversal``, ``accumulation``, ``aliasing``,
-``broadcasting``, ``clearing``, ``modes``, ``operations``, ``second_order`` and ``shapes``.
+``broadcasting``, ``clearing``, ``modes``, ``operations``, ``second_order``, ``shapes`` and
+``flaky``.
 
 Scripts embed the source of these modules. They import ``parity.engines.base`` and each other, and
 ``parity.language`` only when a program is read.

@@ -28,6 +28,9 @@ class Defect(TapeEngine):
     smallest: ClassVar[Any] = None
     #: The name of that probe.
     probe: ClassVar[str] = ""
+    #: Whether it shows in some runs of a program only; ``smallest`` then shows it now and then, and
+    #: no diagnosis names it.
+    flaky: ClassVar[bool] = False
     #: Variants of the fault, which the diagnosis compares as well.
     forms: ClassVar[tuple[type[Defect], ...]] = ()
 

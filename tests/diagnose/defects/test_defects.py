@@ -27,7 +27,8 @@ from tests.helpers.programs import TORCH, apply, check, failing, leaf, program, 
 
 NAMED: dict[str, Probe] = {probe.name: probe for probe in PROBES}
 #: Defects that programs show, and those that only a probe does.
-SHOWN = [name for name, cls in DEFECTS.items() if cls.smallest is not None]
+SHOWN = [name for name, cls in DEFECTS.items() if cls.smallest is not None and not cls.flaky]
+FLAKY = [name for name, cls in DEFECTS.items() if cls.flaky]
 PROBED = [name for name, cls in DEFECTS.items() if cls.smallest is None]
 
 
@@ -97,6 +98,13 @@ def test_the_smallest_program_does_not_reduce_to_fewer_statements(name: str) -> 
     case = DEFECTS[name].smallest
     small, _ = reduced(case, _finding(case, name), DEFECTS[name](), TORCH)
     assert _length(small) == _length(case), str(small)
+
+
+@pytest.mark.parametrize("name", FLAKY)
+def test_the_smallest_program_shows_a_flaky_defect_now_and_then(name: str) -> None:
+    engine = DEFECTS[name]()
+    found = [check(DEFECTS[name].smallest, engine) is not None for _ in range(500)]
+    assert 0 < sum(found) <= 15
 
 
 # Search.
