@@ -136,6 +136,11 @@ class Decoder:
 
     def _dataclass(self, kind: Any, value: object, where: str) -> Any:
         given = _mapping(value, where)
+        for key in given.keys() - _fields(kind).keys() if self.known else ():
+            names = ", ".join(_fields(kind))
+            raise FormatError(
+                f"{where or 'it'} has an unknown field {shown(key)}; there are {names}", where
+            )
         arguments = {}
         for key, (field, hint) in _fields(kind).items():
             path = f"{where}.{key}" if where else key
@@ -143,11 +148,6 @@ class Decoder:
                 arguments[field.name] = self._decode(hint, given[key], path)
             elif self.all or field.default is field.default_factory is dataclasses.MISSING:
                 raise FormatError(f"{path} is missing", path)
-        for key in given.keys() - _fields(kind).keys() if self.known else ():
-            names = ", ".join(_fields(kind))
-            raise FormatError(
-                f"{where or 'it'} has an unknown field {shown(key)}; there are {names}", where
-            )
         try:
             return kind(**arguments)
         except FormatError:

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.files import shown_message
 
 
 class CampaignError(UsageError):
@@ -24,5 +25,5 @@ def optional(module: str, extra: str, purpose: str) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an exception in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message of an exception in one line of bounded length."""
+    return shown_message(error)
