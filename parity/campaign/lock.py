@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from filelock import FileLock, Timeout
 
 from parity._util.decode import Count, decode, encode
-from parity._util.files import parse_json
 from parity.campaign.errors import CampaignError, one_line
 from parity.campaign.storage import Store
 
@@ -92,6 +91,6 @@ class Lock:
 def _owner(data: bytes) -> Owner:
     """The owner that a file names; nobody if its writer was killed before it was written."""
     try:
-        return decode(Owner, parse_json(data))
-    except ValueError:
+        return decode(Owner, json.loads(data))
+    except (ValueError, RecursionError):
         return Owner(0, "")

@@ -201,18 +201,24 @@ def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Runner, Engin
 def _replay(options: argparse.Namespace) -> int:
     from parity.campaign.replay import replay
 
-    fixed, failing, kept = [], 0, 0
+    fixed, failing, kept, not_run = [], 0, 0, 0
     with _opened(options.corpus, options.forget_fixed) as corpus:
         for one in replay(corpus, *_engines(options, corpus)):
             kept += one.finding is None
             failing += one.now is not None
-            if one.finding is not None and one.now is None:
+            not_run += bool(one.not_run)
+            if one.fixed:
                 fixed.append(one.name)
             if one.finding is not None or one.now is not None:
                 print(one, flush=True)
         for name in fixed if options.forget_fixed else ():
             corpus.forget(name)
-    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
+    left = f", {not_run} not run" if not_run else ""
+    print(f"{len(fixed)} fixed, {failing} fail{left}; {kept} kept cases")
+    if corpus.unreadable:
+        first, *more = sorted(corpus.unreadable)
+        others = f" and {len(more)} more" if more else ""
+        raise CampaignError(f"{options.corpus}: {first}{others} cannot be read: mend or remove it")
     return 1 if failing else 0
 
 
