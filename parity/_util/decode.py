@@ -3,7 +3,8 @@
 Every field is checked, and nothing is executed. Annotations may be dataclasses, ``tuple``,
 ``list``, ``frozenset``, ``dict``, ``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``,
 ``str``, ``bytes`` (hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated``
-with a ``Check``, or with a ``Convert`` that makes the value instead. A field that has another name in files gives it in its metadata:
+with a ``Check``, or with a ``Convert`` that makes the value instead. A field that has another name
+in files gives it in its metadata:
 ``field(metadata={"key": "says"})``.
 """
 

@@ -21,6 +21,11 @@ from parity._util.decode import shown
 #: Bytes of a file, values in it, and how deep they may be nested.
 LARGEST, MOST_VALUES, DEEPEST = 2**24, 2**20, 100
 _BEFORE_VALUES = (b"[", b"{", b",")
+_DOTTED = re.compile(r"(?:\.[^\n.,=\[\]{}]*){8}")
+_TOML_STRING = re.compile(
+    r"\'\'\'.*?\'\'\'|\"\"\"(?:\\.|[^\\])*?\"\"\"|'[^'\n]*'|\"(?:\\.|[^\"\\\n])*\"|#[^\n]*",
+    re.DOTALL,
+)
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -62,8 +67,11 @@ def parse_json(data: bytes) -> Any:
 
 
 def parse_toml(data: bytes) -> Any:
-    """The TOML of a file."""
-    return _parsed("TOML", tomllib.loads, _text(data))
+    """The TOML of a file; its keys have few parts, as many take the parser very long."""
+    text = _text(data)
+    if _DOTTED.search(_TOML_STRING.sub("s", text)):
+        raise ValueError("it has a key of more than 8 parts between dots")
+    return _parsed("TOML", tomllib.loads, text)
 
 
 def _parsed(form: str, parse: Callable[[str], Any], text: str) -> Any:

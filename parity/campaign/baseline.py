@@ -44,7 +44,7 @@ from parity.oracle.finding import KINDS, Finding
 from parity.oracle.probes import PROBES_BY_NAME
 
 #: Bytes and entries of a file that is read.
-LARGEST, MOST_ENTRIES = 2**21, 1000
+LARGEST, MOST_ENTRIES = 2**20, 1000
 #: Findings of one kind in the baseline after which a run ignores further ones of that kind.
 MAX_REDUCED = 400
 

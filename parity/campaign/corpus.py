@@ -120,8 +120,8 @@ class Corpus:
             return Identity.from_json(parse_json(data))
         except ValueError as error:
             raise CampaignError(
-                f"{self.store.where}/{CAMPAIGN} cannot be read ({one_line(error)}): mend it, or use another "
-                "corpus"
+                f"{self.store.where}/{CAMPAIGN} cannot be read ({one_line(error)}): mend it, "
+                "or use another corpus"
             ) from None
 
     def _read_all(self, folder: str, read: Callable[[Any], T]) -> dict[str, T]:

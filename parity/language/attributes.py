@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from parity.language.shapes import Attrs, real_index
-
 
 #: The longest axis of an array.
 LONGEST = 1_000_000
@@ -80,7 +79,7 @@ def as_number(value: Any) -> float:
 
 
 def as_attributes(value: Any) -> Attrs:
-    """Attributes of a file: a list of names with values, in which tuples take the place of lists."""
+    """Attributes of a file, a list of names with values; tuples take the place of lists."""
     attrs = _as_attribute(value)
     if not isinstance(value, list) or not all(map(_is_attr, attrs)):
         _refuse(value)
@@ -98,7 +97,7 @@ def _as_attribute(value: Any) -> Any:
     return value if isinstance(value, (int, float, type(None))) else _refuse(value)
 
 
-def _refuse(value: Any) -> Any:
+def _refuse(value: Any) -> NoReturn:
     raise ValueError(f"{type(value).__name__} is of another form")
 
 

@@ -16,8 +16,8 @@ from parity.language import program as pr
 from parity.language.json_format import leaf_from_json, statement_from_json
 from parity.language.shapes import size
 
-#: Characters of a text, and how deep its lists may be nested.
-LONGEST, DEEPEST = 2**22, pr.MOST_DIMENSIONS
+#: Characters and commas of a text, and how deep its lists may be nested.
+LONGEST, MOST_COMMAS, DEEPEST = 2**22, 2**17, pr.MOST_DIMENSIONS
 _UNDER_NO_GRAD = re.compile(r"#\s*under no_grad\s*$")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+](?:inf|nan))(?!\w)"
@@ -35,6 +35,10 @@ def program_from_text(text: str) -> pr.Program:
     """
     if len(text) > LONGEST:
         raise pr.ProgramError(f"{len(text):,} characters, and at most {LONGEST:,} are read")
+    if text.count(",") > MOST_COMMAS:
+        raise pr.ProgramError(f"more than {MOST_COMMAS:,} numbers")
+    if text.count("\n") > 4 * pr.MOST_STATEMENTS:
+        raise pr.ProgramError(f"more than {4 * pr.MOST_STATEMENTS:,} lines")
     reader = _Reader()
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
     for number, line in ((n, one) for n, one in lines if one):

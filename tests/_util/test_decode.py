@@ -70,7 +70,9 @@ def test_fields_with_defaults_may_be_missing_and_unknown_ones_are_left_out() -> 
     exact = Decoder(known=True, all=True)
     with pytest.raises(FormatError, match=r"^several is missing$"):
         exact.decode(Outer, {"inner": None})
-    with pytest.raises(FormatError, match=r"^named.n has an unknown field 'later'; there are number, size$"):
+    with pytest.raises(
+        FormatError, match=r"^named.n has an unknown field 'later'; there are number, size$"
+    ):
         exact.decode(Outer, {**encode(WHOLE), "named": {"n": {"number": 1, "size": 0, "later": 1}}})
 
 

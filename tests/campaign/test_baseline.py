@@ -215,7 +215,10 @@ def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[st
         ("[[known", "it is no TOML: "),
         ("knwon = 3", "unknown field 'knwon'; there are known"),
         ("known = 3", "known is 3, not a list"),
-        (LIST.replace("reason", "why"), "entry 1: it has an unknown field 'why'; there are kind, reason,"),
+        (
+            LIST.replace("reason", "why"),
+            "entry 1: it has an unknown field 'why'; there are kind, reason,",
+        ),
         (LIST.replace('reason = "waits for the new traversal"', ""), "entry 1: reason is missing"),
         (LIST.replace('url = "https://example.org/issues/12"', ""), "entry 1: url is missing"),
         (LIST.replace("https://example.org/issues/12", ""), "url is '', not a URL"),
@@ -225,7 +228,10 @@ def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[st
         (LIST.replace("add(x0, x0)", "add(x0, x9)"), "there is no value x9 yet"),
         (LIST + 'probe = "wide-use"', "a program or a probe, and not both"),
         (LIST + LIST, "entry 2: it is there twice"),
-        (LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'), "probe is 'wide', not one of "),
+        (
+            LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'),
+            "probe is 'wide', not one of ",
+        ),
         (LIST.replace(f"program = '''\n{TWICE}\n'''", ""), "it needs a program or a probe"),
     ],
 )

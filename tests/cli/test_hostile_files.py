@@ -35,7 +35,9 @@ from parity.language.text_format import program_from_text
 from tests.helpers import report_samples
 
 MANY = "x0 = leaf([[1.0, -2.5], [nan, 3.0]], float32)\nx1 = leaf(0.5, requires_grad=False)\n"
-MANY += "x2 = sum(x0, axis=(0,), keepdims=False)\nx3 = get_item(x2, index=(('slice', 0, 1, None),))\n"
+MANY += (
+    "x2 = sum(x0, axis=(0,), keepdims=False)\nx3 = get_item(x2, index=(('slice', 0, 1, None),))\n"
+)
 MANY += "x4 = detach(x2)\ndel x4\nbackward(x3, gradient=[2.0], float32, create_graph=True)\n"
 MANY += "x5 = grad_of(x0)\nchange_gradient()\nzero_grad(x0)\ncleargrad(x0)\nchange_grad(x0)"
 PROGRAM = program_from_text(MANY)
@@ -202,7 +204,7 @@ def changed_bytes(draw: st.DrawFn, data: bytes) -> bytes:
     end = min(len(data), start + draw(st.integers(0, 9)))
     new = draw(st.binary(max_size=4) | st.sampled_from((b"[" * 50_000, b"\xef\xbb\xbf", b"{", b"")))
     form = draw(st.sampled_from(("splice", "cut", "utf-16", "utf-8-sig", "nothing")))
-    forms = {
+    forms: dict[str, Callable[[], bytes]] = {
         "splice": lambda: data[:start] + new + data[end:],
         "cut": lambda: data[:start],
         "nothing": lambda: b"",
@@ -297,6 +299,17 @@ def test_what_is_no_file_of_a_bearable_size(sort: str, kind: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(file)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_many_parts_of_a_key_are_refused_before_they_are_parsed() -> None:
+    """The parser takes time in the square of their number."""
+    for text in ("a" + ".a" * 200_000 + " = 1", f"[{'.'.join('a' * 200_000)}]"):
+        Path("b.toml").write_text(text)
+        with pytest.raises(UsageError, match="more than 8 parts between dots"):
+            load_baseline(Path("b.toml"))
+    reason = "It... waits... for... b.c.d.e.f. See a.b.c.d.e.f.g.h.i.j."
+    Path("b.toml").write_text(_toml([{**ENTRIES[0], "reason": reason}]))
+    assert load_baseline(Path("b.toml")).entries[0].reason == reason
 
 
 def test_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
