@@ -3,7 +3,8 @@
 Every field is checked, and nothing is executed. Annotations may be dataclasses, ``tuple``,
 ``list``, ``frozenset``, ``dict``, ``Counter``, unions, ``Literal``, ``float``, ``int``, ``bool``,
 ``str``, ``bytes`` (hexadecimal digits in files), ``None`` and ``Any``, each also in ``Annotated``
-with a ``Check``. A field that has another name in files gives it in its metadata:
+with a ``Check``, or with a ``Convert`` that makes the value instead. A field that has another name
+in files gives it in its metadata:
 ``field(metadata={"key": "says"})``.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import reprlib
 import sys
 import types
 import typing
@@ -20,7 +22,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 T = TypeVar("T")
-_SHORT = 40
+_SHORT, _BITS = 40, 2000
+#: Shows neither long nor deep values as a whole.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlong = _BRIEF.maxstring = _BRIEF.maxother = 2 * _BITS
 
 
 class FormatError(ValueError):
@@ -38,6 +43,17 @@ class Check:
 
     expected: str
     holds: Callable[[Any], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Convert:
+    """How a value is made of plain data: ``Annotated[Fraction, Convert("a fraction", Fraction)]``.
+
+    ``make`` raises TypeError or ValueError for data that are no such value.
+    """
+
+    expected: str
+    make: Callable[[Any], Any]
 
 
 def one_of(values: Iterable[str]) -> Check:
@@ -104,9 +120,10 @@ class Decoder:
 
     #: Applied to every string and key; a ValueError means that the string cannot be used.
     text: Callable[[str], str] = _valid
-    #: Whether the fields must be those of the dataclass: none unknown, and none missing that has
-    #: a default.
-    exact: bool = False
+    #: Whether an unknown field is an error.
+    known: bool = False
+    #: Whether a missing field that has a default is an error.
+    all: bool = False
 
     def decode(self, kind: type[T], value: object, where: str = "") -> T:
         result: T = self._decode(kind, value, where)
@@ -120,15 +137,18 @@ class Decoder:
 
     def _dataclass(self, kind: Any, value: object, where: str) -> Any:
         given = _mapping(value, where)
+        for key in given.keys() - _fields(kind).keys() if self.known else ():
+            names = ", ".join(_fields(kind))
+            raise FormatError(
+                f"{where or 'it'} has an unknown field {shown(key)}; there are {names}", where
+            )
         arguments = {}
         for key, (field, hint) in _fields(kind).items():
             path = f"{where}.{key}" if where else key
             if key in given:
                 arguments[field.name] = self._decode(hint, given[key], path)
-            elif self.exact or field.default is field.default_factory is dataclasses.MISSING:
+            elif self.all or field.default is field.default_factory is dataclasses.MISSING:
                 raise FormatError(f"{path} is missing", path)
-        for key in given.keys() - _fields(kind).keys() if self.exact else ():
-            raise FormatError(f"{where or 'it'} has an unknown field {shown(key)}", where)
         try:
             return kind(**arguments)
         except FormatError:
@@ -155,7 +175,7 @@ class Decoder:
         element = typing.get_args(kind)[1]
         return {
             self._str(str, name, f"the name {shown(name)} in {where}"): self._decode(
-                element, v, f"{where}.{name if name.isprintable() else shown(name)}"
+                element, v, f"{where}.{_name(name)}"
             )
             for name, v in _mapping(value, where).items()
         }
@@ -175,11 +195,19 @@ class Decoder:
 
     def _annotated(self, kind: Any, value: object, where: str) -> Any:
         base, *checks = typing.get_args(kind)
+        if isinstance(checks[0], Convert):
+            return self._converted(checks[0], value, where)
         result = self._decode(base, value, where)
         for check in checks:
             if not check.holds(result):
                 raise _wrong(where, check.expected, value)
         return result
+
+    def _converted(self, convert: Convert, value: object, where: str) -> Any:
+        try:
+            return convert.make(value)
+        except (TypeError, ValueError, OverflowError):
+            raise _wrong(where, convert.expected, value) from None
 
     def _literal(self, kind: Any, value: object, where: str) -> Any:
         for one in typing.get_args(kind):
@@ -228,9 +256,21 @@ def _mapping(value: object, where: str) -> Mapping[str, object]:
     return value
 
 
+def _name(name: str) -> str:
+    """A name as a part of a path."""
+    return name if name.isprintable() and len(name) <= _SHORT else shown(name)
+
+
 def shown(value: object) -> str:
     """A value of a file, short enough for a message of one line."""
-    text = repr(value)
+    if isinstance(value, (str, bytes)):
+        text = repr(value[: _SHORT + 1])
+    elif isinstance(value, int) and value.bit_length() > _BITS:
+        return f"a number of {value.bit_length()} bits"
+    elif isinstance(value, dict):  # the first keys of many, as repr sorts them
+        text = _BRIEF.repr(dict(itertools.islice(value.items(), _BRIEF.maxdict + 1)))
+    else:
+        text = _BRIEF.repr(value)
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 

@@ -25,24 +25,27 @@ stops, as there is no second reduction then. An entry of kind ``flaky`` accepts 
 from __future__ import annotations
 
 import textwrap
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from parity._util.decode import Check, Decoder, one_of
 from parity._util.errors import UsageError
 from parity._util.escape import one_line
+from parity._util.files import parse_toml, read_bytes
 from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
-from parity.language.program import Apply, Program, ProgramError
+from parity.language.program import Apply, Program
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from parity.oracle.finding import KINDS, Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 
+#: Bytes and entries of a file that is read.
+LARGEST, MOST_ENTRIES = 2**20, 1000
 #: Findings of one kind in the baseline after which a run ignores further ones of that kind.
 MAX_REDUCED = 400
 #: Runs of a flaky program after which it counts as one that agrees.
@@ -52,6 +55,13 @@ _PROPOSAL = """\
 # Proposed by `parity check --propose-known`. Nothing here is accepted yet: give each entry
 # that shall be a reason and the URL of its issue, and move it into the list of --known.
 """
+
+
+_Text = Annotated[str, Check("a text with a word", lambda text: bool(text.strip()))]
+
+
+def _few(rows: list[Any]) -> bool:
+    return len(rows) <= MOST_ENTRIES
 
 
 class BaselineError(UsageError):
@@ -161,54 +171,51 @@ class BaselineMatcher:
         )
 
 
+@dataclass(frozen=True)
+class _Row:
+    """An entry as it stands in the file."""
+
+    kind: Annotated[str, one_of(KINDS)]
+    reason: _Text
+    url: Annotated[str, Check("a URL like https://example.org/issues/12", lambda s: "://" in s)]
+    program: _Text | None = None
+    probe: Annotated[str, one_of(PROBES_BY_NAME)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.program is None) == (self.probe is None):
+            raise ValueError("it needs a program or a probe, and not both")
+
+    def entry(self) -> BaselineEntry:
+        """Return the entry. Raises ProgramError if the program makes no sense."""
+        program = None if self.program is None else program_from_text(self.program)
+        return BaselineEntry(self.kind, self.reason, self.url, program, self.probe or "")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The file; each row is decoded on its own, so that messages give its number."""
+
+    known: Annotated[list[Any], Check(f"at most {MOST_ENTRIES:,} entries", _few)] = field(
+        default_factory=list
+    )
+
+
 def load_baseline(file: Path) -> Baseline:
     """Read a baseline from a TOML file. Raises BaselineError if it is malformed."""
+    decoder, entries = Decoder(known=True), dict[tuple[str, str], BaselineEntry]()
+    where = f"{file}"
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BaselineError(f"{file} cannot be read: {one_line(error)}") from None
-    rows = data.pop("known", [])
-    if data:
-        raise BaselineError(f"{file}: {next(iter(data))!r} is not known; entries are [[known]]")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BaselineError(f"{file}: entries are [[known]] tables")
-    entries: list[BaselineEntry] = []
-    for number, row in enumerate(rows, 1):
-        try:
-            entry = _entry(row)
-        except ValueError as error:
-            raise BaselineError(f"{file}: entry {number}: {error}") from None
-        if any((e.kind, e.where) == (entry.kind, entry.where) for e in entries):
-            raise BaselineError(f"{file}: entry {number} is there twice")
-        entries.append(entry)
-    return Baseline(tuple(entries))
-
-
-def _entry(row: Mapping[str, Any]) -> BaselineEntry:
-    """Return an entry from TOML data. Raises ValueError if it is malformed."""
-    for key, value in row.items():
-        if key not in ("kind", "program", "probe", "reason", "url"):
-            raise ValueError(f"{key!r} is not known")
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{key} is not a text, or is empty")
-    missing = [key for key in ("kind", "reason", "url") if key not in row]
-    if missing:
-        raise ValueError(f"it has no {' and no '.join(missing)}")
-    if ("program" in row) == ("probe" in row):
-        raise ValueError("it needs a program or a probe, and not both")
-    if row["kind"] not in KINDS:
-        raise ValueError(f"{row['kind']!r} is no kind; there are {', '.join(KINDS)}")
-    if "://" not in row["url"]:
-        raise ValueError(f"url {row['url']!r} is no URL")
-    if "probe" in row and row["probe"] not in PROBES_BY_NAME:
-        raise ValueError(f"{row['probe']!r} is no probe; there are {', '.join(PROBES_BY_NAME)}")
-    program = None
-    if "program" in row:
-        try:
-            program = program_from_text(row["program"])
-        except ProgramError as error:
-            raise ValueError(f"program: {error}") from None
-    return BaselineEntry(row["kind"], row["reason"], row["url"], program, row.get("probe", ""))
+        rows = decoder.decode(_Rows, parse_toml(read_bytes(file, LARGEST))).known
+        for number, row in enumerate(rows, 1):
+            where = f"{file}: entry {number}"
+            entry = decoder.decode(_Row, row).entry()
+            if entries.setdefault((entry.kind, entry.where), entry) is not entry:
+                raise ValueError("it is there twice: remove one")
+    except OSError as error:
+        raise BaselineError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BaselineError(f"{where}: {one_line(error)}") from None
+    return Baseline(tuple(entries.values()))
 
 
 def check_proposal(file: Path) -> None:

@@ -22,8 +22,10 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from parity._util.decode import Check, Count, decode, encode, one_of
+from parity._util.escape import one_line
+from parity._util.files import parse_json
 from parity.campaign.cases import FuzzInput
-from parity.campaign.errors import CampaignError, one_line
+from parity.campaign.errors import CampaignError
 from parity.campaign.records import (
     FindingData,
     Record,
@@ -116,11 +118,11 @@ class Corpus:
         if data is None:
             return None
         try:
-            return Identity.from_json(json.loads(data))
-        except (ValueError, RecursionError) as error:
+            return Identity.from_json(parse_json(data))
+        except ValueError as error:
             raise CampaignError(
-                f"{self.store.where}/{CAMPAIGN} cannot be read ({error}): mend it, or use another "
-                "corpus"
+                f"{self.store.where}/{CAMPAIGN} cannot be read ({one_line(error)}): mend it, "
+                "or use another corpus"
             ) from None
 
     def _read_all(self, folder: str, read: Callable[[Any], T]) -> dict[str, T]:
@@ -131,8 +133,8 @@ class Corpus:
                 continue
             try:
                 stem = name.rpartition("/")[2].removesuffix(".json")
-                result[stem] = read(json.loads(self.store.read(name) or b""))
-            except (ValueError, RecursionError) as error:
+                result[stem] = read(parse_json(self.store.read(name) or b""))
+            except ValueError as error:
                 self.unreadable.add(name)
                 where = f"{self.store.where}/{name}"
                 self.note(f"{where} cannot be read and is left out: {one_line(error)}")

@@ -6,8 +6,8 @@ import os
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
-from parity._util.escape import file_name
-from parity.campaign.errors import CampaignError, one_line, optional
+from parity._util.escape import one_line
+from parity.campaign.errors import CampaignError, optional
 from parity.campaign.paths import EXAMPLES
 from parity.engines.runner import AnyEngine
 

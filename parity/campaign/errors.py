@@ -6,7 +6,6 @@ import importlib
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity._util.escape import one_line as one_line  # for the modules of this package
 
 
 class CampaignError(UsageError):

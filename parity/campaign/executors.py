@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from parity._util.decode import decode, encode
-from parity.campaign.errors import CampaignError, one_line, optional
+from parity._util.escape import one_line
+from parity.campaign.errors import CampaignError, optional
 from parity.campaign.shard import Answer, Task, run_shard
 from parity.engines.isolation.pool import WorkerPool
 from parity.engines.isolation.process import End

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from filelock import FileLock, Timeout
 
 from parity._util.decode import Count, decode, encode
-from parity.campaign.errors import CampaignError, one_line
+from parity._util.escape import one_line
+from parity.campaign.errors import CampaignError
 from parity.campaign.storage import Store
 
 LOCK = "lock.json"

@@ -54,7 +54,7 @@ class Record:
     def from_json(data: object) -> Record:
         """The inverse of ``to_json``. Raises FormatError if the data are of anything else."""
         # Counts of a later version would be lost when shards are put together.
-        return Decoder(exact=True).decode(Record, data)
+        return Decoder(known=True, all=True).decode(Record, data)
 
     @staticmethod
     def total(records: Iterable[Record]) -> Record:

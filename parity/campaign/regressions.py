@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-from parity.campaign.errors import CampaignError, one_line
+from parity._util.decode import decode, one_of
+from parity._util.errors import UsageError
+from parity._util.escape import one_line
+from parity._util.files import parse_json, read_bytes
+from parity.campaign.errors import CampaignError
 from parity.campaign.paths import REGRESSIONS
 from parity.campaign.records import FindingData, checked_finding, defects, names
 from parity.campaign.storage import Folder
 from parity.language.json_format import program_from_json, program_to_json
-from parity.language.program import Program, ProgramError
+from parity.language.program import Program
 from parity.oracle.finding import KINDS
 
+_HOW = "parity promote writes such files"
 
-class RegressionError(Exception):
+
+class RegressionError(UsageError):
     """A file is no regression test; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """What is read of the file of a regression test."""
+
+    program: Any
+    kind: Annotated[str, one_of(KINDS)]
 
 
 def read_regression(file: Path) -> Program:
     """Read the program of a file. Raises RegressionError if it has none."""
     try:
-        data = json.loads(file.read_text("utf-8"))
-        if not isinstance(data, Mapping) or "program" not in data:
-            raise RegressionError(f'{file}: it has no "program"; parity promote writes such files')
-        if data.get("kind") not in KINDS:
-            raise RegressionError(f"{file}: {data.get('kind')!r} is no kind of finding")
-        return program_from_json(data["program"])
+        return program_from_json(decode(_Regression, parse_json(read_bytes(file))).program)
     except OSError as error:
         raise RegressionError(f"{file} cannot be read: {error.strerror}") from None
-    except ProgramError as error:
-        raise RegressionError(f"{file}: {one_line(error)}") from None
-    except (ValueError, RecursionError) as error:
-        raise RegressionError(f"{file} is no JSON: {one_line(error)}") from None
+    except ValueError as error:
+        raise RegressionError(f"{file}: {one_line(error)}; {_HOW}") from None
 
 
 def regression_files(root: Path, folder: str | None) -> list[Path]:
@@ -50,10 +58,10 @@ def regression_files(root: Path, folder: str | None) -> list[Path]:
 def read_finding(file: Path) -> FindingData:
     """Read a finding of a corpus. Raises CampaignError if the file is none."""
     try:
-        return checked_finding(json.loads(file.read_text("utf-8")))
+        return checked_finding(parse_json(read_bytes(file)))
     except OSError as error:
         raise CampaignError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CampaignError(f"{file} is no finding of a campaign: {one_line(error)}") from None
 
 

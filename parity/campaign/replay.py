@@ -16,7 +16,10 @@ from parity.campaign.result import finding_json
 from parity.campaign.shard import script_of
 from parity.diagnose.shrink import SIMPLER, reduced
 from parity.engines.base import Engine
+from parity.engines.execute import execute
+from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.trace import STOPPED, UNSUPPORTED, Failure
 from parity.language.json_format import program_from_json
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding, Kind
@@ -28,17 +31,28 @@ MOST_RUNS = 5000
 
 @dataclass(frozen=True)
 class Replayed:
-    """A finding or a kept case, and the kind of finding that it gives ``now``, or None."""
+    """A finding or a kept case, and the kind of finding that it gives ``now``, or None.
+
+    ``not_run``: why a finding was not run to its end, so that None says nothing; "" if it was.
+    """
 
     name: str
     finding: FindingData | None
     now: str | None
+    not_run: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is a finding that both sides ran and that is none any more."""
+        return self.finding is not None and self.now is None and not self.not_run
 
     def __str__(self) -> str:
         if self.finding is None:
             return one_line(f"fails: kept case {self.name}: {self.now}")
         text = "; ".join(self.finding["text"].splitlines())
         kind = self.finding["kind"]
+        if self.not_run:
+            return f"not run: {self.name}: {kind}: {self.not_run}: {text}"
         state = "fixed" if self.now is None else "fails"
         other = f", now {self.now}" if self.now not in (None, kind) else ""
         return one_line(f"{state}: {self.name}: {kind}{other}: {text}")
@@ -49,7 +63,8 @@ def replay(corpus: Corpus, engine: AnyEngine, reference: Engine) -> Iterator[Rep
     with fuzzing_runtime():
         for name, finding in corpus.reported():
             now = occurs(finding, engine, reference)
-            yield Replayed(name, finding, now.kind if now else None)
+            why = "" if now else why_not_run(finding, engine, reference)
+            yield Replayed(name, finding, now.kind if now else None, why)
         reader = Reader(engine)
         for name, kept in sorted(corpus.kept.items(), key=lambda pair: pair[1]):
             now = check_program(reader.program(kept.fuzz_input), engine, reference)
@@ -75,6 +90,35 @@ def occurs(finding: FindingData, engine: AnyEngine, reference: Engine) -> Findin
             engine.run(other)
     found_now = check_program(program, engine, reference)
     return kept_state(1).finding if before and found_now is not None else found_now
+
+
+def why_not_run(finding: FindingData, engine: AnyEngine, reference: Engine) -> str:
+    """Why the program of a finding, which gives no finding now, was not run; "" if it was.
+
+    Where an exception of PyTorch is what the engine lacked, both sides raise once it is fixed.
+    """
+    runner = as_runner(engine)
+    if finding["probe"]:
+        applies = PROBES_BY_NAME[finding["probe"]].applies(engine)
+        return "" if applies else "the engine lacks what the probe needs"
+    program = program_from_json(finding["program"])
+    if not runner.supports(program):
+        return "the engine lacks an operation, a dtype or the dimensions of the program"
+    traces = {
+        "the engine": runner.run(program),
+        "the reference": execute(program, with_quirks(reference, runner.quirks)),
+    }
+    for who, trace in traces.items():
+        failure = trace.failure
+        if failure is None or (finding["kind"] == Kind.NO_EXCEPTION and not _is_limit(failure)):
+            continue
+        return f"{who} raised {failure.text()}"
+    return "a value is not a real number" if any(t.left_reals for t in traces.values()) else ""
+
+
+def _is_limit(failure: Failure) -> bool:
+    """Whether a run ended for another reason than its program."""
+    return failure.kind in {*STOPPED, UNSUPPORTED} or "memory" in failure.text().lower()
 
 
 def minimized(

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity._util.decode import decode, encode
+from parity._util.escape import one_line
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
-from parity.campaign.errors import one_line
 from parity.campaign.finish import add_diagnosis, judge_finding
 from parity.campaign.flaky import (
     FIRST,

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from parity.campaign.errors import CampaignError, one_line, optional
+from parity._util.escape import one_line
+from parity._util.files import LARGEST, read_bytes, too_large
+from parity.campaign.errors import CampaignError, optional
 
 _TEMPORARY = ".tmp"
 
@@ -68,7 +70,7 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         with self._errors("cannot be read"), contextlib.suppress(FileNotFoundError):
-            return (self.path / name).read_bytes()
+            return read_bytes(self.path / name)
         return None
 
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
@@ -146,6 +148,9 @@ class Remote:
 
     def read(self, name: str) -> bytes | None:
         with self._errors("cannot be read"), contextlib.suppress(FileNotFoundError):
+            size = self.files.size(self._at(name)) or 0
+            if size > LARGEST:
+                raise CampaignError(f"{self.where}/{name}: {too_large(size)}")
             return bytes(self.files.cat_file(self._at(name)))
         return None
 

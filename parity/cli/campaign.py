@@ -204,20 +204,26 @@ def _replay(options: argparse.Namespace) -> int:
     from parity.campaign.replay import replay
     from parity.oracle.verdict import plural, verdict_line, verdict_of
 
-    fixed, failing, kept = [], 0, 0
+    fixed, failing, kept, not_run = [], 0, 0, 0
     with _opened(options.corpus, options.forget_fixed) as corpus:
         for one in replay(corpus, *_engines(options, corpus)):
             kept += one.finding is None
             failing += one.now is not None
-            if one.finding is not None and one.now is None:
+            not_run += bool(one.not_run)
+            if one.fixed:
                 fixed.append(one.name)
             if one.finding is not None or one.now is not None:
                 print(one, flush=True)
         for name in fixed if options.forget_fixed else ():
             corpus.forget(name)
+    left = f", {not_run} not run" if not_run else ""
+    if corpus.unreadable:
+        first, *more = sorted(corpus.unreadable)
+        others = f" and {len(more)} more" if more else ""
+        raise CampaignError(f"{options.corpus}: {first}{others} cannot be read: mend or remove it")
     if not kept and not failing and not fixed:
         raise CampaignError(f"{options.corpus} has no finding and no kept case: nothing was run")
-    counts = f"{len(fixed)} fixed, {failing} fail; {plural(kept, 'kept case')}"
+    counts = f"{len(fixed)} fixed, {failing} fail{left}; {plural(kept, 'kept case')}"
     print(verdict_line(verdict_of(bool(failing), False), counts))
     return 1 if failing else 0
 

@@ -7,11 +7,15 @@ attributes; a kind that is missing here is made in place, next to its row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from parity.language.shapes import Attrs, real_index
+
+#: The longest axis of an array.
+LONGEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,12 @@ class AttributeKind:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, float) or is_integer(value)
 
 
 def is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether a value is an integer of 64 bits, as every engine can take it."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def is_flag(value: Any) -> bool:
@@ -54,9 +59,50 @@ def tuple_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 is_integers = tuple_of(is_integer)
 
 
+def is_length(value: Any) -> bool:
+    return is_integer(value) and 0 <= value <= LONGEST
+
+
 def is_lengths(value: Any) -> bool:
     """Whether a value is a shape, and small enough for the memory of any machine."""
-    return is_integers(value) and all(0 <= n <= 10_000 for n in value) and len(value) <= 8
+    return tuple_of(is_length)(value) and len(value) <= 8
+
+
+def as_number(value: Any) -> float:
+    """A number of a file, in which strings stand for those that JSON lacks."""
+    if isinstance(value, str):
+        return _NOT_FINITE[value] if value in _NOT_FINITE else _refuse(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _refuse(value)
+    number = float(value)
+    return number if math.isfinite(number) else _refuse(value)
+
+
+def as_attributes(value: Any) -> Attrs:
+    """Attributes of a file, a list of names with values; tuples take the place of lists."""
+    attrs = _as_attribute(value)
+    if not isinstance(value, list) or not all(map(_is_attr, attrs)):
+        _refuse(value)
+    return tuple(sorted(attrs))
+
+
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _as_attribute(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_as_attribute, value))
+    if isinstance(value, str):
+        return _NOT_FINITE.get(value, value)
+    return value if isinstance(value, (int, float, type(None))) else _refuse(value)
+
+
+def _refuse(value: Any) -> NoReturn:
+    raise ValueError(f"{type(value).__name__} is of another form")
+
+
+def _is_attr(pair: Any) -> bool:
+    return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
 
 
 def _is_axes(value: Any) -> bool:

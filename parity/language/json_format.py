@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+from parity._util.decode import Check, Decoder, FormatError, shown
 from parity.language import program as pr
-from parity.language.attributes import is_flag, is_integer, is_integers, is_lengths, tuple_of
+
+T = TypeVar("T")
 
 #: The version of the JSON form.
 FORMAT_VERSION = 1
@@ -31,105 +32,50 @@ def dumps(program: pr.Program) -> str:
     return json.dumps(program_to_json(program), sort_keys=True, allow_nan=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Form:
+    """The fields of a program in JSON."""
+
+    format: Annotated[int, Check(str(FORMAT_VERSION), FORMAT_VERSION.__eq__)]
+    leaves: list[Any]
+    statements: list[Any]
+
+
 def program_from_json(data: Any) -> pr.Program:
     """Return the validated program of ``program_to_json``. Raises ProgramError if it is invalid."""
-    if not isinstance(data, dict) or not {"format", "leaves", "statements"} <= set(data):
-        expected = 'an object with "format", "leaves" and "statements"'
-        raise pr.ProgramError(f"not a program: expected {expected}")
-    if not is_integer(data["format"]) or data["format"] != FORMAT_VERSION:
-        raise pr.ProgramError(f"program format {data['format']!r} is not {FORMAT_VERSION}")
-    for name in ("leaves", "statements"):
-        if not isinstance(data[name], list):
-            raise pr.ProgramError(f'not a program: "{name}" is not a list')
-    program = pr.Program(
-        tuple(_record(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(data["leaves"])),
-        tuple(_statement(s, f"statement {i}") for i, s in enumerate(data["statements"])),
-    )
+    form = _decoded(_Form, data, "not a program")
+    leaves = tuple(_decoded(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(form.leaves))
+    statements = (statement_from_json(s, f"statement {i}") for i, s in enumerate(form.statements))
+    program = pr.Program(leaves, tuple(statements))
     program.validate()
     return program
 
 
-def _statement(data: Any, where: str) -> Any:
+def leaf_from_json(data: Any) -> pr.Leaf:
+    """Return a leaf, whose shape fits its values. Raises ProgramError if a field is wrong."""
+    return _decoded(pr.Leaf, data, "leaf")
+
+
+def statement_from_json(data: Any, where: str) -> pr.Statement:
+    """Return a statement. Raises ProgramError, which begins with ``where``, if a field is wrong."""
     if not isinstance(data, dict) or "do" not in data:
         raise pr.ProgramError(f'{where}: expected an object with "do"')
     fields = dict(data)
     keyword = fields.pop("do")
     if not isinstance(keyword, str) or keyword not in pr.STATEMENTS:
-        raise pr.ProgramError(f"{where}: {keyword!r} is none of {', '.join(pr.STATEMENTS)}")
-    return _record(pr.STATEMENTS[keyword], fields, f"{where} ({keyword})")
+        raise pr.ProgramError(f"{where}: {shown(keyword)} is none of {', '.join(pr.STATEMENTS)}")
+    statement: pr.Statement = _decoded(pr.STATEMENTS[keyword], fields, f"{where} ({keyword})")
+    return statement
 
 
-def _record(cls: type[Any], data: Any, where: str) -> Any:
-    """A dataclass from an object with its fields."""
-    if not isinstance(data, dict):
-        raise pr.ProgramError(f"{where}: expected an object, not {data!r}")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    for name in data:
-        if name not in fields:
-            raise pr.ProgramError(f"{where}: there is no field {name!r}")
-    for name, field in fields.items():
-        if field.default is dataclasses.MISSING and name not in data:
-            raise pr.ProgramError(f"{where}: the field {name!r} is missing")
-    return cls(**{name: _field(name, value, where) for name, value in data.items()})
-
-
-def _field(name: str, value: Any, where: str) -> Any:
-    convert, check, says = FIELDS[name]
+def _decoded(kind: type[T], data: Any, where: str) -> T:
     try:
-        if name == "gradient":
-            return None if value is None else _record(pr.Constant, value, f"{where}: gradient")
-        result = convert(value)
-        if check(result):
-            return result
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        pass
-    raise pr.ProgramError(f"{where}: {name} {value!r:.60} is not {says}")
+        return _DECODER.decode(kind, data)
+    except FormatError as error:
+        raise pr.ProgramError(f"{where}: {error}") from None
 
 
-def _frozen(value: Any) -> Any:
-    """Lists as tuples, and numbers for the strings that stand for those that JSON lacks."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        raise TypeError("an object")
-    return float(value) if value in ("nan", "inf", "-inf") else value
-
-
-def _numbers(value: Any) -> tuple[float, ...]:
-    """Numbers as floats: 1 and 1.0 are the same value."""
-    if not isinstance(value, list):
-        raise TypeError("no list")
-    frozen = _frozen(value)
-    if any(isinstance(v, (bool, str)) for v in frozen):
-        raise TypeError("no numbers")
-    return tuple(map(float, frozen))
-
-
-def _is_attr(pair: Any) -> bool:
-    return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-#: By name, how a field is converted, checked, and what it must be.
-FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
-    "shape": (_frozen, is_lengths, "a list of lengths"),
-    "values": (_numbers, lambda v: True, "a list of numbers"),
-    "dtype": (_same, lambda v: isinstance(v, str), "a dtype"),
-    "requires_grad": (_same, is_flag, "true or false"),
-    "op": (_same, lambda v: isinstance(v, str), "the name of an operation"),
-    "inputs": (_frozen, lambda v: isinstance(v, tuple), "a list of values"),
-    "attrs": (_frozen, tuple_of(_is_attr), "a list of names with values"),
-    "no_grad": (_same, is_flag, "true or false"),
-    "value": (_same, is_integer, "the number of a value"),
-    "leaf": (_same, is_integer, "the number of a leaf"),
-    "leaves": (_frozen, is_integers, "a list of leaves"),
-    "gradient": (_same, lambda v: True, "an array or null"),
-    "retain_graph": (_same, is_flag, "true or false"),
-    "create_graph": (_same, is_flag, "true or false"),
-}
+_DECODER = Decoder(known=True)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 Values are numbered: first the leaves, then every output in order of its
 statement; statements name values by number. A program is data: it can be
 hashed, compared and printed as text; ``json_format`` and ``text_format`` write
-it and read it back.
+it and read it back. They check each field by its annotation.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.language.shapes import Attrs, Shape, size
+from parity._util.decode import Check, Convert, one_of, shown
+from parity.language.attributes import LONGEST, as_attributes, as_number, is_length
+from parity.language.shapes import Attrs, Shape, extent, size
 from parity.language.table import OPS, output_shapes, result_dtype
+
+#: What a program that is read may have at most: elements of a value and of all values together,
+#: dimensions of a value, leaves and statements. Generated programs have far less.
+MOST_ELEMENTS, MOST_IN_TOTAL, MOST_DIMENSIONS, MOST_STATEMENTS = 2**20, 2**22, 32, 10_000
+
+_Length = Annotated[int, Check(f"a length up to {LONGEST:,}", is_length)]
+Lengths = tuple[_Length, ...]
+Numbers = tuple[Annotated[float, Convert("a number", as_number)], ...]
+AttrsOfFile = Annotated[Attrs, Convert("a list of names with values", as_attributes)]
 
 
 class ProgramError(ValueError):
@@ -28,9 +39,9 @@ class ProgramError(ValueError):
 class Constant:
     """An array: shape, dtype and values in C order."""
 
-    shape: Shape
-    values: tuple[float, ...]
-    dtype: str = "float64"
+    shape: Lengths
+    values: Numbers
+    dtype: Annotated[str, one_of(("float32", "float64"))] = "float64"
 
     def array(self) -> NDArray[Any]:
         """A new array."""
@@ -76,7 +87,7 @@ class Apply:
     keyword: ClassVar[str] = "apply"
     op: str
     inputs: tuple[int, ...]
-    attrs: Attrs = ()
+    attrs: AttrsOfFile = ()
     no_grad: bool = False
 
     def text(self, names: Sequence[str]) -> str:
@@ -185,6 +196,33 @@ class Info:
 info_of = functools.lru_cache(maxsize=4096)(Info)
 
 
+class Inference:
+    """The properties of values, statement by statement."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self.infos = [leaf.info() for leaf in leaves]
+        self._leaves = len(leaves)
+        self._dropped: set[int] = set()
+        self._with_gradient = False
+
+    def add(self, statement: Statement) -> list[Info]:
+        """Return the properties of what a statement defines; ProgramError if it makes no sense."""
+        _check_references(statement, self.infos, self._leaves, self._dropped)
+        if isinstance(statement, Backward):
+            self._with_gradient = statement.gradient is not None
+            if statement.gradient is not None:
+                _check_constant(statement.gradient, "gradient")
+        elif isinstance(statement, ChangeGradient):
+            if not self._with_gradient:
+                raise ProgramError("there is no gradient array to change")
+            self._with_gradient = False
+        elif isinstance(statement, Drop):
+            self._dropped.add(statement.value)
+        new = outputs_of(statement, self.infos)
+        self.infos += new
+        return new
+
+
 @dataclass(frozen=True)
 class Program:
     """Leaves and statements; ``validate`` says whether they make sense.
@@ -198,26 +236,13 @@ class Program:
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
         """Properties of every value. ProgramError names the statement that makes no sense."""
-        infos = [leaf.info() for leaf in self.leaves]
-        dropped: set[int] = set()
-        with_gradient = False
+        inference = Inference(self.leaves)
         for number, statement in enumerate(self.statements):
             try:
-                _check_references(statement, infos, len(self.leaves), dropped)
-                if isinstance(statement, Backward):
-                    with_gradient = statement.gradient is not None
-                    if statement.gradient is not None:
-                        _check_constant(statement.gradient, "gradient")
-                elif isinstance(statement, ChangeGradient):
-                    if not with_gradient:
-                        raise ProgramError("there is no gradient array to change")
-                    with_gradient = False
-                elif isinstance(statement, Drop):
-                    dropped.add(statement.value)
-                infos += outputs_of(statement, infos)
+                inference.add(statement)
             except ProgramError as error:
                 raise ProgramError(f"statement {number} ({statement.keyword}): {error}") from None
-        return tuple(infos)
+        return tuple(inference.infos)
 
     @functools.cached_property
     def defined(self) -> tuple[tuple[int, ...], ...]:
@@ -234,9 +259,12 @@ class Program:
         """Raise ProgramError if the program is invalid."""
         if not self.leaves:
             raise ProgramError("a program needs a leaf")
+        for what, several in (("leaves", self.leaves), ("statements", self.statements)):
+            if len(several) > MOST_STATEMENTS:
+                raise ProgramError(f"{len(several)} {what}, and at most {MOST_STATEMENTS} are run")
         for number, leaf in enumerate(self.leaves):
             _check_constant(leaf, f"leaf {number}")
-        _ = self.infos
+        _check_sizes(self.infos)
 
     def __str__(self) -> str:
         """Return the program as text, one line per leaf or statement."""
@@ -276,6 +304,28 @@ def leaf_operands(statement: Statement | _Event) -> tuple[int, ...]:
     return ()
 
 
+def check_shape(shape: Shape) -> None:
+    """Raise ProgramError for a shape with too many dimensions or elements.
+
+    Lengths of 0 count as 1: a sum over such an axis has as many elements.
+    """
+    if len(shape) > MOST_DIMENSIONS:
+        raise ProgramError(f"{len(shape)} dimensions, and at most {MOST_DIMENSIONS} are run")
+    if extent(shape) > MOST_ELEMENTS:
+        raise ProgramError(f"shape {shape} has more than {MOST_ELEMENTS:,} elements")
+
+
+def _check_sizes(infos: Sequence[Info]) -> None:
+    """Raise ProgramError for values that take too much memory; nothing is allocated yet."""
+    for number, info in enumerate(infos):
+        try:
+            check_shape(info.shape)
+        except ProgramError as error:
+            raise ProgramError(f"value {number}: {error}") from None
+    if sum(extent(info.shape) for info in infos) > MOST_IN_TOTAL:
+        raise ProgramError(f"its values have more than {MOST_IN_TOTAL:,} elements together")
+
+
 def _check_constant(constant: Constant, where: str) -> None:
     if constant.dtype not in ("float32", "float64"):
         raise ProgramError(f"{where}: dtype {constant.dtype!r} is not supported")
@@ -288,12 +338,12 @@ def _check_references(
 ) -> None:
     for value in operands(statement):
         if not (isinstance(value, int) and 0 <= value < len(infos)):
-            raise ProgramError(f"there is no value {value!r} yet")
+            raise ProgramError(f"there is no value {shown(value)} yet")
         if value in dropped:
             raise ProgramError(f"value {value} was dropped")
     for leaf in leaf_operands(statement):
         if not (isinstance(leaf, int) and 0 <= leaf < leaves):
-            raise ProgramError(f"there is no leaf {leaf!r}")
+            raise ProgramError(f"there is no leaf {shown(leaf)}")
     if isinstance(statement, Drop) and statement.value < leaves:
         raise ProgramError("leaves are not dropped: their gradients are observed")
 
@@ -315,7 +365,7 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
     """Return the properties of the outputs; ProgramError if the operation does not apply."""
     op = OPS.get(statement.op)
     if op is None:
-        raise ProgramError(f"there is no operation {statement.op!r}")
+        raise ProgramError(f"there is no operation {shown(statement.op)}")
     if len(inputs) != (op.arity or len(inputs)) or not inputs:
         raise ProgramError(f"{op.name} takes {op.arity} operands, not {len(inputs)}")
     if tuple(sorted(op.attrs)) != tuple(name for name, _ in statement.attrs):
@@ -323,7 +373,8 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
     shapes = tuple(info.shape for info in inputs)
     outputs = output_shapes(op.name, shapes, statement.attrs)
     if outputs is None:
-        raise ProgramError(f"{op.name} does not apply to shapes {shapes} {dict(statement.attrs)}")
+        attrs = ", ".join(f"{name}={shown(value)}" for name, value in statement.attrs)
+        raise ProgramError(f"{op.name} does not apply to shapes {shown(shapes)} {attrs}".rstrip())
     dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
     if dtype is None:
         raise ProgramError(f"{op.name} of mixed dtypes is not compared here")

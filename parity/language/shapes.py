@@ -83,6 +83,11 @@ def size(shape: Shape) -> int:
     return math.prod(shape)
 
 
+def extent(shape: Shape) -> int:
+    """The size of a shape whose lengths of 0 count as 1."""
+    return math.prod(n or 1 for n in shape)
+
+
 def among(name: str, *values: Any) -> Choices:
     """The same choices of one attribute for operands of any shapes."""
     return lambda *shapes: [{name: value} for value in values]

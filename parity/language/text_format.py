@@ -1,21 +1,31 @@
-"""Programs read back from their text, ``str(program)``."""
+"""Programs read back from their text, ``str(program)``.
+
+A line is read into the data that ``json_format`` has for it, and is checked there.
+"""
 
 from __future__ import annotations
 
-import ast
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from parity._util.decode import shown
 from parity.language import program as pr
+from parity.language.json_format import leaf_from_json, statement_from_json
 from parity.language.shapes import size
 
-#: A dtype follows the values that it belongs to, in a gradient after a keyword as well.
-_DTYPE = re.compile(r", (float32|float64)\b")
-_UNDER_NO_GRAD = "# under no_grad"
+#: Characters and commas of a text, and how deep its lists may be nested.
+LONGEST, MOST_COMMAS, DEEPEST = 2**22, 2**17, pr.MOST_DIMENSIONS
+_UNDER_NO_GRAD = re.compile(r"#\s*under no_grad\s*$")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+](?:inf|nan))(?!\w)"
+    r"|(?P<name>[A-Za-z_]\w*)|'(?P<single>[^'\\]*)'|\"(?P<double>[^\"\\]*)\""
+    r"|(?P<mark>[][(),=])|(?P<comment>#.*))\s*"
+)
+_CONSTANTS = {"None": None, "True": True, "False": False, "nan": math.nan, "inf": math.inf}
+_DTYPES = ("float32", "float64")
 
 
 def program_from_text(text: str) -> pr.Program:
@@ -23,100 +33,301 @@ def program_from_text(text: str) -> pr.Program:
 
     ProgramError says which line makes no sense.
     """
+    if len(text) > LONGEST:
+        raise pr.ProgramError(f"{len(text):,} characters, and at most {LONGEST:,} are read")
+    if text.count(",") > MOST_COMMAS:
+        raise pr.ProgramError(f"more than {MOST_COMMAS:,} numbers")
+    if text.count("\n") > 4 * pr.MOST_STATEMENTS:
+        raise pr.ProgramError(f"more than {4 * pr.MOST_STATEMENTS:,} lines")
     reader = _Reader()
-    for line in filter(None, map(str.strip, text.splitlines())):
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    for number, line in ((n, one) for n, one in lines if one):
         try:
             reader.line(line)
-        except (SyntaxError, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise pr.ProgramError(f"{line!r} is no statement: {error}") from None
+        except ValueError as error:
+            where = f"line {number}, {shown(line)}"
+            raise pr.ProgramError(f"{where}, is no statement: {error}") from None
     program = pr.Program(tuple(reader.leaves), tuple(reader.statements))
     program.validate()
     return program
 
 
+@dataclass(frozen=True)
+class _Name:
+    """A name that stands for a value."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class _Zeros:
+    """The array ``zeros(shape)``."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass
+class _Call:
+    """``function(arguments, name=value)``."""
+
+    function: str
+    arguments: list[Any] = field(default_factory=list)
+    named: dict[str, Any] = field(default_factory=dict)
+
+
+class _Line:
+    """The parts of a line; ValueError says where it makes no sense."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = self._split(text)
+        self._place = 0
+        self._next()
+
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        while self._place < len(text):
+            match = _TOKEN.match(text, self._place)
+            if match is None:
+                rest = shown(text[self._place : self._place + 20])
+                raise ValueError(f"{rest} at column {self._place + 1}")
+            self._place = match.end()
+            kind = match.lastgroup or ""
+            if kind != "comment":
+                yield kind, match[kind]
+
+    def _next(self) -> tuple[str, str]:
+        """The current token, after which the following one is current."""
+        now = getattr(self, "token", ("", ""))
+        self.token = next(self._tokens, ("end", "the end"))
+        return now
+
+    def accept(self, text: str) -> bool:
+        """Whether the current token is this name or mark, which is then behind."""
+        found = self.token in (("mark", text), ("name", text))
+        if found:
+            self._next()
+        return found
+
+    def expect(self, text: str) -> None:
+        if not self.accept(text):
+            raise ValueError(f"expected {text!r}, not {shown(self.token[1])}")
+
+    def name(self) -> str:
+        if self.token[0] != "name":
+            raise ValueError(f"expected a name, not {shown(self.token[1])}")
+        return self._next()[1]
+
+    def names(self) -> list[str]:
+        """Names between commas, in parentheses or not."""
+        inside = self.accept("(")
+        found = [self.name()]
+        while self.accept(","):
+            found.append(self.name())
+        if inside:
+            self.expect(")")
+        return found
+
+    def end(self) -> None:
+        if self.token[0] != "end":
+            raise ValueError(f"expected the end of the line, not {shown(self.token[1])}")
+
+    def call(self, function: str) -> _Call:
+        """The arguments of a call, up to the end of the line."""
+        self.expect("(")
+        call = _Call(function)
+        while not self.accept(")"):
+            value = self.value()
+            if isinstance(value, _Name) and value.text in _DTYPES:
+                self._put(call, "dtype", value.text)
+            elif isinstance(value, _Name) and self.accept("="):
+                self._put(call, value.text, self.value())
+            else:
+                call.arguments.append(value)
+            if self.token != ("mark", ")"):
+                self.expect(",")
+        self.end()
+        return call
+
+    @staticmethod
+    def _put(call: _Call, name: str, value: Any) -> None:
+        if name in call.named:
+            raise ValueError(f"{shown(name)} is there twice")
+        call.named[name] = value
+
+    def value(self, depth: int = 0) -> Any:
+        """A number, a text, a name, an array, a list or a tuple."""
+        if depth > DEEPEST:
+            raise ValueError(f"lists are nested more than {DEEPEST} deep")
+        kind, text = self._next()
+        if kind == "number":
+            return _number(text)
+        if kind in ("single", "double"):
+            return text
+        if kind == "name":
+            if text == "zeros":
+                return _Zeros(tuple(self._values("(", ")", depth)))
+            return _CONSTANTS[text] if text in _CONSTANTS else _Name(text)
+        if (kind, text) == ("mark", "["):
+            return self._values("", "]", depth)
+        if (kind, text) == ("mark", "("):
+            found = self._values("", ")", depth)
+            return found[0] if len(found) == 1 and not self._comma else tuple(found)
+        raise ValueError(f"expected a value, not {shown(text)}")
+
+    def _values(self, opening: str, closing: str, depth: int) -> list[Any]:
+        if opening:
+            self.expect(opening)
+        found: list[Any] = []
+        comma = True
+        while not self.accept(closing):
+            if not comma:
+                self.expect(",")
+            found.append(self.value(depth + 1))
+            comma = self.accept(",")
+        self._comma = comma
+        return found
+
+
+def _number(text: str) -> int | float:
+    if text.lstrip("+-").isdigit() and len(text) < 20:
+        return int(text)
+    number = float(text)
+    if math.isinf(number) and "inf" not in text:
+        raise ValueError(f"{shown(text)} is beyond all floats")
+    return number
+
+
 class _Reader:
+    """Leaves and statements, and the names of values."""
+
     def __init__(self) -> None:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.numbers: dict[str, int] = {}
+        self._inference: pr.Inference | None = None
 
-    def line(self, line: str) -> None:
-        (parsed,) = ast.parse(_DTYPE.sub(r", dtype='\1'", line)).body
-        if isinstance(parsed, ast.Delete):
-            self.statements.append(pr.Drop(self.number(parsed.targets[0])))
-            return
-        call = parsed.value if isinstance(parsed, (ast.Assign, ast.Expr)) else None
-        if not isinstance(call, ast.Call):
+    def line(self, text: str) -> None:
+        """Read a line. Raises ValueError, of which ProgramError is one, if it makes no sense."""
+        line = _Line(text)
+        names = line.names()
+        if names == ["del"]:
+            value = self.number(_Name(line.name()))
+            line.end()
+            return self._add([], {"do": "drop", "value": value})
+        if line.accept("="):
+            function = line.name()
+        elif len(names) > 1 or line.token != ("mark", "("):
             raise ValueError("expected a call")
-        keyword = _name(call.func)
-        if keyword == "leaf":
-            self.leaves.append(pr.Leaf(**_array(call.args[0], _attrs(call))))
         else:
-            read = _EVENTS.get(keyword, _Reader.apply)
-            self.statements.append(read(self, call, line.endswith(_UNDER_NO_GRAD)))
-        if isinstance(parsed, ast.Assign):
-            left = parsed.targets[0]
-            for target in left.elts if isinstance(left, ast.Tuple) else [left]:
-                self.numbers[_name(target)] = len(self.numbers)
+            function, names = names[0], []
+        call = line.call(function)
+        if function == "leaf":
+            return self._add_leaf(names, call)
+        read = _EVENTS.get(function, _Reader._apply)
+        fields = read(self, call)
+        if _UNDER_NO_GRAD.search(text):
+            fields["no_grad"] = True
+        self._add(names, fields)
+        return None
 
-    def number(self, node: ast.AST) -> int:
+    def _add_leaf(self, names: list[str], call: _Call) -> None:
+        if self._inference is not None:
+            raise ValueError("leaves come before statements")
+        (array,) = _arguments(call, 1)
+        self.leaves.append(leaf_from_json({**_array(array), **call.named}))
+        self._bind(names, 1)
+
+    def _add(self, names: list[str], fields: dict[str, Any]) -> None:
+        statement = statement_from_json(fields, "it")
+        if self._inference is None:
+            self._inference = pr.Inference(self.leaves)
+        self._bind(names, len(self._inference.add(statement)))
+        self.statements.append(statement)
+
+    def _bind(self, names: list[str], count: int) -> None:
+        """Give new values their names."""
+        if len(names) != count:
+            raise ValueError(f"it defines {count} values, and {len(names)} names are given")
+        for name in names:
+            if name in self.numbers:
+                raise ValueError(f"there is a value {shown(name)} already")
+            self.numbers[name] = len(self.numbers)
+
+    def number(self, value: Any) -> int:
         """Return the number of the value with this name."""
-        name = _name(node)
-        if name not in self.numbers:
-            raise ValueError(f"there is no value {name} yet")
-        return self.numbers[name]
+        if not isinstance(value, _Name):
+            raise ValueError(f"expected a name, not {shown(value)}")
+        if value.text not in self.numbers:
+            raise ValueError(f"there is no value {value.text[:40]} yet")
+        return self.numbers[value.text]
 
-    def operands(self, call: ast.Call) -> tuple[int, ...]:
-        return tuple(map(self.number, call.args))
+    def _apply(self, call: _Call) -> dict[str, Any]:
+        attrs = [[name, _data(value)] for name, value in sorted(call.named.items())]
+        inputs = list(map(self.number, call.arguments))
+        return {"do": "apply", "op": call.function, "inputs": inputs, "attrs": attrs}
 
-    def apply(self, call: ast.Call, no_grad: bool) -> pr.Statement:
-        attrs = tuple(sorted(_attrs(call).items()))
-        return pr.Apply(_name(call.func), self.operands(call), attrs, no_grad)
+    def _backward(self, call: _Call) -> dict[str, Any]:
+        (root,) = _arguments(call, 1)
+        fields = {"do": "backward", "value": self.number(root), **call.named}
+        if "gradient" in fields:
+            dtype = {"dtype": fields.pop("dtype")} if "dtype" in fields else {}
+            fields["gradient"] = {**_array(fields["gradient"]), **dtype}
+        return fields
 
-    def backward(self, call: ast.Call, no_grad: bool) -> pr.Statement:
-        nodes = [k.value for k in call.keywords if k.arg == "gradient"]
-        flags = _attrs(call, leave_out="gradient")
-        dtype = {"dtype": flags.pop("dtype")} if "dtype" in flags else {}
-        gradient = pr.Constant(**_array(nodes[0], dtype)) if nodes else None
-        return pr.Backward(self.operands(call)[0], gradient, **flags)
+    def _of_one(self, field: str, call: _Call) -> dict[str, Any]:
+        (value,) = _arguments(call, 1)
+        return {"do": call.function, field: self.number(value), **call.named}
+
+    def _of_leaves(self, call: _Call) -> dict[str, Any]:
+        leaves = list(map(self.number, call.arguments))
+        return {"do": call.function, "leaves": leaves, **call.named}
+
+    def _of_none(self, call: _Call) -> dict[str, Any]:
+        _arguments(call, 0)
+        return {"do": call.function, **call.named}
 
 
-_EVENTS: dict[str, Callable[[_Reader, ast.Call, bool], pr.Statement]] = {
-    "backward": _Reader.backward,
-    "detach": lambda reader, call, _: pr.Detach(reader.operands(call)[0]),
-    "grad_of": lambda reader, call, _: pr.TakeGrad(reader.operands(call)[0]),
-    "cleargrad": lambda reader, call, _: pr.Clear(reader.operands(call)),
-    "zero_grad": lambda reader, call, _: pr.Zero(reader.operands(call)),
-    "change_grad": lambda reader, call, _: pr.ChangeGrad(reader.operands(call)[0]),
-    "change_gradient": lambda reader, call, _: pr.ChangeGradient(),
+def _of_one(name: str) -> Callable[[_Reader, _Call], dict[str, Any]]:
+    return lambda reader, call: reader._of_one(name, call)
+
+
+_EVENTS: dict[str, Callable[[_Reader, _Call], dict[str, Any]]] = {
+    "backward": _Reader._backward,
+    "detach": _of_one("value"),
+    "grad_of": _of_one("leaf"),
+    "cleargrad": _Reader._of_leaves,
+    "zero_grad": _Reader._of_leaves,
+    "change_grad": _of_one("leaf"),
+    "change_gradient": _Reader._of_none,
 }
 
 
-def _name(node: ast.AST) -> str:
-    if not isinstance(node, ast.Name):
-        raise ValueError("expected a name")
-    return node.id
+def _arguments(call: _Call, count: int) -> list[Any]:
+    if len(call.arguments) != count:
+        given = len(call.arguments)
+        raise ValueError(f"{call.function} takes {count} arguments without a name, not {given}")
+    return call.arguments
 
 
-def _attrs(call: ast.Call, leave_out: str = "") -> dict[str, Any]:
-    return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg != leave_out}
+def _data(value: Any) -> Any:
+    """A value of a text as JSON has it."""
+    if isinstance(value, (list, tuple)):
+        return list(map(_data, value))
+    if isinstance(value, (_Name, _Zeros)):
+        raise ValueError(f"expected a value, not {shown(getattr(value, 'text', 'zeros'))}")
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _array(node: ast.AST, attrs: dict[str, Any]) -> dict[str, Any]:
-    """Shape and values of nested lists, or of ``zeros(shape)`` where there are no values."""
-    if isinstance(node, ast.Call):
-        shape = tuple(ast.literal_eval(a) for a in node.args)
-        return {"shape": shape, "values": (0.0,) * size(shape), **attrs}
-    array = np.array(_numbers(node), np.float64)
-    return {"shape": array.shape, "values": tuple(array.ravel().tolist()), **attrs}
-
-
-def _numbers(node: ast.AST) -> Any:
-    """Numbers in nested lists; ``nan`` and ``inf`` are names."""
-    if isinstance(node, ast.List):
-        return [_numbers(e) for e in node.elts]
-    if isinstance(node, ast.UnaryOp):
-        return -_numbers(node.operand)
-    if isinstance(node, ast.Name):
-        return {"nan": math.nan, "inf": math.inf}[node.id]
-    return ast.literal_eval(node)
+def _array(value: Any) -> dict[str, Any]:
+    """Shape and values of nested lists, or of ``zeros(shape)``, which tells an empty shape."""
+    if isinstance(value, _Zeros):
+        shape = _data(value.shape)
+        lengths = leaf_from_json({"shape": shape, "values": []}).shape
+        pr.check_shape(lengths)
+        return {"shape": shape, "values": [0.0] * size(lengths)}
+    shape, level = [], [value]
+    while level and all(isinstance(one, list) for one in level):
+        if len({len(one) for one in level}) > 1:
+            raise ValueError("rows of an array have different lengths")
+        shape.append(len(level[0]))
+        level = [inner for one in level for inner in one]
+    return {"shape": shape, "values": _data(level)}

@@ -62,15 +62,17 @@ def test_what_is_encoded_is_decoded_to_the_same() -> None:
     again = decode(Outer, data)
     assert again == WHOLE
     assert isinstance(again.counts, Counter)
-    assert Decoder(exact=True).decode(Outer, data) == WHOLE
+    assert Decoder(known=True, all=True).decode(Outer, data) == WHOLE
 
 
 def test_fields_with_defaults_may_be_missing_and_unknown_ones_are_left_out() -> None:
     assert decode(Outer, {"inner": None, "later": 1}) == Outer(None)
-    exact = Decoder(exact=True)
+    exact = Decoder(known=True, all=True)
     with pytest.raises(FormatError, match=r"^several is missing$"):
         exact.decode(Outer, {"inner": None})
-    with pytest.raises(FormatError, match=r"^named.n has an unknown field 'later'$"):
+    with pytest.raises(
+        FormatError, match=r"^named.n has an unknown field 'later'; there are number, size$"
+    ):
         exact.decode(Outer, {**encode(WHOLE), "named": {"n": {"number": 1, "size": 0, "later": 1}}})
 
 

@@ -212,20 +212,26 @@ def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[known", "cannot be read"),
-        ("knwon = 3", "'knwon' is not known"),
-        ("known = 3", "entries are [[known]]"),
-        (LIST.replace("reason", "why"), "entry 1: 'why' is not known"),
-        (LIST.replace('reason = "waits for the new traversal"', ""), "it has no reason"),
-        (LIST.replace('url = "https://example.org/issues/12"', ""), "it has no url"),
-        (LIST.replace("https://example.org/issues/12", ""), "url is not a text, or is empty"),
-        (LIST.replace("https://example.org/issues/12", "later"), "'later' is no URL"),
-        (LIST.replace('"gradient"', '"gradients"'), "'gradients' is no kind; there are value, "),
-        (LIST.replace('"gradient"', "3"), "kind is not a text"),
+        ("[[known", "it is no TOML: "),
+        ("knwon = 3", "unknown field 'knwon'; there are known"),
+        ("known = 3", "known is 3, not a list"),
+        (
+            LIST.replace("reason", "why"),
+            "entry 1: it has an unknown field 'why'; there are kind, reason,",
+        ),
+        (LIST.replace('reason = "waits for the new traversal"', ""), "entry 1: reason is missing"),
+        (LIST.replace('url = "https://example.org/issues/12"', ""), "entry 1: url is missing"),
+        (LIST.replace("https://example.org/issues/12", ""), "url is '', not a URL"),
+        (LIST.replace("https://example.org/issues/12", "later"), "url is 'later', not a URL"),
+        (LIST.replace('"gradient"', '"gradients"'), "kind is 'gradients', not one of value, "),
+        (LIST.replace('"gradient"', "3"), "kind is 3, not text"),
         (LIST.replace("add(x0, x0)", "add(x0, x9)"), "there is no value x9 yet"),
         (LIST + 'probe = "wide-use"', "a program or a probe, and not both"),
-        (LIST + LIST, "entry 2 is there twice"),
-        (LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'), "'wide' is no probe"),
+        (LIST + LIST, "entry 2: it is there twice"),
+        (
+            LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'),
+            "probe is 'wide', not one of ",
+        ),
         (LIST.replace(f"program = '''\n{TWICE}\n'''", ""), "it needs a program or a probe"),
     ],
 )
@@ -288,4 +294,4 @@ def test_the_suite_refuses_a_malformed_list() -> None:
     Path("known.toml").write_text("[[known]]")
     status, text = _pytest("--engine", "dezero", "--parity-known", "known.toml")
     assert status == 2
-    assert "parity: error: known.toml: entry 1: it has no kind and no reason and no url" in text
+    assert "parity: error: known.toml: entry 1: kind is missing" in text

@@ -56,7 +56,7 @@ def test_a_project_has_its_own_folder_and_bad_files_fail() -> None:
     status, out = _pytest("-v")
     assert status == 1
     assert "test_regression[bad] FAILED" in out
-    assert "tests/old/bad.json is no JSON: " in out
+    assert "tests/old/bad.json: it is no JSON: " in out
     assert "1 failed, 1 passed" in out
 
 
@@ -75,9 +75,9 @@ def test_without_a_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ([], 'it has no "program"'),
-        ({"kind": "gradient"}, 'it has no "program"'),
-        ({"kind": "x", "program": {}}, "'x' is no kind of finding"),
+        ([], "it is [], not an object"),
+        ({"kind": "gradient"}, "program is missing; parity promote writes such files"),
+        ({"kind": "x", "program": {}}, "kind is 'x', not one of value, "),
         ({"kind": "gradient", "program": {}}, "bad.json: not a program"),
     ],
 )

@@ -22,6 +22,7 @@ from parity.campaign.storage import Folder
 from parity.cli.main import main
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
+from parity.engines.adapters.dezero import Dezero
 from parity.engines.open import open_engines
 from parity.generate.profiles import PROFILES
 from parity.language.json_format import program_to_json
@@ -95,6 +96,37 @@ def _enlarged(name: str, text: str, **other: Any) -> Path:
     new = Path("c/findings", f"{name}.json")
     new.write_text(json.dumps(data))
     return new
+
+
+def test_what_did_not_run_is_not_fixed(capsys: pytest.CaptureFixture[str]) -> None:
+    twice = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)"
+    _enlarged("raises", twice)  # both sides raise: the graph was freed
+    _enlarged("other", twice, kind="no-exception")  # that is what the engine had to learn
+    _enlarged("lacks", "x0 = leaf(3.0)\nx1 = sin(x0)\nbackward(x1)")
+    engine = "tests.cli.test_corpus:_WithoutSin"
+    assert main(["replay", "c", "--no-isolate", "--engine", engine, "--forget-fixed"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("not run: raises: gradient: the engine")]
+    assert [line for line in lines if line.startswith("not run: lacks: gradient: the engine la")]
+    assert [line for line in lines if line.startswith("fixed: other: ")]
+    assert "2 fixed, 0 fail, 2 not run; " in lines[-1]
+    assert sorted(file.stem for file in Path("c/findings").iterdir()) == ["lacks", "raises"]
+
+
+class _WithoutSin(Dezero):
+    ops = {name: function for name, function in Dezero().ops.items() if name != "sin"}  # noqa: RUF012
+
+
+def test_what_cannot_be_read_is_an_error_after_the_others_ran(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("c/findings/bad.json").write_text("{")
+    assert main(["replay", "c", "--engine", "dezero"]) == 2
+    out, err = capsys.readouterr()
+    assert "1 fixed, 0 fail; " in out
+    assert err.splitlines()[-1] == (
+        "parity: error: c: findings/bad.json cannot be read: mend or remove it"
+    )
 
 
 LARGER = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)"

@@ -145,8 +145,8 @@ def _back(**changes: Any) -> dict[str, Any]:
 
 #: What is wrong -> the data, and what the message must say.
 MISTAKES: dict[str, tuple[Any, list[str]]] = {
-    "format version": (_data(format=2), ["format 2", "1"]),
-    "format is text": (_data(format="1"), ["format '1'"]),
+    "format version": (_data(format=2), ["format is 2, not 1"]),
+    "format is text": (_data(format="1"), ["format is '1'"]),
     "no format": ({"leaves": [LEAF], "statements": []}, ["format"]),
     "no leaves": (_data(leaves=[]), ["leaf"]),
     "leaves missing": ({"format": 1, "statements": []}, ["leaves"]),

@@ -6,6 +6,7 @@ drawing fits both colour schemes.
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
 
 #: Width in inches; the page scales plots.
 WIDTH = 5.6
+#: Plots of a report and cases of a plot; the tables have all numbers.
+MOST_PLOTS, MOST_ROWS = 40, 60
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
 #: For axes of up to so many decades: ticks at these multiples of powers of ten.
@@ -45,13 +48,10 @@ class Chart:
 
 
 def charts(results: Results) -> list[Chart]:
+    kinds = (_ratio_charts, _size_charts, _length_charts, _memory_charts)
     with _settings():
-        return [
-            *_ratio_charts(results),
-            *_size_charts(results),
-            *_length_charts(results),
-            *_memory_charts(results),
-        ]
+        every = itertools.chain.from_iterable(kind(results) for kind in kinds)
+        return list(itertools.islice(every, MOST_PLOTS))
 
 
 def overview(results: Results) -> Chart | None:
@@ -110,6 +110,8 @@ def _bars(
     results: Results, name: str, title: str, cases: Sequence[Times], label: Callable[[Times], str]
 ) -> Chart:
     """Bars from 1 on a log axis: one group per case, one bar per engine."""
+    left_out = _left_out(cases)
+    cases = cases[:MOST_ROWS]
     engines = [n for n in results.compared if any(n in t.ratios for t in cases)]
     high = 0.17 * len(cases) * (len(engines) + 1)
     figure, axes = _figure(results, max(high, 0.6), engines)
@@ -122,12 +124,18 @@ def _bars(
     axes.grid(axis="x")
     _legend(figure, results, engines, lines=False)
     noisy = sum(t.ratios[n].noisy for t in cases for n in engines if n in t.ratios)
-    left_out = f" Too noisy to show: {noisy}." if noisy else ""
+    left_out += f" Too noisy to show: {noisy}." if noisy else ""
     description = (
         f"Bars: {REFERENCE}'s time divided by the engine's time with 95 % intervals, for "
         f"{formatting.listed(engines)}.{left_out}"
     )
     return _chart(figure, name, title, description, "ratios")
+
+
+def _left_out(cases: Sequence[object]) -> str:
+    """A sentence on the cases that are too many for a plot."""
+    more = len(cases) - MOST_ROWS
+    return f" {more:,} more cases are in the table." if more > 0 else ""
 
 
 def _bars_of(
@@ -216,6 +224,8 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     cases = [m for m in results.memory if any(p.bytes_per_node > 0 for p in m.engines.values())]
     if not cases:
         return
+    left_out = _left_out(cases)
+    cases = cases[:MOST_ROWS]
     engines = [n for n in results.names if any(n in m.engines for m in cases)]
     figure, axes = _figure(results, 0.5 * len(cases) + 0.4, engines)
     for y, case in enumerate(cases):
@@ -227,7 +237,7 @@ def _memory_charts(results: Results) -> Iterator[Chart]:
     _log(axes, "x", "peak memory per node", formatting.round_size)
     axes.grid()
     _legend(figure, results, engines, lines=True)
-    description = f"Dots on a log axis for {formatting.listed(engines)}."
+    description = f"Dots on a log axis for {formatting.listed(engines)}.{left_out}"
     title = "Peak memory per node"
     yield _chart(figure, "memory-per-node", title, description, "memory")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +12,20 @@ from typing import Annotated
 from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
 from parity._util.escape import one_line
+from parity._util.files import parse_json, read_bytes
 from parity.bench.report import formatting
 
 FORMAT, VERSION = "parity-bench", 1
 _HOW = "write it with parity bench --json FILE"
+_MOST = 1e15
 #: What is drawn on a log axis.
-Positive = Annotated[float, Check("a number above 0", lambda number: number > 0)]
+Positive = Annotated[float, Check("a number above 0", lambda n: 1 / _MOST <= n <= _MOST)]
+FromZero = Annotated[float, Check(f"a number, 0 to {_MOST:g}", lambda n: 0 <= n <= _MOST)]
+Number = Annotated[float, Check(f"a number up to {_MOST:g}", lambda n: abs(n) <= _MOST)]
 #: Names are shown in tables and plots; a longer one is cut.
 LONGEST = 300
+#: What a report can show; a run of all workloads has some hundred figures.
+MOST_ENGINES, MOST_FIGURES = 50, 50_000
 #: Ratios are torch's time / the engine's time.
 REFERENCE = "torch"
 
@@ -36,8 +42,8 @@ class Machine:
     cores: Count | None = None
     memory_bytes: Count | None = None
     system: str = ""
-    load_before: float | None = None
-    load_after: float | None = None
+    load_before: FromZero | None = None
+    load_after: FromZero | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,9 @@ class Engine:
 class Estimate:
     """A figure with its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
 
     def __str__(self) -> str:
         value, low, high = map(formatting.significant, (self.value, self.low, self.high))
@@ -98,6 +104,10 @@ class ReportCase:
     shape: tuple[Count, ...]
     dtype: str
 
+    def __post_init__(self) -> None:
+        if self.elements > _MOST:
+            raise ValueError(f"shape {shown(self.shape)} has more than {_MOST:g} elements")
+
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
@@ -128,8 +138,8 @@ class Point:
     """Milliseconds and peak bytes of a graph with ``nodes`` operations."""
 
     nodes: Count
-    time: float | None = None
-    bytes: float | None = None
+    time: FromZero | None = None
+    bytes: FromZero | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +153,8 @@ class Growth(ReportCase):
     points: tuple[Point, ...] = ()
     time_exponent: Estimate | None = None
     memory_exponent: Estimate | None = None
-    bytes_per_node: float | None = field(default=None, metadata={"key": "bytes_a_node"})
-    microseconds_per_node: float | None = field(
+    bytes_per_node: FromZero | None = field(default=None, metadata={"key": "bytes_a_node"})
+    microseconds_per_node: FromZero | None = field(
         default=None, metadata={"key": "microseconds_a_node"}
     )
     ended: str | None = None
@@ -154,8 +164,8 @@ class Growth(ReportCase):
 class Peak:
     """Peak live memory of one run, in bytes."""
 
-    bytes: float
-    bytes_per_node: float = field(metadata={"key": "bytes_a_node"})
+    bytes: FromZero
+    bytes_per_node: FromZero = field(metadata={"key": "bytes_a_node"})
 
 
 @dataclass(frozen=True)
@@ -174,12 +184,12 @@ class Generator:
     what: str
     engine: str
     programs: Count
-    statements: float
-    programs_per_second: float = field(metadata={"key": "programs_a_second"})
-    decoding: float
-    in_engine: float
-    in_reference: float
-    rest: float
+    statements: FromZero
+    programs_per_second: FromZero = field(metadata={"key": "programs_a_second"})
+    decoding: FromZero
+    in_engine: FromZero
+    in_reference: FromZero
+    rest: FromZero
 
 
 @dataclass(frozen=True)
@@ -189,16 +199,27 @@ class Results:
     created: str
     complete: bool
     engines: dict[str, Engine]
-    seconds: float | None = None
+    seconds: FromZero | None = None
     machine: Machine = field(default_factory=Machine)
     versions: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, str | bool | float | None] = field(default_factory=dict)
+    settings: dict[str, str | bool | Number | None] = field(default_factory=dict)
     times: tuple[Times, ...] = ()
     lengths: tuple[Growth, ...] = ()
     memory: tuple[Memory, ...] = ()
     generator: tuple[Generator, ...] = ()
 
-    @property
+    def __post_init__(self) -> None:
+        cases = len(self.times) + len(self.memory)
+        points = sum(len(growth.points) for growth in self.lengths)
+        others = len(self.lengths) + len(self.generator) + len(self.versions) + len(self.settings)
+        figures = cases * len(self.names) + points + others
+        if len(self.names) > MOST_ENGINES or figures > MOST_FIGURES:
+            raise ValueError(
+                f"it has {len(self.names):,} engines and {figures:,} figures, and a report shows "
+                f"at most {MOST_ENGINES} and {MOST_FIGURES:,}"
+            )
+
+    @functools.cached_property
     def names(self) -> list[str]:
         """The engines and the baseline, in the order of the file."""
         measured = [name for t in self.times for name in (*t.engines, *t.not_measured)]
@@ -206,10 +227,11 @@ class Results:
         measured += [name for m in self.memory for name in (*m.engines, *m.not_measured)]
         return list(dict.fromkeys([*self.engines, *measured]))
 
-    @property
+    @functools.cached_property
     def compared(self) -> list[str]:
         """The engines that have a ratio; the reference has none."""
-        return [name for name in self.names if any(name in t.ratios for t in self.times)]
+        with_ratio = {name for t in self.times for name in t.ratios}
+        return [name for name in self.names if name in with_ratio]
 
     def is_baseline(self, name: str) -> bool:
         """Whether ``name`` is the NumPy baseline."""
@@ -233,11 +255,11 @@ def require() -> None:
 def load(file: Path) -> Results:
     """Read the result in a file. Raises ReportError if it is not one."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+        data = parse_json(read_bytes(file))
     except OSError as error:
-        raise ReportError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"{file} is no JSON ({error}); {_HOW}") from error
+        raise ReportError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise ReportError(f"{file}: {error}; {_HOW}") from error
     form = data.get("format") if isinstance(data, dict) else None
     if form != FORMAT:
         raise ReportError(f"{file} has format {shown(form)}, not {FORMAT!r}; {_HOW}")
@@ -251,7 +273,3 @@ def load(file: Path) -> Results:
         return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")

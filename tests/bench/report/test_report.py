@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from parity.bench.report import formatting
+from parity.bench.report.charts import charts
 from parity.bench.report.compare import Comparison, Verdict, compare
 from parity.bench.report.markdown import markdown
+from parity.bench.report.page import page
 from parity.bench.report.results import ReportError, Results, load
 from parity.bench.report.summary import summary
 from parity.bench.report.tables import Table, tables
@@ -283,7 +285,14 @@ _BROKEN = {
         "times[0].ratios.dezero.ratio is 0.0, not a number above 0",
     ),
     "huge": (json.dumps(_one(a=_ratio(10**400, 1, 2))), "not a number"),
-    "deep": ("[" * 100_000, "is no JSON"),
+    "deep": ("[" * 100_000, "it is nested more than 100 deep"),
+    "key twice": ('{"format": 1, "format": 2}', "the key 'format' is there twice"),
+    "half of a pair": (r'{"a": "\ud800"}', "it has half of a surrogate pair"),
+    "figures": (
+        json.dumps(samples.sample() | {"times": samples.sample()["times"][:1] * 8000}),
+        "it has 7 engines and 56,",
+    ),
+    "beyond floats": ('{"seconds": 1e999}', "1e999 is beyond all floats"),
 }
 
 
@@ -314,7 +323,7 @@ def test_a_missing_file_and_a_folder_that_is_none(
 
 
 def test_control_characters_and_length_of_names(tmp_path: Path) -> None:
-    results = _loaded(tmp_path, _one("a\x00\x1b[31m\ud800" + "x" * 999, a=_ratio(1, 1, 1)))
+    results = _loaded(tmp_path, _one("a\x00\x1b[31m" + "x" * 999, a=_ratio(1, 1, 1)))
     (name, *_) = results.names
     assert name.isprintable()
     assert len(name) == 300
@@ -342,6 +351,21 @@ def test_without_the_extra_one_line_names_it(
         "pip install 'dezero-parity[report]'\n"
     )
     assert capsys.readouterr().err == expected
+
+
+def test_versions_may_be_missing(tmp_path: Path) -> None:
+    for versions in ({}, {"revision": "abc1"}, {"parity": "0.1.0"}):
+        results = _loaded(tmp_path, _one() | {"versions": versions})
+        assert ("revision abc1" in page(results, None)) == ("revision" in versions)
+
+
+def test_plots_are_few_and_have_few_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("parity.bench.report.charts.MOST_PLOTS", 3)
+    monkeypatch.setattr("parity.bench.report.charts.MOST_ROWS", 2)
+    results = _loaded(tmp_path, samples.sample())
+    found = charts(results)
+    assert len(found) == 3
+    assert all(chart.description.endswith("6 more cases are in the table.") for chart in found)
 
 
 def test_an_empty_result_is_an_error_of_load_only_if_it_is_no_result(tmp_path: Path) -> None:
