@@ -97,11 +97,15 @@ class Outcome:
         }
 
     def causes(self) -> list[tuple[str, tuple[str, ...], list[tuple[str, FindingData]]]]:
-        """The findings by kind and diagnosis, the smallest program first in each group."""
-        groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, FindingData]]] = {}
+        """The findings by kind and diagnosis, the smallest program first in each group.
+
+        Exceptions from several places are several causes.
+        """
+        groups: dict[tuple[str, tuple[str, ...], str], list[tuple[str, FindingData]]] = {}
         for name, finding in self.findings:
-            groups.setdefault((finding["kind"], defects(finding)), []).append((name, finding))
-        return [(*key, several) for key, several in groups.items()]
+            key = finding["kind"], defects(finding), finding.get("place", "")
+            groups.setdefault(key, []).append((name, finding))
+        return [(kind, named, several) for (kind, named, _), several in groups.items()]
 
 
 class Display:
@@ -239,7 +243,7 @@ class Campaign:
             programs,
             self.identity.size,
             self.corpus.kept_before(visible(number)),
-            self.corpus.kinds_before(visible(number)),
+            self.corpus.groups_before(visible(number)),
             self.until,
         )
 

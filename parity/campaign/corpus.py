@@ -166,10 +166,10 @@ class Corpus:
         """The inputs that the first ``number`` shards kept, in order."""
         return tuple(k.fuzz_input for k in sorted(self.kept.values()) if k.shard < number)
 
-    def kinds_before(self, number: int) -> frozenset[str]:
-        """The kinds of the findings of the first ``number`` shards."""
-        findings = self.findings.values()
-        return frozenset(f["kind"] for f in findings if f["first_seen"]["shard"] < number)
+    def groups_before(self, number: int) -> frozenset[str]:
+        """The groups (``Finding.group``) of the findings of the first ``number`` shards."""
+        findings = (f for f in self.findings.values() if f["first_seen"]["shard"] < number)
+        return frozenset(f"{f['kind']} {f.get('place', '')}".rstrip() for f in findings)
 
     def reported(self) -> list[tuple[str, FindingData]]:
         """Name and data of each finding with its current count, the smallest programs first."""

@@ -95,6 +95,7 @@ class Report:
         program = self.program
         return {
             "kind": self.finding.kind,
+            "place": self.finding.place,
             "statements": self.size[0],
             "leaves": self.size[1],
             "program": program_to_json(program) if program else {},

@@ -31,6 +31,8 @@ from parity.oracle.probes import PROBES
 
 #: Failing programs that are reduced for each kind of finding, as one kind may have several causes.
 REDUCED_PER_KIND = 3
+#: Places of exceptions that are reported, one finding each.
+PLACES = 12
 #: Reported as the probe of the finding that an engine keeps state between programs.
 STATE = "programs one after another in one process"
 
@@ -160,7 +162,9 @@ class _Search:
         self.has_baseline = baseline is not None
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
-        self.seen: set[tuple[str, Program]] = set()
+        self.seen: set[tuple[str, Program | str]] = set()
+        #: Places of exceptions of which a program was reduced.
+        self.places: set[str] = set()
         self.decoders = decoders_of(engine, ops)
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
@@ -182,18 +186,24 @@ class _Search:
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding, and reduce it if it is one of the first of its kind."""
-        if not self._wanted(finding.kind):
+        if not self._wanted(finding):
             self.result.failing += 1
             return
         alone = finding if finding.stopped else self.in_fresh_process(program, finding)
         if alone is not None:
             self.result.failing += 1
-            if self._wanted(alone.kind):
+            if self._wanted(alone):
                 known = self.add_reduced(program, alone)
                 (self.accepted if known else self.found)[alone.kind] += 1
+                if alone.place and not known:
+                    self.places.add(alone.place)
 
-    def _wanted(self, kind: str) -> bool:
-        return self.found[kind] < REDUCED_PER_KIND and self.accepted[kind] < MAX_REDUCED
+    def _wanted(self, finding: Finding) -> bool:
+        kind, place = finding.kind, finding.place
+        more = self.found[kind] < REDUCED_PER_KIND
+        if place:
+            more = place not in self.places and len(self.places) < PLACES
+        return more and self.accepted[kind] < MAX_REDUCED
 
     def in_fresh_process(self, program: Program, finding: Finding) -> Finding | None:
         """Return the finding of the program, if any, where no other program ran before it."""
@@ -213,12 +223,14 @@ class _Search:
         """
         result = self.result
         small, found, entry = self.matcher.match(program, finding)
+        key = (found.kind, found.place or small)
+        is_new = key not in self.seen
+        self.seen.add(key)
         if entry is not None:
             result.known[entry] += 1
             return True
-        if (found.kind, small) in self.seen:
+        if not is_new:
             return False
-        self.seen.add((found.kind, small))
         sides = result.engine, result.reference
         reported = judge_finding((small, found), (program, finding), *sides, result.programs - 1)
         if reported is None:

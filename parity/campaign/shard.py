@@ -42,8 +42,10 @@ from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 #: Feature coverage is counted on every tenth program, as counting costs a tenth of a program.
 COUNTED = 10
 #: A shard reduces so many failing programs of a new kind, and of any kind in early shards;
-#: later one program of a kind in every fourth shard.
+#: later one program of a kind in every fourth shard. Of exceptions of one place it reduces one,
+#: and of ``PLACES`` places at most.
 NEW_KIND, EARLY_SHARDS, LATER = 3, 8, 4
+PLACES = 12
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Task:
     #: Its number of programs, and that of a complete shard.
     programs: int
     size: int
-    #: Cases that earlier shards kept, and kinds of findings.
+    #: Cases that earlier shards kept, and groups of findings (``Finding.group``).
     kept: tuple[FuzzInput, ...] = ()
     known: frozenset[str] = frozenset()
     #: When to stop, in seconds since the epoch.
@@ -184,7 +186,10 @@ class _Shard:
         limit = 1 if number % LATER == 0 else 0
         if number < EARLY_SHARDS or kind not in self.task.known:
             limit = NEW_KIND
-        if sum(f.kind == kind for *_, f in self.failed) < limit:
+        if finding.place:
+            places = {f.place for *_, f in self.failed if f.place}
+            limit = int(finding.group not in self.task.known and len(places) < PLACES)
+        if sum(f.group == finding.group for *_, f in self.failed) < limit:
             self.failed.append((record.programs - 1, case, program, finding))
 
     def _reduce(self, record: Record) -> None:
@@ -203,9 +208,10 @@ class _Shard:
 
     def _add(self, reported: Report, case: FuzzInput | None) -> None:
         if reported.program is not None:
-            key = reported.finding.kind, program_to_json(reported.program)
+            found = reported.finding
+            key = found.kind, found.place or program_to_json(reported.program)
             for finding in self.answer.findings:
-                if (finding["kind"], finding["program"]) == key:
+                if (finding["kind"], finding["place"] or finding["program"]) == key:
                     finding["count"] += 1
                     return
         add_diagnosis(reported, self.engine, self.reference)

@@ -260,7 +260,7 @@ def _minimized(
         print(f"left as it is, no longer a finding of kind {finding['kind']}: {name}")
         return None
     small, _ = smaller
-    if identity(small) == identity(finding):
+    if identity(small) == identity(finding) and small["program"] == finding["program"]:
         return None
     print(f"{name}: {finding['statements']} statements, now {small['statements']}")
     return smaller

@@ -84,12 +84,18 @@ class _Search:
                 return False
             self.budget -= 1
             finding = self.check(candidate)
-            if finding is None or finding.kind not in _same_kinds(self.finding):
+            if finding is None or not _alike(finding, self.finding):
                 continue
             if self.finding.non_finite or not finding.non_finite:  # new inf or nan: other faults
                 self.program, self.finding = candidate, finding
                 return True
         return False
+
+
+def _alike(small: Finding, finding: Finding) -> bool:
+    """Whether a finding may replace another one: an exception must come from the same place."""
+    same_place = small.place == finding.place or small.kind != finding.kind
+    return small.kind in _same_kinds(finding) and same_place
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:

@@ -65,6 +65,8 @@ class Finding:
         The error bound of each element; None where values were not compared.
     non_finite
         Whether the reference computed inf or nan anywhere in the program.
+    place
+        Type and place of an exception (``Failure.place``), "" if it is unknown or there is none.
     """
 
     kind: Kind
@@ -76,6 +78,12 @@ class Finding:
     error_over_bound: float | None = None
     allowed: Any = None
     non_finite: bool = False
+    place: str = ""
+
+    @property
+    def group(self) -> str:
+        """The kind, with the place where there is one: each group is searched for causes."""
+        return f"{self.kind} {self.place}" if self.place else self.kind
 
     @property
     def stopped(self) -> bool:
