@@ -16,7 +16,7 @@ between runs again and finds the same. Files that cannot be read are reported an
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -159,6 +159,15 @@ class Corpus:
         single = (self.single.get(n) for n in range(self._first_single, count))
         return all(record is not None and record.complete for record in single)
 
+    def programs_before(self, number: int, size: int) -> int:
+        """The programs of the first ``number`` shards of ``size`` programs, all complete.
+
+        Shards that several campaigns were merged into have any number of programs.
+        """
+        if self.merged is None or number <= self.merged.last:
+            return number * size
+        return self.merged.programs + (number - self._first_single) * size
+
     def total(self) -> Record:
         return Record.total(self._records)
 
@@ -270,6 +279,12 @@ class Corpus:
     def _write_record(self, record: Record) -> None:
         several = "" if record.first == record.last else f"-{record.last}"
         self._write(f"shards/{record.first}{several}.json", record.to_json())
+
+    def remove_kept(self, names: Iterable[str]) -> None:
+        """Remove kept inputs, one file after the other."""
+        for name in names:
+            self.store.remove(f"cases/{name}.json")
+            del self.kept[name]
 
     def forget(self, name: str) -> None:
         """Move a fixed finding to the folder ``fixed``."""
