@@ -167,7 +167,7 @@ class Trial:
                         return SKIP, "the engine lacks what the program needs"
                     now = occurs(self.finding, runner, reference)
         except (AdapterError, EngineError, EngineStopped) as error:
-            return SKIP, one_line(error)
+            return SKIP, one_line(error).replace(f"{tree}{os.sep}", "")
         if now is None:
             return GOOD, ""
         kind = self.finding["kind"]
