@@ -27,6 +27,7 @@ from parity.engines.open import open_engines
 from parity.engines.runner import EngineStopped, Runner
 from parity.engines.trace import AdapterError
 from parity.language.json_format import program_from_json
+from parity.oracle.finding import Kind
 
 GOOD, BAD, SKIP = "good", "bad", "skip"
 #: Variables of git that name another repository, as in a hook.
@@ -170,8 +171,7 @@ class Trial:
             return SKIP, one_line(error).replace(f"{tree}{os.sep}", "")
         if now is None:
             return GOOD, ""
-        kind = self.finding["kind"]
-        same = now.kind == kind and _error(now.place) == _error(self.finding.get("place", ""))
+        same = _fault(now.kind, now.engine) == _fault(self.finding["kind"], self.finding["engine"])
         return (BAD, "") if same else (SKIP, f"it shows another difference: {now.kind}")
 
     def _spec(self, tree: Path) -> str:
@@ -179,11 +179,11 @@ class Trial:
         source, colon, name = self.engine.rpartition(":")
         if not source.endswith(".py"):
             return self.engine
-        file = Path(source).resolve()
+        file, other = Path(source).resolve(), (self.top / source).resolve()
         if not file.is_relative_to(self.top):
-            file = (self.top / source).resolve()
-        if not file.is_relative_to(self.top):
-            return self.engine  # an adapter of its own, which imports the engine in the worktree
+            if (file.is_file() and not other.is_file()) or not other.is_relative_to(self.top):
+                return self.engine  # an adapter that lies elsewhere and imports the engine
+            file = other
         return f"{tree / file.relative_to(self.top)}{colon}{name}"
 
     def _applies(self, runner: Runner) -> bool:
@@ -191,9 +191,9 @@ class Trial:
         return probe or runner.supports(program_from_json(self.finding["program"]))
 
 
-def _error(place: str) -> str:
-    """The type of an exception: its line is another one in other revisions."""
-    return place.partition(" ")[0]
+def _fault(kind: str, engine: Any) -> tuple[str, str]:
+    """What stays the same in all revisions: not the line of an exception, but its type."""
+    return kind, str(engine).partition(":")[0] if kind == Kind.EXCEPTION else ""
 
 
 @contextlib.contextmanager
@@ -201,10 +201,11 @@ def _path(top: Path, tree: Path) -> Iterator[None]:
     """Python's path with the worktree first, and in place of the repository."""
     before = list(sys.path)
     own = Path(__file__).resolve().parents[2]
+    pythons = [p for p in map(Path, (sys.prefix, sys.base_prefix)) if p.is_relative_to(top)]
     mapped = [str(tree)]
     for entry in before:
         folder = Path(entry).resolve()
-        inside = folder.is_relative_to(top) and "site-packages" not in folder.parts
+        inside = folder.is_relative_to(top) and not any(map(folder.is_relative_to, pythons))
         mapped.append(str(tree / folder.relative_to(top)) if inside else entry)
         if inside and folder == own:
             mapped.append(entry)  # parity itself, also where it is part of the repository

@@ -7,6 +7,7 @@
     ill-conditioned/HASH.json  a difference that is no finding, since rounding decides it
     cases/HASH.json        a kept input: bytes with a new feature
     fixed/HASH.json        a finding that no longer occurs
+    status.json            progress, for monitoring
     lock.json              the process that runs the campaign; it holds a lock on the file .lock
 
 Findings of a shard are written before its counts, so that a shard whose process is killed in
