@@ -161,7 +161,7 @@ class Trial:
         try:
             with _path(self.top, tree), fuzzing_runtime():
                 runner, reference = open_engines(
-                    self._spec(tree), self.reference, True, self.limits, check=False
+                    self.spec(tree), self.reference, True, self.limits, check=False
                 )
                 with contextlib.closing(runner):
                     if not self._applies(runner):
@@ -174,7 +174,7 @@ class Trial:
         same = _fault(now.kind, now.engine) == _fault(self.finding["kind"], self.finding["engine"])
         return (BAD, "") if same else (SKIP, f"it shows another difference: {now.kind}")
 
-    def _spec(self, tree: Path) -> str:
+    def spec(self, tree: Path) -> str:
         """The engine in the worktree, if it is given by a file in the repository."""
         source, colon, name = self.engine.rpartition(":")
         if not source.endswith(".py"):

@@ -13,14 +13,18 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.bisect import BAD, GOOD, SKIP, Repository, Trial, bisect
+from parity.campaign.bisect import BAD, GOOD, SKIP, Repository, Trial, _path, bisect
 from parity.campaign.errors import CampaignError
 from parity.cli.main import main
+from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.limits import Limits
+from parity.engines.runner import LocalRunner
 from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
+from parity.oracle.finding import Finding, Kind
 from tests.campaign.test_records import FINDING
 from tests.helpers.campaigns import TWICE
+from tests.helpers.programs import TORCH
 
 ENGINE = (
     "from parity.diagnose.defects.{} import {} as Base\n\nclass Mine(Base):\n    name = 'mine'\n"
@@ -180,6 +184,62 @@ def test_hooks_of_the_repository_do_not_run(history: Callable[..., Path]) -> Non
     assert not (folder / "ran").exists()
 
 
+def test_the_worktree_takes_the_place_of_the_repository_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top, tree = tmp_path / "repo", tmp_path / "tree"
+    packages = top / ".venv/lib/site-packages"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(top / ".venv"))
+    before = [str(top / "src"), "/usr/lib", str(packages), str(top)]
+    monkeypatch.setattr(sys, "path", list(before))
+    with _path(top, tree):
+        inside = list(sys.path)
+    assert inside == [str(tree), str(tree / "src"), "/usr/lib", str(packages), str(tree)]
+    assert sys.path == before
+
+
+def test_an_adapter_is_that_of_the_revision_unless_it_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top, tree = tmp_path / "repo", tmp_path / "tree"
+    (top / "sub").mkdir(parents=True)
+    (tmp_path / "own.py").touch()
+
+    def spec(engine: str) -> str:
+        return Marked(engine=engine, top=top).spec(tree)
+
+    monkeypatch.chdir(tmp_path)
+    assert spec("repo/sub/a.py:Mine") == f"{tree}/sub/a.py:Mine"
+    assert spec("sub/a.py:Mine") == f"{tree}/sub/a.py:Mine"
+    assert spec("own.py:Mine") == "own.py:Mine"
+    assert spec("package.module:Mine") == "package.module:Mine"
+    monkeypatch.chdir(top / "sub")
+    assert spec("a.py:Mine") == f"{tree}/sub/a.py:Mine"
+
+
+RAISES = {**FINDING, "kind": "exception", "engine": "ValueError: no 3 (a.py:7)"}
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        (None, GOOD),
+        (Finding(Kind.EXCEPTION, 0, "exception", 0, "ValueError: no 4 (a.py:9)", ""), BAD),
+        (Finding(Kind.EXCEPTION, 0, "exception", 0, "TypeError: no 3 (a.py:7)", ""), SKIP),
+        (Finding(Kind.GRADIENT, 0, "grad", 0, None, None), SKIP),
+    ],
+)
+def test_the_same_fault_is_of_one_kind_and_type(
+    now: Finding | None, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = LocalRunner(TapeEngine()), TORCH
+    monkeypatch.setattr("parity.campaign.bisect.open_engines", lambda *arguments, **more: pair)
+    monkeypatch.setattr("parity.campaign.bisect.occurs", lambda *arguments: now)
+    trial = Trial(RAISES, "a.py:Mine", "torch", Limits(), tmp_path)
+    assert trial.run(tmp_path)[0] == verdict
+
+
 @pytest.mark.slow
 def test_the_command_runs_the_engine_of_each_revision(
     history: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -193,7 +253,9 @@ def test_the_command_runs_the_engine_of_each_revision(
     command = ["bisect", str(file), "--engine", "adapter.py:Mine", "--good", "r0", "--bad", "r4"]
     assert main([*command, "--json", str(tmp_path / "result.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:-1]] == ["good", "bad", "skip", "good"]
+    verdicts = [line.split()[0] for line in lines[:-1]]
+    assert verdicts[:3] == ["good", "bad", "skip"]
+    assert set(verdicts[3:]) == {"good"}
     assert "(engine file 'adapter.py' cannot be loaded: SyntaxError" in lines[2]
     bad = git(folder, "rev-parse", "r4")
     assert lines[-1] == f"first bad revision: {bad} change 4"
