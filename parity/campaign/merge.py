@@ -20,7 +20,7 @@ from parity._util.decode import encode
 from parity.campaign.corpus import CAMPAIGN, Corpus, Identity, KeptInput
 from parity.campaign.errors import CampaignError
 from parity.campaign.lock import LOCK
-from parity.campaign.prune import cover
+from parity.campaign.prune import check_engine, cover
 from parity.campaign.records import FindingData, Record, digest, identity, names
 from parity.campaign.storage import Folder, Store
 from parity.engines.runner import AnyEngine
@@ -85,8 +85,14 @@ def merge(sources: Sequence[Source], target: Store, engine: AnyEngine | None = N
 
     With an ``engine``, which decodes kept inputs, those that add no coverage are left out.
     """
+    for corpus, _ in sources:
+        if _is_within(target, corpus.store):
+            raise CampaignError(
+                f"{target.where} is within {corpus.store.where}, which stays as it is"
+            )
     kept = _kept(sources)
     if engine is not None:
+        check_engine(sources[0][0], engine)
         kept = {name: kept[name] for name in sorted(cover(kept, engine).keep)}
     found, files = _findings(sources)
     files |= _others(sources)
@@ -95,6 +101,12 @@ def merge(sources: Sequence[Source], target: Store, engine: AnyEngine | None = N
     cases = {f"cases/{name}.json": _data(encode(one)) for name, one in kept.items()}
     _write(target, files, cases, _data(_identity(sources).to_json()))
     return Corpus(target)
+
+
+def _is_within(target: Store, source: Store) -> bool:
+    if not (isinstance(target, Folder) and isinstance(source, Folder)):
+        return target.where.startswith(f"{source.where.rstrip('/')}/")
+    return target.path.resolve().is_relative_to(source.path.resolve())
 
 
 def _identity(sources: Sequence[Source]) -> Identity:

@@ -14,8 +14,10 @@ from typing import Any
 
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
-from parity.campaign.corpus import KeptInput
+from parity.campaign.corpus import Corpus, KeptInput
+from parity.campaign.errors import CampaignError
 from parity.campaign.line_coverage import lines_of
+from parity.engines.base import label
 from parity.engines.runner import AnyEngine
 from parity.generate.coverage import reached
 
@@ -44,6 +46,15 @@ def features_of(one: FuzzInput, engine: AnyEngine, reader: Reader) -> Features |
     with fuzzing_runtime():
         lines.adds(program, True)
     return frozenset(reached(program)) | lines.seen
+
+
+def check_engine(corpus: Corpus, engine: AnyEngine) -> None:
+    """Raise CampaignError for another engine, which would read other programs from the bytes."""
+    theirs = corpus.identity.engine if corpus.identity else ""
+    if theirs.partition(" ")[0] != engine.name:
+        raise CampaignError(
+            f"corpus {corpus.store.where} is for the engine {theirs}, not {label(engine)}"
+        )
 
 
 def cover(kept: Mapping[str, KeptInput], engine: AnyEngine) -> Cover:

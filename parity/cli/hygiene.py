@@ -26,7 +26,6 @@ def add_hygiene(commands: Any) -> None:
         "--corpus NEW goes on with programs that none of them has run. Exit status: 0 done, "
         "2 cannot run.",
         epilog="example: parity merge monday tuesday -o both",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     merge.set_defaults(run=_merge)
     merge.add_argument("corpora", nargs="+", metavar="CORPUS", help="folders or URLs of fsspec")
@@ -98,11 +97,12 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from parity.campaign.prune import cover
+    from parity.campaign.prune import check_engine, cover
 
     options.reference = "torch"
     with _opened(options.corpus, not options.dry_run) as corpus:
         engine, _ = _engines(options, corpus)
+        check_engine(corpus, engine)
         chosen = cover(corpus.kept, engine)
         before = len(corpus.kept)
         if not options.dry_run:

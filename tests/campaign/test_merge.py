@@ -143,6 +143,8 @@ def test_what_cannot_be_merged_is_one_line(capsys: pytest.CaptureFixture[str]) -
         (("a", "-o", "full"), "full is there and not empty"),
         (("a", "-o", "full/x"), "full/x is there and not empty"),
         (("a", "-o", "a"), "a is there and not empty"),
+        (("a", "-o", "a/cases"), "a/cases is within a, which stays as it is"),
+        (("a", "-o", "c", "--engine", "dezero"), "corpus a is for the engine overwrite 1, not de"),
     ):
         assert main(["merge", *arguments]) == 2
         (error,) = capsys.readouterr().err.splitlines()

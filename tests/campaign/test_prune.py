@@ -122,3 +122,10 @@ def test_a_corpus_in_use_is_not_pruned(capsys: pytest.CaptureFixture[str]) -> No
         assert main(["prune", "c", "--engine", spec]) == 2
     assert "c is in use by" in capsys.readouterr().err
     assert len(Corpus(open_store("c")).kept) == 40
+
+
+def test_another_engine_would_read_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    _filled()
+    assert main(["prune", "c", "--engine", "dezero"]) == 2
+    assert "corpus c is for the engine overwrite 1, not dezero" in capsys.readouterr().err
+    assert len(Corpus(open_store("c")).kept) == 40
