@@ -95,7 +95,6 @@ class Report:
         program = self.program
         return {
             "kind": self.finding.kind,
-            "place": self.finding.place,
             "statements": self.size[0],
             "leaves": self.size[1],
             "program": program_to_json(program) if program else {},
@@ -232,6 +231,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
         "says": "; ".join(filter(None, (reported.finding.kind.description, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
+        "place": reported.finding.place,
         "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": 1,
