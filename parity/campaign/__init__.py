@@ -6,6 +6,7 @@ of programs), ``hypothesis_search``, ``database``, and ``finish`` (verdict and d
 finding), with results in ``result`` and ``baseline``. Campaigns:
 ``shard`` (the unit of work), ``executors`` (where shards run), ``records`` (counts and findings as
 plain data), ``storage``, ``lock`` and ``corpus`` (files), ``campaign`` (the coordinator),
-``summary`` (output), ``replay`` and ``regressions`` (findings, run again).
+``monitor`` (the status file), ``summary`` (output), ``replay`` and ``regressions`` (findings, run
+again), ``bisect`` (revisions of an engine), ``merge`` and ``prune`` (corpora).
 Evaluations: ``score`` (known defects) and ``survey`` (engines of other projects).
 """

@@ -13,6 +13,7 @@ from parity.campaign.corpus import Corpus, Identity
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Executor
 from parity.campaign.hypothesis_search import export_to_hypothesis
+from parity.campaign.monitor import FINISHED, INTERRUPTED, RUNNING, Growth, Status, StatusFile
 from parity.campaign.records import FindingData, Record, defects
 from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
@@ -38,22 +39,6 @@ class Plan:
     programs: int | None = None
     seconds: float | None = None
     database: str | None = None
-
-
-@dataclass
-class Status:
-    """The progress of a campaign. ``rate``: programs per second of this run; ``left``: seconds."""
-
-    programs: int
-    rate: float
-    findings: Counter[str]
-    reached: int
-    reachable: int
-    workers: int
-    shards: int
-    seconds: float
-    left: float | None
-    stopping: bool
 
 
 @dataclass
@@ -98,11 +83,15 @@ class Outcome:
         }
 
     def causes(self) -> list[tuple[str, tuple[str, ...], list[tuple[str, FindingData]]]]:
-        """The findings by kind and diagnosis, the smallest program first in each group."""
-        groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, FindingData]]] = {}
+        """The findings by kind and diagnosis, the smallest program first in each group.
+
+        Exceptions from several places are several causes.
+        """
+        groups: dict[tuple[str, tuple[str, ...], str], list[tuple[str, FindingData]]] = {}
         for name, finding in self.findings:
-            groups.setdefault((finding["kind"], defects(finding)), []).append((name, finding))
-        return [(*key, several) for key, several in groups.items()]
+            key = finding["kind"], defects(finding), finding.get("place", "")
+            groups.setdefault(key, []).append((name, finding))
+        return [(kind, named, several) for (kind, named, _), several in groups.items()]
 
 
 class Display:
@@ -122,7 +111,8 @@ class Display:
 class Campaign:
     """One run on a corpus whose lock the caller holds.
 
-    ``pair``: engine and reference, to ask for their abilities; workers load their own.
+    ``pair``: engine and reference, to ask for their abilities; workers load their own. ``file``:
+    its status, by default in the corpus.
     """
 
     def __init__(
@@ -132,16 +122,21 @@ class Campaign:
         executor: Executor,
         pair: tuple[Runner, Engine],
         display: Display | None = None,
+        file: StatusFile | None = None,
     ) -> None:
         self.plan = plan
         self.corpus = corpus
         self.executor = executor
         self.engine, self.reference = pair
         self.display = display or Display()
+        self.file = file or StatusFile(corpus.store, self.display.note)
+        self.reader = Reader(self.engine)
+        self.growth = Growth(self.reader, (one.fuzz_input for one in corpus.kept.values()))
         self.identity = self._checked_identity()
         self.reachable = reachable(self.engine)
         self.stopping = False
         self.exported = 0
+        self.workers = 0
         self.next = 0
         self.before = corpus.total().programs
         self.started = time.monotonic()
@@ -182,10 +177,12 @@ class Campaign:
         The first Ctrl-C ends the running shards and records them; a second one raises
         KeyboardInterrupt.
         """
+        state = INTERRUPTED
         try:
             self.display.start()
             with first_interrupt(self._interrupt):
                 self.executor.start(self.display.note)
+                self._write_status(RUNNING)
                 while True:
                     while not self._over() and self.executor.free > 0 and (task := self._task()):
                         self.next += 1
@@ -196,12 +193,16 @@ class Campaign:
                         time.sleep(_TICK)  # shards are left and no worker is free
                     for answer in self.executor.answers(_TICK):
                         self._record(answer)
-                    self.display.update(self.status())
+                    self.display.update(self._write_status(RUNNING))
+            self.corpus.write_counts()
+            state = INTERRUPTED if self.stopping else FINISHED
         finally:
-            self.executor.close()
-            self.display.end()
-        self.corpus.write_counts()
-        decoders = Reader(self.engine).decoders.values()
+            try:
+                self._write_status(state)
+            finally:
+                self.executor.close()
+                self.display.end()
+        decoders = self.reader.decoders.values()
         return Outcome(
             self.engine,
             self.reference,
@@ -240,7 +241,7 @@ class Campaign:
             programs,
             self.identity.size,
             self.corpus.kept_before(visible(number)),
-            self.corpus.kinds_before(visible(number)),
+            self.corpus.groups_before(visible(number)),
             self.until,
         )
 
@@ -248,17 +249,28 @@ class Campaign:
         """The number of programs of a shard in this run."""
         if self.plan.programs is None:
             return self.identity.size
-        return max(0, min(self.identity.size, self.plan.programs - number * self.identity.size))
+        before = self.corpus.programs_before(number, self.identity.size)
+        return max(0, min(self.identity.size, self.plan.programs - before))
 
     def _record(self, answer: Answer) -> None:
         if answer.error:
             raise CampaignError(f"{answer.error}; what was recorded is kept")
+        record = answer.record
+        self.growth.add(answer.kept, record.first * self.identity.size + record.programs)
         for finding in self.corpus.add(answer):
             self.display.found(finding)
             self.exported += export_to_hypothesis(finding, self.engine, self.plan.database)
 
-    def status(self) -> Status:
+    def _write_status(self, state: str) -> Status:
         total = self.corpus.total()
+        if state == RUNNING:  # an executor that could not start has none
+            self.workers = self.executor.workers
+        status = self._status(total)
+        names = {"engine": label(self.engine), "reference": label(self.reference)}
+        self.file.write(status, total, self.growth, names, state)
+        return status
+
+    def _status(self, total: Record) -> Status:
         seconds = time.monotonic() - self.started
         rate = (total.programs - self.before) / seconds if seconds else 0.0
         left = None
@@ -272,7 +284,7 @@ class Campaign:
             Counter(f["kind"] for f in self.corpus.findings.values()),
             len(self.reachable & set(total.coverage)),
             len(self.reachable),
-            self.executor.workers,
+            self.workers,
             self.executor.running,
             seconds,
             left,

@@ -7,6 +7,7 @@
     ill-conditioned/HASH.json  a difference that is no finding, since rounding decides it
     cases/HASH.json        a kept input: bytes with a new feature
     fixed/HASH.json        a finding that no longer occurs
+    status.json            progress, for monitoring
     lock.json              the process that runs the campaign; it holds a lock on the file .lock
 
 Findings of a shard are written before its counts, so that a shard whose process is killed in
@@ -16,7 +17,7 @@ between runs again and finds the same. Files that cannot be read are reported an
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -161,6 +162,15 @@ class Corpus:
         single = (self.single.get(n) for n in range(self._first_single, count))
         return all(record is not None and record.complete for record in single)
 
+    def programs_before(self, number: int, size: int) -> int:
+        """The programs of the first ``number`` shards of ``size`` programs, all complete.
+
+        Shards that several campaigns were merged into have any number of programs.
+        """
+        if self.merged is None or number <= self.merged.last:
+            return number * size
+        return self.merged.programs + (number - self._first_single) * size
+
     def total(self) -> Record:
         return Record.total(self._records)
 
@@ -168,10 +178,10 @@ class Corpus:
         """The inputs that the first ``number`` shards kept, in order."""
         return tuple(k.fuzz_input for k in sorted(self.kept.values()) if k.shard < number)
 
-    def kinds_before(self, number: int) -> frozenset[str]:
-        """The kinds of the findings of the first ``number`` shards."""
-        findings = self.findings.values()
-        return frozenset(f["kind"] for f in findings if f["first_seen"]["shard"] < number)
+    def groups_before(self, number: int) -> frozenset[str]:
+        """The groups (``Finding.group``) of the findings of the first ``number`` shards."""
+        findings = (f for f in self.findings.values() if f["first_seen"]["shard"] < number)
+        return frozenset(f"{f['kind']} {f.get('place', '')}".rstrip() for f in findings)
 
     def reported(self) -> list[tuple[str, FindingData]]:
         """Name and data of each finding with its current count, the smallest programs first."""
@@ -272,6 +282,12 @@ class Corpus:
     def _write_record(self, record: Record) -> None:
         several = "" if record.first == record.last else f"-{record.last}"
         self._write(f"shards/{record.first}{several}.json", record.to_json())
+
+    def remove_kept(self, names: Iterable[str]) -> None:
+        """Remove kept inputs, one file after the other."""
+        for name in names:
+            self.store.remove(f"cases/{name}.json")
+            del self.kept[name]
 
     def forget(self, name: str) -> None:
         """Move a fixed finding to the folder ``fixed``."""

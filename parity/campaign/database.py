@@ -6,7 +6,7 @@ import os
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
-from parity._util.escape import one_line
+from parity._util.escape import file_name, one_line
 from parity.campaign.errors import CampaignError, optional
 from parity.campaign.paths import EXAMPLES
 from parity.engines.runner import AnyEngine

@@ -119,6 +119,8 @@ class _Finding:
     case: FuzzInput | None
     first_seen: _FirstSeen
     count: Count
+    #: "" also in files of earlier versions.
+    place: str = ""
 
     def __post_init__(self) -> None:
         if not self.probe:
@@ -136,7 +138,12 @@ def defects(finding: FindingData) -> tuple[str, ...]:
 
 
 def identity(finding: FindingData) -> tuple[Any, ...]:
-    """The identity of a finding: kind, diagnosis, and reduced program or probe."""
+    """The identity of a finding: kind, diagnosis, and reduced program or probe.
+
+    An exception whose place is known is identified by its place instead.
+    """
+    if finding.get("place"):
+        return finding["kind"], (), finding["place"]
     subject = f"probe {finding['probe']}"
     if (repeats := finding.get("repeats")) and not finding["probe"]:
         subject = f"flaky {repeats['kind']}"  # one finding, whichever program differed

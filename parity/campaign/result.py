@@ -293,6 +293,7 @@ def finding_json(reported: Report, case: FuzzInput | None, shard: int) -> Findin
         "says": "; ".join(filter(None, (reported.finding.says, reported.verdict.note))),
         "shown": [" ".join(text.split()) for text in texts],
         "probe": reported.probe_name,
+        "place": reported.finding.place,
         "case": encode(case) if case else None,
         "first_seen": {"shard": shard, "program": reported.number},
         "count": reported.programs,

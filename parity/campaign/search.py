@@ -36,6 +36,8 @@ REDUCED_PER_KIND = 3
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
+#: Places of exceptions that are reported, one finding each.
+PLACES = 12
 
 
 def search(
@@ -166,7 +168,9 @@ class _Search:
         self.stops = 0
         self.accepted: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
-        self.seen: set[tuple[str, Program]] = set()
+        self.seen: set[tuple[str, Program | str]] = set()
+        #: Places of exceptions of which a program was reduced.
+        self.places: set[str] = set()
         self.repetition = Repetition(engine, reference)
         self.flaky = FlakyPrograms(engine, reference)
         self.decoders = decoders_of(engine, ops)
@@ -199,7 +203,7 @@ class _Search:
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding, and reduce it if it is one of the first of its kind."""
-        if not self._wanted(finding.kind):
+        if not self._wanted(finding):
             self.result.failing += 1
             return
         judged = self.repetition.judged(program, finding)
@@ -208,12 +212,18 @@ class _Search:
         self.result.failing += 1
         if judged.kind is Kind.FLAKY:
             self.flaky.add(program, judged, self.result.programs - 1)
-        elif self._wanted(judged.kind):
+        elif self._wanted(judged):
             known = self.add_reduced(program, judged)
             (self.accepted if known else self.found)[judged.kind] += 1
+            if judged.place and not known:
+                self.places.add(judged.place)
 
-    def _wanted(self, kind: str) -> bool:
-        return self.found[kind] < REDUCED_PER_KIND and self.accepted[kind] < MAX_REDUCED
+    def _wanted(self, finding: Finding) -> bool:
+        kind, place = finding.kind, finding.place
+        more = self.found[kind] < REDUCED_PER_KIND
+        if place:
+            more = place not in self.places and len(self.places) < PLACES
+        return more and self.accepted[kind] < MAX_REDUCED
 
     def add_reduced(self, program: Program, finding: Finding) -> bool:
         """Reduce a finding; count it if it is in the baseline, else add it to the result.
@@ -224,6 +234,7 @@ class _Search:
         result = self.result
         small, found, entry = self.matcher.match(program, finding)
         if entry is not None:
+            self.seen.add((found.kind, found.place or small))
             result.known[entry] += 1
             return True
         settled = self.repetition.settled((small, found), (program, finding))
@@ -232,9 +243,9 @@ class _Search:
             return False
         if settled is finding:
             small, found = program, finding
-        if (found.kind, small) in self.seen:
+        if (key := (found.kind, found.place or small)) in self.seen:
             return False
-        self.seen.add((found.kind, small))
+        self.seen.add(key)
         sides = result.engine, result.reference
         reported = judge_finding((small, found), (program, finding), *sides, result.programs - 1)
         if reported is None:

@@ -51,8 +51,10 @@ from parity.oracle.verdict import ILL_CONDITIONED, Verdict
 #: Feature coverage is counted on every tenth program, as counting costs a tenth of a program.
 COUNTED = 10
 #: A shard reduces so many failing programs of a new kind, and of any kind in early shards;
-#: later one program of a kind in every fourth shard.
+#: later one program of a kind in every fourth shard. Of exceptions of one place it reduces one,
+#: and of ``PLACES`` places at most.
 NEW_KIND, EARLY_SHARDS, LATER = 3, 8, 4
+PLACES = 12
 #: Programs of a kind that a shard runs again many times once flaky findings are known.
 LATER_FLAKY = 2
 
@@ -70,7 +72,7 @@ class Task:
     #: Its number of programs, and that of a complete shard.
     programs: int
     size: int
-    #: Cases that earlier shards kept, and kinds of findings.
+    #: Cases that earlier shards kept, and groups of findings (``Finding.group``).
     kept: tuple[FuzzInput, ...] = ()
     known: frozenset[str] = frozenset()
     #: When to stop, in seconds since the epoch.
@@ -203,7 +205,7 @@ class _Shard:
     def _failed(self, record: Record, case: FuzzInput, program: Program, finding: Finding) -> None:
         self.source.reject(case)
         index, kept = record.programs - 1, tuple(self.repetition.recent)
-        if not self._wanted(finding.kind):
+        if not self._wanted(finding):
             record.failing[finding.kind] += 1
             return
         judged = self.repetition.judged(program, finding)
@@ -212,16 +214,19 @@ class _Shard:
             self.flaky.add(program, judged, self._number(index), case)
         elif judged.what == KEPT:
             self.disturbed.append((index, case, program, kept))
-        elif self._wanted(judged.kind):
+        elif self._wanted(judged):
             self.failed.append((index, case, program, judged))
 
-    def _wanted(self, kind: str) -> bool:
-        """Return whether another failing program of a kind shall be reduced."""
-        number = self.task.number
+    def _wanted(self, finding: Finding) -> bool:
+        """Return whether another failing program of a kind, or of a place, shall be reduced."""
+        kind, number = finding.kind, self.task.number
         limit = 1 if number % LATER == 0 else 0
         if number < EARLY_SHARDS or kind not in self.task.known:
             limit = NEW_KIND
-        return sum(f.kind == kind for *_, f in self.failed) < limit
+        if finding.place:
+            places = {f.place for *_, f in self.failed if f.place}
+            limit = int(finding.group not in self.task.known and len(places) < PLACES)
+        return sum(f.group == finding.group for *_, f in self.failed) < limit
 
     def _number(self, index: int) -> int:
         return self.task.number * self.task.size + index
@@ -254,9 +259,10 @@ class _Shard:
 
     def _add(self, reported: Report, case: FuzzInput | None) -> None:
         if reported.program is not None:
-            key = reported.finding.kind, program_to_json(reported.program)
+            found = reported.finding
+            key = found.kind, found.place or program_to_json(reported.program)
             for finding in self.answer.findings:
-                if (finding["kind"], finding["program"]) == key:
+                if (finding["kind"], finding["place"] or finding["program"]) == key:
                     finding["count"] += reported.programs
                     return
         add_diagnosis(reported, self.engine, self.reference)

@@ -10,8 +10,9 @@ from typing import Any, TextIO
 from parity._util import escape
 from parity._util.escape import one_line, printable
 from parity._util.markdown import table
-from parity.campaign.campaign import Display, Outcome, Status
+from parity.campaign.campaign import Display, Outcome
 from parity.campaign.errors import CampaignError, optional
+from parity.campaign.monitor import Status
 from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions

@@ -72,6 +72,13 @@ def add_fuzz(commands: Any) -> None:
         f"{ISOLATED_SHARD} if the engine is isolated",
     )
     fuzz.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    fuzz.add_argument(
+        "--status",
+        type=Path,
+        metavar="FILE",
+        help="where the status for monitoring is written every few seconds, as JSON; default: "
+        "status.json in the corpus",
+    )
     fuzz.add_argument("--summary", type=Path, metavar="FILE.md", help="write it as Markdown")
     fuzz.add_argument(
         "--database",
@@ -86,11 +93,13 @@ def _fuzz(options: argparse.Namespace) -> int:
     from parity.campaign.corpus import Corpus
     from parity.campaign.database import check_database  # only this command needs all this
     from parity.campaign.lock import Lock
+    from parity.campaign.monitor import StatusFile
     from parity.campaign.storage import open_store
     from parity.campaign.summary import display_for, markdown, text, verdict
 
     check_file("--json", options.json)
     check_file("--summary", options.summary)
+    check_file("--status", options.status)
     if options.database:
         check_database(options.database)
     pair = _load_engines(options, options.engine)
@@ -110,7 +119,8 @@ def _fuzz(options: argparse.Namespace) -> int:
             options.time,
             options.database,
         )
-        outcome = Campaign(plan, corpus, executor, pair, display).run()
+        file = StatusFile(corpus.store, display.note, options.status)
+        outcome = Campaign(plan, corpus, executor, pair, display, file).run()
     if not outcome.total.programs and not outcome.interrupted:
         raise CampaignError("no program was run, so nothing is known: give --time more")
     print(text(outcome, store.where))
@@ -272,7 +282,7 @@ def _minimized(
         print(one_line(f"left as it is, no longer a finding of kind {finding['kind']}: {name}"))
         return None
     small, _ = smaller
-    if identity(small) == identity(finding):
+    if identity(small) == identity(finding) and small["program"] == finding["program"]:
         return None
     print(one_line(f"{name}: {finding['statements']} statements, now {small['statements']}"))
     return smaller

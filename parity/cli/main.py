@@ -17,6 +17,7 @@ from parity.cli.bench import add_bench, add_report
 from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
 from parity.cli.evaluate import add_score, add_survey
+from parity.cli.hygiene import add_hygiene
 from parity.cli.options import CANNOT_RUN
 
 
@@ -70,7 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
     adapter.set_defaults(run=_adapter)
     adapter.add_argument("file", type=Path, metavar="NEW.py")
-    for add in (add_score, add_survey, add_bench, add_report, add_fuzz, add_corpus_commands):
+    for add in (
+        add_score,
+        add_survey,
+        add_bench,
+        add_report,
+        add_fuzz,
+        add_corpus_commands,
+        add_hygiene,
+    ):
         add(commands)
     return parser
 

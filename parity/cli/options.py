@@ -53,6 +53,10 @@ def add_isolation(command: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="run the engine in a process of its own; default: unless it is built in",
     )
+    add_limits(command)
+
+
+def add_limits(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--time-limit",
         type=duration,

@@ -64,12 +64,18 @@ def reduce_program(
                 return program, finding
             budget -= 1
             found = check(candidate)
-            if found is None or found.kind not in _same_kinds(finding):
+            if found is None or not _alike(found, finding):
                 continue
             if finding.non_finite or not found.non_finite:  # new inf or nan: other faults
                 program, finding, smaller = candidate, found, True
                 break
     return program, finding
+
+
+def _alike(small: Finding, finding: Finding) -> bool:
+    """Whether a finding may replace another one: an exception must come from the same place."""
+    same_place = small.place == finding.place or small.kind != finding.kind
+    return small.kind in _same_kinds(finding) and same_place
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:

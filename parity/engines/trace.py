@@ -91,6 +91,11 @@ class Failure:
         file, line = frames[-1]
         return one_line(f" ({Path(file).name}:{line})")
 
+    def place(self) -> str:
+        """Return type and place of an exception, as "ValueError (engine.py:12)"; "" if unknown."""
+        where = self.location()
+        return self.text().partition(":")[0] + where if where else ""
+
     def text(self) -> str:
         """Return the type and the message of the exception in one line."""
         own = issubclass(type(self.error), (RemoteFailure, Unsupported))

@@ -71,7 +71,8 @@ def _failure_difference(engine: Trace, reference: Trace) -> Finding | None:
         if e.kind == UNSUPPORTED:
             return None
         text = e.text() + e.location()
-        return Finding(KINDS[e.kind], e.statement, "exception", 0, text, "no exception")
+        what = KINDS[e.kind], e.statement, "exception", 0, text, "no exception"
+        return Finding(*what, place=e.place())
     if r is not None and (e is None or r.statement < e.statement):
         return Finding(Kind.NO_EXCEPTION, r.statement, "exception", 0, "no exception", r.text())
     return None

@@ -81,6 +81,8 @@ class Finding:
         The engine's run that differed; None if it was not kept.
     repeats
         How often the program differed, for a finding of kind ``flaky``.
+    place
+        Type and place of an exception (``Failure.place``), "" if it is unknown or there is none.
     """
 
     kind: Kind
@@ -94,10 +96,12 @@ class Finding:
     non_finite: bool = False
     trace: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
+    place: str = ""
 
     def flaky(self, differ: int, runs: int) -> Finding:
         """Return the finding of kind ``flaky`` whose program differed like this in some runs."""
-        return replace(self, kind=Kind.FLAKY, repeats=Repeats(differ, runs, self.observed))
+        repeats = Repeats(differ, runs, self.observed)
+        return replace(self, kind=Kind.FLAKY, repeats=repeats, place="")
 
     @property
     def observed(self) -> Kind:
@@ -110,6 +114,11 @@ class Finding:
         if self.repeats is None:
             return self.kind.description
         return f"{self.repeats}: {self.observed.description}"
+
+    @property
+    def group(self) -> str:
+        """The kind, with the place where there is one: each group is searched for causes."""
+        return f"{self.kind} {self.place}" if self.place else self.kind
 
     @property
     def stopped(self) -> bool:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from parity._util.decode import decode
-from parity.campaign.campaign import Display, Status
+from parity.campaign.campaign import Display
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.corpus import Corpus
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Processes
+from parity.campaign.monitor import Status
 from parity.campaign.search import run_probes
 from parity.campaign.shard import Answer, Task
 from parity.campaign.storage import Folder, open_store

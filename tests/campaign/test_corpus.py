@@ -330,11 +330,11 @@ def _reopened() -> dict[str, Any]:
     return dict(Corpus(Folder(Path("c"))).reported())
 
 
-def test_kinds_are_known_after_the_shard_that_found_them(two: Any) -> None:
+def test_groups_are_known_after_the_shard_that_found_them(two: Any) -> None:
     corpus, name, _ = two
     corpus.findings[name]["first_seen"] = {"shard": 3, "program": 31}
     del corpus.findings[two[2]]
-    assert [corpus.kinds_before(n) for n in (3, 4)] == [frozenset(), frozenset({"gradient"})]
+    assert [corpus.groups_before(n) for n in (3, 4)] == [frozenset(), frozenset({"gradient"})]
 
 
 def test_findings_without_records_keep_their_own_count_and_the_smallest_is_first(two: Any) -> None:

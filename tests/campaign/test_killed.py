@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from parity.campaign.campaign import Status
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Cluster, Processes
+from parity.campaign.monitor import Status
 from tests.helpers.campaigns import Notes, environment, left, run
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from parity.campaign import summary
-from parity.campaign.campaign import Outcome, Status
+from parity.campaign.campaign import Outcome
 from parity.campaign.corpus import Identity
+from parity.campaign.monitor import Status
 from parity.campaign.records import Record
 from parity.campaign.summary import (
     SHOWN,

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.campaign import Status
 from parity.campaign.hypothesis_search import run_property
+from parity.campaign.monitor import Status
 from parity.campaign.summary import Lines, Live, display_for
 from parity.cli.main import main
 from parity.cli.options import duration
