@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from parity.cli.options import (
     write_json,
     write_text,
 )
+from parity.engines.builtin import BUILT_IN
 
 if TYPE_CHECKING:
     from parity.campaign.corpus import Corpus
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Programs per shard; fewer for an isolated engine, which is slower.
 SHARD, ISOLATED_SHARD = 1000, 250
+#: The length of an engine's name up to which an error message repeats it.
+_SHOWN = 200
 
 
 def add_fuzz(commands: Any) -> None:
@@ -155,7 +159,11 @@ def add_corpus_commands(commands: Any) -> None:
     minimize.set_defaults(run=_minimize)
     minimize.add_argument("corpus", metavar="CORPUS-or-FILE", help="or one finding of a corpus")
     for command in (replay, minimize):
-        command.add_argument("--engine", metavar="SPEC", help="default: that of the corpus")
+        command.add_argument(
+            "--engine",
+            metavar="SPEC",
+            help="needed unless the engine of the corpus is built in: what a corpus names is not run",
+        )
         command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
         add_isolation(command)
     promote = commands.add_parser(
@@ -193,9 +201,20 @@ def _opened(where: str, change: bool) -> Iterator[Corpus]:
         yield Corpus(store, _note)
 
 
-def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Runner, Engine]:
+def _engines(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple[Runner, Engine]:
+    """Load the engine of the command line, or a built-in one that the corpus names.
+
+    Any other name in a corpus is a file or a module, which loading would execute.
+    """
     assert corpus.identity is not None
-    return _load_engines(options, options.engine or corpus.identity.spec)
+    named = corpus.identity.spec
+    if options.engine is None and named not in BUILT_IN:
+        spec = shlex.quote(named) if named.isprintable() and len(named) <= _SHOWN else "SPEC"
+        raise CampaignError(
+            f"the engine of {options.corpus} is code, which is not run because a corpus names it: "
+            f"parity {command} {shlex.quote(options.corpus)} --engine {spec}"
+        )
+    return _load_engines(options, options.engine or named)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -203,7 +222,7 @@ def _replay(options: argparse.Namespace) -> int:
 
     fixed, failing, kept = [], 0, 0
     with _opened(options.corpus, options.forget_fixed) as corpus:
-        for one in replay(corpus, *_engines(options, corpus)):
+        for one in replay(corpus, *_engines(options, corpus, "replay")):
             kept += one.finding is None
             failing += one.now is not None
             if one.finding is not None and one.now is None:
@@ -225,7 +244,7 @@ def _minimize(options: argparse.Namespace) -> int:
         found = file.parent.name == "findings" and file.stem in corpus.findings
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-        engine, reference = _engines(options, corpus)
+        engine, reference = _engines(options, corpus, "minimize")
         for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
