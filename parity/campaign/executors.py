@@ -84,7 +84,8 @@ class Processes:
             assert isinstance(number, int)
             task = self._tasks.pop(number)
             if isinstance(data, End):
-                self._submit_again(task, data)
+                if not self._stop.exists():
+                    self._submit_again(task, data)
             else:
                 self._attempts.pop(number, None)
                 result.append(decode(Answer, data))

@@ -130,6 +130,8 @@ class SearchResult:
     #: Reduced differences within rounding error, which are no findings.
     ill_conditioned: int = 0
     interrupted: bool = False
+    #: Why scripts could not be written, or "".
+    unwritten: str = ""
     findings: list[Report] = field(default_factory=list)
     #: Programs whose finding depends on earlier programs in the same process.
     disturbed: int = 0

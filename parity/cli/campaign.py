@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parity._util.process import INTERRUPTED, uninterrupted
 from parity.campaign.errors import CampaignError
 from parity.campaign.paths import CORPUS, REGRESSIONS
 from parity.cli.options import (
@@ -19,6 +20,7 @@ from parity.cli.options import (
     add_isolation,
     check_file,
     count,
+    deliver,
     duration,
     limits_of,
     write_json,
@@ -45,7 +47,7 @@ def add_fuzz(commands: Any) -> None:
         help="run programs for hours on many processes or machines, and lose nothing",
         description="The same command goes on where it was, also after it was killed. Without "
         "--time and --programs it runs until Ctrl-C. Exit status: 0 no finding, 1 findings, "
-        "2 cannot run.",
+        "2 cannot run, 130 interrupted: what was found so far is reported.",
     )
     fuzz.set_defaults(run=_fuzz)
     add_engines(fuzz)
@@ -116,9 +118,13 @@ def _fuzz(options: argparse.Namespace) -> int:
         outcome = Campaign(plan, corpus, executor, pair, display).run()
     if not outcome.total.programs and not outcome.interrupted:
         raise CampaignError("no program was run, so nothing is known: give --time more")
-    print(text(outcome, store.where))
-    write_text("--summary", options.summary, markdown(outcome, store.where))
-    write_json("--json", options.json, outcome.to_json())
+    deliver(
+        lambda: write_text("--summary", options.summary, markdown(outcome, store.where)),
+        lambda: write_json("--json", options.json, outcome.to_json()),
+        lambda: print(text(outcome, store.where), flush=True),
+    )
+    if outcome.interrupted:
+        return INTERRUPTED
     return 1 if outcome.findings else 0
 
 
@@ -162,7 +168,8 @@ def add_corpus_commands(commands: Any) -> None:
         command.add_argument(
             "--engine",
             metavar="SPEC",
-            help="needed unless the engine of the corpus is built in: what a corpus names is not run",
+            help="needed unless the engine of the corpus is built in: code that only a corpus "
+            "names is not run",
         )
         command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
         add_isolation(command)
@@ -220,18 +227,25 @@ def _engines(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple
 def _replay(options: argparse.Namespace) -> int:
     from parity.campaign.replay import replay
 
-    fixed, failing, kept = [], 0, 0
+    fixed, failing, kept, interrupted = [], 0, 0, False
     with _opened(options.corpus, options.forget_fixed) as corpus:
-        for one in replay(corpus, *_engines(options, corpus, "replay")):
-            kept += one.finding is None
-            failing += one.now is not None
-            if one.finding is not None and one.now is None:
-                fixed.append(one.name)
-            if one.finding is not None or one.now is not None:
-                print(one, flush=True)
+        try:
+            for one in replay(corpus, *_engines(options, corpus, "replay")):
+                kept += one.finding is None
+                failing += one.now is not None
+                if one.finding is not None and one.now is None:
+                    fixed.append(one.name)
+                if one.finding is not None or one.now is not None:
+                    print(one, flush=True)
+        except KeyboardInterrupt:
+            interrupted = True
         for name in fixed if options.forget_fixed else ():
-            corpus.forget(name)
-    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases")
+            with uninterrupted():
+                corpus.forget(name)
+    ended = "; interrupted: the others were not run" if interrupted else ""
+    print(f"{len(fixed)} fixed, {failing} fail; {kept} kept cases{ended}")
+    if interrupted:
+        return INTERRUPTED
     return 1 if failing else 0
 
 
@@ -248,7 +262,8 @@ def _minimize(options: argparse.Namespace) -> int:
         for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
-                corpus.replace(name, *small)
+                with uninterrupted():  # it changes several files
+                    corpus.replace(name, *small)
         print(f"{len(corpus.findings)} findings in {corpus.store.where}")
     return 0
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from parity._util.process import fuzzing_runtime
+from parity._util.process import ENDING, end_with_parent, fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
 from parity.engines.isolation import codec
@@ -148,6 +148,9 @@ def _serve(requests: int, replies: int) -> None:
 
 def serve_here() -> None:
     """Run the worker on standard input and output; prints go to standard error."""
+    end_with_parent()
+    for number in ENDING:  # where the parent got them too, it collects what this process has done
+        signal.signal(number, lambda *signal: None)
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -178,6 +181,7 @@ def _child(channel: socket.socket, requests: int, replies: int) -> int | None:
     pid = os.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
+            end_with_parent()
             os.setsid()  # processes that it starts are killed with it
             channel.close()
             os.close(alive)
