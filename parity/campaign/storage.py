@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ from typing import Any, Protocol
 from parity.campaign.errors import CampaignError, one_line, optional
 
 _TEMPORARY = ".tmp"
+#: Bytes of a file that is read; a finding has some thousands.
+_LARGEST = 64 * 2**20
 
 
 class Store(Protocol):
@@ -68,7 +72,7 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         with self._errors("cannot be read"), contextlib.suppress(FileNotFoundError):
-            return (self.path / name).read_bytes()
+            return _data(self.path / name)
         return None
 
     def write(self, name: str, data: bytes, quick: bool = False) -> None:
@@ -98,7 +102,7 @@ class Folder:
     def _written(self, name: str, data: bytes, quick: bool = False) -> Iterator[Path]:
         """A temporary file with ``data``, on the disk, in the folder of the final file."""
         file = self.path / name
-        temporary = file.with_name(f".{file.name}.{os.getpid()}{_TEMPORARY}")
+        temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}{_TEMPORARY}")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as stream:
@@ -120,6 +124,16 @@ class Folder:
                 f"{self.what} {self.where} {what}: {error.strerror or one_line(error)}; "
                 "what was written before is kept, and the same command goes on from there"
             ) from error
+
+
+def _data(file: Path) -> bytes:
+    """Read a file, which is not a pipe that would wait for a writer, and not huge."""
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{file.name} is no file")
+    if found.st_size > _LARGEST:
+        raise OSError(f"{file.name} is larger than {_LARGEST >> 20} MB")
+    return file.read_bytes()
 
 
 class Remote:
@@ -155,10 +169,13 @@ class Remote:
             self.files.pipe_file(self._at(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
-        if self.read(name) is not None:
-            return False
-        self.write(name, data)
-        return self.read(name) == data  # of two that write at the same time, the later one wins
+        with self._errors("cannot be written"):
+            self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+            try:
+                self.files.pipe_file(self._at(name), data, mode="create")
+            except FileExistsError:
+                return False
+        return self.read(name) == data  # some file systems check first and then write
 
     def remove(self, name: str) -> None:
         with self._errors("cannot be written"), contextlib.suppress(FileNotFoundError):

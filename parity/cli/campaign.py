@@ -102,8 +102,8 @@ def _fuzz(options: argparse.Namespace) -> int:
     executor = _executor(options)
     display = display_for(sys.stderr)
     store = open_store(options.corpus)
-    with Lock(store, display.note):
-        corpus = Corpus(store, display.note)
+    with Lock(store, display.note) as lock:
+        corpus = Corpus(lock.store, display.note)
         plan = Plan(
             options.engine,
             options.reference,
@@ -204,8 +204,8 @@ def _opened(where: str, change: bool) -> Iterator[Corpus]:
     store = open_store(where)
     if store.read(CAMPAIGN) is None:
         raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
-    with Lock(store, _note) if change else contextlib.nullcontext():
-        yield Corpus(store, _note)
+    with Lock(store, _note) if change else contextlib.nullcontext() as lock:
+        yield Corpus(lock.store if lock else store, _note)
 
 
 def _engines(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple[Runner, Engine]:
