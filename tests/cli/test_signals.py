@@ -72,7 +72,11 @@ def test_check(
 def test_a_second_signal_ends_at_once(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _at(10, lambda: (_send("SIGTERM"), _send(name)), monkeypatch)
+    def twice() -> None:
+        _send("SIGTERM")
+        _send(name)
+
+    _at(10, twice, monkeypatch)
     assert main(["check", "--engine", OVERWRITE, "--examples", "200"]) == 143
     assert capsys.readouterr().out == ""
 
