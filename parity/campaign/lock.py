@@ -227,15 +227,15 @@ class Lock:
         started = self.clock.now()
         if not self.plain.create(_claim_of(chain[-1]), _data(self.mine)):
             return False
-        same = self._chain() == (*chain, self.mine)
-        if same and self.clock.now() - started <= LEASE:
-            self.plain.write(LOCK, _data(self.mine))
-            self._since = started
-        else:
-            same = False
-        for owner in reversed(chain) if same else chain[-1:]:
-            self.plain.remove(_claim_of(owner))
-        return same
+        if self._chain() != (*chain, self.mine) or self.clock.now() - started > LEASE:
+            self.plain.remove(_claim_of(chain[-1]))
+            return False
+        self.plain.write(LOCK, _data(self.mine))
+        self._since = started
+        for name in self.plain.names("."):  # also those of processes that ended in between
+            if name.startswith("lock-") and name != _claim_of(self.mine) and not self._lapsed:
+                self.plain.remove(name)
+        return True
 
     # What is stored.
 

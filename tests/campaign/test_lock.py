@@ -141,7 +141,7 @@ def test_a_lock_without_a_beat_is_taken_over_after_a_time(where: str, lock: byte
         "life for 20 s",
         f"{store.where}/lock.json: its campaign was killed; the corpus is taken over",
     ]
-    assert [name for name in store.names(".") if name.startswith("./lock")] == []
+    assert [name for name in store.names(".") if name.startswith("lock")] == []
 
 
 def test_a_lock_with_a_beat_holds(where: str) -> None:
@@ -186,9 +186,10 @@ def test_a_process_that_ended_while_it_took_over_blocks_nobody() -> None:
     store.write(LOCK, elsewhere())
     store.write("lock-ab.json", elsewhere(host="second", token="cd"))
     store.write("lock-cd.json", elsewhere(host="third", token="ef"))
+    store.write("lock-old.json", elsewhere(host="before", token="01"))
     with Lock(store, print, waits.clock):
         assert waits.time == STALE
-    assert [name for name in store.names(".") if name.startswith("./lock")] == []
+    assert [name for name in store.names(".") if name.startswith("lock")] == []
 
 
 def test_claims_in_a_circle_are_one_line() -> None:
