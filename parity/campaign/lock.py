@@ -174,10 +174,8 @@ class Lock:
 
     def _renew(self) -> None:
         """Take over the lock of this process itself, which others may take over as well."""
-        before = self.mine
-        self.mine = replace(before, token=secrets.token_hex(8))
         self.lost = True  # also if the storage fails in between
-        self.lost = not self._claim((before,))
+        self.lost = not self._claim((self.mine,))
 
     # Taking over.
 
@@ -225,6 +223,8 @@ class Lock:
     def _claim(self, chain: tuple[Owner, ...]) -> bool:
         """Take over the lock if the chain is still as it was seen; return whether that is so."""
         started = self.clock.now()
+        # A new token each time: files that are left over then never name each other in a circle.
+        self.mine = replace(self.mine, token=secrets.token_hex(8))
         if not self.plain.create(_claim_of(chain[-1]), _data(self.mine)):
             return False
         if self._chain() != (*chain, self.mine) or self.clock.now() - started > LEASE:
