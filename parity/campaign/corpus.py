@@ -9,6 +9,7 @@
     fixed/HASH.json        a finding that no longer occurs
     status.json            progress, for monitoring
     lock.json              the process that runs the campaign; it holds a lock on the file .lock
+    lock-TOKEN.json        the process that takes over the lock with this token
 
 Findings of a shard are written before its counts, so that a shard whose process is killed in
 between runs again and finds the same. Files that cannot be read are reported and kept.

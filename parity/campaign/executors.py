@@ -23,7 +23,7 @@ from parity.engines.isolation.process import End
 #: How often a shard may kill its worker. The last attempt isolates the engine, so that a crash of
 #: the engine is a finding, and the worker survives.
 ATTEMPTS = 3
-#: Seconds to wait for a connection to the cluster and for its end.
+#: Seconds to wait for a connection to the cluster, for its end, and for shards after Ctrl-C.
 _GRACE = 5.0
 
 
@@ -31,8 +31,8 @@ class Executor(Protocol):
     """Runs tasks, and returns exactly one answer for each, unless it is stopped.
 
     ``start`` gets a function that is called with a message if a worker is lost. ``answers`` waits
-    for the first one at most ``seconds``. ``stop`` lets tasks end early, or drops them if they
-    cannot; ``close`` ends the workers at once.
+    for the first one at most ``seconds``. ``stop`` lets tasks end early, or drops them after some
+    seconds if they cannot; ``close`` ends the workers at once.
     """
 
     @property
@@ -85,7 +85,8 @@ class Processes:
             assert isinstance(number, int)
             task = self._tasks.pop(number)
             if isinstance(data, End):
-                self._submit_again(task, data)
+                if not self._stop.exists():
+                    self._submit_again(task, data)
             else:
                 self._attempts.pop(number, None)
                 result.append(decode(Answer, data))
@@ -130,6 +131,8 @@ class Cluster:
         self._futures: dict[Any, Task] = {}
         self._threads = 0
         self._asked = float("-inf")
+        #: When shards that are not done are dropped; they run on until then.
+        self._end = float("inf")
         self.client: Any = None
 
     def start(self, note: Callable[[str], None]) -> None:
@@ -170,6 +173,8 @@ class Cluster:
             while True:
                 result += self._answer(future)
                 future = self._done.get_nowait()
+        if time.monotonic() >= self._end:
+            self._drop()
         return result
 
     def _answer(self, future: Any) -> list[Answer]:
@@ -185,10 +190,14 @@ class Cluster:
         return [future.result()]
 
     def stop(self) -> None:
+        """Collect shards for some seconds more; called in a signal handler, so nothing is sent."""
+        self._end = time.monotonic() + _GRACE
+
+    def _drop(self) -> None:
         self.client.cancel(list(self._futures))
         self._futures.clear()
 
     def close(self) -> None:
         if self.client is not None:
-            self.client.cancel(list(self._futures))
+            self._drop()
             self.client.close(timeout=_GRACE)

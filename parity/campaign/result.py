@@ -163,6 +163,8 @@ class SearchResult:
     interrupted: bool = False
     #: Whether the search ended early, as most programs end the process of the engine.
     cut: bool = False
+    #: Why scripts could not be written, or "".
+    unwritten: str = ""
     findings: list[Report] = field(default_factory=list)
     #: Programs whose finding depends on earlier programs in the same process.
     disturbed: int = 0

@@ -71,7 +71,10 @@ def search(
         result.stale = running.matcher.baseline.stale(runner, reference)
     result.findings.sort(key=lambda reported: (reported.size[0], reported.number))
     if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
-        write_scripts(result.findings, runner, folder)
+        try:
+            write_scripts(result.findings, runner, folder)
+        except OSError as error:  # a full disk: the report is as good without scripts
+            result.unwritten = str(error)
     for reported in result.findings:
         with runner.fresh_process() if result.disturbed else nullcontext():
             add_diagnosis(reported, runner, reference)

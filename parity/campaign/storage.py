@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ class Folder:
     def _written(self, name: str, data: bytes, quick: bool = False) -> Iterator[Path]:
         """A temporary file with ``data``, on the disk, in the folder of the final file."""
         file = self.path / name
-        temporary = file.with_name(f".{file.name}.{os.getpid()}{_TEMPORARY}")
+        temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}{_TEMPORARY}")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as stream:
@@ -160,10 +161,13 @@ class Remote:
             self.files.pipe_file(self._at(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
-        if self.read(name) is not None:
-            return False
-        self.write(name, data)
-        return self.read(name) == data  # of two that write at the same time, the later one wins
+        with self._errors("cannot be written"):
+            self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+            try:
+                self.files.pipe_file(self._at(name), data, mode="create")
+            except FileExistsError:
+                return False
+        return self.read(name) == data  # some file systems check first and then write
 
     def remove(self, name: str) -> None:
         with self._errors("cannot be written"), contextlib.suppress(FileNotFoundError):

@@ -87,22 +87,26 @@ def survey(
     after: Callable[[str], None] = lambda spec: None,
     isolate: bool | None = None,
     limits: Limits | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[Surveyed]:
     """Search each engine with ``seeds`` seeds; scripts go to ``scripts/ENGINE``.
 
     PyTorch itself is compared with the exact evaluation. ``after`` is called with the name of
     each engine that is done. A spec may end in ``@N``, the number of examples for this engine. An
-    engine that cannot be loaded is listed with the reason.
+    engine that cannot be loaded is listed with the reason. Once ``stopped`` returns True, the
+    result is what was found so far, and findings that are not confirmed yet stay so.
     """
     result = []
     for spec in specs:
+        if stopped():
+            break
         name, number = named_number(spec)
         try:
             pair = open_engines(name, "exact" if name == "torch" else "torch", isolate, limits)
         except EngineError as error:
             result.append(Surveyed(name, error=str(error)))
         else:
-            result.append(_surveyed(name, *pair, number or examples, seeds, scripts))
+            result.append(_surveyed(name, *pair, number or examples, seeds, scripts, stopped))
         after(name)
     return result
 
@@ -114,12 +118,20 @@ def named_number(spec: str) -> tuple[str, int | None]:
 
 
 def _surveyed(
-    spec: str, engine: Runner, reference: Engine, examples: int, seeds: int, scripts: Path
+    spec: str,
+    engine: Runner,
+    reference: Engine,
+    examples: int,
+    seeds: int,
+    scripts: Path,
+    stopped: Callable[[], bool],
 ) -> Surveyed:
     result = Surveyed(spec, engine, reference)
     started = time.perf_counter()
     for seed in range(seeds):
-        found = search(engine, reference, examples, seed)
+        if stopped():
+            break
+        found = search(engine, reference, examples, seed, stopped=stopped)
         result.programs += found.programs
         result.untested = found.untested
         for reported in found.findings:
@@ -128,7 +140,7 @@ def _surveyed(
     folder = scripts / escape.file_name(engine.name)
     write_scripts((entry.reported for entry in result.entries), engine, folder)
     for entry in result.entries:
-        if entry.reported.script:
+        if entry.reported.script and not stopped():
             shows = _shows(Path(entry.reported.script))
             entry.confirmed = shows and entry.reported.wrong in (ENGINE, None)
     engine.close()  # one engine at a time: the next one has the memory

@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity._util.escape import one_line
+from parity._util.process import INTERRUPTED, uninterrupted
 from parity.campaign.errors import CampaignError
 from parity.campaign.paths import CORPUS, REGRESSIONS
 from parity.cli.options import (
@@ -19,11 +21,13 @@ from parity.cli.options import (
     add_isolation,
     check_file,
     count,
+    deliver,
     duration,
     limits_of,
     write_json,
     write_text,
 )
+from parity.engines.builtin import BUILT_IN
 
 if TYPE_CHECKING:
     from parity.campaign.corpus import Corpus
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Programs per shard; fewer for an isolated engine, which is slower.
 SHARD, ISOLATED_SHARD = 1000, 250
+#: The length of an engine's name up to which an error message repeats it.
+_SHOWN = 200
 
 
 def add_fuzz(commands: Any) -> None:
@@ -42,7 +48,7 @@ def add_fuzz(commands: Any) -> None:
         help="run programs for hours on many processes or machines, and lose nothing",
         description="The same command goes on where it was, also after it was killed. Without "
         "--time and --programs it runs until Ctrl-C. Exit status: 0 no finding, 1 findings, "
-        "2 cannot run.",
+        "2 cannot run, 130 interrupted: what was found so far is reported.",
     )
     fuzz.set_defaults(run=_fuzz)
     add_engines(fuzz)
@@ -106,8 +112,8 @@ def _fuzz(options: argparse.Namespace) -> int:
     executor = _executor(options)
     display = display_for(sys.stderr)
     store = open_store(options.corpus)
-    with Lock(store, display.note):
-        corpus = Corpus(store, display.note)
+    with Lock(store, display.note) as lock:
+        corpus = Corpus(lock.store, display.note)
         plan = Plan(
             options.engine,
             options.reference,
@@ -123,10 +129,14 @@ def _fuzz(options: argparse.Namespace) -> int:
         outcome = Campaign(plan, corpus, executor, pair, display, file).run()
     if not outcome.total.programs and not outcome.interrupted:
         raise CampaignError("no program was run, so nothing is known: give --time more")
-    print(text(outcome, store.where))
-    write_text("--summary", options.summary, markdown(outcome, store.where))
-    write_json("--json", options.json, outcome.to_json())
-    print(verdict(outcome))
+    deliver(
+        lambda: write_text("--summary", options.summary, markdown(outcome, store.where)),
+        lambda: write_json("--json", options.json, outcome.to_json()),
+        lambda: print(text(outcome, store.where)),
+        lambda: print(verdict(outcome), flush=True),
+    )
+    if outcome.interrupted:
+        return INTERRUPTED
     return 1 if outcome.findings else 0
 
 
@@ -167,7 +177,12 @@ def add_corpus_commands(commands: Any) -> None:
     minimize.set_defaults(run=_minimize)
     minimize.add_argument("corpus", metavar="CORPUS-or-FILE", help="or one finding of a corpus")
     for command in (replay, minimize):
-        command.add_argument("--engine", metavar="SPEC", help="default: that of the corpus")
+        command.add_argument(
+            "--engine",
+            metavar="SPEC",
+            help="needed unless the engine of the corpus is built in: code that only a corpus "
+            "names is not run",
+        )
         command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
         add_isolation(command)
     promote = commands.add_parser(
@@ -201,40 +216,57 @@ def _opened(where: str, change: bool) -> Iterator[Corpus]:
     store = open_store(where)
     if store.read(CAMPAIGN) is None:
         raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
-    with Lock(store, _note) if change else contextlib.nullcontext():
-        yield Corpus(store, _note)
+    with Lock(store, _note) if change else contextlib.nullcontext() as lock:
+        yield Corpus(lock.store if lock else store, _note)
 
 
-def _engines(options: argparse.Namespace, corpus: Corpus) -> tuple[Runner, Engine]:
+def _engines(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple[Runner, Engine]:
+    """Load the engine of the command line, or a built-in one that the corpus names.
+
+    Any other name in a corpus is a file or a module, which loading would execute.
+    """
     assert corpus.identity is not None
-    return _load_engines(options, options.engine or corpus.identity.spec)
+    named = corpus.identity.spec
+    if options.engine is None and named not in BUILT_IN:
+        spec = shlex.quote(named) if named.isprintable() and len(named) <= _SHOWN else "SPEC"
+        raise CampaignError(
+            f"the engine of {options.corpus} is code, which is not run because a corpus names it: "
+            f"parity {command} {shlex.quote(options.corpus)} --engine {spec}"
+        )
+    return _load_engines(options, options.engine or named)
 
 
 def _replay(options: argparse.Namespace) -> int:
     from parity.campaign.replay import replay
     from parity.oracle.verdict import plural, verdict_line, verdict_of
 
-    fixed, failing, kept, not_run = [], 0, 0, 0
+    fixed, failing, kept, not_run, interrupted = [], 0, 0, 0, False
     with _opened(options.corpus, options.forget_fixed) as corpus:
-        for one in replay(corpus, *_engines(options, corpus)):
-            kept += one.finding is None
-            failing += one.now is not None
-            not_run += bool(one.not_run)
-            if one.fixed:
-                fixed.append(one.name)
-            if one.finding is not None or one.now is not None:
-                print(one, flush=True)
+        try:
+            for one in replay(corpus, *_engines(options, corpus, "replay")):
+                kept += one.finding is None
+                failing += one.now is not None
+                not_run += bool(one.not_run)
+                if one.fixed:
+                    fixed.append(one.name)
+                if one.finding is not None or one.now is not None:
+                    print(one, flush=True)
+        except KeyboardInterrupt:
+            interrupted = True
         for name in fixed if options.forget_fixed else ():
-            corpus.forget(name)
+            with uninterrupted():
+                corpus.forget(name)
     left = f", {not_run} not run" if not_run else ""
     if corpus.unreadable:
         first, *more = sorted(corpus.unreadable)
         others = f" and {len(more)} more" if more else ""
         raise CampaignError(f"{options.corpus}: {first}{others} cannot be read: mend or remove it")
-    if not kept and not failing and not fixed:
+    if not kept and not failing and not fixed and not interrupted:
         raise CampaignError(f"{options.corpus} has no finding and no kept case: nothing was run")
     counts = f"{len(fixed)} fixed, {failing} fail{left}; {plural(kept, 'kept case')}"
-    print(verdict_line(verdict_of(bool(failing), False), counts))
+    print(verdict_line(verdict_of(bool(failing), interrupted), counts))
+    if interrupted:
+        return INTERRUPTED
     return 1 if failing else 0
 
 
@@ -247,11 +279,12 @@ def _minimize(options: argparse.Namespace) -> int:
         found = file.parent.name == "findings" and file.stem in corpus.findings
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-        engine, reference = _engines(options, corpus)
+        engine, reference = _engines(options, corpus, "minimize")
         for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
-                corpus.replace(name, *small)
+                with uninterrupted():  # it changes several files
+                    corpus.replace(name, *small)
         print(one_line(f"{len(corpus.findings)} findings in {corpus.store.where}"))
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ from parity.cli.options import (
     check_file,
     check_folder,
     count,
+    deliver,
     limits_of,
     listed,
     write_json,
@@ -97,36 +99,36 @@ def _check(options: argparse.Namespace) -> int:
 
     def ending() -> None:
         stop.set()
-        print("parity: ending; Ctrl-C again quits at once", file=sys.stderr)
+        with contextlib.suppress(OSError, RuntimeError):  # of a stream that is being written to
+            print("parity: ending; Ctrl-C again quits at once", file=sys.stderr)
 
-    try:
-        with first_interrupt(ending):
-            result = search(
-                engine,
-                reference,
-                options.examples,
-                options.seed,
-                ops,
-                options.findings,
-                options.coverage,
-                baseline,
-                stop.is_set,
-            )
-    except OSError as error:
-        raise UsageError(f"findings cannot be written: {error}") from error
-    print(result.text())
-    write_json("--json", options.json, result.to_json())
-    if options.propose_baseline:
-        count = propose(
-            options.propose_baseline,
-            ((r.finding.kind, r.program, r.probe_name) for r in result.findings),
+    with first_interrupt(ending):
+        result = search(
+            engine,
+            reference,
+            options.examples,
+            options.seed,
+            ops,
+            options.findings,
+            options.coverage,
+            baseline,
+            stop.is_set,
         )
-        print(
-            one_line(f"{count} proposals written to {options.propose_baseline}")
-            if count
-            else "no proposals"
-        )
-    print(f"\n{result.verdict_line()}")
+
+    def proposals() -> None:
+        if options.propose_baseline:
+            file, found = options.propose_baseline, result.findings
+            count = propose(file, ((r.finding.kind, r.program, r.probe_name) for r in found))
+            print(one_line(f"{count} proposals written to {file}") if count else "no proposals")
+
+    deliver(
+        lambda: write_json("--json", options.json, result.to_json()),
+        lambda: print(result.text()),
+        proposals,
+        lambda: print(f"\n{result.verdict_line()}", flush=True),
+    )
+    if result.unwritten:
+        raise UsageError(f"findings cannot be written: {result.unwritten}")
     if result.interrupted:
         return INTERRUPTED
     return FINDINGS if result.fails else PARITY

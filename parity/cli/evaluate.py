@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from parity._util.process import INTERRUPTED
+from parity._util.process import INTERRUPTED, first_interrupt
 from parity.campaign.paths import FINDINGS as FINDINGS_FOLDER
 from parity.cli.options import (
     CANNOT_RUN,
@@ -20,6 +21,7 @@ from parity.cli.options import (
     check_file,
     check_folder,
     count,
+    deliver,
     limits_of,
     listed,
     write_json,
@@ -58,8 +60,10 @@ def _score(options: argparse.Namespace) -> int:
         options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
     )
     progress.end()
-    print(markdown(result))
-    write_json("--json", options.json, result.to_json())
+    deliver(
+        lambda: write_json("--json", options.json, result.to_json()),
+        lambda: print(markdown(result), flush=True),
+    )
     if not result.complete:
         return INTERRUPTED
     return PARITY if result.all_found else FINDINGS
@@ -69,7 +73,8 @@ def add_survey(commands: Any) -> None:
     survey = commands.add_parser(
         "survey",
         help="what a set of engines gets wrong, on one page",
-        description="Writes Markdown. Exit status: 0 the page was written, 2 an engine cannot run.",
+        description="Writes Markdown. Exit status: 0 the page was written, 2 an engine cannot run, "
+        "130 interrupted: the page has what was found so far.",
     )
     survey.set_defaults(run=_survey)
     survey.add_argument(
@@ -96,30 +101,35 @@ def _survey(options: argparse.Namespace) -> int:
     check_file("-o", options.output)
     check_folder("--scripts", options.scripts)
     progress = Progress(len(specs), sys.stderr)
-    result = survey(
-        specs,
-        options.examples,
-        options.seeds,
-        options.scripts,
-        progress.step,
-        options.isolate,
-        limits_of(options),
-    )
+    stop = threading.Event()
+    with first_interrupt(stop.set):
+        result = survey(
+            specs,
+            options.examples,
+            options.seeds,
+            options.scripts,
+            progress.step,
+            options.isolate,
+            limits_of(options),
+            stop.is_set,
+        )
     progress.end()
     named = f" {' '.join(options.engines)}" if options.engines else ""
     command = f"parity survey{named} --examples {options.examples} --seeds {options.seeds}"
     page = markdown(result, datetime.date.today(), command)
-    if options.output:
-        write_text("-o", options.output, page)
-    else:
-        print(page)
-    write_json("--json", options.json, {"engines": [one.to_json() for one in result]})
+    if stop.is_set():
+        page += "\n**Interrupted: engines, seeds or programs are missing.**\n"
+    deliver(
+        lambda: write_json("--json", options.json, {"engines": [one.to_json() for one in result]}),
+        lambda: write_text("-o", options.output, page),
+        lambda: None if options.output else print(page, flush=True),
+    )
     failed = [one.error for one in result if one.engine is None]
     for error in failed:
         print(f"parity: error: {error}", file=sys.stderr)
-    if failed:
+    if failed and not stop.is_set():
         return CANNOT_RUN
     found = sum(len(one.entries) for one in result)
     counts = f"{plural(found, 'finding')} on {plural(len(result), 'engine')}"
-    print(verdict_line(verdict_of(bool(found), False), counts))
-    return PARITY
+    print(verdict_line(verdict_of(bool(found), stop.is_set()), counts))
+    return INTERRUPTED if stop.is_set() else PARITY

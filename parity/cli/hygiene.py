@@ -101,7 +101,7 @@ def _prune(options: argparse.Namespace) -> int:
 
     options.reference = "torch"
     with _opened(options.corpus, not options.dry_run) as corpus:
-        engine, _ = _engines(options, corpus)
+        engine, _ = _engines(options, corpus, "prune")
         check_engine(corpus, engine)
         chosen = cover(corpus.kept, engine)
         before = len(corpus.kept)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from parity import __version__
 from parity._util.errors import UsageError
-from parity._util.process import INTERRUPTED
+from parity._util.process import INTERRUPTED, Interrupts
 from parity.cli.bench import add_bench, add_report
 from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
@@ -22,36 +23,75 @@ from parity.cli.options import CANNOT_RUN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0 (parity), 1 (findings), 2 (cannot run) or 130 (Ctrl-C)."""
+    """Run a command; return its status.
+
+    That is 0 (parity), 1 (findings), 2 (cannot run), or 128 and the number of the signal that
+    asked the process to end: 130 after Ctrl-C.
+    """
+    with Interrupts() as interrupts:
+        try:
+            _prepare_streams()
+            status = _run(arguments)
+        except UsageError as error:
+            status = _cannot_run(str(error))
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        except OSError as error:  # of standard output, unless it names a file
+            what = error.filename if error.filename is not None else "the output"
+            status = _cannot_run(f"{what} cannot be written: {error.strerror or error}")
+        if status == INTERRUPTED:
+            _say(str(interrupts))
+            status = interrupts.status
+        for stream in (sys.stdout, sys.stderr):
+            _flush_or_drop(stream)
+        return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit:  # after --help
+        sys.stdout.flush()
+        raise
+    try:
+        status = int(options.run(options))
+    except SystemExit as error:  # commands have statuses of their own: an exit is no success
+        raise UsageError(f"the run was ended by SystemExit: {error}") from error
+    sys.stdout.flush()
+    return status
+
+
+def _prepare_streams() -> None:
+    """Have all standard streams open. Raises UsageError if standard output was closed."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # else a file of a corpus would be a standard stream
+    os.close(free)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters that files have
             stream.reconfigure(errors="backslashreplace")
-    try:
-        options = _parser().parse_args(arguments)
-        status = _run(options)
-        sys.stdout.flush()
-        return status
-    except UsageError as error:
-        print(f"parity: error: {error}", file=sys.stderr)
-        return CANNOT_RUN
-    except KeyboardInterrupt:
-        print("parity: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        # Standard output, on a full disk or after ``| head``: drop the rest, or exit would raise.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"parity: error: the output cannot be written: {error.strerror}", file=sys.stderr)
-        return CANNOT_RUN
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - print would use standard output
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        raise UsageError("standard output is closed: redirect it to a file or /dev/null")
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Run a command, which has its own statuses: an exit in between is no success."""
+def _cannot_run(message: str) -> int:
+    _say(f"error: {message}")
+    return CANNOT_RUN
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"parity: {message}", file=sys.stderr, flush=True)
+
+
+def _flush_or_drop(stream: TextIO) -> None:
+    """Flush a stream; drop what it holds if that fails, since the exit would try it again."""
     try:
-        return int(options.run(options))
-    except SystemExit as error:
-        raise UsageError(f"the run was ended by SystemExit: {error}") from error
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

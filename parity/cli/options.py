@@ -8,11 +8,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.process import uninterrupted
 from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
 
@@ -126,6 +127,19 @@ def write_json(option: str, file: Path | None, data: Any) -> None:
     """Write JSON like ``write_text``; nan and infinity raise ValueError."""
     if file is not None:
         write_text(option, file, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def deliver(*outputs: Callable[[], object]) -> None:
+    """Call what writes the outputs of a command: all, also if one fails; raise the first error."""
+    errors: list[OSError | UsageError] = []
+    with uninterrupted():
+        for write in outputs:
+            try:
+                write()
+            except (OSError, UsageError) as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 def listed(option: str, text: str, known: Collection[str], what: str) -> tuple[str, ...]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import gc
+import os
+import re
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from parity._util.process import THRESHOLDS, fuzzing_runtime
+from parity._util.process import (
+    ENDING,
+    THRESHOLDS,
+    Interrupts,
+    first_interrupt,
+    fuzzing_runtime,
+    uninterrupted,
+)
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.search import search
 from parity.campaign.shard import Task, run_shard
@@ -20,6 +32,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from tests.helpers.programs import TORCH
 
+PACKAGE = Path(__file__).parents[2] / "parity"
 PYTHONS = (700, 10, 10)
 
 
@@ -93,3 +106,44 @@ def test_what_runs_many_programs_runs_them_so(run: Callable[[], None]) -> None:
     run()
     assert len(Notes.seen) > 20
     assert set(Notes.seen) == {THRESHOLDS}
+
+
+def test_a_signal_that_a_system_lacks_is_not_used() -> None:
+    """Windows has no SIGHUP, and asking whether a process lives there would end it."""
+    names = {signal.Signals(number).name for number in ENDING}
+    assert {"SIGINT", "SIGTERM"} <= names <= {"SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"}
+    sources = [file.read_text() for file in PACKAGE.rglob("*.py")]
+    assert [text for text in sources if re.search(r"os\.kill\([^()]*, 0\)", text)] == []
+    assert [text for text in sources if "signal.SIGHUP" in text] == []
+
+
+def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+
+    def thread() -> None:
+        with Interrupts(), first_interrupt(lambda: None), uninterrupted():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    one = threading.Thread(target=thread)
+    one.start()
+    one.join()
+    assert seen == [before]
+
+
+def test_without_interrupts_only_ctrl_c_is_handled() -> None:
+    """The program that calls parity handles its own signals."""
+    before = [signal.getsignal(number) for number in ENDING]
+    with first_interrupt(lambda: None):
+        inside = [signal.getsignal(number) for number in ENDING]
+        changed = [n for n, a, b in zip(ENDING, before, inside, strict=True) if a != b]
+    assert changed == [signal.SIGINT]
+
+
+def test_the_third_signal_has_its_default_action() -> None:
+    with Interrupts() as interrupts:
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert (interrupts.status, str(interrupts)) == (143, "interrupted by SIGTERM")

@@ -6,11 +6,15 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from parity._util.decode import decode
+from parity.campaign import executors
 from parity.campaign.campaign import Display
 from parity.campaign.cases import FuzzInput, Reader
 from parity.campaign.corpus import Corpus
@@ -191,6 +195,42 @@ class PressesTwice(Shuffled):
 def test_a_second_interrupt_quits_at_once() -> None:
     with pytest.raises(KeyboardInterrupt):
         run("c", 200, executor=PressesTwice(1))
+
+
+class Cluster:
+    """What a campaign uses of a client of Dask; a shard is done when submitted, but for one."""
+
+    def __init__(self, *address: str, **options: object) -> None:
+        self.cancelled: list[Future[Answer]] = []
+
+    def nthreads(self) -> dict[str, int]:
+        return {"a worker": 4}
+
+    def submit(self, function: Callable[[Task], Answer], task: Task, **options: object) -> object:
+        future: Future[Answer] = Future()
+        if task.number != 2:
+            future.set_result(function(task))
+        if task.number == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return future
+
+    def cancel(self, futures: list[Future[Answer]]) -> None:
+        self.cancelled += futures
+
+    def close(self, timeout: float) -> None:
+        assert len(self.cancelled) == 1
+
+
+def test_an_interrupt_collects_the_shards_that_a_cluster_has_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dask = SimpleNamespace(Client=Cluster)
+    monkeypatch.setattr(executors, "optional", lambda *names: dask)
+    monkeypatch.setattr(executors, "_GRACE", 0.0)
+    outcome = run("c", 200, executor=executors.Cluster("inproc://test"))
+    assert outcome.interrupted
+    assert outcome.total.programs == 50
+    assert {file.stem for file in Path("c/shards").iterdir()} == {"0", "1", "3", "4", "5"}
 
 
 class Full(Folder):

@@ -34,6 +34,10 @@ from tests.helpers.programs import TORCH
 pytestmark = pytest.mark.slow
 
 
+#: The engine of the corpus, which the command line has to name.
+NAMED = ("--engine", OVERWRITE)
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Path) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,7 +58,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_replay_says_what_is_fixed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "c"]) == 1
+    assert main(["replay", "c", *NAMED]) == 1
     assert "fails: " in (out := capsys.readouterr().out)
     assert "0 fixed, 1 fail; " in out
     assert main(["replay", "c", "--engine", "dezero"]) == 0
@@ -135,17 +139,17 @@ LARGER = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)"
 def test_minimize_reduces_again_and_merges(capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(Path("c/findings").iterdir())
     large = _enlarged("larger", LARGER)
-    assert main(["minimize", "c"]) == 0
+    assert main(["minimize", "c", *NAMED]) == 0
     assert "larger: 3 statements, now 2" in capsys.readouterr().out
     assert not large.exists()
     assert sorted(Path("c/findings").iterdir()) == before
-    assert main(["replay", "c"]) == 1
+    assert main(["replay", "c", *NAMED]) == 1
 
 
 def test_minimize_takes_one_finding() -> None:
     large = _enlarged("larger", LARGER)
     alone = Path(shutil.copy(large, "alone.json"))
-    assert main(["minimize", str(large)]) == 0
+    assert main(["minimize", str(large), *NAMED]) == 0
     assert not large.exists()
     assert main(["minimize", str(alone)]) == 2
     assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
@@ -186,6 +190,38 @@ def test_all_findings_are_read_before_one_is_promoted(capsys: pytest.CaptureFixt
     )
 
 
+# Which engine is run.
+
+
+@pytest.mark.parametrize("command", ["replay", "minimize", "one"])
+@pytest.mark.parametrize("spec", ["c/evil.py:Engine", "evil:Engine", "x\n::error::", "e" * 10**6])
+def test_an_engine_that_only_a_corpus_names_is_not_run(
+    command: str, spec: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend("c")
+    Path("c/evil.py").write_text("open('ran', 'w')")
+    data = json.loads(Path("c/campaign.json").read_text())
+    Path("c/campaign.json").write_text(json.dumps({**data, "spec": spec}))
+    where = str(min(Path("c/findings").iterdir())) if command == "one" else "c"
+    command = "replay" if command == "replay" else "minimize"
+    assert main([command, where]) == 2
+    out, err = capsys.readouterr()
+    shown = spec if spec.endswith(":Engine") else "SPEC"
+    assert out == ""
+    assert err == (
+        f"parity: error: the engine of {where} is code, which is not run because a corpus names "
+        f"it: parity {command} {where} --engine {shown}\n"
+    )
+    assert not Path("ran").exists()
+
+
+def test_a_given_engine_is_run_whatever_a_corpus_names() -> None:
+    data = json.loads(Path("c/campaign.json").read_text())
+    Path("c/campaign.json").write_text(json.dumps({**data, "spec": "evil.py:Engine"}))
+    assert main(["replay", "c", *NAMED]) == 1
+    assert main(["minimize", "c", *NAMED]) == 0
+
+
 # Replaying.
 
 
@@ -209,7 +245,7 @@ def test_each_finding_is_a_line_the_smallest_first(capsys: pytest.CaptureFixture
     _enlarged("0", LARGER)
     _write("another", {**finding, "kind": "value", "leaves": 2})
     text = "; ".join(TWICE.splitlines())
-    *lines, last = _said(capsys, "replay", "c")
+    *lines, last = _said(capsys, "replay", "c", *NAMED)
     assert lines == [
         f"fails: {name}: gradient: {text}",
         f"fails: another: value, now gradient: {text}",
@@ -225,7 +261,7 @@ def test_each_finding_is_a_line_the_smallest_first(capsys: pytest.CaptureFixture
 def test_a_finding_of_a_probe_is_run_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     name, finding = _finding()
     _write(name, {**finding, "probe": "wide-use", "program": {}, "text": "", "diagnosis": []})
-    assert _said(capsys, "replay", "c")[0].startswith(f"fails: {name}: gradient: ")
+    assert _said(capsys, "replay", "c", *NAMED)[0].startswith(f"fails: {name}: gradient: ")
     assert _said(capsys, "replay", "c", "--engine", "dezero")[0].startswith(f"fixed: {name}: ")
 
 
@@ -290,7 +326,7 @@ def test_only_what_is_fixed_is_forgotten() -> None:
     name, _ = _finding()
     mul = "x0 = leaf(5.0)\nx1 = mul(x0, x0)\nx2 = neg(x1)"
     _enlarged("gone", mul)
-    assert main(["replay", "c", "--forget-fixed"]) == 1
+    assert main(["replay", "c", "--forget-fixed", *NAMED]) == 1
     assert [file.stem for file in Path("c/findings").iterdir()] == [name]
     assert [file.stem for file in Path("c/fixed").iterdir()] == ["gone"]
 
@@ -307,7 +343,7 @@ def test_a_finding_that_shrinks_has_the_script_of_its_program() -> None:
     file = Path(f"c/findings/{name}.json")
     file.unlink()
     shutil.rmtree("c/scripts")
-    assert main(["minimize", "c"]) == 0
+    assert main(["minimize", "c", *NAMED]) == 0
     assert list(file.parent.iterdir()) == [file]
     assert json.loads(file.read_text()) == {**before, **PLACE}
     script = Path("c", before["script"]).read_text()
@@ -319,13 +355,16 @@ def test_a_finding_that_shrinks_has_the_script_of_its_program() -> None:
 def test_one_finding_of_a_corpus_is_minimized_alone(capsys: pytest.CaptureFixture[str]) -> None:
     name, _ = _finding()
     first, second = (_enlarged(n, LARGER) for n in ("first", "second"))
-    assert _said(capsys, "minimize", str(first)) == [
+    assert _said(capsys, "minimize", str(first), *NAMED) == [
         "first: 3 statements, now 2",
         "2 findings in c",
     ]
     assert second.exists()
-    assert _said(capsys, "minimize", "c") == ["second: 3 statements, now 2", "1 findings in c"]
-    assert _said(capsys, "minimize", "c") == ["1 findings in c"]
+    assert _said(capsys, "minimize", "c", *NAMED) == [
+        "second: 3 statements, now 2",
+        "1 findings in c",
+    ]
+    assert _said(capsys, "minimize", "c", *NAMED) == ["1 findings in c"]
     assert _finding()[0] == name
 
 
@@ -346,12 +385,12 @@ def test_what_became_another_kind_or_a_matter_of_rounding_is_left(
 ) -> None:
     name, finding = _finding()
     _write(name, {**finding, "kind": "value"})
-    assert "no longer a finding of kind value" in _said(capsys, "minimize", "c")[0]
+    assert "no longer a finding of kind value" in _said(capsys, "minimize", "c", *NAMED)[0]
     _write(name, {**finding, "kind": "second-order"})  # a gradient is simpler
-    assert _said(capsys, "minimize", "c")[0] == f"{name}: 2 statements, now 2"
+    assert _said(capsys, "minimize", "c", *NAMED)[0] == f"{name}: 2 statements, now 2"
     assert _finding()[1]["kind"] == "gradient"
     monkeypatch.setattr("parity.campaign.replay.judge_finding", lambda *arguments: None)
-    assert "no longer a finding of kind gradient" in _said(capsys, "minimize", "c")[0]
+    assert "no longer a finding of kind gradient" in _said(capsys, "minimize", "c", *NAMED)[0]
     assert _finding()[1]["text"] == TWICE
 
 
@@ -359,7 +398,7 @@ def test_a_finding_of_a_probe_is_not_reduced(capsys: pytest.CaptureFixture[str])
     name, finding = _finding()
     _write(name, {**finding, "probe": "wide-use", "program": {}, "text": ""})
     before = Path(f"c/findings/{name}.json").read_bytes()
-    assert _said(capsys, "minimize", "c") == ["1 findings in c"]
+    assert _said(capsys, "minimize", "c", *NAMED) == ["1 findings in c"]
     assert Path(f"c/findings/{name}.json").read_bytes() == before
 
 
@@ -368,7 +407,7 @@ def test_a_lone_file_is_reduced_where_it_is() -> None:
     alone = Path(shutil.copy(_enlarged("larger", LARGER, **PLACE), "alone.json"))
     assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
     assert json.loads(alone.read_text()) == {**before, **PLACE, "script": ""}
-    assert main(["minimize", "c"]) == 0
+    assert main(["minimize", "c", *NAMED]) == 0
 
 
 @pytest.mark.parametrize(

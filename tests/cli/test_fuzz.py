@@ -160,7 +160,7 @@ def test_ctrl_c_ends_a_process_with_the_summary() -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
-    assert process.returncode == 1, err
+    assert process.returncode == 130, err
     assert "interrupted: the same command continues from here" in out
     assert "Traceback" not in err
 

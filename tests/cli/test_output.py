@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -41,6 +42,71 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(b"parity: error: the output cannot be written: Broken pipe")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_closed_output_is_one_line() -> None:
+    """And no file that is opened later becomes the standard output."""
+    command = f"exec {sys.executable} -m parity.cli.main adapter new.py >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "parity: error: standard output is closed: redirect it to a file or /dev/null\n"
+    )
+    assert not Path("new.py").exists()
+
+
+def test_closed_errors_do_not_go_to_the_output() -> None:
+    command = f"exec {sys.executable} -m parity.cli.main check --engine nothing 2>&-"
+    done = subprocess.run(["/bin/sh", "-c", command], stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+class FullStream(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_files_are_written_where_the_output_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", FullStream())
+    assert main([*OVERWRITE, "--json", "r.json"]) == 2
+    line = "parity: error: the output cannot be written: No space left on device\n"
+    assert capsys.readouterr().err == line
+    assert json.loads(Path("r.json").read_text())["findings"]
+
+
+@pytest.mark.parametrize("option", ["--json", "--findings"])
+def test_the_output_is_written_where_files_cannot_be(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if option == "--json":
+        monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
+    else:
+        monkeypatch.setattr("parity.campaign.search.write_scripts", full)
+    assert main([*OVERWRITE, option, "r"]) == 2
+    out, err = capsys.readouterr()
+    assert "behaves like `overwrite`" in out
+    assert err.startswith("parity: error: ")
+    assert "cannot be written: " in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr("parity.campaign.search.search", full)
+    assert main(["check", "--engine", "dezero"]) == 2
+    err = capsys.readouterr().err
+    assert err == "parity: error: /tmp/x cannot be written: No space left on device\n"
 
 
 def test_letters_that_the_output_lacks_are_escaped() -> None:
@@ -112,7 +178,7 @@ def test_an_interrupted_check_reports_what_it_found(
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("verdict: interrupted: ")
     assert "behaves like `overwrite`" in out
-    assert err == "parity: ending; Ctrl-C again quits at once\n"
+    assert err == "parity: ending; Ctrl-C again quits at once\nparity: interrupted\n"
     result = json.loads(Path("result.json").read_text())
     assert (result["interrupted"], result["programs"]) == (True, 100)
     assert {Path(f["script"]).is_file() for f in result["findings"]} == {True}

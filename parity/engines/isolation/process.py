@@ -340,5 +340,6 @@ def _interpreter(
         [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
         env={**os.environ, "PYTHONPATH": path, **(environment or {})},
         start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # that of Windows
         **{**devnull, **files},
     )

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from parity._util.process import fuzzing_runtime
+from parity._util.process import ENDING, end_with_parent, fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
 from parity.engines.isolation import codec
@@ -178,6 +178,9 @@ def _moved(number: int) -> int:
 
 def serve_here() -> None:
     """Run the worker on standard input and output; prints go to standard error."""
+    end_with_parent()
+    for number in ENDING:  # where the parent got them too, it collects what this process has done
+        signal.signal(number, lambda *signal: None)
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -218,6 +221,7 @@ def serve_children(channel: socket.socket) -> None:
 
 def _child(others: tuple[int, ...], requests: int, replies: int) -> None:
     """Be the worker, in a new process that has the files of its parent."""
+    end_with_parent()
     os.setsid()  # processes that it starts are killed with it
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
