@@ -186,7 +186,10 @@ class LocalRunner(Runner):
         return result
 
     def renewed(self) -> LocalRunner:
-        return LocalRunner(type(self.engine)())
+        try:
+            return LocalRunner(type(self.engine)())
+        except TypeError:  # it needs arguments, which only the caller has
+            return self
 
 
 #: Type of parameters for the engine under test.

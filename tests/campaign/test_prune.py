@@ -72,13 +72,13 @@ def test_a_cover_has_all_and_nothing_superfluous(seed: int) -> None:
 def test_coverage_is_the_same_and_findings_stay(capsys: pytest.CaptureFixture[str]) -> None:
     corpus = _filled()
     before, files = _coverage(corpus), _contents("c")
-    assert main(["prune", "c", "--dry-run", "--engine", corpus.identity.spec]) == 0  # type: ignore[union-attr]
+    assert main(["prune", "c", "--dry-run", "--engine", corpus.identity.spec, "--no-isolate"]) == 0  # type: ignore[union-attr]
     assert _contents("c") == files
     chosen = cover(corpus.kept, ENGINE)
     assert cover(dict(reversed(corpus.kept.items())), ENGINE) == chosen
     said = f"of 40 cases would be kept; coverage is the same: {len(before)} features\n"
     assert capsys.readouterr().out == f"{len(chosen.keep)} {said}"
-    assert main(["prune", "c", "--engine", corpus.identity.spec]) == 0  # type: ignore[union-attr]
+    assert main(["prune", "c", "--engine", corpus.identity.spec, "--no-isolate"]) == 0  # type: ignore[union-attr]
     after = Corpus(open_store("c"))
     assert after.kept.keys() == chosen.keep
     assert len(after.kept) < 40

@@ -97,7 +97,7 @@ def test_the_command_writes_page_and_json(
     monkeypatch.chdir(tmp_path)
     arguments = ["survey", OVERWRITE, "--examples", "60", "--seeds", "1"]
     assert main([*arguments, "-o", "page.md", "--json", "page.json"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "verdict: findings: 1 finding on 1 engine\n"
     assert "overwrite 1" in (tmp_path / "page.md").read_text()
     (one,) = json.loads((tmp_path / "page.json").read_text())["engines"]
     assert one["findings"][0]["confirmed"] is True
@@ -169,7 +169,7 @@ def test_isolation_and_its_limits_are_options(
     asked: list[tuple[bool | None, Limits]] = []
 
     def noted(*arguments: Any) -> list[Surveyed]:
-        asked.append(arguments[-2:])
+        asked.append(arguments[-3:-1])
         return []
 
     monkeypatch.setattr("parity.campaign.survey.survey", noted)

@@ -144,6 +144,7 @@ KEYS = {
     "seconds": float,
     "ill_conditioned": int,
     "interrupted": bool,
+    "stability": dict,
     "verdict": str,
     "untested": list,
     "quirks": list,
@@ -442,7 +443,9 @@ def test_programs_have_only_the_operations_that_are_named(
 ) -> None:
     seen: set[str] = set()
 
-    def record(cases: Iterable[pr.Program], *_: Any) -> Iterator[tuple[pr.Program, None]]:
+    def record(
+        cases: Iterable[pr.Program], *_: Any, **__: Any
+    ) -> Iterator[tuple[pr.Program, None]]:
         for case in cases:
             seen.update(s.op for s in case.statements if isinstance(s, pr.Apply))
             yield case, None

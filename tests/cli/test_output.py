@@ -151,8 +151,8 @@ def test_an_interrupt_is_one_line(
 def _pressed_at(number: int, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C before a program of the next run."""
 
-    def pressing(*arguments: Any) -> Iterator[Any]:
-        for i, found in enumerate(check_programs(*arguments)):
+    def pressing(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for i, found in enumerate(check_programs(*arguments, **options)):
             for _ in range(times if i == number else 0):
                 os.kill(os.getpid(), signal.SIGINT)
             yield found

@@ -64,7 +64,7 @@ def test_check(
     status = main(["check", "--engine", OVERWRITE, "--examples", "200", "--json", "r.json"])
     out, err = capsys.readouterr()
     assert (status, err.splitlines()[-1]) == SIGNALS[name]
-    assert "interrupted: what was found so far" in out
+    assert "verdict: interrupted: " in out
     assert json.loads(Path("r.json").read_text())["programs"] == 100
 
 
@@ -140,7 +140,7 @@ def test_replay(
     status = main(["replay", "c", "--engine", "dezero", "--forget-fixed"])
     out, err = capsys.readouterr()
     assert (status, err.splitlines()[-1]) == SIGNALS[name]
-    assert "1 fixed, 0 fail; 0 kept cases; interrupted: the others were not run" in out
+    assert "verdict: interrupted: 1 fixed, 0 fail; 0 kept cases" in out
     assert len(list(Path("c/findings").iterdir())) == len(list(Path("c/fixed").iterdir())) == 1
     assert not Path("c/lock.json").exists()
 

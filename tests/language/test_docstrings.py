@@ -7,10 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from parity.diagnose.defects import vjps
 from parity.language import attributes, operation, table
 
-WITH_EXAMPLES = (attributes, operation, table, vjps)
+WITH_EXAMPLES = (attributes, operation, table)
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)

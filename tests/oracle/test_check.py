@@ -130,9 +130,9 @@ class Counted(Tolerance):
 
     runs = 0
 
-    def _run(self, engine: Any) -> Any:
+    def _run(self, *arguments: Any, **options: Any) -> Any:
         self.runs += 1
-        return super()._run(engine)
+        return super()._run(*arguments, **options)
 
 
 def inexact() -> list[tuple[pr.Program, int, np.ndarray[Any, Any]]]:

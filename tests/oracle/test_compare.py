@@ -274,7 +274,7 @@ def test_a_finding_has_both_values() -> None:
 def test_a_finding_of_an_exception_has_its_text_on_one_line() -> None:
     finding = check(BACKWARD, Raises())
     assert finding is not None
-    assert finding.engine.startswith("ZeroDivisionError: of its own (test_compare.py:")
+    assert finding.engine.startswith("ZeroDivisionError: of\\nits own (test_compare.py:")
     assert "\n" not in finding.engine
     assert finding.reference == "no exception"
 
