@@ -39,16 +39,15 @@ class Perturbed(Torch):
     """PyTorch in float64 with random relative errors.
 
     ``unit``: the unit roundoff of the errors; 0 for none. ``accumulations``: how many roundings
-    the accumulation of a gradient may add. ``gradients_only``: values get no errors.
+    the accumulation of a gradient may add. ``exact_values``: how many operations have values
+    without errors, so that these break no ties; gradients always have errors.
     """
 
     name = "torch, perturbed"
 
-    def __init__(
-        self, unit: float, accumulations: int, seed: Any, gradients_only: bool = False
-    ) -> None:
+    def __init__(self, unit: float, accumulations: int, seed: Any, exact_values: int = 0) -> None:
         super().__init__()
-        self.gradients_only = gradients_only
+        self.exact_values = exact_values
         self.recorded = False  # whether a backward with create_graph ran
         self.random = np.random.default_rng(seed)
         self.unit = unit
@@ -90,7 +89,7 @@ class Perturbed(Torch):
         still cancel. The error is drawn again for each backward, since gradients of several
         passes may cancel as well.
         """
-        if not self.gradients_only:
+        if self.exact_values <= 0:
             t = t + t.detach() * (self.unit * ulps * self.noise(t))
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
@@ -111,6 +110,11 @@ class Perturbed(Torch):
 
     def perturbed_operation(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
         """Run an operation with errors in its operands and results."""
+        result = self.perturbed_result(op, *xs, **attrs)
+        self.exact_values -= 1
+        return result
+
+    def perturbed_result(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
         result = op.function(*[self.perturb(x, 1 + self.accumulations) for x in xs], **attrs)
         # Where elements are summed, forward or backward, each addition may round each term.
         terms = max(t.numel() for t in xs) if op.sums else 1
@@ -129,7 +133,7 @@ class Perturbed(Torch):
         fixed = x.detach()
         step = x - fixed  # zero, with derivative 1
         value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))
-        if self.gradients_only:
+        if self.exact_values > 0:
             value = torch.zeros_like(value)
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0

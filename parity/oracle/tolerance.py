@@ -43,7 +43,9 @@ from parity.oracle.perturbed import Perturbed
 
 #: Samples with errors in values and gradients.
 SAMPLES = 8
-#: Samples with errors in gradients only, drawn after the others.
+#: Operations whose gradient is shared by operands that tie.
+SHARE = frozenset({"max", "min", "maximum", "minimum"})
+#: Samples, drawn after the others, with errors in gradients, and in values after the last tie.
 GRADIENT_SAMPLES = 4
 #: Numbers of samples after which a difference is compared with the bound.
 SAMPLE_COUNTS = (1, 2, SAMPLES, SAMPLES + GRADIENT_SAMPLES)
@@ -110,7 +112,9 @@ class Tolerance:
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the part of the bound that comes from the first ``self._wanted`` samples."""
         for k in range(len(self._samples), self._wanted):
-            sample, count = self._run(self.unit, (self._seed, k + 1), gradients_only=k >= SAMPLES)
+            sample, count = self._run(
+                self.unit, (self._seed, k + 1), self._until_last_tie if k >= SAMPLES else 0
+            )
             self._samples.append(sample)
             if k == 0:
                 self._count = max(1, count)
@@ -127,17 +131,23 @@ class Tolerance:
         return zlib.crc32(repr(self.program).encode())
 
     @cached_property
+    def _until_last_tie(self) -> int:
+        """How many operations run until no tie can be broken any more; all if there is none."""
+        ops = [s.op for s in self.program.statements if isinstance(s, pr.Apply)]
+        return max((i for i, op in enumerate(ops, 1) if op in SHARE), default=len(ops))
+
+    @cached_property
     def _base(self) -> Trace:
         """The trace without random errors."""
         return self._run(0.0, self._seed)[0]
 
-    def _run(self, unit: float, seed: Any, gradients_only: bool = False) -> tuple[Trace, int]:
+    def _run(self, unit: float, seed: Any, exact_values: int = 0) -> tuple[Trace, int]:
         """A run with random errors, and how many elements had one."""
         # A sum of a gradient may be rounded at each use and in each backward.
         uses = Counter(v for s in self.program.statements for v in pr.operands(s))
         passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
-        engine = Perturbed(unit, accumulations, seed, gradients_only)
+        engine = Perturbed(unit, accumulations, seed, exact_values)
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
 
 

@@ -13,6 +13,7 @@ from parity.campaign.search import search
 from parity.campaign.survey import Surveyed, markdown, named_number, survey
 from parity.cli.main import main
 from parity.engines.limits import Limits
+from parity.engines.open import open_engines
 from tests.helpers.programs import write_module
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
@@ -46,9 +47,7 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> list[Surveyed]:
 
 def test_findings_of_one_cause_are_one(surveyed: list[Surveyed]) -> None:
     (entry,) = surveyed[0].entries
-    engine, reference = surveyed[0].engine, surveyed[0].reference
-    assert engine is not None
-    assert reference is not None
+    engine, reference = open_engines(OVERWRITE, isolate=False)
     several = [
         r.finding.kind for seed in (0, 1) for r in search(engine, reference, 80, seed).findings
     ]

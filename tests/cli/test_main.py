@@ -165,6 +165,7 @@ FINDING_KEYS = {
     "diagnosis": list,
     "program_number": int,
     "script": str,
+    "repeats": (dict, type(None)),
 }
 
 

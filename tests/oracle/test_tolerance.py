@@ -224,10 +224,18 @@ def test_the_bound_of_a_gradient_that_cancels_is_that_of_its_terms() -> None:
         x3 = stack(x0, x2, axis=1)
         backward(x3, gradient=[[[3.3, -2.6], [5.7, 0.7]], [[-0.4, 0.1], [3.3, -2.6]]], float32)
         """,
+        """
+        x0 = leaf([[[5.7, -0.05]], [[5.7, -0.05]], [[5.7, -0.05]]], float32)
+        x1 = max(x0, axis=0, keepdims=False)
+        x2 = take_along_axis(x1, axis=-1, indices=((0, 0, 0), (0, 0, 0)))
+        x3 = var(x2, axis=None, correction=1, keepdims=False)
+        x4 = square(x3)
+        backward(x4)
+        """,
     ],
     ids=[
         *("weights near one", "a scalar broadcast by where"),
-        *("columns of a gradient", "rows between others"),
+        *("columns of a gradient", "rows between others", "rounding alone after a tie"),
     ],
 )
 def test_what_rounding_explains_is_no_finding(text: str) -> None:
