@@ -49,7 +49,8 @@ def printable(text: object, longest: int = LONGEST_TEXT) -> str:
 def described(error: BaseException, longest: int = LONGEST) -> str:
     """The type and the text of an exception in one line."""
     name, text = _name(type(error)), _text(error)
-    return one_line(f"{name}: {text}" if text else name, longest)
+    start = f"{name}: {text[:longest]}" if text else name  # a copy of all may not fit in memory
+    return _shown(start, longest, "", len(start) + len(text) - len(text[:longest]))
 
 
 def markdown(text: object) -> str:
@@ -101,16 +102,17 @@ def _fence(text: str, least: int) -> str:
     return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
 
 
-def _shown(text: str, longest: int, kept: str) -> str:
-    """Escape all but the characters ``kept``, and cut."""
+def _shown(text: str, longest: int, kept: str, length: int = 0) -> str:
+    """Escape all but the characters ``kept``, and cut. ``length``: of the whole text."""
+    length = length or len(text)
     start = text[:longest]
     if not start.isprintable():
         start = "".join(c if c.isprintable() or c in kept else _escaped(c) for c in start)
     start = _INVISIBLE.sub(lambda match: _escaped(match[0]), start)
     start = _COMMAND.sub(lambda match: f"{match[0][:-1]}\\x{ord(match[0][-1]):02x}", start)
-    if max(len(text), len(start)) <= longest:
+    if max(length, len(start)) <= longest:
         return start
-    end = f"... ({len(text)} characters)"
+    end = f"... ({length} characters)"
     return start[: longest - len(end)] + end
 
 

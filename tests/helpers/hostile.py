@@ -114,7 +114,7 @@ HOSTILE: dict[str, Hostile] = {
     "no-text": _acts(
         "class Mad(Exception):\n    def __str__(self): return 7\nraise Mad('x')", "exception"
     ),
-    "long-text": _acts("raise ValueError('x' * 50_000_000)", "exception"),
+    "long-text": _acts("raise ValueError('x' * 50_000_000)", "exception", "memory"),
     # Ends of the process.
     "os-exit": _acts("os._exit(0)", "crash"),
     "posix-exit": _acts("posix._exit(0)", "crash"),
@@ -182,7 +182,10 @@ HOSTILE: dict[str, Hostile] = {
         where=_ONLY_ISOLATED,
     ),
     "child-comes-back": _acts("os.fork()"),
-    "thread-without-end": _acts("threading.Thread(target=time.sleep, args=(600,)).start()"),
+    # Each thread takes address space, which is limited in a process of its own.
+    "thread-without-end": _acts(
+        "threading.Thread(target=time.sleep, args=(600,)).start()", "leak", ""
+    ),
     "thread-exits": _acts(
         "t = threading.Thread(target=os._exit, args=(0,)); t.start(); t.join()", "crash"
     ),
@@ -207,10 +210,10 @@ HOSTILE: dict[str, Hostile] = {
     "object": _grads("np.array([object()])", "refused"),
     "structured": _grads("np.zeros(3, [('a', 'f8')])", "refused"),
     "text": _grads("'0'", "refused"),
-    "huge": _grads("np.broadcast_to(1.0, (10**6, 10**6))", "memory"),
+    "huge": _grads("np.broadcast_to(1.0, (10**6, 10**6))", "memory", "refused"),
     "large": _grads("np.zeros(10**7)", "memory"),
     "many-dimensions": _grads("np.ones((1,) * 40)", "refused"),
-    "swapped": _grads("np.zeros(3, '>f8')", "shape", "dtype"),
+    "swapped": _grads("np.zeros(3, '>f8')", "shape", "dtype", "refused"),
     "subclass": _grads("np.zeros(3).view(Array)", "shape", "gradient"),
     "value-exits": _has("def value(self, t):\n    sys.exit(0)", "crash"),
     "grad-exits": _has("def grad(self, t):\n    os._exit(0)", "crash"),
