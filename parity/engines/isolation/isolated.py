@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 
-from parity._util.decode import Count, FormatError, decode, one_of
+from parity._util.decode import Count, Decoder, FormatError, one_of
+from parity._util.escape import one_line
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
@@ -110,7 +111,7 @@ class IsolatedRunner(Runner):
             self._process.stop()
             raise EngineError(str(facts["error"]))
         try:
-            return decode(_Facts, facts)
+            return Decoder(text=one_line).decode(_Facts, facts)
         except FormatError as error:
             end = self._process.foreign(str(error))
             raise EngineError(
