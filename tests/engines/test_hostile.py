@@ -70,7 +70,7 @@ def test_in_a_process_of_its_own(name: str, source: Source, tmp_path: Path) -> N
     file.write_text(expected.source)
     refusal = ""
     try:
-        engine = IsolatedRunner(f"{file}:Mine", Limits(1.0, 400), source)
+        engine = IsolatedRunner(f"{file}:Mine", Limits(3.0, 400), source)
         check_adapter(engine)
     except EngineError as error:
         refusal = str(error)
@@ -81,5 +81,6 @@ def test_in_a_process_of_its_own(name: str, source: Source, tmp_path: Path) -> N
     result = search(engine, TORCH, 4, 0, OPS)
     engine.close()
     kinds = {str(reported.finding.kind) for reported in result.findings}
-    assert kinds <= set(expected.kinds)
+    # An engine that does harm may also end its process, or take too long on a busy machine.
+    assert kinds <= {*expected.kinds, *(("crash", "time") if expected.kinds else ())}
     assert kinds or "" in (expected.kinds or ("",))

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from parity._util.escape import described
 from parity._util.process import ENDING, end_with_parent, fuzzing_runtime
 from parity.engines.base import Engine, abilities
 from parity.engines.execute import execute
@@ -30,6 +31,7 @@ from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
 from parity.engines.runner import facts_of, function_named
 from parity.engines.trace import Failure, RemoteFailure, Trace
+from parity.language.program import Program
 
 try:
     import fcntl
@@ -134,17 +136,27 @@ class Worker:
     def run(self, program: Any) -> codec.Message:
         """Run a program; ``sys.exit`` and exhausted memory are failures of the trace."""
         self.on_statement(-1)
-        assert self.engine is not None
         started = time.perf_counter()
-        trace = execute(codec.read_program(program), self.engine, self.on_statement, BaseException)
+        try:
+            head, data = self.traced(codec.read_program(program))
+        except MemoryError as error:  # it sufficed for the program, but not for its trace
+            limit_memory(None)
+            position = POSITION.unpack_from(self.position)[0]
+            failure = Failure(position, RemoteFailure("memory", described(error)))
+            head, data = codec.trace_message(Trace([], failure))
+        return (head, time.perf_counter() - started), data
+
+    def traced(self, program: Program) -> codec.Message:
+        """Run a program and return the message of its trace."""
+        assert self.engine is not None
+        trace = execute(program, self.engine, self.on_statement, BaseException)
         failure = trace.failure
         if failure is not None:
             if failure.kind == "memory":
                 limit_memory(None)  # to have memory to send the failure
                 trace = Trace()
             trace.failure = failure.without_error()
-        head, data = codec.trace_message(trace)
-        return (head, time.perf_counter() - started), data
+        return codec.trace_message(trace)
 
     def call(self, function: str, *data: Any) -> codec.Message:
         """Call a function of parity, on the engine if there is one; return how it went."""
