@@ -186,14 +186,16 @@ class Repetition:
 
     def _kept(self) -> Finding:
         self.disturbed += 1
-        shown = "the program differs after others, not alone"
-        return Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
+        return _kept_finding("the program differs after others, not alone")
+
+
+def _kept_finding(shown: str) -> Finding:
+    return Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
 
 
 def kept_state(disturbed: int) -> Report:
     """Return the report that an engine keeps state between programs."""
-    shown = f"{disturbed} programs differ after others, not in that way alone"
-    found = Finding(Kind.LEAK, 0, KEPT, 0, shown, "no program changes the next")
+    found = _kept_finding(f"{disturbed} programs differ after others, not in that way alone")
     return Report(found, None, -1, probe=STATE)
 
 

@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 
 from parity._util.decode import Check, Count, decode, encode
 from parity._util.escape import one_line
+from parity._util.files import parse_json
 from parity.campaign.errors import CampaignError
 from parity.campaign.storage import Store
 
@@ -255,8 +256,8 @@ class Lock:
         if data is None:
             return None
         try:
-            return decode(Owner, json.loads(data[:_LARGEST]))
-        except (ValueError, RecursionError):
+            return decode(Owner, parse_json(data[:_LARGEST]))
+        except ValueError:
             return NOBODY
 
     @property

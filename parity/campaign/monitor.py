@@ -102,14 +102,13 @@ class StatusFile:
 
 
 def _facts(status: Status, total: Record, growth: Growth) -> dict[str, Any]:
-    twice, same = getattr(total, "twice", 0), getattr(total, "same", 0)
     return {
         "updated_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "programs": status.programs,
         "rate": round(status.rate, 1),
         "findings": sum(status.findings.values()),
         "findings_by_kind": dict(sorted(status.findings.items())),
-        "stability": round(same / twice, 4) if twice else None,
+        "stability": total.stability.to_json()["share"],
         "coverage": {"reached": status.reached, "reachable": status.reachable},
         "last_new_coverage": growth.to_json(),
         "elapsed": round(status.seconds, 1),

@@ -202,12 +202,12 @@ def add_corpus_commands(commands: Any) -> None:
     )
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
     print(f"parity: {one_line(text)}", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _opened(where: str, change: bool) -> Iterator[Corpus]:
+def opened(where: str, change: bool) -> Iterator[Corpus]:
     """Open a corpus, and lock it first if it is to be changed."""
     from parity.campaign.corpus import CAMPAIGN, Corpus
     from parity.campaign.lock import Lock
@@ -216,11 +216,11 @@ def _opened(where: str, change: bool) -> Iterator[Corpus]:
     store = open_store(where)
     if store.read(CAMPAIGN) is None:
         raise CampaignError(f"{where} is no corpus: parity fuzz makes one")
-    with Lock(store, _note) if change else contextlib.nullcontext() as lock:
-        yield Corpus(lock.store if lock else store, _note)
+    with Lock(store, note) if change else contextlib.nullcontext() as lock:
+        yield Corpus(lock.store if lock else store, note)
 
 
-def _engines(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple[Runner, Engine]:
+def engines_of(options: argparse.Namespace, corpus: Corpus, command: str) -> tuple[Runner, Engine]:
     """Load the engine of the command line, or a built-in one that the corpus names.
 
     Any other name in a corpus is a file or a module, which loading would execute.
@@ -241,9 +241,9 @@ def _replay(options: argparse.Namespace) -> int:
     from parity.oracle.verdict import plural, verdict_line, verdict_of
 
     fixed, failing, kept, not_run, interrupted = [], 0, 0, 0, False
-    with _opened(options.corpus, options.forget_fixed) as corpus:
+    with opened(options.corpus, options.forget_fixed) as corpus:
         try:
-            for one in replay(corpus, *_engines(options, corpus, "replay")):
+            for one in replay(corpus, *engines_of(options, corpus, "replay")):
                 kept += one.finding is None
                 failing += one.now is not None
                 not_run += bool(one.not_run)
@@ -275,11 +275,11 @@ def _minimize(options: argparse.Namespace) -> int:
     single = file.suffix == ".json" and "://" not in options.corpus
     if single and not (file.parent.parent / "campaign.json").is_file():
         return _minimize_file(options, file)
-    with _opened(str(file.parent.parent) if single else options.corpus, True) as corpus:
+    with opened(str(file.parent.parent) if single else options.corpus, True) as corpus:
         found = file.parent.name == "findings" and file.stem in corpus.findings
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-        engine, reference = _engines(options, corpus, "minimize")
+        engine, reference = engines_of(options, corpus, "minimize")
         for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], engine, reference)
             if small is not None:
@@ -330,13 +330,13 @@ def _promote(options: argparse.Namespace) -> int:
         text = f"{file} is of the probe {findings[file]['probe']}: pytest --pyargs parity runs it"
         if len(probes) == len(findings):
             raise CampaignError(f"{text} anyway")
-        _note(f"{text} anyway, and it is left out")
+        note(f"{text} anyway, and it is left out")
     after_others = [file for file, finding in findings.items() if finding.get("before")]
     for file in after_others:
         text = f"{file} differs only after other programs: parity replay runs them first"
         if len(after_others) == len(findings):
             raise CampaignError(text)
-        _note(f"{text}; it is left out")
+        note(f"{text}; it is left out")
     for file, finding in findings.items():
         if file not in probes and file not in after_others:
             print(one_line(f"{promote(finding, options.output)} written"))

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from parity._util.errors import CANNOT_RUN
 from parity._util.process import INTERRUPTED, first_interrupt
 from parity.campaign.paths import FINDINGS as FINDINGS_FOLDER
 from parity.cli.options import (
-    CANNOT_RUN,
     DEFAULT_EXAMPLES,
     FINDINGS,
     PARITY,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from parity.cli.campaign import _engines, _note, _opened
+from parity.cli.campaign import engines_of, note, opened
 from parity.cli.options import (
     add_engines,
     add_isolation,
@@ -45,7 +45,7 @@ def add_hygiene(commands: Any) -> None:
         "status: 0 done, 2 cannot run.",
         epilog="example: parity prune parity-corpus --engine adapter.py:Mine --dry-run",
     )
-    prune.set_defaults(run=_prune)
+    prune.set_defaults(run=_prune, reference="torch")
     prune.add_argument("corpus", metavar="CORPUS", help="a folder or a URL of fsspec")
     prune.add_argument("--engine", metavar="SPEC", help="default: that of the corpus")
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
@@ -82,7 +82,7 @@ def _merge(options: argparse.Namespace) -> int:
 
     target = open_store(options.output)
     check_target(target)
-    sources = read_sources([open_store(where) for where in options.corpora], _note)
+    sources = read_sources([open_store(where) for where in options.corpora], note)
     own = sources[0][1].spec
     spec = options.engine or (own if own in BUILT_IN else "")  # no file is run since data name it
     engine = open_engines(spec, check=False)[0] if spec else None
@@ -99,9 +99,8 @@ def _merge(options: argparse.Namespace) -> int:
 def _prune(options: argparse.Namespace) -> int:
     from parity.campaign.prune import check_engine, cover
 
-    options.reference = "torch"
-    with _opened(options.corpus, not options.dry_run) as corpus:
-        engine, _ = _engines(options, corpus, "prune")
+    with opened(options.corpus, not options.dry_run) as corpus:
+        engine, _ = engines_of(options, corpus, "prune")
         check_engine(corpus, engine)
         chosen = cover(corpus.kept, engine)
         before = len(corpus.kept)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from parity import __version__
-from parity._util.errors import UsageError
+from parity._util.errors import CANNOT_RUN, UsageError
 from parity._util.process import INTERRUPTED, Interrupts
 from parity.cli.bench import add_bench, add_report
 from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
 from parity.cli.evaluate import add_score, add_survey
 from parity.cli.hygiene import add_hygiene
-from parity.cli.options import CANNOT_RUN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

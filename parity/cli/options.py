@@ -17,7 +17,7 @@ from parity._util.process import uninterrupted
 from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
 
-PARITY, FINDINGS, CANNOT_RUN = 0, 1, 2
+PARITY, FINDINGS = 0, 1
 DEFAULT_EXAMPLES = 2000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

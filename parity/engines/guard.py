@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, TextIO
 
+from parity._util.process import ENDING
+
 #: Functions of ``os`` that end the process, put another program in its place or close its streams;
 #: for each with which arguments.
 _ENDS: dict[str, Callable[..., bool]] = {
@@ -27,10 +29,6 @@ _ENDS: dict[str, Callable[..., bool]] = {
     "kill": lambda process, number: process == os.getpid() and number not in (0, signal.SIGINT),
 }
 _MODULES = [sys.modules[name] for name in ("os", "posix", "nt") if name in sys.modules]
-#: Signals whose handlers an engine must not keep.
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 #: Settings of the process, each as a function that reads it and one that sets it.
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (os.getcwd, os.chdir),
@@ -208,7 +206,7 @@ def _handlers(guard: Guard) -> Iterator[None]:
         yield
         return
     set_handler = signal.signal
-    before = [(number, signal.getsignal(number)) for number in _SIGNALS]
+    before = [(number, signal.getsignal(number)) for number in ENDING]
     try:
         for number, handler in before:
             if callable(handler):

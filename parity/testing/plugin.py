@@ -13,12 +13,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from parity._util.errors import UsageError
+from parity._util.errors import CANNOT_RUN, UsageError
 from parity._util.process import THREAD_VARIABLES
 from parity.oracle.verdict import no_findings, plural, verdict_line, verdict_of
 from parity.testing.keys import COUNTS, KNOWN
-
-CANNOT_RUN = 2
 
 
 class Session:

@@ -46,7 +46,7 @@ def test_findings_end_with_status_1_and_are_written(capsys: pytest.CaptureFixtur
     status = main([*FUZZ, "--programs", "40", "--json", "r.json", "--summary", "s.md"])
     assert status == 1
     out, err = capsys.readouterr()
-    assert "1 findings of 1 kinds and diagnoses" in out
+    assert "verdict: findings: 1 finding of 1 cause; " in out
     assert f"parity: found: gradient: {'; '.join(TWICE.splitlines())}" in err
     result = json.loads(Path("r.json").read_text())
     (finding,) = result["findings"]
@@ -180,6 +180,10 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
 
     with monkeypatch.context() as patch:
         patch.setattr("parity.campaign.hypothesis_search.check_programs", noted)
+        patch.setattr(
+            "parity.campaign.hypothesis_search.Repetition.judged",
+            lambda self, program, finding: finding,
+        )
         patch.setattr(
             "parity.campaign.hypothesis_search.adjudicate", lambda *finding: Verdict(ENGINE)
         )

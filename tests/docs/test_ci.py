@@ -24,7 +24,7 @@ SHORT = {
     "pip install dezero-parity -e .": "true",
     "--time 30m": "--programs 400",
     "--workers 4": "--workers 2",
-    "--programs 24000": "--programs 200",
+    "--parity-programs 24000": "--parity-programs 200",
     "--examples 2000": "--examples 200",
 }
 RIGHT = """

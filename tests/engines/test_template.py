@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity._util.errors import CANNOT_RUN
 from parity.cli.main import main
-from parity.cli.options import CANNOT_RUN, PARITY
+from parity.cli.options import PARITY
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine

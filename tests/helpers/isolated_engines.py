@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def _error() -> None:
     raise ValueError("some  reason")
 
 
+#: Ends the process where no guard of the same process sees it.
+Segfaults = _with_neg("segfaults", lambda: ctypes.string_at(0))
 Aborts = _with_neg("aborts", os.abort)
 Loops = _with_neg("loops", _loop)
 Grows = _with_neg("grows", _grow)
