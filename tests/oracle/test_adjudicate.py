@@ -301,8 +301,8 @@ def test_programs_that_leave_the_real_numbers_are_undecided() -> None:
     assert verdict == Verdict(None, "a value is not a real number")
 
 
-def test_a_graph_of_gradients_run_again_is_undecided() -> None:
-    case = program(
+def test_a_graph_of_gradients_is_undecided_only_where_a_backward_may_have_freed_it() -> None:
+    once = program(
         [leaf(3.0)],
         apply("square", 0),
         pr.Backward(1, create_graph=True),
@@ -311,7 +311,12 @@ def test_a_graph_of_gradients_run_again_is_undecided() -> None:
         pr.Backward(3),
     )
     finding = Finding(KINDS["exception"], 4, "exception", 0, "RuntimeError", "no exception")
-    assert adjudicate(case, finding, DEZERO, TORCH).wrong is None
+    assert adjudicate(once, finding, DEZERO, TORCH).wrong == "engine"
+    twice = dataclasses.replace(once, statements=(*once.statements, pr.Backward(3)))
+    again = dataclasses.replace(finding, statement=5)
+    assert adjudicate(twice, again, DEZERO, TORCH).wrong is None
+    allowed = Finding(KINDS["no-exception"], 4, "exception", 0, "no exception", "RuntimeError")
+    assert adjudicate(once, allowed, DEZERO, TORCH).wrong is None
 
 
 def test_a_recursion_error_is_the_engines_fault() -> None:
