@@ -222,7 +222,7 @@ class Hangs(TapeEngine):
 
 def _gone(pid: int) -> bool:
     """Wait until a process has ended."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         while "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
             time.sleep(0.02)
     return True
