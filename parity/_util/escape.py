@@ -130,3 +130,12 @@ def _text(value: object) -> str:
 
 def _name(cls: type) -> str:
     return str.__str__(type.__dict__["__name__"].__get__(cls))  # a metaclass may have another
+
+
+def without_password(url: str) -> str:
+    """Return an address without the password in it, for messages.
+
+    >>> without_password("redis://user:secret@host:6379")
+    'redis://user:***@host:6379'
+    """
+    return re.sub(r"(://[^/@:]*:)[^@]*@", r"\1***@", url)

@@ -11,15 +11,12 @@
     url = "https://example.org/issues/12"
 
 ``program`` is the reduced program as in a report; an entry for a probe has ``probe``, its name,
-instead. A finding matches an entry if its kind and its reduced program are equal to those of the
-entry. The reduction may replace an operation by that of the entry, or reuse a value, and so turn
-one defect into another. Therefore a finding that reduces to an entry is reduced again without such
-passes (``BaselineMatcher``); one of an accepted defect that does not reduce to the entry then
-needs an entry of its own.
+instead. An entry without a kind may name a cause as reports do: ``cause = "overwrite"``.
 
-A baseline can still hide a second defect: on programs that show both; if every program that shows
-it contains the entry's program; if both defects affect most operations alike; and if the engine
-stops, as there is no second reduction then. An entry of kind ``flaky`` accepts all flaky programs.
+A finding matches an entry if the entry names its cause, if its reduced program is that of the
+entry, or if its cause is the only one of the entry's program. An accepted cause hides no other:
+programs that show both are explained by both. An entry of kind ``flaky`` accepts all flaky
+programs.
 """
 
 from __future__ import annotations
@@ -34,20 +31,18 @@ from parity._util.decode import Check, Decoder, one_of
 from parity._util.errors import UsageError
 from parity._util.escape import one_line
 from parity._util.files import parse_toml, read_bytes
-from parity.diagnose.shrink import SIMPLER, depends_on_operation, reduced
-from parity.diagnose.shrink_passes import Freedom
+from parity.diagnose.causes import Cause
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
-from parity.language.program import Apply, Program
+from parity.language.program import Program
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
-from parity.oracle.finding import KINDS, Finding, Kind
+from parity.oracle.finding import KINDS, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 
 #: Bytes and entries of a file that is read.
 LARGEST, MOST_ENTRIES = 2**20, 1000
-#: Findings of one kind in the baseline after which a run ignores further ones of that kind.
-MAX_REDUCED = 400
 #: Runs of a flaky program after which it counts as one that agrees.
 FLAKY_RUNS = 200
 
@@ -70,13 +65,14 @@ class BaselineError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """An accepted finding of a program, or of the probe named ``probe``."""
+    """An accepted finding of a program or of the probe named ``probe``, or a ``cause``."""
 
     kind: str
     reason: str
     url: str
     program: Program | None = None
     probe: str = ""
+    cause: str = ""
 
     def occurs(self, engine: AnyEngine, reference: Engine) -> bool:
         """Return whether the program or probe still gives a finding of this kind."""
@@ -92,13 +88,15 @@ class BaselineEntry:
 
     @property
     def where(self) -> str:
+        if self.cause:
+            return f"cause {self.cause}"
         return str(self.program) if self.program is not None else f"probe {self.probe}"
 
     def to_json(self) -> dict[str, str]:
         return {"kind": self.kind, "text": self.where, "reason": self.reason, "url": self.url}
 
     def __str__(self) -> str:
-        return one_line(f"{self.kind}, {self.reason} ({self.url})")
+        return one_line(f"{self.kind or self.where}, {self.reason} ({self.url})")
 
     def stale(self) -> str:
         """Return the message for an entry that no longer occurs."""
@@ -121,53 +119,45 @@ class Baseline:
             return next((e for e in self.entries if e.kind == kind), None)
         return next((e for e in self.entries if (e.kind, e.where) == (kind, key)), None)
 
-    def may_cover(self, kind: str) -> bool:
-        """Return whether a finding of ``kind`` may match an entry once it is reduced."""
-        kinds = SIMPLER.get(kind, frozenset()) | {kind}
-        return any(e.kind in kinds for e in self.entries)
-
-    def stale(self, engine: AnyEngine, reference: Engine) -> tuple[BaselineEntry, ...]:
-        """Return the entries whose findings no longer occur."""
-        return tuple(e for e in self.entries if not e.occurs(engine, reference))
-
 
 class BaselineMatcher:
-    """Reduces findings, and matches them with the entries of a baseline."""
+    """Matches the causes of an engine with the entries of a baseline."""
 
-    def __init__(self, baseline: Baseline, engine: AnyEngine, reference: Engine) -> None:
-        self.baseline = baseline
-        self.engine = engine
-        self.reference = reference
-        self._covered: dict[tuple[str, Program], bool] = {}
+    def __init__(self, baseline: Baseline, triage: Triage) -> None:
+        self.baseline, self.triage = baseline, triage
+        self._blamed: dict[BaselineEntry, tuple[Cause, ...]] = {}
 
-    def match(
-        self, program: Program, finding: Finding
-    ) -> tuple[Program, Finding, BaselineEntry | None]:
-        """Return the reduced finding, and its entry or None.
+    def entry(self, cause: Cause) -> BaselineEntry | None:
+        """Return the entry that accepts a cause, or None.
 
-        A finding that reduces to an entry is reduced again without other operations and without
-        further uses of values. If the result is no entry, the finding still matches if it
-        does not depend on its operations, and with another operation it is an entry.
+        An entry names the cause, or has its witness, or has a program of which it is the only
+        cause.
         """
-        small, found = reduced(program, finding, self.engine, self.reference)
-        entry = self.baseline.find(found.kind, str(small))
-        if entry is None or finding.stopped:
-            return small, found, entry
-        kept, own = reduced(program, finding, self.engine, self.reference, Freedom.NONE)
-        key = (own.kind, kept)
-        if key not in self._covered:
-            self._covered[key] = self._covers(kept, own)
-        return (small, found, entry) if self._covered[key] else (kept, own, None)
+        return next((e for e in self.baseline.entries if self._accepts(e, cause)), None)
 
-    def _covers(self, program: Program, finding: Finding) -> bool:
-        """Return whether a finding is an entry, up to operations that do not matter to it."""
-        if self.baseline.find(finding.kind, str(program)) is not None:
+    def _accepts(self, entry: BaselineEntry, cause: Cause) -> bool:
+        if entry.cause:
+            return entry.cause == cause.key
+        if entry.program is None or entry.kind == Kind.FLAKY:
+            return False
+        kind = cause.finding.kind if cause.finding is not None else ""
+        if (kind, str(cause.witness)) == (entry.kind, entry.where):
             return True
-        swapped, found = reduced(program, finding, self.engine, self.reference, Freedom.SWAP)
-        return self.baseline.find(found.kind, str(swapped)) is not None and not any(
-            depends_on_operation(number, program, finding, self.engine, self.reference)
-            for number, s in enumerate(program.statements)
-            if isinstance(s, Apply)
+        if entry not in self._blamed:
+            sides = self.triage.engine, self.triage.reference
+            found = check_program(entry.program, *sides)
+            self._blamed[entry] = self.triage.blame(entry.program, found) if found else ()
+        return self._blamed[entry] == (cause,)
+
+    def stale(self) -> tuple[BaselineEntry, ...]:
+        """Return the entries whose findings no longer occur."""
+        sides = self.triage.engine, self.triage.reference
+        causes = [e for e in self.baseline.entries if e.cause]
+        present = {c.key for c in self.triage.causes()} if causes else set()
+        return tuple(
+            e
+            for e in self.baseline.entries
+            if not (e.cause in present if e.cause else e.occurs(*sides))
         )
 
 
@@ -175,20 +165,24 @@ class BaselineMatcher:
 class _Row:
     """An entry as it stands in the file."""
 
-    kind: Annotated[str, one_of(KINDS)]
     reason: _Text
     url: Annotated[str, Check("a URL like https://example.org/issues/12", lambda s: "://" in s)]
+    kind: Annotated[str, one_of(KINDS)] = ""
     program: _Text | None = None
     probe: Annotated[str, one_of(PROBES_BY_NAME)] | None = None
+    cause: _Text | None = None
 
     def __post_init__(self) -> None:
-        if (self.program is None) == (self.probe is None):
-            raise ValueError("it needs a program or a probe, and not both")
+        if [self.program, self.probe, self.cause].count(None) != 2:
+            raise ValueError("it needs one of program, probe and cause")
+        if bool(self.kind) == bool(self.cause):
+            raise ValueError("a program and a probe need a kind, and a cause has none")
 
     def entry(self) -> BaselineEntry:
         """Return the entry. Raises ProgramError if the program makes no sense."""
         program = None if self.program is None else program_from_text(self.program)
-        return BaselineEntry(self.kind, self.reason, self.url, program, self.probe or "")
+        subject = program, self.probe or "", self.cause or ""
+        return BaselineEntry(self.kind, self.reason, self.url, *subject)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from parity.campaign.shard import Answer, Task, reachable, visible
 from parity.engines.base import Engine, label
 from parity.engines.limits import Limits
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import AnyEngine, Runner
+from parity.engines.runner import AnyEngine, Runner, as_runner
 
 #: Seconds between two updates of the display.
 _TICK = 0.2
@@ -71,6 +71,7 @@ class Outcome:
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
+            "warnings": list(as_runner(self.engine).warnings),
             "stability": self.total.stability.to_json(),
             "failing": dict(sorted(self.total.failing.items())),
             "interrupted": self.interrupted,
@@ -83,7 +84,7 @@ class Outcome:
         }
 
     def causes(self) -> list[tuple[str, tuple[str, ...], list[tuple[str, FindingData]]]]:
-        """The findings by kind and diagnosis, the smallest program first in each group.
+        """The findings by kind and cause, the smallest program first in each group.
 
         Exceptions from several places are several causes.
         """

@@ -6,7 +6,7 @@ import os
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
-from parity._util.escape import file_name, one_line
+from parity._util.escape import file_name, one_line, without_password
 from parity.campaign.errors import CampaignError, optional
 from parity.campaign.paths import EXAMPLES
 from parity.engines.runner import AnyEngine
@@ -34,13 +34,17 @@ def check_database(where: str) -> None:
 
 def _redis(url: str, prefix: bytes) -> ExampleDatabase:
     if url.partition(":")[0] not in ("redis", "rediss", "unix"):
-        raise CampaignError(f"database {url!r} is no address like redis://localhost:6379")
-    redis = optional("redis", "distributed", f"database {url}")
-    extra = optional("hypothesis.extra.redis", "distributed", f"database {url}")
+        raise CampaignError(
+            f"database {without_password(url)!r} is no address like redis://localhost:6379"
+        )
+    shown = without_password(url)
+    redis = optional("redis", "distributed", f"database {shown}")
+    extra = optional("hypothesis.extra.redis", "distributed", f"database {shown}")
     try:
         client = redis.Redis.from_url(url)
         client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise CampaignError(f"database {url} cannot be used: {one_line(error)}") from error
+        why = one_line(error).replace(url, shown)
+        raise CampaignError(f"database {shown} cannot be used: {why}") from error
     database: ExampleDatabase = extra.RedisExampleDatabase(client, key_prefix=prefix)
     return database

@@ -1,4 +1,4 @@
-"""Turns a reduced finding into a report: verdict, diagnosis and reproducer script."""
+"""Turns a reduced finding into a report: verdict, cause and reproducer script."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from parity.campaign.flaky import KEPT
 from parity.campaign.result import Report
-from parity.diagnose.diagnose import diagnose, diagnose_probe
+from parity.diagnose.causes import Cause
 from parity.diagnose.reproducer import script
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.load import EngineError
 from parity.engines.runner import AnyEngine
@@ -45,20 +46,38 @@ def judge_finding(
     return Report(finding, program, number, verdict=verdict)
 
 
-def add_diagnosis(reported: Report, engine: AnyEngine, reference: Engine) -> None:
-    """Add the diagnosis to a report, unless the reference is wrong.
+def report_of(cause: Cause, triage: Triage, number: int) -> Report | None:
+    """Return the report of a cause by its witness; None if rounding decides there."""
+    assert cause.witness is not None
+    assert cause.finding is not None
+    shown = cause.witness, cause.finding
+    reported = judge_finding(shown, shown, triage.engine, triage.reference, number)
+    if reported is not None:
+        reported.cause = cause
+    return reported
 
-    An engine that stopped gets no diagnosis: every known defect returns a result. Nor does one that
-    differs in some runs only: a comparison needs the same result each time.
+
+def explained(program: Program, finding: Finding, triage: Triage, number: int) -> list[Report]:
+    """Return the reports of the causes that explain a failing program; empty if none does."""
+    causes = triage.blame(program, finding)
+    return [r for cause in causes if (r := report_of(cause, triage, number)) is not None]
+
+
+def add_cause(reported: Report, triage: Triage) -> None:
+    """Add the cause to a report, unless the reference is wrong.
+
+    An engine that stopped and one that differs in some runs only get none: a comparison needs the
+    same result each time.
     """
     finding, program = reported.finding, reported.program
     unsteady = finding.kind is Kind.FLAKY or finding.what == KEPT
     if reported.wrong == REFERENCE or finding.stopped or unsteady:
         return
     if program is not None:
-        reported.diagnosis = diagnose(program, finding, engine, reference)
+        blamed = triage.blame(program, finding)
+        reported.cause = blamed[0] if blamed else triage.unexplained(program, finding)
     elif (probe := PROBES_BY_NAME.get(reported.probe_name)) is not None:
-        reported.diagnosis = diagnose_probe(probe, finding, engine, reference)
+        reported.cause = triage.cause_of_probe(probe, finding)
 
 
 def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -> None:

@@ -13,14 +13,14 @@ from hypothesis.errors import Flaky
 
 from parity._util.decode import decode
 from parity._util.process import fuzzing_runtime
-from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineEntry, BaselineMatcher
+from parity.campaign.baseline import Baseline, BaselineEntry, BaselineMatcher
 from parity.campaign.cases import FuzzInput
 from parity.campaign.database import examples_of
-from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.finish import add_cause, explained, judge_finding
 from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.records import FindingData
 from parity.campaign.result import Report
-from parity.diagnose.shrink import reduced
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
@@ -103,16 +103,19 @@ def run_property(
     number: int,
     baseline: Baseline | None = None,
     database: str | None = None,
+    triage: Triage | None = None,
 ) -> Outcome:
     """Run at least ``count`` programs with seed ``number``, up to the first finding of each kind.
 
     Findings are reduced by ``parity.diagnose.shrink``, several times as fast as by Hypothesis,
     which sees only bytes. Programs of the profile that failed in an earlier run or a campaign
     with the same engine come first, unless CI is set and no ``database`` is named
-    (``parity.campaign.database``): then a run depends on the seed alone. Findings that may match
-    the ``baseline`` are reduced at once; the first that does not match ends the run.
+    (``parity.campaign.database``): then a run depends on the seed alone. With a ``baseline`` the
+    cause of each finding is searched at once; the first that is not in it ends the run.
+    ``triage``: that of the engine, if several properties share it.
     """
-    search = _Search(engine, reference, baseline or Baseline())
+    triage = triage or Triage(engine, reference)
+    search = _Search(triage, baseline or Baseline())
     examples = -(-count // PROGRAMS_PER_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)
     run = property_of(decoder, search.check, saved, examples, number)
@@ -129,10 +132,11 @@ def run_property(
 class _Search:
     """The state of a running property."""
 
-    def __init__(self, engine: AnyEngine, reference: Engine, baseline: Baseline) -> None:
-        self.engine, self.reference, self.baseline = engine, reference, baseline
+    def __init__(self, triage: Triage, baseline: Baseline) -> None:
+        self.triage, self.baseline = triage, baseline
+        self.engine, self.reference = engine, reference = triage.engine, triage.reference
         self.outcome = Outcome()
-        self.matcher = BaselineMatcher(baseline, engine, reference)
+        self.matcher = BaselineMatcher(baseline, triage)
         self.repetition = Repetition(engine, reference)
         self.flaky = FlakyPrograms(engine, reference)
         self.stopped: list[tuple[Program, Finding]] = []
@@ -162,9 +166,8 @@ class _Search:
             self.flaky.add(program, finding, -1)
         elif finding.what == KEPT:
             pass  # reported at the end
-        elif self.baseline.may_cover(finding.kind):
-            if self.outcome.known.total() < MAX_REDUCED:
-                _match_baseline(self.outcome, (program, finding), self.matcher)
+        elif self.baseline.entries:
+            self._add(self._reports(program, finding))
         elif adjudicate(program, finding, self.engine, self.reference).wrong == ILL_CONDITIONED:
             self.outcome.tally.ill_conditioned += 1  # no finding: the run goes on
         else:
@@ -173,29 +176,43 @@ class _Search:
             raise _DIFFERENCES[finding.kind](program, finding)
 
     def report(self) -> None:
-        """Reduce what was found, and add it to the outcome."""
-        several = []
+        """Add what was found to the outcome: the causes, else the reduced programs."""
         for whole in [*self.raised.values(), *self.stopped]:
-            small = reduced(*whole, self.engine, self.reference)
-            settled = self.repetition.settled(small, whole)
-            if settled.kind is Kind.FLAKY:
-                self.flaky.add(small[0], settled, -1)
-                continue
-            several.append(_judge(whole if settled is whole[1] else small, whole, self.matcher))
-        several += [self._unless_known(reported) for reported, _ in self.flaky.reports()]
+            self._add(self._reports(*whole))
+        self._add([reported for reported, _ in self.flaky.reports()])
         if self.repetition.disturbed:
-            several.append(self._unless_known(kept_state(self.repetition.disturbed)))
-        # Findings of several kinds may come from one cause.
-        unique = {(r.finding.kind, r.key): r for r in several if r}
-        self.outcome.reported += unique.values()
+            self._add([kept_state(self.repetition.disturbed)])
         self.outcome.tally.ill_conditioned += self.flaky.ill_conditioned
 
-    def _unless_known(self, reported: Report) -> Report | None:
-        entry = self.baseline.find(reported.finding.kind, reported.key)
-        if entry is not None:
-            self.outcome.known[entry] += reported.programs
-            return None
-        return reported
+    def _reports(self, program: Program, finding: Finding) -> list[Report]:
+        """Return the reports on a failing program; none if it is flaky or rounding decides."""
+        known = explained(program, finding, self.triage, -1)
+        if known:
+            return known
+        whole = program, finding
+        small = self.triage.reduced(*whole)
+        settled = self.repetition.settled(small, whole)
+        if settled.kind is Kind.FLAKY:
+            self.flaky.add(small[0], settled, -1)
+            return []
+        small = whole if settled is finding else small
+        reported = judge_finding(small, whole, self.engine, self.reference, -1)
+        if reported is None:
+            return []
+        add_cause(reported, self.triage)
+        return [reported]
+
+    def _add(self, several: list[Report]) -> None:
+        """Add reports that are neither in the baseline nor there already."""
+        there = {(r.finding.kind, r.key) for r in self.outcome.reported}
+        for reported in several:
+            entry = self.baseline.find(reported.finding.kind, reported.key)
+            if entry is None and reported.cause is not None:
+                entry = self.matcher.entry(reported.cause)
+            if entry is not None:
+                self.outcome.known[entry] += reported.programs
+            elif (reported.finding.kind, reported.key) not in there:
+                self.outcome.reported.append(reported)
 
 
 class Difference(Exception):  # noqa: N818 - it carries a finding
@@ -214,27 +231,6 @@ def _is_expected(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(map(_is_expected, error.exceptions))
     return isinstance(error, Difference | Flaky)
-
-
-def _match_baseline(
-    outcome: Outcome, whole: tuple[Program, Finding], matcher: BaselineMatcher
-) -> None:
-    """Reduce a finding; count it if it is in the baseline, else add it to the outcome."""
-    program, finding, entry = matcher.match(*whole)
-    if entry is not None:
-        outcome.known[entry] += 1
-    elif (reported := _judge((program, finding), whole, matcher)) is not None:
-        outcome.reported.append(reported)
-
-
-def _judge(
-    small: tuple[Program, Finding], whole: tuple[Program, Finding], matcher: BaselineMatcher
-) -> Report | None:
-    """Return the report of a reduced finding, with its diagnosis; None if it is ill-conditioned."""
-    reported = judge_finding(small, whole, matcher.engine, matcher.reference, -1)
-    if reported is not None:
-        add_diagnosis(reported, matcher.engine, matcher.reference)
-    return reported
 
 
 def export_to_hypothesis(finding: FindingData, engine: AnyEngine, where: str | None = None) -> bool:

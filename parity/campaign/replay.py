@@ -9,12 +9,13 @@ from parity._util.escape import one_line
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import Reader
 from parity.campaign.corpus import Corpus
-from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.finish import add_cause, explained, judge_finding
 from parity.campaign.flaky import RUNS, differing, kept_state, reduced_flaky, runs_of
 from parity.campaign.records import FindingData, names
 from parity.campaign.result import finding_json
 from parity.campaign.shard import script_of
-from parity.diagnose.shrink import SIMPLER, reduced
+from parity.diagnose.shrink import SIMPLER
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
@@ -121,13 +122,12 @@ def _is_limit(failure: Failure) -> bool:
     return failure.kind in {*STOPPED, UNSUPPORTED} or "memory" in failure.text().lower()
 
 
-def minimized(
-    finding: FindingData, engine: AnyEngine, reference: Engine
-) -> tuple[FindingData, str] | None:
+def minimized(finding: FindingData, triage: Triage) -> tuple[FindingData, str] | None:
     """Reduce and diagnose a finding again; return it with its script, or None if it is gone.
 
     A finding of a probe is returned unchanged. The corpus sets the path in ``script``.
     """
+    engine, reference = triage.engine, triage.reference
     with fuzzing_runtime():
         now = occurs(finding, engine, reference)
         if now is None or (
@@ -137,12 +137,16 @@ def minimized(
         if finding["probe"] or finding.get("before"):
             return finding, ""
         whole = program_from_json(finding["program"]), now
-        reduce = reduced_flaky if now.kind is Kind.FLAKY else reduced
-        small = reduce(*whole, engine, reference)
-        reported = judge_finding(small, whole, engine, reference, finding["program_number"])
+        number = finding["program_number"]
+        reported = next(iter(explained(*whole, triage, number)), None)
+        if reported is None:
+            flaky = now.kind is Kind.FLAKY
+            small = reduced_flaky(*whole, engine, reference) if flaky else triage.reduced(*whole)
+            reported = judge_finding(small, whole, engine, reference, number)
         if reported is None:
             return None
-        add_diagnosis(reported, engine, reference)
+        if reported.cause is None:
+            add_cause(reported, triage)
     again = finding_json(reported, None, finding["first_seen"]["shard"])
     kept = {key: finding[key] for key in ("case", "count")}
     result = {**again, **kept, "script": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from parity._util.escape import one_line, printable
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
 from parity.campaign.records import FindingData
-from parity.diagnose.diagnosis import Diagnosis
+from parity.diagnose.causes import UNEXPLAINED, Cause
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
@@ -63,7 +64,7 @@ def _with_form(value: Any) -> str:
 
 @dataclass
 class Report:
-    """A finding with its program, verdict, diagnosis and script."""
+    """A finding with its program, verdict, cause and script."""
 
     finding: Finding
     program: Program | None
@@ -71,7 +72,7 @@ class Report:
     probe: str = ""
     script: str = ""
     verdict: Verdict = UNDECIDED
-    diagnosis: Diagnosis | None = None
+    cause: Cause | None = None
     #: The programs that the finding stands for, if it is flaky; those that run before the program,
     #: if it differs only after them.
     programs: int = 1
@@ -101,7 +102,9 @@ class Report:
         """Return the report as text: program, both results, kind and script."""
         finding = self.finding
         program = str(self.program) if self.program else self.probe
-        lines = [str(finding), *("    " + line for line in program.splitlines())]
+        sentence = self.cause.sentence if self.cause else finding.says
+        lines = [f"{finding.kind}: {sentence}"]
+        lines += ["    " + line for line in program.splitlines()]
         shown = distinguishable_texts(finding.engine, finding.reference)
         for who, text in zip((engine, reference), shown, strict=True):
             lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
@@ -114,11 +117,16 @@ class Report:
             lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
         if finding.repeats is not None:
             lines.append(f"  flaky like this: {plural(self.programs, 'program')}")
-        if self.diagnosis is not None:
-            lines += ["  " + line for line in self.diagnosis.text().splitlines()]
+        if self.cause is not None:
+            lines += ["  " + one_line(line) for line in self._cause_lines(self.cause)]
         if self.script:
             lines.append(f"  script: {one_line(self.script)}")
         return "\n".join(lines)
+
+    def _cause_lines(self, cause: Cause) -> Iterator[str]:
+        if cause.programs > 1:
+            yield f"explains {cause.programs:,} programs that differ"
+        yield from cause.text()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON data (``parity check --json``)."""
@@ -133,11 +141,19 @@ class Report:
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
             "error_over_bound": None if self.verdict.bits else self.finding.error_over_bound,
-            "diagnosis": self.diagnosis.to_json() if self.diagnosis else [],
+            "diagnosis": self._diagnosis(),
             "program_number": self.number,
             "script": self.script,
             "repeats": _repeats(self.finding),
         }
+
+    def _diagnosis(self) -> list[dict[str, Any]]:
+        """Return the name of the cause in the form that reports had before there were causes."""
+        cause = self.cause
+        if cause is None or cause.name == UNEXPLAINED:
+            return []
+        count = cause.programs
+        return [{"defect": cause.key, "agrees": count, "of": count, "says": cause.sentence}]
 
 
 @dataclass
@@ -147,7 +163,7 @@ class SearchResult:
     Attributes
     ----------
     findings
-        The reports, the smallest program first.
+        The reports, the worst first.
     programs, failing
         The number of programs that ran, and of those that failed.
     """
@@ -158,6 +174,8 @@ class SearchResult:
     programs: int = 0
     seconds: float = 0.0
     failing: int = 0
+    #: Programs that differ, that no cause explains and that were not reduced.
+    unexplained: int = 0
     #: Reduced differences within rounding error, which are no findings.
     ill_conditioned: int = 0
     interrupted: bool = False
@@ -193,13 +211,30 @@ class SearchResult:
             "untested": list(self.untested),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
+            "warnings": list(self.engine.warnings),
             "findings": [r.to_json() for r in self.findings],
+            "causes": self._causes(),
+            "unexplained": self.unexplained,
             "known": [
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
                 for entry, count in self.known.items()
             ],
             **coverage,
         }
+
+    @property
+    def causes(self) -> list[Cause]:
+        """What is wrong, once each, the worst first."""
+        return list(dict.fromkeys(r.cause for r in self.findings if r.cause is not None))
+
+    def _causes(self) -> list[dict[str, Any]]:
+        return [
+            {
+                **cause.to_json(),
+                "findings": [i for i, r in enumerate(self.findings) if r.cause is cause],
+            }
+            for cause in self.causes
+        ]
 
     @property
     def ok(self) -> bool:
@@ -220,18 +255,22 @@ class SearchResult:
             f"{label(self.engine)} against {label(self.reference)}: {self.programs} programs, "
             f"seed {self.seed}, {self.seconds:.1f} s"
         ]
-        if self.untested:
-            lines.append(f"not tested, since the engine lacks it: {', '.join(self.untested)}")
-        if self.unsupported:
-            ended = self.unsupported.total()
-            lines.append(f"{ended} programs ended early, at what the adapter does not support")
         lines += [
             f"quirk {name}: {text}" for name, text in descriptions(self.engine.quirks).items()
         ]
+        lines += [f"warning: {text}" for text in self.engine.warnings]
         for report in self.findings:
             lines.append("\n" + report.text(self.engine, self.reference))
+        if self.unexplained:
+            programs = plural(self.unexplained, "program")
+            lines.append(f"\nnot reduced: {programs} more that no cause explains")
         if self.ill_conditioned:
             lines.append("\n" + no_findings(self.ill_conditioned))
+        if self.untested:
+            lines.append(f"\nnot tested, since the engine lacks it: {', '.join(self.untested)}")
+        if self.unsupported:
+            ended = self.unsupported.total()
+            lines.append(f"{ended} programs ended early, at what the adapter does not support")
         lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
         lines += ["\n" + entry.stale() for entry in self.stale]
         if self.stability.programs:

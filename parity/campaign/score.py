@@ -9,20 +9,21 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from parity._util.decode import decode, encode
 from parity._util.markdown import table
 from parity._util.process import fuzzing_runtime
-from parity.campaign.finish import add_diagnosis
+from parity.campaign.finish import add_cause
 from parity.campaign.flaky import KEPT, Repetition, reduced_flaky
 from parity.campaign.result import Report
 from parity.campaign.search import run_probes
+from parity.diagnose.causes import Cause
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.base import Defect
-from parity.diagnose.shrink import reduced
+from parity.diagnose.triage import Triage
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
 from parity.engines.isolation.pool import WorkerPool
@@ -31,6 +32,8 @@ from parity.engines.runner import AnyEngine
 from parity.generate.schedule import decoders_of, stream
 from parity.oracle.check import check_program
 from parity.oracle.finding import Kind
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,25 +72,40 @@ def run_trial(
         reported = _first(engine, reference, seed, examples) or next(run_probes(engine), None)
         if reported is None:
             return Trial(name, seed)
-        started = time.process_time()
+        started, blamed = time.process_time(), tuple[Cause, ...]()
+        triage = Triage(engine, reference)
         if reported.program is not None:
-            reduce = reduced_flaky if reported.finding.kind is Kind.FLAKY else reduced
-            small = reduce(reported.program, reported.finding, engine, reference)
-            reported.program, reported.finding = small
+            shown = reported.program, reported.finding
+            blamed = triage.blame(*shown)
         between = time.process_time()
-        add_diagnosis(reported, engine, reference)
+        if blamed:
+            shown_by = (c.witness for c in blamed if c.witness is not None)
+            reported.program = min(shown_by, key=lambda p: len(p.statements))
+        elif reported.program is not None:
+            flaky = reported.finding.kind is Kind.FLAKY
+            small = reduced_flaky(*shown, engine, reference) if flaky else triage.reduced(*shown)
+            reported.program, reported.finding = small
+        if not blamed:
+            add_cause(reported, triage)
+            blamed = (reported.cause,) if reported.cause else ()
         ended = time.process_time()
-    program, diagnosis = reported.program, reported.diagnosis
+    program = reported.program
     return Trial(
         name,
         seed,
         reported.number if program else None,
         reported.probe,
         len(program.statements) if program else None,
-        tuple(match.defect for match in diagnosis.matches) if diagnosis else (),
-        between - started,
+        tuple(dict.fromkeys(name for cause in blamed for name in names_of(cause))),
         ended - between,
+        between - started,
     )
+
+
+def names_of(cause: Cause) -> list[str]:
+    """Return the name of a cause, and those of the defects that cannot be told from it."""
+    others = (d.name for d in DEFECTS.values() if d.description in cause.alternatives)
+    return [cause.name, *others]
 
 
 def _first(engine: AnyEngine, reference: Engine, seed: int, examples: int) -> Report | None:
@@ -172,7 +190,7 @@ def score(
     started = time.perf_counter()
     try:
         for trial in (
-            _parallel(tasks, examples, jobs)
+            in_processes(Trial, "parity.campaign.score:encoded_trial", tasks, examples, jobs)
             if jobs > 1
             else (run_trial(name, seed, examples, defects) for name, seed in tasks)
         ):
@@ -184,20 +202,26 @@ def score(
     return result
 
 
-def _parallel(tasks: list[tuple[str, int]], examples: int, jobs: int) -> Iterator[Trial]:
-    """Yield the trials of ``jobs`` processes as they end; stop if a process is killed."""
+def in_processes(
+    result: type[T], function: str, tasks: Sequence[tuple[Any, ...]], examples: int, jobs: int
+) -> Iterator[T]:
+    """Yield the results of ``jobs`` processes as they end; stop if a process is killed.
+
+    ``function`` is "module:name"; it gets a task and ``examples``, and returns the plain data of a
+    ``result``.
+    """
     pool = WorkerPool(jobs)
     pool.start()
     try:
         for task in tasks:
-            pool.submit(task, "parity.campaign.score:encoded_trial", *task, examples)
+            pool.submit(task, function, *task, examples)
         ended = 0
         while ended < len(tasks):
             for _, data in pool.results():
                 if isinstance(data, End):
                     return
                 ended += 1
-                yield decode(Trial, data)
+                yield decode(result, data)
     finally:
         pool.close()
 
@@ -257,18 +281,19 @@ def _summary(result: Score, defects: list[dict[str, Any]]) -> list[str]:
     ]
     if longer:
         lines.append(
-            f"reduced programs as small as the smallest: {_share([n <= 0 for n in longer])}; "
-            f"at most one statement longer: {_share([n <= 1 for n in longer])}"
+            f"reduced programs as small as the smallest: {share([n <= 0 for n in longer])}; "
+            f"at most one statement longer: {share([n <= 1 for n in longer])}"
         )
     if found:
         lines += [
-            f"named by the diagnosis: {_share([t.diagnosed for t in found])}; "
-            f"named alone: {_share([t.named == (t.defect,) for t in found])}",
+            f"named by the diagnosis: {share([t.diagnosed for t in found])}; "
+            f"named alone: {share([t.named == (t.defect,) for t in found])}",
             f"slowest reduction {max(t.reduction_seconds for t in found):.2f} s, "
             f"slowest diagnosis {max(t.diagnosis_seconds for t in found):.2f} s",
         ]
     return lines
 
 
-def _share(flags: list[bool]) -> str:
+def share(flags: list[bool]) -> str:
+    """Return how many flags are set, as "3 of 4 (75.0%)"."""
     return f"{sum(flags)} of {len(flags)} ({100 * sum(flags) / len(flags):.1f}%)"

@@ -8,16 +8,17 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 from parity._util.process import fuzzing_runtime
-from parity.campaign.baseline import MAX_REDUCED, Baseline, BaselineMatcher
-from parity.campaign.finish import add_diagnosis, judge_finding, write_scripts
+from parity.campaign.baseline import Baseline, BaselineMatcher
+from parity.campaign.finish import judge_finding, report_of, write_scripts
 from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.flaky import STATE as STATE
 from parity.campaign.result import Report, SearchResult
+from parity.diagnose.causes import UNEXPLAINED, Cause, category_of
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
 from parity.engines.load import load_engine
@@ -27,17 +28,16 @@ from parity.engines.selfcheck import check_adapter
 from parity.generate.coverage import Coverage
 from parity.generate.schedule import decoders_of, stream
 from parity.language.program import Program
-from parity.oracle.check import check_programs
+from parity.oracle.check import check_program, check_programs
 from parity.oracle.finding import Finding, Kind
-from parity.oracle.probes import PROBES
+from parity.oracle.probes import PROBES, PROBES_BY_NAME
 
-#: Failing programs that are reduced for each kind of finding, as one kind may have several causes.
-REDUCED_PER_KIND = 3
+#: Programs that no cause explains and that are reduced; and reductions in a row of one group of
+#: findings (``Finding.group``) to programs seen before, after which no more of it are reduced.
+REDUCED, REPEATED = 16, 3
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
-#: Places of exceptions that are reported, one finding each.
-PLACES = 12
 
 
 def search(
@@ -65,19 +65,17 @@ def search(
         running.run_programs(examples, stopped)
         if ops is None and not result.interrupted and not result.cut:
             running.run_probes()
+        running.add_causes()
         running.add_flaky()
         running.add_state()
         result.untested += tuple(sorted(result.unsupported))
-        result.stale = running.matcher.baseline.stale(runner, reference)
-    result.findings.sort(key=lambda reported: (reported.size[0], reported.number))
-    if folder is not None:  # before the diagnosis, which takes longer: nothing found is lost
+        result.stale = running.matcher.stale()
+    result.findings.sort(key=by_harm)
+    if folder is not None:
         try:
             write_scripts(result.findings, runner, folder)
         except OSError as error:  # a full disk: the report is as good without scripts
             result.unwritten = str(error)
-    for reported in result.findings:
-        with runner.fresh_process() if result.disturbed else nullcontext():
-            add_diagnosis(reported, runner, reference)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -152,8 +150,15 @@ def check(
             runner.close()
 
 
+def by_harm(reported: Report) -> tuple[int, int, int]:
+    """Return the key that sorts findings: wrong gradients first, conventions last."""
+    category = reported.cause.category if reported.cause else category_of(reported.finding)
+    programs = reported.cause.programs if reported.cause else reported.programs
+    return category.rank, -programs, reported.size[0]
+
+
 class _Search:
-    """The state of a running search: the result so far, and the findings already seen."""
+    """The state of a running search: the result so far, and the causes already seen."""
 
     def __init__(
         self,
@@ -164,16 +169,17 @@ class _Search:
         baseline: Baseline | None,
     ) -> None:
         self.result = SearchResult(engine, reference, seed)
-        self.matcher = BaselineMatcher(baseline or Baseline(), engine, reference)
+        self.sides = engine, reference
+        self.triage = Triage(engine, reference, ops)
+        self.matcher = BaselineMatcher(baseline or Baseline(), self.triage)
         self.result.known = Counter(dict.fromkeys(self.matcher.baseline.entries, 0))
-        self.has_baseline = baseline is not None
         #: Programs that ended the process of the engine.
         self.stops = 0
-        self.accepted: Counter[str] = Counter()
-        self.found: Counter[str] = Counter()
-        self.seen: set[tuple[str, Program | str]] = set()
-        #: Places of exceptions of which a program was reduced.
-        self.places: set[str] = set()
+        #: Causes that are reduced programs, by ``Triage.key``; and reductions in a row, by group of
+        #: findings, that led to one of them.
+        self.reduced: dict[Hashable, Cause] = {}
+        self.reductions = 0
+        self.repeated: Counter[str] = Counter()
         self.repetition = Repetition(engine, reference)
         self.flaky = FlakyPrograms(engine, reference)
         self.decoders = decoders_of(engine, ops)
@@ -205,68 +211,118 @@ class _Search:
             self.repetition.ran(program, finding)
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
-        """Count a finding, and reduce it if it is one of the first of its kind."""
-        if not self._wanted(finding):
-            self.result.failing += 1
+        """Count a finding under the causes that explain it, or reduce it to a cause of its own."""
+        result, number = self.result, self.result.programs - 1
+        if self.repetition.disturbed and check_program(program, *self.sides) is None:
+            self.repetition.disturbed += 1  # it ran before the process was replaced
             return
-        judged = self.repetition.judged(program, finding)
+        # The first one before the operations run alone: that hides what programs left behind.
+        first = not result.failing
+        judged = self.repetition.judged(program, finding) if first else finding
+        irregular = judged.kind is Kind.FLAKY or judged.what == KEPT
+        blamed = () if irregular else self.triage.blame(program, judged)
+        if blamed:
+            result.failing += 1
+            for cause in blamed:
+                cause.count(number)
+            return
+        if not first:
+            judged = self.repetition.judged(program, finding)
         if judged.what == KEPT:
+            result.engine.restart()  # an earlier program left something behind
             return
-        self.result.failing += 1
+        result.failing += 1
         if judged.kind is Kind.FLAKY:
-            self.flaky.add(program, judged, self.result.programs - 1)
-        elif self._wanted(judged):
-            known = self.add_reduced(program, judged)
-            (self.accepted if known else self.found)[judged.kind] += 1
-            if judged.place and not known:
-                self.places.add(judged.place)
-
-    def _wanted(self, finding: Finding) -> bool:
-        kind, place = finding.kind, finding.place
-        more = self.found[kind] < REDUCED_PER_KIND
-        if place:
-            more = place not in self.places and len(self.places) < PLACES
-        return more and self.accepted[kind] < MAX_REDUCED
-
-    def add_reduced(self, program: Program, finding: Finding) -> bool:
-        """Reduce a finding; count it if it is in the baseline, else add it to the result.
-
-        A finding that was seen before, or that is within rounding error, is not added. Return
-        whether it is in the baseline.
-        """
-        result = self.result
-        small, found, entry = self.matcher.match(program, finding)
-        if entry is not None:
-            self.seen.add((found.kind, found.place or small))
-            result.known[entry] += 1
-            return True
-        settled = self.repetition.settled((small, found), (program, finding))
-        if settled.kind is Kind.FLAKY:
-            self.flaky.add(small, settled, result.programs - 1)
-            return False
-        if settled is finding:
-            small, found = program, finding
-        if (key := (found.kind, found.place or small)) in self.seen:
-            return False
-        self.seen.add(key)
-        sides = result.engine, result.reference
-        reported = judge_finding((small, found), (program, finding), *sides, result.programs - 1)
-        if reported is None:
-            result.ill_conditioned += 1
+            self.flaky.add(program, judged, number)
+        elif judged.place in self.reduced:  # the place of an exception is its identity
+            self.reduced[judged.place].count(number)
+        elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
+            result.unexplained += 1
         else:
-            result.findings.append(reported)
-        return False
+            self.add_reduced(program, judged)
+
+    def add_reduced(self, program: Program, finding: Finding) -> None:
+        """Reduce a finding that no cause explains; unless rounding decides, it is a cause."""
+        result, whole = self.result, (program, finding)
+        self.reductions += 1
+        small = self.triage.reduced(*whole)
+        settled = self.repetition.settled(small, whole)
+        if settled.kind is Kind.FLAKY:
+            self.flaky.add(small[0], settled, result.programs - 1)
+            return
+        small = whole if settled is finding else small
+        known = self.triage.consequence_of(*small)
+        if known is not None:
+            known.count(result.programs - 1)
+            return
+        key = self._known_key(self.triage.key(*small))
+        if key in self.reduced:
+            self.repeated[finding.group] += 1
+            self.triage.narrow(self.reduced[key], *small)
+        else:
+            self.repeated[finding.group] = 0
+            reported = judge_finding(small, whole, *self.sides, result.programs - 1)
+            if reported is None or reported.program is None:
+                result.ill_conditioned += 1
+                return
+            cause = self.triage.unexplained(reported.program, reported.finding)
+            alike = (c for c in self.triage.causes() if cause.quirk and c.quirk == cause.quirk)
+            self.reduced[key] = next(alike, cause)
+        self.reduced[key].count(result.programs - 1)
+
+    def _known_key(self, key: Hashable) -> Hashable:
+        """Return the key of a cause with some of these operations, if there is one.
+
+        Which operations matter is found by trying others, and some have none that fit.
+        """
+        if not isinstance(key, frozenset):
+            return key
+        sets = (known for known in self.reduced if isinstance(known, frozenset))
+        return next((known for known in sets if known & key), key)
+
+    def add_causes(self) -> None:
+        """Add a report of each cause: those of the model, and the reduced programs."""
+        stopping = (c.finding for c in self.reduced.values() if _always_stops(c))
+        always = {finding.kind for finding in stopping if finding is not None}
+        for cause in self._causes():
+            if cause.ops and cause.finding is not None and cause.finding.kind in always:
+                continue
+            entry = self.matcher.entry(cause)
+            if entry is not None:
+                self.result.known[entry] += max(cause.programs, 1)
+                continue
+            reported = report_of(cause, self.triage, cause.number)
+            if reported is None:
+                self.result.ill_conditioned += 1
+            else:
+                self.result.findings.append(reported)
 
     def run_probes(self) -> None:
-        """Add the findings of the probes.
-
-        Without a baseline, a probe is left out if programs showed the same kind of finding, as it
-        says no more than they do. With a baseline, each finding must be matched by itself.
-        """
+        """Add the findings of the probes that no cause of the model explains."""
+        names = {cause.name for cause in self._of_model()}
+        stops = 2 * self.stops > self.result.programs
+        places = {c.finding.place for c in self._causes() if c.finding is not None}
         for reported in run_probes(self.result.engine):
-            kind = reported.finding.observed
-            if self.has_baseline or not (self.found[kind] or kind in self.flaky.groups):
-                self.add(reported)
+            if reported.finding.stopped and stops:
+                continue  # as most programs do
+            if reported.finding.place and reported.finding.place in places:
+                continue
+            if reported.finding.kind is not Kind.FLAKY:
+                probe = PROBES_BY_NAME[reported.probe_name]
+                reported.cause = self.triage.cause_of_probe(probe, reported.finding)
+                if reported.cause is None or reported.cause.name in names:
+                    continue
+            self.add(reported)
+
+    def _causes(self) -> list[Cause]:
+        """Return the causes of the model, and the reduced programs."""
+        return list(dict.fromkeys([*self._of_model(), *self.reduced.values()]))
+
+    def _of_model(self) -> list[Cause]:
+        """Return the causes of the model, which is not fitted if there is nothing to explain."""
+        if self.result.failing or self.triage.table.suspicious():
+            return self.triage.causes()
+        return []
 
     def add_flaky(self) -> None:
         """Add the findings of the programs that differ in some runs only."""
@@ -287,6 +343,11 @@ class _Search:
             self.result.findings.append(reported)
         else:
             self.result.known[entry] += reported.programs
+
+
+def _always_stops(cause: Cause) -> bool:
+    """Return whether the engine ends its process whatever the operations are."""
+    return cause.name == UNEXPLAINED and cause.finding is not None and cause.finding.stopped
 
 
 def run_probes(engine: AnyEngine) -> Iterator[Report]:

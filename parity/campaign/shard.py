@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from parity._util.decode import decode, encode
 from parity._util.escape import one_line
 from parity._util.process import fuzzing_runtime
 from parity.campaign.cases import FuzzInput, Reader
-from parity.campaign.finish import add_diagnosis, judge_finding
+from parity.campaign.finish import add_cause, judge_finding, report_of
 from parity.campaign.flaky import (
     FIRST,
     FIRST_RARE,
@@ -33,8 +34,9 @@ from parity.campaign.guide import Guide, SeenFeatures
 from parity.campaign.records import FindingData, Record, names
 from parity.campaign.result import Report, finding_json
 from parity.campaign.search import run_probes
+from parity.diagnose.causes import Cause
 from parity.diagnose.reproducer import script
-from parity.diagnose.shrink import reduced
+from parity.diagnose.triage import Triage
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
@@ -130,6 +132,8 @@ class _WorkerEngines:
 
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
         self.engine, self.reference = open_engines(engine, reference, isolate, limits, check=False)
+        # Without state of programs of the shards.
+        self.triage = Triage(self.engine.renewed(), self.reference)
         self.reader = Reader(self.engine)
         self.seen = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()
@@ -149,6 +153,10 @@ class _Shard:
         self.source = Guide(self.engine, engines.reader, seed, task.kept, seen=engines.seen)
         self.answer = Answer(Record(task.number, task.number))
         self.coverage = Coverage()
+        self.triage = engines.triage
+        #: Causes of failing programs, each with the first program and the number of programs.
+        self.explained: dict[Cause, tuple[int, FuzzInput]] = {}
+        self.explains: Counter[Cause] = Counter()
         self.failed: list[tuple[int, FuzzInput, Program, Finding]] = []
         sides = self.engine, self.reference
         again = (LATER_FLAKY, 1) if Kind.FLAKY in task.known else (FIRST, FIRST_RARE)
@@ -205,6 +213,13 @@ class _Shard:
     def _failed(self, record: Record, case: FuzzInput, program: Program, finding: Finding) -> None:
         self.source.reject(case)
         index, kept = record.programs - 1, tuple(self.repetition.recent)
+        blamed = self.triage.blame(program, finding)
+        if blamed:
+            record.failing[finding.kind] += 1
+            for cause in blamed:
+                self.explained.setdefault(cause, (self._number(index), case))
+                self.explains[cause] += 1
+            return
         if not self._wanted(finding):
             record.failing[finding.kind] += 1
             return
@@ -232,9 +247,16 @@ class _Shard:
         return self.task.number * self.task.size + index
 
     def _reduce(self, record: Record) -> None:
+        for cause, (number, of) in self.explained.items():
+            report = report_of(cause, self.triage, number)
+            if report is None:
+                record.ill_conditioned += self.explains[cause]
+            else:
+                report.programs = self.explains[cause]
+                self._add(report, of)
         for index, case, program, finding in self.failed:
             whole, sides = (program, finding), (self.engine, self.reference)
-            small = reduced(*whole, *sides)
+            small = self.triage.reduced(*whole)
             settled = self.repetition.settled(small, whole)
             if settled.kind is Kind.FLAKY:
                 self.flaky.add(small[0], settled, self._number(index), case)
@@ -250,8 +272,8 @@ class _Shard:
                 self.answer.ill_conditioned.append(data)
             else:
                 self._add(reported, case)
-        for reported, of in self.flaky.reports():
-            self._add(reported, of)
+        for reported, flaky_case in self.flaky.reports():
+            self._add(reported, flaky_case)
         record.ill_conditioned += self.flaky.ill_conditioned
         if self.disturbed:
             index, case, program, before = self.disturbed[0]
@@ -265,7 +287,8 @@ class _Shard:
                 if (finding["kind"], finding["place"] or finding["program"]) == key:
                     finding["count"] += reported.programs
                     return
-        add_diagnosis(reported, self.engine, self.reference)
+        if reported.cause is None:
+            add_cause(reported, self.triage)
         data = finding_json(reported, case, self.task.number)
         self.answer.findings.append(data)
         self.answer.scripts.append(script_of(reported, self.engine, f"{names(data)[0]}.py"))

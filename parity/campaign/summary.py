@@ -16,6 +16,7 @@ from parity.campaign.monitor import Status
 from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
+from parity.engines.runner import as_runner
 from parity.oracle.verdict import ILL_CONDITIONED, no_findings, plural, verdict_line, verdict_of
 
 #: Seconds between two lines if the output is no terminal.
@@ -115,6 +116,7 @@ def text(outcome: Outcome, where: str) -> str:
     if outcome.untested:
         lines.append(f"not tested, since the engine lacks it: {', '.join(outcome.untested)}")
     lines += [f"quirk {name}: {text}" for name, text in descriptions(outcome.engine.quirks).items()]
+    lines += [f"warning: {text}" for text in as_runner(outcome.engine).warnings]
     causes = outcome.causes()
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
@@ -123,7 +125,7 @@ def text(outcome: Outcome, where: str) -> str:
         lines += [f"  {line}" for line in _facts(outcome, finding, one_line, _quoted)]
         lines.append(one_line(f"  finding: {where}/findings/{name}.json"))
         if len(several) > 1:
-            lines.append(f"  and {len(several) - 1} more findings of the same kind and diagnosis")
+            lines.append(f"  and {len(several) - 1} more findings of the same kind and cause")
     if len(causes) > SHOWN:
         lines.append(f"\n... and {len(causes) - SHOWN} more causes, in the corpus")
     return "\n".join([*lines, "", *_ending(outcome, where)])
@@ -159,8 +161,7 @@ def _facts(
     if finding["error_over_bound"] is not None:
         yield f"error: {finding['error_over_bound']:.3g} times what rounding explains"
     for one in finding["diagnosis"]:
-        agreement = f"{one['agrees']} of {one['of']} probes"
-        yield f"behaves like {quoted(one['defect'])}: {plain(one['says'])}; {agreement}"
+        yield f"cause {quoted(one['defect'])}: {plain(one['says'])}"
     if finding["script"]:
         yield plain(f"script: {finding['script']}")
     yield f"found {finding['count']} times, first by program {finding['program_number']}"
@@ -221,9 +222,9 @@ def markdown(outcome: Outcome, where: str) -> str:
     if causes:
         rows = []
         for kind, named, several in causes:
-            like = ", ".join(map(escape.code, named)) or "no known defect"
+            like = ", ".join(map(escape.code, named)) or "unexplained"
             rows.append((escape.code(kind), like, len(several)))
-        lines += ["", *table(("kind", "behaves like", "findings"), rows, "llr")]
+        lines += ["", *table(("kind", "cause", "findings"), rows, "llr")]
     for kind, _, several in causes[:SHOWN]:
         name, finding = several[0]
         lines += ["", f"### {escape.code(kind)}: {escape.markdown(finding['says'])}", ""]

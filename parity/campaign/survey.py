@@ -22,7 +22,8 @@ from parity._util import escape
 from parity._util.markdown import table
 from parity.campaign.finish import write_scripts
 from parity.campaign.result import Report, distinguishable_texts
-from parity.campaign.search import search
+from parity.campaign.search import by_harm, search
+from parity.diagnose.causes import UNEXPLAINED
 from parity.engines.base import Engine, label
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
@@ -74,6 +75,7 @@ class Surveyed:
                 "ops": sorted(self.engine.ops),
                 "quirks": sorted(self.engine.quirks),
                 "untested": list(self.untested),
+                "warnings": list(self.engine.warnings),
                 "findings": [entry.to_json() for entry in self.entries],
             }
         return data
@@ -136,7 +138,7 @@ def _surveyed(
         result.untested = found.untested
         for reported in found.findings:
             _add(result.entries, reported, seed)
-    result.entries.sort(key=lambda e: (e.reported.size, e.kinds))
+    result.entries.sort(key=lambda e: by_harm(e.reported))
     folder = scripts / escape.file_name(engine.name)
     write_scripts((entry.reported for entry in result.entries), engine, folder)
     for entry in result.entries:
@@ -161,12 +163,10 @@ def _add(entries: list[Entry], reported: Report, seed: int) -> None:
 
 
 def _cause(reported: Report) -> tuple[Any, ...]:
-    """Return the key by which findings are merged: the diagnosis, else the program."""
-    diagnosis = reported.diagnosis
-    if diagnosis is not None and diagnosis.matches:
-        return tuple(match.defect for match in diagnosis.matches)
-    if diagnosis is not None and diagnosis.operation:
-        return (reported.finding.kind, diagnosis.operation)
+    """Return the key by which findings are merged: the cause, else the program."""
+    cause = reported.cause
+    if cause is not None and cause.name != UNEXPLAINED:
+        return (cause.category, cause.key)
     if reported.finding.repeats is not None:  # which programs differ is chance
         return (reported.finding.kind, reported.finding.observed)
     return (reported.finding.kind, reported.program, reported.probe)
@@ -203,10 +203,10 @@ def markdown(result: Sequence[Surveyed], date: datetime.date, command: str) -> s
         "",
         f"Made by {escape.code(command)} on {date.isoformat()} ({versions}).",
         "",
-        "A finding is the smallest program on which the engine differs from PyTorch. Findings with "
-        "one cause count once; the numbers say how many causes show as each kind.",
+        "Each cause is shown by the smallest program on which the engine differs from PyTorch. The "
+        "numbers say how many causes show as each kind.",
         "",
-        *table(("engine", "programs", "findings", *kinds), rows, "lrr" + "r" * len(kinds)),
+        *table(("engine", "programs", "causes", *kinds), rows, "lrr" + "r" * len(kinds)),
     ]
     for one in result:
         lines += ["", *_section(one)]
@@ -227,6 +227,8 @@ def _section(one: Surveyed) -> list[str]:
     ]
     if one.engine.quirks:
         lines += ["", f"Quirks: {', '.join(sorted(one.engine.quirks))}."]
+    for text in one.engine.warnings:
+        lines += ["", f"Warning: {escape.markdown(text)}."]
     if not one.entries:
         lines += ["", "No difference found."]
     for number, entry in enumerate(one.entries, 1):
@@ -240,7 +242,8 @@ _CONFIRMED = {True: "its script shows it", False: "its script does not show it",
 def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> list[str]:
     reported = entry.reported
     finding = reported.finding
-    lines = [f"### {number}. {', '.join(entry.kinds)}: {finding.says}", ""]
+    sentence = reported.cause.sentence if reported.cause else finding.says
+    lines = [f"### {number}. {', '.join(entry.kinds)}: {sentence}", ""]
     if reported.program is None:
         lines += [f"Probe: {reported.probe}.", ""]
     else:
@@ -254,6 +257,6 @@ def _entry(number: int, entry: Entry, engine: AnyEngine, reference: Engine) -> l
             side = engine if reported.wrong == ENGINE else reference
             wrong = f"{escape.markdown(side.name)} is wrong"
         lines.append(f"- third opinion: {wrong}; {_CONFIRMED[entry.confirmed]}")
-    if reported.diagnosis is not None:
-        lines += [f"- {line}" for line in reported.diagnosis.text().splitlines()]
+    if reported.cause is not None:
+        lines += [f"- {line}" for line in reported.cause.text()]
     return lines

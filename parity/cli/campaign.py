@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from parity.campaign.corpus import Corpus
     from parity.campaign.executors import Executor
     from parity.campaign.records import FindingData
+    from parity.diagnose.triage import Triage
     from parity.engines.base import Engine
     from parity.engines.runner import Runner
 
@@ -271,6 +272,8 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _minimize(options: argparse.Namespace) -> int:
+    from parity.diagnose.triage import Triage
+
     file = Path(options.corpus)
     single = file.suffix == ".json" and "://" not in options.corpus
     if single and not (file.parent.parent / "campaign.json").is_file():
@@ -279,9 +282,9 @@ def _minimize(options: argparse.Namespace) -> int:
         found = file.parent.name == "findings" and file.stem in corpus.findings
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-        engine, reference = engines_of(options, corpus, "minimize")
+        triage = Triage(*engines_of(options, corpus, "minimize"))
         for name in [file.stem] if single else list(corpus.findings):
-            small = _minimized(name, corpus.findings[name], engine, reference)
+            small = _minimized(name, corpus.findings[name], triage)
             if small is not None:
                 with uninterrupted():  # it changes several files
                     corpus.replace(name, *small)
@@ -292,25 +295,24 @@ def _minimize(options: argparse.Namespace) -> int:
 def _minimize_file(options: argparse.Namespace, file: Path) -> int:
     from parity.campaign.regressions import read_finding
     from parity.campaign.storage import Folder
+    from parity.diagnose.triage import Triage
 
     finding = read_finding(file)
     if not options.engine:
         raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
-    small = _minimized(file.stem, finding, *_load_engines(options, options.engine))
+    small = _minimized(file.stem, finding, Triage(*_load_engines(options, options.engine)))
     if small is not None:
         data = json.dumps(small[0], indent=1, allow_nan=False) + "\n"
         Folder(file.parent).write(file.name, data.encode())
     return 0
 
 
-def _minimized(
-    name: str, finding: FindingData, engine: Runner, reference: Engine
-) -> tuple[FindingData, str] | None:
+def _minimized(name: str, finding: FindingData, triage: Triage) -> tuple[FindingData, str] | None:
     """Return the smaller finding and its script, or None if it stays; print the result."""
     from parity.campaign.records import identity
     from parity.campaign.replay import minimized
 
-    smaller = minimized(finding, engine, reference)
+    smaller = minimized(finding, triage)
     if smaller is None:
         print(one_line(f"left as it is, no longer a finding of kind {finding['kind']}: {name}"))
         return None

@@ -39,7 +39,24 @@ def add_score(commands: Any) -> None:
     )
     score.set_defaults(run=_score)
     score.add_argument("--seeds", type=count, default=20, metavar="N", help="default: %(default)s")
-    score.add_argument("--defects", metavar="a,b", help="only these defects")
+    what = score.add_mutually_exclusive_group()
+    what.add_argument("--defects", metavar="a,b", help="only these defects")
+    what.add_argument(
+        "--combined",
+        type=count,
+        nargs="?",
+        const=200,
+        metavar="N",
+        help="N engines with two to six faults each instead: how many faults are shown and named, "
+        "by how many causes; default: %(const)s. Exit status 1: a fault is not shown, or a cause "
+        "is about none",
+    )
+    score.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="draws the engines of --combined"
+    )
+    score.add_argument(
+        "--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N", help="default: %(default)s"
+    )
     score.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="processes, default: %(default)s"
     )
@@ -47,6 +64,11 @@ def add_score(commands: Any) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
+    check_file("--json", options.json)
+    return _single(options) if options.combined is None else _combined(options)
+
+
+def _single(options: argparse.Namespace) -> int:
     from parity.campaign.score import markdown, score  # these import all defects
     from parity.diagnose.defects import DEFECTS
 
@@ -54,10 +76,9 @@ def _score(options: argparse.Namespace) -> int:
     if options.defects is not None:
         names = listed("--defects", options.defects, DEFECTS, "a defect")
     defects = {name: DEFECTS[name] for name in names}
-    check_file("--json", options.json)
     progress = Progress(options.seeds * len(defects), sys.stderr)
     result = score(
-        options.seeds, DEFAULT_EXAMPLES, defects, options.jobs, lambda t: progress.step(t.defect)
+        options.seeds, options.examples, defects, options.jobs, lambda t: progress.step(t.defect)
     )
     progress.end()
     deliver(
@@ -67,6 +88,27 @@ def _score(options: argparse.Namespace) -> int:
     if not result.complete:
         return INTERRUPTED
     return PARITY if result.all_found else FINDINGS
+
+
+def _combined(options: argparse.Namespace) -> int:
+    from parity.campaign.combined import combined_score, markdown
+
+    progress = Progress(options.combined, sys.stderr)
+    result = combined_score(
+        options.combined,
+        options.examples,
+        options.seed,
+        options.jobs,
+        lambda engine: progress.step(f"engine {engine.number}"),
+    )
+    progress.end()
+    deliver(
+        lambda: write_json("--json", options.json, result.to_json()),
+        lambda: print(markdown(result), flush=True),
+    )
+    if not result.complete:
+        return INTERRUPTED
+    return PARITY if result.all_shown else FINDINGS
 
 
 def add_survey(commands: Any) -> None:

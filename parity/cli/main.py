@@ -19,6 +19,7 @@ from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
 from parity.cli.evaluate import add_score, add_survey
 from parity.cli.hygiene import add_hygiene
+from parity.cli.ops import add_ops
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     adapter.set_defaults(run=_adapter)
     adapter.add_argument("file", type=Path, metavar="NEW.py")
     for add in (
+        add_ops,
         add_score,
         add_survey,
         add_bench,

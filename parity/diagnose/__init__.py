@@ -4,10 +4,13 @@ Modules, in reading order:
 
 - ``shrink_passes`` and ``shrink``: reduce a program to the smallest one with the same finding.
 - ``defects``: engines with one deliberate defect each.
-- ``neighbours``, ``probe_programs`` and ``probe``: programs similar to a reduced one, what the
-  engine computes on them, and other orders in which a defect's backward may run nodes.
-- ``combinations``: several defects at once.
-- ``diagnosis`` and ``diagnose``: compare the engine with the defects.
+- ``causes``: one fault of an engine, with all that a report says of it.
+- ``conditions``, ``cells`` and ``operations``: every operation of an engine alone, and in which
+  cells it is wrong; ``operation_causes`` and ``repairs``: the causes, in words.
+- ``measured``, ``features``, ``orders``, ``tape_programs`` and ``tape``: a tape with wrong values
+  of its parameters, over the measured operations, and the programs that tell values apart.
+- ``tape_fit`` and ``model``: the values that explain an engine, and what they need.
+- ``triage``: which causes a failing program has; what no cause explains is reduced.
 - ``reproducer_template`` and ``reproducer``: a script that shows a finding without parity.
 
 The package may import ``parity.language``, ``parity.engines``, ``parity.generate``,

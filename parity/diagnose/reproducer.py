@@ -17,6 +17,7 @@ from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
     ISOLATED_RUN,
     LOAD_REFERENCE,
+    READ,
     RESULT,
     SCRIPT,
 )
@@ -44,6 +45,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
+    raises = finding.what == "exception"
     used = sorted({s.op for s in program.statements if isinstance(s, pr.Apply)})
     title = f"{finding.kind}: {finding.says} ({label(engine)})"
     sources = adapter.sources.items()
@@ -54,7 +56,8 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         text=docstring(str(program) + side.text),
         file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
-        engine=_body(EngineLines(program, names), finding),
+        engine=_body(EngineLines(program, names, reads=raises), finding),
+        read=READ if raises else "",
         engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
         torch=_body(side.lines(program, names), finding),
         torch_result=_result(finding, observed, *side.forms),
@@ -84,6 +87,11 @@ def array_literal(constant: pr.Constant) -> str:
     return f"np.array({constant.array().tolist()!r}{dtype})"
 
 
+def _literal(value: Any) -> str:
+    """Return the value of an attribute as an expression with NumPy."""
+    return f"np.array({value.tolist()!r})" if isinstance(value, np.ndarray) else repr(value)
+
+
 class EngineLines:
     """A program as calls of the methods of ``parity.engines.Engine``."""
 
@@ -104,10 +112,14 @@ class EngineLines:
         pr.ChangeGrad: ("buffer = {e}.grad({x})", "buffer *= 2", "buffer += 1"),
     }
 
-    def __init__(self, program: pr.Program, names: list[str], variable: str = "engine") -> None:
+    def __init__(
+        self, program: pr.Program, names: list[str], variable: str = "engine", reads: bool = False
+    ) -> None:
         self.program = program
         self.names = names
         self.variable = variable
+        #: Whether every array is read that ``parity`` reads, since reading it may raise.
+        self.reads = reads
         self.defined = program.defined
 
     def leaves(self) -> list[str]:
@@ -119,11 +131,19 @@ class EngineLines:
         return lines
 
     def statement(self, number: int, s: Any) -> list[str]:
+        """Return the lines of a statement, and those that read what ``parity`` reads after it."""
+        lines = self.call(number, s)
+        return [*lines, *self.read_values(self.defined[number])] if self.reads else lines
+
+    def read_values(self, indices: Sequence[int]) -> list[str]:
+        return [f"read({self.variable}.value({self.names[i]}))" for i in indices]
+
+    def call(self, number: int, s: Any) -> list[str]:
         names, e = self.names, self.variable
         outputs = ", ".join(names[i] for i in self.defined[number])
         if isinstance(s, pr.Apply):
             arguments = [names[i] for i in s.inputs]
-            arguments += [f"{k}={v!r}" for k, v in keywords(s.op, s.attrs).items()]
+            arguments += [f"{k}={_literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
             function = self.function.format(e=e, op=s.op)
             call = f"{outputs} = {function}({', '.join(arguments)})"
             return self.without_graph(call, self.defined[number]) if s.no_grad else [call]
@@ -136,7 +156,7 @@ class EngineLines:
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
-            return lines if last else [*lines, *self.read_gradients()]
+            return lines if last and not self.reads else [*lines, *self.read_gradients()]
         if isinstance(s, pr.Drop):
             return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -154,6 +174,11 @@ class EngineLines:
     def read_gradients(self) -> list[str]:
         """Return the lines that read all gradients, as ``parity`` does after each backward."""
         leaves = ", ".join(self.names[: len(self.program.leaves)])
+        if self.reads:
+            return [
+                f"for leaf in [{leaves}]:",
+                f"    read({self.variable}.grad(leaf), optional=True)",
+            ]
         return [f"list(map({self.variable}.grad, [{leaves}]))  # some engines compute them here"]
 
 
@@ -182,6 +207,9 @@ class TorchLines(EngineLines):
         # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
         constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
         return ["with torch.no_grad():", f"    {call}", *constants]
+
+    def read_values(self, indices: Sequence[int]) -> list[str]:
+        return []
 
     def read_gradients(self) -> list[str]:
         return []
@@ -251,6 +279,8 @@ def _body(lines: EngineLines, finding: Finding) -> str:
     text: list[str] = lines.leaves()
     for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):
         text += lines.statement(number, statement)
+    if lines.reads and finding.statement >= len(lines.program.statements):  # as the last of all
+        text += lines.read_values(range(len(lines.program.leaves)))
     return "\n".join("    " + line for line in text)
 
 

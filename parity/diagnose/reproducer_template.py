@@ -27,6 +27,7 @@ TORCH = {{
 {table}
 }}
 
+{read}
 
 def on_engine(engine):
     held = {{}}
@@ -107,6 +108,14 @@ print(f"{reference_name}: {{theirs}}")
 print("they agree" if same else "they differ")
 sys.exit(0 if same else 1)
 '''
+
+#: Reads an array as parity does, for findings that an exception ended.
+READ = """
+
+def read(array, optional=False):
+    if not (array is None and optional) and np.asarray(array).dtype.kind not in "fiub":
+        raise TypeError(f"not an array of numbers: {type(array).__name__}")
+"""
 
 #: Compares the results of one run.
 RESULT = "same = agree(ours, theirs)\n"

@@ -8,7 +8,7 @@ are small, so that this takes a few hundred runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from parity.diagnose.repair import GRADIENT_VALUES, choices_of, simplest_wrong_shape
@@ -73,9 +73,13 @@ def reduce_program(
 
 
 def _alike(small: Finding, finding: Finding) -> bool:
-    """Whether a finding may replace another one: an exception must come from the same place."""
+    """Whether a finding may replace another one.
+
+    An exception must come from the same place, and a nan is another fault than a wrong number.
+    """
     same_place = small.place == finding.place or small.kind != finding.kind
-    return small.kind in _same_kinds(finding) and same_place
+    same_class = small.left_numbers == finding.left_numbers
+    return small.kind in _same_kinds(finding) and same_place and same_class
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:
@@ -161,8 +165,11 @@ def reduced(
     engine: AnyEngine,
     reference: Engine,
     freedom: Freedom = Freedom.ALL,
+    unless: Callable[[pr.Program, Finding], bool] = lambda program, finding: False,
 ) -> tuple[pr.Program, Finding]:
     """Return the smallest program on which engine and reference differ alike, and the finding.
+
+    Programs on which ``unless`` is true are passed over: they show another fault.
 
     An engine that runs into the time limit has a shorter one in each step; the smallest program
     then runs with the full limit again. Most engines keep no state between programs, so that a
@@ -170,7 +177,8 @@ def reduced(
     """
 
     def check(p: pr.Program) -> Finding | None:
-        return check_program(p, engine, reference)
+        found = check_program(p, engine, reference)
+        return None if found is None or unless(p, found) else found
 
     def search() -> tuple[pr.Program, Finding]:
         return reduce_program(program, finding, check, freedom=freedom)
@@ -199,11 +207,20 @@ _OTHERS = 8
 
 
 def depends_on_operation(
-    number: int, program: pr.Program, finding: Finding, engine: AnyEngine, reference: Engine
+    number: int, program: pr.Program, finding: Finding, check: Check, ops: Collection[str]
 ) -> bool:
-    """Return whether most other operations in place of a statement's do not show a finding."""
-    others = (p for p in with_other_operation(program, number) if as_runner(engine).supports(p))
+    """Return whether most other operations in place of a statement's do not show a finding.
+
+    ``ops``: those that are tried.
+    """
+    others = (p for p in with_other_operation(program, number) if _operation(p, number) in ops)
     tried = list(itertools.islice(others, _OTHERS))
-    findings = [check_program(p, engine, reference) for p in tried]
+    findings = list(map(check, tried))
     kinds = _same_kinds(finding)
-    return 2 * sum(f is not None and f.kind in kinds for f in findings) < len(tried)
+    alike = sum(f is not None and f.kind in kinds for f in findings)
+    return not tried or 2 * alike < len(tried)
+
+
+def _operation(program: pr.Program, number: int) -> str:
+    statement = program.statements[number]
+    return statement.op if isinstance(statement, pr.Apply) else ""

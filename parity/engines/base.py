@@ -5,6 +5,7 @@ engines through it alone.
 """
 
 import inspect
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
@@ -54,7 +55,9 @@ class Engine:
         value is a callable that takes the operands as positional arguments (tensors) and the
         attributes as keyword arguments, and returns a tensor, or a tuple of tensors for an
         operation with several outputs. "add" is called as ``ops["add"](a, b)``, "sum" as
-        ``ops["sum"](a, axis=0, keepdims=False)``.
+        ``ops["sum"](a, axis=0, keepdims=False)``. Attributes are numbers, None, booleans and
+        tuples of integers; ``index`` of "get_item" is what stands between the brackets, and
+        ``condition`` of "where" is an ndarray of bool, which is not to be changed.
     dtypes
         The dtypes of leaves that the engine keeps: "float32", "float64" or both. Leaves of
         other dtypes are not generated.
@@ -106,7 +109,7 @@ class Engine:
 
     name: ClassVar[str] = ""
     version: ClassVar[str] = ""
-    ops: ClassVar[dict[str, Any]] = {}
+    ops: ClassVar[Mapping[str, Any]] = {}
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     max_ndim: ClassVar[int | None] = None
     bitwise: ClassVar[bool] = False

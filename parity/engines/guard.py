@@ -29,12 +29,20 @@ _ENDS: dict[str, Callable[..., bool]] = {
     "kill": lambda process, number: process == os.getpid() and number not in (0, signal.SIGINT),
 }
 _MODULES = [sys.modules[name] for name in ("os", "posix", "nt") if name in sys.modules]
+
+
+def _profiler() -> Any:
+    """Return the function that profiles, if any; the object of ``cProfile`` cannot be set again."""
+    found = sys.getprofile()
+    return found if callable(found) else None
+
+
 #: Settings of the process, each as a function that reads it and one that sets it.
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (os.getcwd, os.chdir),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (sys.gettrace, sys.settrace),
-    (sys.getprofile, sys.setprofile),
+    (_profiler, sys.setprofile),
 )
 #: Characters that an engine may print in each use of a guard.
 _PRINTED = 20_000

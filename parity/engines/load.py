@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -146,11 +146,14 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
     """Yield what is wrong with the attributes of an engine, but for the quirks."""
     if not (isinstance(engine.name, str) and engine.name):
         yield ' has no name: set name = "..." in the class'
-    if not isinstance(engine.ops, dict) or not engine.ops:
+    if not isinstance(engine.ops, Mapping) or not engine.ops:
         yield ' has no operations: set ops = {"add": ...} in the class'
     unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
         yield f" has unknown operations in ops: {', '.join(unknown)}; known are {', '.join(OPS)}"
+    unfilled = [f"`{name}`" for name, f in engine.ops.items() if f is Ellipsis]
+    if unfilled:
+        yield f": operation {', '.join(unfilled)} is not filled in"
     not_callable = sorted(name for name, f in engine.ops.items() if not callable(f))
     if not_callable:
         yield f": not callable in ops: {', '.join(not_callable)}"

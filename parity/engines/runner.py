@@ -44,6 +44,8 @@ class Runner(ABC):
     owns_buffer: bool
     #: Time and memory limits of one program; a local engine ignores them.
     limits: Limits = Limits()
+    #: What the self-check of the adapter noticed (``parity.engines.selfcheck``), for reports.
+    warnings: tuple[str, ...] = ()
     #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
 

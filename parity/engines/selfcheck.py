@@ -1,8 +1,11 @@
 """Self-check of an adapter before a run, so that its mistakes are not reported as findings.
 
-It checks the signatures of the methods, the results of ``leaf``, ``value`` and ``grad``, and
-whether each operation is the one that its name says. No tensor is used twice, so that
-an engine with faults in reuse or accumulation passes: the programs of the run find those.
+It checks the signatures of the methods and the results of ``leaf``, ``value`` and ``grad``:
+with a mistake there no run says anything. Where an operation computes what another name says, the
+adapter or the engine may be wrong: that is a warning of the run, and the programs find it too.
+
+No tensor is used twice, so that an engine with faults in reuse or accumulation passes: the
+programs of the run find those.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import contextlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,41 +31,62 @@ from parity.language.table import OPS, attribute_choices, output_shapes
 #: With how many arguments methods are called that do not take one.
 _ARGUMENTS = {"backward": 2, "no_grad": 0, "optimizer": 3}
 _SHAPES: tuple[Shape, ...] = ((2, 3), (2,), (3,), (3, 3), (), (1, 3))
+#: What Python says of ``...`` where a template was not filled in.
+_DOTS = "'ellipsis' object"
 #: Programs on which each operation is checked.
 SAMPLES = 3
 #: Programs that are tried to get these, where the adapter raises ``Unsupported`` on some.
 MOST = 24
 
 
-def check_adapter(engine: AnyEngine) -> None:
-    """Raise EngineError, with the method in its message, if the adapter has a mistake."""
+class Remark(NamedTuple):
+    """What is noticed of an adapter, in one line."""
+
+    text: str
+    #: Whether no run says anything of the engine, as for a method with another signature. What may
+    #: be the engine's own fault as well, such as a wrong operation, is only a warning.
+    fatal: bool = True
+
+
+def check_adapter(engine: AnyEngine) -> tuple[str, ...]:
+    """Raise EngineError if the adapter has a mistake with which no run says anything.
+
+    Other remarks are returned, and kept as ``Runner.warnings`` for reports.
+    """
     runner = as_runner(engine)
     try:
-        mistake = runner.call("parity.engines.selfcheck:first_mistake")
-    except EngineStopped:  # the programs will find it
-        return
+        mistake, *warnings = runner.call("parity.engines.selfcheck:mistake_and_warnings")
+    except (EngineStopped, TypeError, ValueError):  # the programs will find it
+        return ()
     if isinstance(mistake, str):
-        raise EngineError(f"adapter of {runner.name!r}: {mistake}")
+        raise EngineError(f"adapter of {runner.name!r}: {one_line(mistake)}")
+    runner.warnings = tuple(one_line(warning) for warning in warnings)
+    return runner.warnings
 
 
-def first_mistake(engine: Engine) -> str | None:
-    """Return a description of the first mistake of an adapter, or None.
+def mistake_and_warnings(engine: Engine) -> list[str | None]:
+    """Return the first mistake of an adapter, or None, and then the warnings.
 
     Adapters that are part of parity are checked by its tests, not before each run.
     """
+    found: list[str | None] = [None]
     if type(engine).__module__.startswith(("parity.engines.", "parity.oracle.")):
-        return None
+        return found
     try:
         with np.errstate(all="ignore"):
-            return next(mistakes(engine, load_engine("torch")), None)
+            for remark in remarks(engine, load_engine("torch")):
+                if remark.fatal:
+                    return [remark.text]
+                found.append(f"adapter: {remark.text}; check the adapter first")
     except Exception:  # the programs will find it
-        return None
+        pass
+    return found
 
 
-def mistakes(engine: Engine, reference: Engine) -> Iterator[str]:
-    """Yield a description of each mistake of an adapter; one may be the cause of the next."""
-    yield from _signatures(engine)
-    yield from _leaves(engine)
+def remarks(engine: Engine, reference: Engine) -> Iterator[Remark]:
+    """Yield what is noticed of an adapter; one may be the cause of the next."""
+    yield from map(Remark, _signatures(engine))
+    yield from map(Remark, _leaves(engine))
     for name in OPS:
         if name in engine.ops:
             yield from _operation(name, engine, reference)
@@ -98,12 +122,21 @@ def _values(n: int, start: int) -> tuple[float, ...]:
 def _leaves(engine: Engine) -> Iterator[str]:
     array = _accepted_array(engine)
     before = array.copy()
+    called = "leaf"
     try:
         t = engine.leaf(array)
-        value, gradient = engine.value(t), engine.grad(t)
+        called = "value"
+        value = engine.value(t)
+        called = "grad"
+        gradient = engine.grad(t)
     except Exception as error:
-        yield f"`leaf`, `value` or `grad` of a new leaf raised {described(error)}"
+        unfilled = f"is not filled in: {_DOTS}" if _DOTS in described(error) else ""
+        yield f"`{called}` {unfilled or f'of a new leaf raised {described(error)}'}"
         return
+    for name, result in (("value", value), ("grad", gradient)):
+        if result is Ellipsis:
+            yield f"`{name}` is not filled in: it returned `...`"
+            return
     if not _is_numeric(value):
         yield f"`value` returned {_type_name(value)}, not an ndarray"
         return
@@ -145,7 +178,7 @@ def _type_name(a: Any) -> str:
     return "None" if a is None else f"an object of type {type(a).__name__}"
 
 
-def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[str]:
+def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[Remark]:
     # Programs on which the adapter does not raise Unsupported, with their traces.
     tried = ((c, execute(c, engine)) for c in itertools.islice(_cases(name, engine), MOST))
     supported = list(itertools.islice((t for t in tried if t[1].unsupported is None), SAMPLES))
@@ -154,17 +187,20 @@ def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[str]:
         statement: Any = case.statements[0]
         wrong = _refuses(engine.ops[name], statement.inputs, dict(statement.attrs))
         if wrong:
-            yield f'ops["{name}"] has another signature than parity calls it with: {wrong}'
+            yield Remark(f'ops["{name}"] has another signature than parity calls it with: {wrong}')
             return
     errors = [run.failure and run.failure.error for run in runs]
+    if errors and all(error and _DOTS in described(error) for error in errors):
+        yield Remark(f"operation `{name}` is not filled in: it returned `...`")
+        return
     if errors and all(isinstance(error, AdapterError) for error in errors):
-        yield f'ops["{name}"]: {errors[0]}'
+        yield Remark(f"`{name}`: {errors[0]}", fatal=False)
     expected = [_result(execute(case, reference)) for case in cases]
     results = [_result(run) for run in runs]
     if cases and not any(map(_same, results, expected)):
         other = _other_name(cases, results, reference)
         if other:
-            yield f'ops["{name}"] computes {other}: is it under the wrong name?'
+            yield Remark(f"`{name}` computes {other}", fatal=False)
 
 
 def _cases(name: str, engine: Engine) -> Iterator[pr.Program]:
@@ -217,7 +253,7 @@ def _result_of(case: pr.Program, name: str, inputs: tuple[int, ...], reference: 
     return _result(execute(changed, reference))
 
 
-def _events(engine: Engine) -> Iterator[str]:
+def _events(engine: Engine) -> Iterator[Remark]:
     able = abilities(engine)
     if "no_grad" in able:
         try:
@@ -225,26 +261,69 @@ def _events(engine: Engine) -> Iterator[str]:
         except Exception:  # the programs will find it
             context = contextlib.nullcontext()
         if not hasattr(context, "__enter__"):
-            yield f"`no_grad` returned {_type_name(context)}, not a context manager"
+            yield Remark(f"`no_grad` returned {_type_name(context)}, not a context manager")
     if CONSTANTS in able:
         wrong = _refuses(engine.leaf, (None, False), {})
         if wrong:
-            yield f"the signature of `leaf` differs from Engine.leaf: {wrong}"
+            yield Remark(f"the signature of `leaf` differs from Engine.leaf: {wrong}")
     op = next((name for name in OPS if name in engine.ops and not OPS[name].attrs), None)
     case = next(_cases(op, engine), None) if op else None
-    if case is None:
-        return
+    if case is not None:
+        yield from _backward(case, engine)
+        if _multiplies(case, engine):
+            text = "`backward` multiplies the root by a gradient of another shape, which broadcasts"
+            yield Remark(f"{text}: compare the shapes, and raise where they differ", fatal=False)
+
+
+def _backward(case: pr.Program, engine: Engine) -> Iterator[Remark]:
     root = len(case.leaves)
     shape = case.infos[root].shape
     gradient = pr.Constant(shape, _values(size(shape), 2), case.leaves[0].dtype)
     backward = pr.Program(case.leaves, (*case.statements, pr.Backward(root, gradient)))
-    failure = execute(backward, engine).failure
-    if failure is not None:
-        if isinstance(failure.error, AdapterError):
-            yield f"`grad` after a backward: {failure.error}"
+    trace = execute(backward, engine)
+    if trace.failure is not None:
+        if isinstance(trace.failure.error, AdapterError):
+            yield Remark(f"`grad` after a backward: {trace.failure.error}")
         return
-    if "zero_grad" in able and not owns_buffer(engine):
+    if not any(
+        np.any(o.array) for o in trace.observations if o.what == "grad" and o.array is not None
+    ):
+        text = "no leaf has a gradient after `backward`, as if it did not call the engine's own"
+        yield Remark(text, fatal=False)
+    if "zero_grad" in abilities(engine) and not owns_buffer(engine):
         trace = execute(pr.Program(case.leaves, (*backward.statements, pr.Zero((0,)))), engine)
         grads = [o.array for o in trace.observations if (o.what, o.which) == ("grad", 0)]
         if len(grads) == 2 and grads[1] is not None and np.any(grads[0]) and _same(*grads):
-            yield "`zero_grad` has no effect: does it zero a copy of the gradient?"
+            yield Remark("`zero_grad` has no effect: does it zero a copy of the gradient?")
+
+
+def _multiplies(case: pr.Program, engine: Engine) -> bool:
+    """Whether ``backward`` applies an operation to a gradient that does not fit, and succeeds."""
+    statement: Any = case.statements[0]
+    applied: list[str] = []
+
+    def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(*xs: Any, **attrs: Any) -> Any:
+            applied.append(name)
+            return function(*xs, **attrs)
+
+        return apply
+
+    own, ops = vars(engine).get("ops"), engine.ops
+    shape = case.infos[len(case.leaves)].shape
+    for count in (1, 2):
+        applied.clear()
+        try:
+            leaves = [engine.leaf(leaf.array()) for leaf in case.leaves]
+            root = ops[statement.op](*leaves)
+            engine.ops = {n: noting(n, f) for n, f in ops.items()}  # type: ignore[misc]
+            engine.backward(root, np.ones((count, *shape), case.leaves[0].dtype))
+        except Exception:  # refused, as it should be
+            continue
+        finally:
+            vars(engine).pop("ops", None)
+            if own is not None:
+                engine.ops = own  # type: ignore[misc]
+        if applied:
+            return True
+    return False

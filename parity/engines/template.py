@@ -61,6 +61,8 @@ class Mine(Engine):
         The product works for scalars where the engine's backward takes no gradient (for arrays:
         the sum of it). Where it takes one:  t.backward(gradient)
         """
+        if gradient is not None and np.shape(gradient) != np.shape(self.value(t)):
+            raise ValueError(f"the gradient has the shape {{np.shape(gradient)}}")
         root = t if gradient is None else self.ops["mul"](t, self.leaf(gradient))
         # 4. For example:  root.backward()  or  root.backward(retain_graph=retain_graph)
         ...

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from parity.language.shapes import Attrs, real_index
+import numpy as np
+
+from parity.language.shapes import Attrs, index_items, real_index
 
 #: The longest axis of an array.
 LONGEST = 1_000_000
@@ -114,7 +116,8 @@ def _is_nested(value: Any) -> bool:
 
 
 def _is_index(value: Any) -> bool:
-    return tuple_of(_is_index_item)(value) and value.count("...") <= 1
+    items = index_items(value)
+    return all(map(_is_index_item, items)) and items.count("...") <= 1
 
 
 def _is_index_item(item: Any) -> bool:
@@ -127,11 +130,18 @@ def _is_index_item(item: Any) -> bool:
     return is_integer(item) or item in ("newaxis", "...")
 
 
+def _as_booleans(value: tuple[bool, ...]) -> Any:
+    """An array that cannot be changed, as several calls of operations get the same."""
+    array = np.array(value, bool)
+    array.flags.writeable = False
+    return array
+
+
 INTEGER = AttributeKind(is_integer)
 NUMBER = AttributeKind(is_number)
 OPTIONAL_NUMBER = AttributeKind(_or_none(is_number))
 FLAG = AttributeKind(is_flag)
-FLAGS = AttributeKind(tuple_of(is_flag))
+FLAGS = AttributeKind(tuple_of(is_flag), _as_booleans)
 TEXT = AttributeKind(lambda value: isinstance(value, str))
 AXIS = AttributeKind(is_integer)
 #: Distinct axes.

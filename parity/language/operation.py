@@ -70,6 +70,11 @@ class Operation:
         freed graph (docs/semantics.md 1.2).
     promotes
         Whether it takes operands of mixed dtypes.
+    kink
+        How the side on which an operand lies, or the elements that tie, decide the derivative:
+        "slope" if the value is continuous there, "step" if it jumps, "" if there is no kink.
+        Engines whose operands are on the same side must agree in the choice
+        (docs/semantics.md 9), and ``parity.oracle.exact.kinks.SIDES`` says what the sides are.
     reorders
         Whether the result or its gradient is a view whose elements do not lie in memory
         one after another, in the order of the axes.
@@ -121,6 +126,7 @@ class Operation:
     spreads: bool = False
     saves: bool = False
     promotes: bool = True
+    kink: str = ""
     reorders: bool = False
     # Of types that this package does not know: the packages that use them lie above it.
     exact_rule: Any = None

@@ -150,21 +150,31 @@ def sum_to_choices(a: Shape) -> list[dict[str, Any]]:
 
 
 #: An index is a tuple of items: an int, ("slice", start, stop, step), ("list", ints),
-#: "newaxis" or "...". Data from a file, never code.
-Index: TypeAlias = tuple[Any, ...]
+#: "newaxis" or "..."; or one item that is in no tuple, as in ``x[1]``. It is data from a file,
+#: never code.
+Index: TypeAlias = Any
+
+
+def index_items(index: Index) -> tuple[Any, ...]:
+    """Return the items of an index, one if it is no tuple of items."""
+    alone = not isinstance(index, tuple) or (index and index[0] in ("slice", "list"))
+    return (index,) if alone else index
 
 
 def real_index(index: Index) -> Any:
     """Return the Python index for an index of a program."""
     names = {"newaxis": None, "...": Ellipsis}
     kinds: dict[str, Callable[..., Any]] = {"slice": slice, "list": list}
-    return tuple(
+    items = index_items(index)
+    real = tuple(
         kinds[item[0]](*item[1:]) if isinstance(item, tuple) else names.get(item, item)
-        for item in index
+        for item in items
     )
+    return real if items is index else real[0]
 
 
 def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
+    index = index_items(index)
     given = sum(1 for item in index if item not in ("newaxis", "..."))
     if given > len(a):
         raise ShapeError(f"index {index} of shape {a}")

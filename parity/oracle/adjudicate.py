@@ -6,8 +6,8 @@ note, only for
 
 - programs with values that are not real numbers (infinity, nan, overflow);
 - programs with an operation for which the exact evaluation has no rule;
-- exceptions of a second backward through a graph of gradients: whether it is freed depends on the
-  tensors that PyTorch saves, which the exact evaluation does not model;
+- exceptions of a second backward through a graph of gradients that an earlier backward may have
+  freed: whether it did depends on the tensors that PyTorch saves, which are not modelled;
 - programs on which the exact evaluation raises and both sides do not, and findings of probes.
 """
 
@@ -30,7 +30,7 @@ from parity.oracle.exact.engine import Exact
 from parity.oracle.exact.graph import Node
 from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.exactness import is_exact, is_rounded
-from parity.oracle.finding import Finding
+from parity.oracle.finding import Finding, Kind
 from parity.oracle.tolerance import Tolerance
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
 
@@ -110,7 +110,10 @@ def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -
     """Decide by whether the exact evaluation raises at the same statement."""
     number = finding.statement
     before = program.statements[: max(number, 0)]
-    if any(isinstance(s, pr.TakeGrad) for s in before):
+    taken = any(isinstance(s, pr.TakeGrad) for s in before)
+    backwards = [s for s in before if isinstance(s, pr.Backward)]
+    kept = all(s.create_graph or s.retain_graph for s in backwards)
+    if taken and not (kept and finding.observed is Kind.EXCEPTION):
         return Verdict(None, "the graph of a gradient may have been freed")
     failed = exact.failure.statement if exact.failure else None
     if failed is not None and failed < number:

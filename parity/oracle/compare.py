@@ -22,6 +22,7 @@ def compare(
     11.2), but not after a clear or a zero.
     """
     tolerance = tolerance or Tolerance(program)
+    tolerance.between(engine, reference)
     none_or_zeros: set[int] = set()  # leaves with None on one side and zeros on the other
     pairs = zip(engine.observations, reference.observations, strict=False)
     for index, (e, r) in enumerate(pairs):

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from parity.engines.trace import STOPPED, Trace
 
 
@@ -119,6 +121,15 @@ class Finding:
     def group(self) -> str:
         """The kind, with the place where there is one: each group is searched for causes."""
         return f"{self.kind} {self.place}" if self.place else self.kind
+
+    @property
+    def left_numbers(self) -> bool:
+        """Whether the engine has inf or nan where the reference has a finite number."""
+        engine, reference = self.engine, self.reference
+        if not (isinstance(engine, np.ndarray) and isinstance(reference, np.ndarray)):
+            return False
+        finite: Any = np.isfinite(reference).all() and not np.isfinite(engine).all()
+        return bool(finite)
 
     @property
     def stopped(self) -> bool:

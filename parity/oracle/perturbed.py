@@ -17,6 +17,7 @@ from parity.engines.adapters.torch import Torch, with_gradient
 from parity.language.operation import Operation
 from parity.language.shapes import elementwise
 from parity.language.table import OPS
+from parity.oracle.choices import Choice
 
 #: Noise is uniform in absolute value between these, a and b. The mean square is 1:
 #: (a**2 + a*b + b**2) / 3 == 1.
@@ -39,23 +40,26 @@ class Perturbed(Torch):
     """PyTorch in float64 with random relative errors.
 
     ``unit``: the unit roundoff of the errors; 0 for none. ``accumulations``: how many roundings
-    the accumulation of a gradient may add. ``exact_values``: how many operations have values
-    without errors, so that these break no ties; gradients always have errors.
+    the accumulation of a gradient may add. ``choices``: in order, for each operation with a kink
+    the operands that decide its derivative, errors or not (``parity.oracle.choices``).
     """
 
     name = "torch, perturbed"
 
-    def __init__(self, unit: float, accumulations: int, seed: Any, exact_values: int = 0) -> None:
+    def __init__(
+        self, unit: float, accumulations: int, seed: Any, choices: Sequence[Choice] = ()
+    ) -> None:
         super().__init__()
-        self.exact_values = exact_values
+        self.choices = choices
+        self.chosen_count = 0  # of operations with a kink that ran so far
         self.recorded = False  # whether a backward with create_graph ran
         self.random = np.random.default_rng(seed)
         self.unit = unit
         self.accumulations = accumulations
         self.count = 0  # of random numbers drawn so far
-        if unit:
-            rounded = {name: partial(self.perturbed_operation, op) for name, op in OPS.items()}
-            self.ops = rounded  # type: ignore[misc]
+        self.plain = self.ops
+        rounded = {name: partial(self.perturbed_operation, op) for name, op in OPS.items()}
+        self.ops = rounded  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)
@@ -82,6 +86,12 @@ class Perturbed(Torch):
             hook.remove()
         self.recorded |= flags.get("create_graph", False)
 
+    @property
+    def next_choice(self) -> Choice:
+        """The operands that decide the next operation with a kink; None if errors may."""
+        number = self.chosen_count
+        return self.choices[number] if number < len(self.choices) else None
+
     def perturb(self, t: Any, ulps: float) -> Any:
         """Return ``t`` with random errors in its value and, independently, in its gradients.
 
@@ -89,8 +99,10 @@ class Perturbed(Torch):
         still cancel. The error is drawn again for each backward, since gradients of several
         passes may cancel as well.
         """
-        if self.exact_values <= 0:
-            t = t + t.detach() * (self.unit * ulps * self.noise(t))
+        if not self.unit:
+            return t
+        error = t.detach() * (self.unit * ulps * self.noise(t))
+        t = t + torch.where(torch.isfinite(error), error, 0.0)
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:
@@ -110,12 +122,34 @@ class Perturbed(Torch):
 
     def perturbed_operation(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
         """Run an operation with errors in its operands and results."""
-        result = self.perturbed_result(op, *xs, **attrs)
-        self.exact_values -= 1
-        return result
+        operands = [self.perturb(x, 1 + self.accumulations) for x in xs]
+        choice = None
+        if op.kink:
+            choice = self.next_choice
+            self.chosen_count += 1
+        if choice is None:
+            result = self.plain[op.name](*operands, **attrs)
+        else:
+            result = self.chosen(op, operands, choice, attrs)
+        return self.with_errors(op, result, xs) if self.unit else result
 
-    def perturbed_result(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
-        result = op.function(*[self.perturb(x, 1 + self.accumulations) for x in xs], **attrs)
+    def chosen(
+        self, op: Operation, operands: list[Any], choice: Sequence[Any], attrs: dict[str, Any]
+    ) -> Any:
+        """Run an operation with the derivative that it has for the operands ``choice``."""
+        wide = [
+            torch.tensor(a.astype(np.float64)).broadcast_to(t.shape)
+            for a, t in zip(choice, operands, strict=True)
+        ]
+        moved = [a + (t - t.detach()) for a, t in zip(wide, operands, strict=True)]
+        result = self.plain[op.name](*moved, **attrs)
+        if op.kink == "step":
+            return result
+        value = op.function(*operands, **attrs)
+        return result + (value - result).detach()
+
+    def with_errors(self, op: Operation, result: Any, xs: Sequence[Any]) -> Any:
+        """Add the errors of an operation to its result."""
         # Where elements are summed, forward or backward, each addition may round each term.
         terms = max(t.numel() for t in xs) if op.sums else 1
         if isinstance(result, tuple):
@@ -133,8 +167,6 @@ class Perturbed(Torch):
         fixed = x.detach()
         step = x - fixed  # zero, with derivative 1
         value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))
-        if self.exact_values > 0:
-            value = torch.zeros_like(value)
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
             second = second * (1 + y.detach().abs().max() / smallest**2)

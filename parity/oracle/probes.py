@@ -12,7 +12,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from parity._util.escape import described, one_line
 from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.execute import numbers
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
+from parity.engines.trace import Failure
 from parity.oracle.finding import KINDS, Finding, Kind
 
 #: Nodes of the deep chain.
@@ -55,7 +56,8 @@ class Probe:
         except MemoryError:
             yield _exception(Kind.MEMORY, "MemoryError")
         except Exception as error:
-            yield _exception(Kind.EXCEPTION, described(error))
+            place = Failure(0, error).place()
+            yield replace(_exception(Kind.EXCEPTION, described(error)), place=place)
 
     def first(self, engine: AnyEngine) -> Finding | None:
         """Return the first finding, or None; an engine in a worker process may end it."""
@@ -68,8 +70,9 @@ class Probe:
             return None
         runner.restart()  # the probe may have left the engine in a bad state
         try:
-            kind, step, what, which, engine_has, expected = data
-            return Finding(KINDS[kind], int(step), str(what), int(which), engine_has, expected)
+            kind, step, what, which, engine_has, expected, place = data
+            where = int(step), str(what), int(which)
+            return Finding(KINDS[kind], *where, engine_has, expected, place=str(place))
         except (TypeError, ValueError, KeyError):
             return _exception(
                 Kind.CRASH, "it wrote to the pipe of parity: an answer of another form"
@@ -143,14 +146,16 @@ def doublings(engine: Engine) -> Iterator[Finding]:
     """Run ``x = x + x`` ``DOUBLINGS`` times: a graph of 60 nodes with 2**60 paths.
 
     First the calls of backwards through 6 and 12 doublings are counted: an engine that runs a
-    node once per path makes 64 times as many, one that runs it once twice as many.
-    The full graph is run only in the second case.
+    node once per path makes 64 times as many, one that runs it once twice as many. So are those
+    through diamonds, whose paths lead through different nodes. The full graph is run only in the
+    second case.
     """
-    few, many = (_calls(engine, _doubled(engine, n)[1]) for n in (6, 12))
-    if many > 8 * (few + 8):
-        text = f"{few} calls for 6 doublings, {many} for 12"
-        yield Finding(Kind.TIME, 0, "calls", 0, text, "twice as many")
-        return
+    for build, name in ((_doubled, "doublings"), (_diamonds, "diamonds")):
+        few, many = (_calls(engine, build(engine, n)[1]) for n in (6, 12))
+        if many > 8 * (few + 8):
+            text = f"{few} calls for 6 {name}, {many} for 12"
+            yield Finding(Kind.TIME, 0, "calls", 0, text, "twice as many")
+            return
     x, y = _doubled(engine, DOUBLINGS)
     engine.backward(y)
     yield from _expect(engine, x, 2.0**DOUBLINGS)
@@ -159,6 +164,12 @@ def doublings(engine: Engine) -> Iterator[Finding]:
 def _doubled(engine: Engine, n: int) -> tuple[Any, Any]:
     x = _scalar(engine)
     return x, functools.reduce(lambda y, _: engine.ops["add"](y, y), range(n), x)
+
+
+def _diamonds(engine: Engine, n: int) -> tuple[Any, Any]:
+    """Return a leaf and the root of ``n`` diamonds, one after the other, with 2**n paths."""
+    x, add = _scalar(engine), engine.ops["add"]
+    return x, functools.reduce(lambda y, _: add(add(y, x), add(y, x)), range(n), x)
 
 
 def _calls(engine: Engine, y: Any) -> int:
@@ -173,7 +184,7 @@ def _calls(engine: Engine, y: Any) -> int:
     try:
         engine.backward(y)
     finally:
-        sys.setprofile(outer)
+        sys.setprofile(outer if callable(outer) else None)  # cProfile's object cannot be set
     return count
 
 
@@ -265,7 +276,8 @@ def first_finding(engine: Engine, name: str) -> list[Any] | None:
     found = next(PROBES_BY_NAME[name].run(engine), None)
     if found is None:
         return None
-    return [found.kind, found.statement, found.what, found.which, found.engine, found.reference]
+    shown = found.engine, found.reference, found.place
+    return [found.kind, found.statement, found.what, found.which, *shown]
 
 
 PROBES: tuple[Probe, ...] = (

@@ -13,11 +13,10 @@
    elements. Two engines differ by at most twice the worst case. Another factor 2 covers
    the estimate of the norm from a few samples.
 
-   Near a kink or a pole the samples scatter and the bound becomes large: no finding there.
-
-   A few more samples perturb only gradients. Where values tie, a sample with perturbed values
-   breaks the tie and most elements lose their gradient; an element that loses it in every sample
-   would get no bound for its actual gradient.
+   Near a pole the samples scatter and the bound becomes large: no finding there. At ties and
+   kinks they do so only where the two runs themselves are on different sides. Where both are on
+   the same one the samples have the derivative of that side (``parity.oracle.choices``), since
+   a convention decides there, not rounding.
 
    Each sample adds to the bound. So a difference that the first samples allow needs no further
    ones, and a difference that all of them forbid is a finding.
@@ -38,17 +37,14 @@ from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
+from parity.oracle.choices import Choice, agreed_choices
 from parity.oracle.exactness import is_exact, is_rounded, narrowest
 from parity.oracle.perturbed import Perturbed
 
-#: Samples with errors in values and gradients.
+#: How many samples there are.
 SAMPLES = 8
-#: Operations whose gradient is shared by operands that tie.
-SHARE = frozenset({"max", "min", "maximum", "minimum"})
-#: Samples, drawn after the others, with errors in gradients, and in values after the last tie.
-GRADIENT_SAMPLES = 4
 #: Numbers of samples after which a difference is compared with the bound.
-SAMPLE_COUNTS = (1, 2, SAMPLES, SAMPLES + GRADIENT_SAMPLES)
+SAMPLE_COUNTS = (1, 2, SAMPLES)
 
 
 class Tolerance:
@@ -64,6 +60,10 @@ class Tolerance:
         self.program = program
         self.bitwise = bitwise
         self.quirks = quirks
+        self._traces: tuple[Trace, ...] = ()
+        self._choices: list[Choice] | None = None
+        self._base: Trace | None = None  # without random errors
+        self._decided: list[bool] = []  # of each choice, whether it is not open
         self._samples: list[Trace] = []
         self._wanted = SAMPLE_COUNTS[-1]  # number of samples that the bound uses
         self._count = 1
@@ -76,6 +76,11 @@ class Tolerance:
     def strict(self) -> bool:
         """Whether engines must agree in every bit."""
         return is_exact(self.program) or (self.bitwise and is_rounded(self.program))
+
+    def between(self, engine: Trace, reference: Trace) -> None:
+        """Set the runs that are compared next: choices in which they agree are not in doubt."""
+        self._traces = engine, reference
+        self._choices = None
 
     def excess(
         self, index: int, error: NDArray[Any], reference: NDArray[Any]
@@ -111,14 +116,13 @@ class Tolerance:
 
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the part of the bound that comes from the first ``self._wanted`` samples."""
+        base = self._prepared()
         for k in range(len(self._samples), self._wanted):
-            sample, count = self._run(
-                self.unit, (self._seed, k + 1), self._until_last_tie if k >= SAMPLES else 0
-            )
+            sample, count = self._run(self.unit, (self._seed, k + 1), self._choices or ())
             self._samples.append(sample)
             if k == 0:
                 self._count = max(1, count)
-        traces = [self._base, *self._samples[: self._wanted]]
+        traces = [base, *self._samples[: self._wanted]]
         if index >= min(len(t.observations) for t in traces):
             return np.zeros(shape)
         exact, *samples = [t.observations[index].array for t in traces]
@@ -130,24 +134,25 @@ class Tolerance:
     def _seed(self) -> int:
         return zlib.crc32(repr(self.program).encode())
 
-    @cached_property
-    def _until_last_tie(self) -> int:
-        """How many operations run until no tie can be broken any more; all if there is none."""
-        ops = [s.op for s in self.program.statements if isinstance(s, pr.Apply)]
-        return max((i for i, op in enumerate(ops, 1) if op in SHARE), default=len(ops))
+    def _prepared(self) -> Trace:
+        """Return the trace without random errors; drop the samples if they chose otherwise."""
+        if self._choices is None:
+            alone = None if self._traces else self._run(0.0, self._seed)[0]
+            self._choices = agreed_choices(self.program, (alone,) if alone else self._traces)
+            decided = [choice is not None for choice in self._choices]
+            if self._base is None or decided != self._decided:
+                self._decided, self._samples = decided, []
+                self._base = alone or self._run(0.0, self._seed, self._choices)[0]
+        assert self._base is not None
+        return self._base
 
-    @cached_property
-    def _base(self) -> Trace:
-        """The trace without random errors."""
-        return self._run(0.0, self._seed)[0]
-
-    def _run(self, unit: float, seed: Any, exact_values: int = 0) -> tuple[Trace, int]:
+    def _run(self, unit: float, seed: Any, choices: Sequence[Choice] = ()) -> tuple[Trace, int]:
         """A run with random errors, and how many elements had one."""
         # A sum of a gradient may be rounded at each use and in each backward.
         uses = Counter(v for s in self.program.statements for v in pr.operands(s))
         passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
-        engine = Perturbed(unit, accumulations, seed, exact_values)
+        engine = Perturbed(unit, accumulations, seed, choices)
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
 
 

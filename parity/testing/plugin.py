@@ -74,6 +74,8 @@ class Session:
             known[entry] += count
         programs, reused, hubs, ill_conditioned = (sum(c[i] for c in counts) for i in range(4))
         terminalreporter.section("parity")
+        for text in self.suite.engine.warnings:
+            terminalreporter.write_line(f"warning: {text}")
         if programs:
             terminalreporter.write_line(
                 f"{programs} programs; {100 * reused / programs:.1f}% use a value twice or more, "

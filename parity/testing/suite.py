@@ -14,14 +14,21 @@ import pytest
 from parity import __version__
 from parity._util.escape import file_name, one_line
 from parity._util.process import fuzzing_runtime
-from parity.campaign.baseline import FLAKY_RUNS, Baseline, BaselineEntry, load_baseline
+from parity.campaign.baseline import (
+    FLAKY_RUNS,
+    Baseline,
+    BaselineEntry,
+    BaselineMatcher,
+    load_baseline,
+)
 from parity.campaign.database import check_database
-from parity.campaign.finish import add_diagnosis, write_script
+from parity.campaign.finish import add_cause, write_script
 from parity.campaign.flaky import Repetition
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.paths import FINDINGS
 from parity.campaign.regressions import RegressionError, read_regression
 from parity.campaign.result import Report
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine, label
 from parity.engines.open import open_engines
 from parity.engines.quirks.table import descriptions
@@ -47,6 +54,12 @@ class Suite:
     #: The database of failing programs (``parity.campaign.database``).
     database: str | None = None
     node: Any = None
+    #: The causes of the engine, shared by all tests; made if it is not given.
+    triage: Triage = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.triage is None:
+            object.__setattr__(self, "triage", Triage(self.engine, self.reference))
 
     @staticmethod
     def of(
@@ -83,6 +96,7 @@ class Suite:
                 f"parity: quirk {name}: {text}"
                 for name, text in descriptions(self.engine.quirks).items()
             ),
+            *(f"parity: warning: {text}" for text in self.engine.warnings),
         ]
 
     def check(self, profile: str, share: float, needs: tuple[str, ...] = ()) -> None:
@@ -95,8 +109,9 @@ class Suite:
         self.need(needs, decoder.abilities)
         count = max(1, round(share * self.programs))
         name = file_name(self.node.name)
+        pair = self.engine, self.reference
         outcome = run_property(
-            decoder, self.engine, self.reference, count, self.seed, self.known, self.database
+            decoder, *pair, count, self.seed, self.known, self.database, self.triage
         )
         tally = outcome.tally
         self.node.user_properties.append((COUNTS, astuple(tally)))
@@ -126,7 +141,7 @@ class Suite:
             if entry is not None:
                 self._accept(Counter([entry]))
                 return
-            add_diagnosis(reported, self.engine, self.reference)
+            add_cause(reported, self.triage)
             self.report([reported], name)
 
     def regression(self, file: Path) -> None:
@@ -148,13 +163,13 @@ class Suite:
                 return
             judged = Repetition(*sides).judged(program, finding)
             reported = Report(judged, program, -1)
-            add_diagnosis(reported, self.engine, self.reference)
+            add_cause(reported, self.triage)
         self.report([reported], file_name(file.stem))
 
     def known_occur(self) -> None:
         """Fail if entries of the baseline no longer occur."""
         __tracebackhide__ = True
-        stale = self.known.stale(self.engine, self.reference)
+        stale = BaselineMatcher(self.known, self.triage).stale()
         if stale:
             pytest.fail("\n\n".join(entry.stale() for entry in stale), pytrace=False)
 

@@ -130,3 +130,9 @@ def test_names_of_files_differ() -> None:
         assert escape.file_name(name) == f"_{name}"
     several = ["", "..", "a/b", "a\\b", "é", "è", "a\nb", "x" * 200, "x" * 201]
     assert len(set(map(escape.file_name, several))) == len(several)
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    assert escape.without_password("redis://user:secret@host:1/0") == "redis://user:***@host:1/0"
+    assert escape.without_password("redis://:a/b@host") == "redis://:***@host"
+    assert escape.without_password("redis://host:6379") == "redis://host:6379"

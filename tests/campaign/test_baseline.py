@@ -12,14 +12,25 @@ from typing import Any
 
 import pytest
 
-from parity.campaign.baseline import Baseline, BaselineEntry, BaselineError, load_baseline
+from parity.campaign.baseline import (
+    Baseline,
+    BaselineEntry,
+    BaselineError,
+    BaselineMatcher,
+    load_baseline,
+    propose,
+)
 from parity.campaign.hypothesis_search import run_property
 from parity.campaign.result import Report
-from parity.campaign.search import REDUCED_PER_KIND, search
+from parity.campaign.search import search
 from parity.cli.main import main
+from parity.diagnose.defects.base import rules_with
+from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
+from parity.diagnose.triage import Triage
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
+from parity.language import program as pr
 from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import DEZERO, TORCH
@@ -34,6 +45,12 @@ kind = "gradient"
 program = '''
 {TWICE}
 '''
+reason = "waits for the new traversal"
+url = "https://example.org/issues/12"
+"""
+CAUSE = """
+[[known]]
+cause = "overwrite"
 reason = "waits for the new traversal"
 url = "https://example.org/issues/12"
 """
@@ -81,12 +98,6 @@ def test_both_the_kind_and_the_program_must_be_those_of_an_entry() -> None:
     assert known.find(*_finding("gradient", TWICE.replace("add", "mul"))) is None
 
 
-def test_kinds_that_may_be_reduced_to_a_known_one_are_looked_at() -> None:
-    known = Baseline((KNOWN,))
-    kinds = {kind for kind in KINDS if known.may_cover(kind)}
-    assert kinds == {"gradient", "accumulation", "second-order", "exception"}
-
-
 def test_known_findings_are_counted_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     status, result = _check(OVERWRITE, "--known", "known.toml")
     assert status == 0
@@ -103,32 +114,115 @@ def test_known_findings_are_counted_and_no_failure(capsys: pytest.CaptureFixture
 
 
 def test_other_findings_fail_the_run_beside_known_ones() -> None:
-    Path("known.toml").write_text(LIST.replace("add(x0, x0)", "mul(x0, x0)"))
+    Path("known.toml").write_text(CAUSE.replace("overwrite", "neg"))
     status, result = _check(OVERWRITE, "--known", "known.toml")
     assert status == 1
-    assert TWICE in [f["text"] for f in result["findings"]]
-    assert result["known"][0]["occurs"] is True
+    assert [f["diagnosis"][0]["defect"] for f in result["findings"]] == ["overwrite"]
+    assert [known["programs"] for known in result["known"]] == [0]
 
 
-def test_known_findings_do_not_crowd_out_others_of_their_kind(
-    monkeypatch: pytest.MonkeyPatch,
+# Causes.
+
+
+class OverwriteAndSin(Overwrite):
+    """Forgets a path where a value is used twice, and is wrong in sines."""
+
+    name = "overwrite-and-sin"
+    rules = rules_with(sin=lambda g, y, a: (g,))
+
+
+class ExpAndSin(TapeEngine):
+    """Two wrong formulas."""
+
+    name = "exp-and-sin"
+    rules = rules_with(exp=lambda g, y, a: (g,), sin=lambda g, y, a: (g,))
+
+
+def _accepted(*entries: str | pr.Program) -> Baseline:
+    """Return a baseline of causes, given by name, and of programs with a wrong gradient."""
+
+    def entry(one: str | pr.Program) -> BaselineEntry:
+        if isinstance(one, str):
+            return BaselineEntry("", "a", "https://b", cause=one)
+        return BaselineEntry("gradient", "a", "https://b", one)
+
+    return Baseline(tuple(map(entry, entries)))
+
+
+@pytest.fixture(scope="module")
+def triage() -> Triage:
+    return Triage(OverwriteAndSin(), TORCH, ("add", "sin"))
+
+
+#: A program that the tape gets wrong, and one that needs both causes.
+ONE = program_from_text(TWICE)
+BOTH = program_from_text("x0 = leaf(3.0)\nx1 = sin(x0)\nx2 = add(x1, x0)\nbackward(x2)")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "names"),
+    [
+        (("overwrite",), ["overwrite"]),
+        (("sin",), ["sin"]),
+        (("sin", "overwrite"), ["overwrite", "sin"]),
+        ((ONE,), ["overwrite"]),
+        ((BOTH,), []),
+        (("neg",), []),
+    ],
+)
+def test_an_entry_accepts_one_cause_and_hides_no_other(
+    accepted: tuple[str | pr.Program, ...], names: list[str], triage: Triage
 ) -> None:
-    """Only what is not known counts for the number of programs that are reduced."""
-    monkeypatch.setattr(
-        "parity.campaign.baseline.reduced", lambda program, finding, *_: (program, finding)
-    )
-    first = search(Overwrite(), TORCH, 40, ops=("add", "mul")).findings
-    texts = [str(r.program) for r in first if r.program and r.finding.kind == "gradient"]
-    assert len(texts) == REDUCED_PER_KIND
-    known = Baseline(
-        tuple(BaselineEntry("gradient", "a", "https://b", program_from_text(t)) for t in texts)
-    )
-    result = search(Overwrite(), TORCH, 40, ops=("add", "mul"), baseline=known)
-    again = [str(r.program) for r in result.findings if r.program]
-    assert not set(texts) & set(again)
-    assert sum(r.finding.kind == "gradient" for r in result.findings) == REDUCED_PER_KIND
-    assert list(result.known.values()) == [1] * REDUCED_PER_KIND
+    matcher = BaselineMatcher(_accepted(*accepted), triage)
+    assert sorted(c.name for c in triage.causes()) == ["overwrite", "sin"]
+    assert sorted(c.name for c in triage.causes() if matcher.entry(c) is not None) == names
+    assert matcher.stale() == (matcher.baseline.entries if accepted == ("neg",) else ())
+
+
+def test_a_search_reports_the_other_cause() -> None:
+    known = _accepted("exp")
+    result = search(ExpAndSin(), TORCH, 40, ops=("exp", "sin", "add"), baseline=known)
+    assert [cause.name for cause in result.causes] == ["sin"]
+    assert result.known[known.entries[0]] > 0
     assert result.stale == ()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        TWICE,
+        TWICE.replace("add", "mul"),
+        "x0 = leaf([1.5, 2.5])\nx1 = neg(x0)\nx2 = mul(x1, x0)\nbackward(x2, gradient=[1.0, -2.0])",
+    ],
+)
+def test_any_program_of_a_cause_alone_accepts_all_of_its_programs(program: str) -> None:
+    known = _accepted(program_from_text(program))
+    result = search(Overwrite(), TORCH, 60, ops=("add", "mul", "neg"), baseline=known)
+    assert result.ok
+    assert result.known[known.entries[0]] == result.failing > 5
+
+
+def test_an_entry_of_a_cause_is_read_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("known.toml").write_text(CAUSE)
+    status, result = _check(OVERWRITE, "--known", "known.toml")
+    assert status == 0
+    (entry,) = result["known"]
+    assert (entry["kind"], entry["text"], entry["occurs"]) == ("", "cause overwrite", True)
+    assert entry["programs"] > 5
+    assert "known, found " in capsys.readouterr().out
+
+
+def test_a_cause_that_is_gone_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("known.toml").write_text(CAUSE)
+    status, result = _check("dezero", "--known", "known.toml")
+    assert status == 1
+    assert result["known"][0]["occurs"] is False
+    out = capsys.readouterr().out
+    assert "known finding no longer occurs: remove it" in out
+    assert "cause overwrite" in out
+
+
+# What no longer occurs.
 
 
 def test_a_known_finding_that_is_gone_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,8 +238,8 @@ def test_a_known_finding_that_is_gone_fails_the_run(capsys: pytest.CaptureFixtur
 def test_whether_it_occurs_is_seen_by_running_it_not_by_chance() -> None:
     rare = TWICE.replace("3.0", "[[[7.5, -9.0]]]").replace("backward(x1)", "backward(x1, gradient=")
     Path("known.toml").write_text(LIST.replace(TWICE, rare + "[[[1.0, 2.0]]])"))
-    status, result = _check(OVERWRITE, "--known", "known.toml")
-    assert status == 1  # of the others
+    status, result = _check(OVERWRITE, "--known", "known.toml", "--examples", "1")
+    assert status == 0
     assert (result["known"][0]["programs"], result["known"][0]["occurs"]) == (0, True)
 
 
@@ -153,7 +247,7 @@ def test_one_of_another_kind_does_not_occur() -> None:
     assert KNOWN.occurs(Overwrite(), TORCH)
     other = BaselineEntry("accumulation", "a", "https://b", KNOWN.program)
     assert not other.occurs(Overwrite(), TORCH)
-    assert Baseline((KNOWN, other)).stale(Overwrite(), TORCH) == (other,)
+    assert search(Overwrite(), TORCH, 0, baseline=Baseline((KNOWN, other))).stale == (other,)
 
 
 def test_probes_have_a_name_instead_of_a_program() -> None:
@@ -177,8 +271,7 @@ def test_proposals_go_to_a_file_of_their_own_and_need_reasons(
     text = Path("new.toml").read_text()
     entries = tomllib.loads(text)["known"]
     assert f"{len(entries)} proposals written to new.toml" in capsys.readouterr().out
-    assert TWICE in [e["program"].strip() for e in entries if "program" in e]
-    assert "wide-use" in [e.get("probe") for e in entries]
+    assert [e["program"].strip() for e in entries] == [TWICE]
     assert Path("known.toml").read_bytes() == before
     with pytest.raises(BaselineError, match="entry 1: reason"):
         load_baseline(Path("new.toml"))
@@ -187,6 +280,12 @@ def test_proposals_go_to_a_file_of_their_own_and_need_reasons(
     Path("done.toml").write_text(completed)
     arguments = ["check", "--engine", OVERWRITE, "--examples", "30", "--known", "done.toml"]
     assert main(arguments) == 0
+
+
+def test_a_finding_of_a_probe_is_proposed_by_its_name() -> None:
+    assert propose(Path("new.toml"), [("depth", None, "deep-chain"), ("flaky", None, "")]) == 1
+    (entry,) = tomllib.loads(Path("new.toml").read_text())["known"]
+    assert (entry["kind"], entry["probe"]) == ("depth", "deep-chain")
 
 
 def test_what_is_known_is_not_proposed() -> None:
@@ -217,7 +316,7 @@ def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[st
         ("known = 3", "known is 3, not a list"),
         (
             LIST.replace("reason", "why"),
-            "entry 1: it has an unknown field 'why'; there are kind, reason,",
+            "entry 1: it has an unknown field 'why'; there are reason, url,",
         ),
         (LIST.replace('reason = "waits for the new traversal"', ""), "entry 1: reason is missing"),
         (LIST.replace('url = "https://example.org/issues/12"', ""), "entry 1: url is missing"),
@@ -226,13 +325,20 @@ def test_proposals_overwrite_nothing(file: str, capsys: pytest.CaptureFixture[st
         (LIST.replace('"gradient"', '"gradients"'), "kind is 'gradients', not one of value, "),
         (LIST.replace('"gradient"', "3"), "kind is 3, not text"),
         (LIST.replace("add(x0, x0)", "add(x0, x9)"), "there is no value x9 yet"),
-        (LIST + 'probe = "wide-use"', "a program or a probe, and not both"),
+        (LIST + 'probe = "wide-use"', "it needs one of program, probe and cause"),
+        (LIST + 'cause = "overwrite"', "it needs one of program, probe and cause"),
+        (CAUSE + 'kind = "gradient"', "a program and a probe need a kind, and a cause has none"),
+        (LIST.replace('kind = "gradient"', ""), "a program and a probe need a kind"),
+        (CAUSE + CAUSE, "entry 2: it is there twice"),
         (LIST + LIST, "entry 2: it is there twice"),
         (
             LIST.replace(f"program = '''\n{TWICE}\n'''", 'probe = "wide"'),
             "probe is 'wide', not one of ",
         ),
-        (LIST.replace(f"program = '''\n{TWICE}\n'''", ""), "it needs a program or a probe"),
+        (
+            LIST.replace(f"program = '''\n{TWICE}\n'''", ""),
+            "it needs one of program, probe and cause",
+        ),
     ],
 )
 def test_a_malformed_list_is_one_line(
@@ -257,10 +363,10 @@ def test_a_list_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]
 
 def test_a_property_counts_what_is_known_and_stops_at_what_is_not() -> None:
     decoder = Decoder.of(PROFILES["gradients"], Overwrite())
-    rare = BaselineEntry(
-        "gradient", "a", "https://b", program_from_text(TWICE.replace("3.0", "2.0"))
+    other = BaselineEntry(
+        "gradient", "a", "https://b", program_from_text(TWICE.replace("add(x0, x0)", "neg(x0)"))
     )
-    for entries, found in (((KNOWN,), 0), ((rare,), 1)):
+    for entries, found in (((KNOWN,), 0), ((other,), 1)):
         outcome = run_property(decoder, Overwrite(), TORCH, 64, 0, Baseline(entries))
         assert len(outcome.reported) == found
         assert outcome.known == (Counter() if found else Counter({KNOWN: outcome.known[KNOWN]}))
@@ -294,4 +400,4 @@ def test_the_suite_refuses_a_malformed_list() -> None:
     Path("known.toml").write_text("[[known]]")
     status, text = _pytest("--engine", "dezero", "--parity-known", "known.toml")
     assert status == 2
-    assert "parity: error: known.toml: entry 1: kind is missing" in text
+    assert "parity: error: known.toml: entry 1: reason is missing" in text

@@ -270,7 +270,7 @@ def test_the_summary_says_what_was_found() -> None:
     assert TWICE in page
     assert "parity fuzz: findings" in page
     said = text(outcome, "c")
-    assert "behaves like `overwrite`" in said
+    assert "cause `overwrite`: a reused variable" in said
     assert f"--engine {OVERWRITE} replays them first" in said or "CI" in os.environ
 
 
@@ -300,6 +300,7 @@ def test_what_rounding_decides_is_no_finding_and_kept_whole(
 ) -> None:
     verdict = Verdict(ILL_CONDITIONED, "for the test")
     monkeypatch.setattr("parity.campaign.finish.adjudicate", lambda *arguments: verdict)
+    monkeypatch.setattr("parity.diagnose.triage.Triage.blame", lambda *arguments: ())
     outcome = run("c", 40)
     assert outcome.findings == []
     kept = Corpus(open_store("c")).ill_conditioned.values()

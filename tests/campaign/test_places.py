@@ -53,9 +53,10 @@ def _places(findings: Any) -> list[str]:
 
 
 def test_check_reports_each_place_once() -> None:
-    found = parity.check(RaisesInTwo, examples=200).findings
-    raised = [f for f in found if f.finding.kind == "exception"]
+    result = parity.check(RaisesInTwo, examples=200)
+    raised = [f for f in result.findings if f.finding.kind == "exception"]
     assert len({f.finding.place for f in raised}) == len(raised) == 2
+    assert sum(cause.programs for cause in result.causes) == result.failing > 10
     texts = sorted(str(f.program) for f in raised)
     assert "exp(x0)" in texts[0]
     assert "mul(x0, x0)" in texts[1]

@@ -42,8 +42,8 @@ def test_a_promoted_finding_is_a_test() -> None:
     status, out = _pytest("--engine", OVERWRITE, "-v")
     assert status == 1
     assert f"test_regression[{file.stem}] FAILED" in out
-    assert "gradient: a gradient differs" in out
-    assert "behaves like `overwrite`" in out
+    assert "gradient: a reused variable's gradient is overwritten instead of summed" in out
+    assert "how to mend it: " in out
     status, out = _pytest("--engine", "dezero")
     assert status == 0
     assert "1 passed" in out

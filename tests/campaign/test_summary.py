@@ -108,7 +108,7 @@ gradient: a gradient differs
   {THEIRS}: 2.0
   found 3 times, first by program 7
   finding: c/findings/a.json
-  and 1 more findings of the same kind and diagnosis
+  and 1 more findings of the same kind and cause
 
 value: a value differs
     x0 = leaf(3.0)
@@ -117,7 +117,7 @@ value: a value differs
   {THEIRS}: 2.0
   by an exact evaluation it is torch that is wrong
   error: 1.23e+03 times what rounding explains
-  behaves like `overwrite`: forgets a path; 7 of 8 probes
+  cause `overwrite`: forgets a path
   script: scripts/c.py
   found 3 times, first by program 7
   finding: c/findings/c.json
@@ -133,9 +133,9 @@ MARKDOWN = f"""\
 |---:|---:|---:|---:|
 | 12,345 | 1,234 | 3 | 2 of 3 |
 
-| kind | behaves like | findings |
+| kind | cause | findings |
 |---|---|---:|
-| `gradient` | no known defect | 2 |
+| `gradient` | unexplained | 2 |
 | `value` | `overwrite` | 1 |
 
 ### `gradient`: a gradient differs
@@ -161,7 +161,7 @@ backward(x0)
 - {THEIRS}: 2.0
 - by an exact evaluation it is torch that is wrong
 - error: 1.23e+03 times what rounding explains
-- behaves like `overwrite`: forgets a path; 7 of 8 probes
+- cause `overwrite`: forgets a path
 - script: scripts/c.py
 - found 3 times, first by program 7
 - finding: `c/findings/c.json`

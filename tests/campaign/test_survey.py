@@ -39,7 +39,8 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> list[Surveyed]:
                 super().__init__()
                 add, one = self.ops["add"], self.ops["add_scalar"]
                 if "flaky" not in sys.argv[0]:
-                    self.ops["add"] = lambda a, b: one(add(a, b), c=1.0 if a is b else 0.0)
+                    wrong = lambda a, b: one(add(a, b), c=1.0 if a is b else 0.0)
+                    self.ops = {**self.ops, "add": wrong}
         """,
     )
     return survey([OVERWRITE, f"{flaky}:Flaky", "no-such"], 80, 2, folder)
@@ -82,12 +83,12 @@ def test_the_page_has_a_table_and_every_engine(surveyed: list[Surveyed]) -> None
     cells = dict(zip(columns, (cell.strip() for cell in overwrite.split("|")), strict=True))
     assert cells["engine"] == "overwrite 1"
     assert cells["programs"] == "160"
-    assert cells["findings"] == "1"
+    assert cells["causes"] == "1"
     assert cells["gradient"] == "1"
     assert missing.startswith("| no-such | not run |")
     assert "x1 = add(x0, x0)" in page
     assert "- third opinion: overwrite is wrong; its script shows it" in page
-    assert "behaves like `overwrite`" in page
+    assert "- how to mend it: " in page
 
 
 def test_the_command_writes_page_and_json(

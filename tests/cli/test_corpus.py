@@ -22,6 +22,7 @@ from parity.campaign.storage import Folder
 from parity.cli.main import main
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite
+from parity.diagnose.triage import Triage
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.open import open_engines
 from parity.generate.profiles import PROFILES
@@ -304,7 +305,7 @@ def test_warnings_of_an_engine_are_not_what_is_replayed() -> None:
     _, finding = _finding()
     first, *_ = replay(Corpus(Folder(Path("c"))), Warns(), TORCH)
     assert first.now == "gradient"
-    assert minimized(finding, Warns(), TORCH) is not None
+    assert minimized(finding, Triage(Warns(), TORCH)) is not None
 
 
 @pytest.mark.parametrize(
@@ -390,7 +391,8 @@ def test_what_became_another_kind_or_a_matter_of_rounding_is_left(
     _write(name, {**finding, "kind": "second-order"})  # a gradient is simpler
     assert _said(capsys, "minimize", "c", *NAMED)[0] == f"{name}: 2 statements, now 2"
     assert _finding()[1]["kind"] == "gradient"
-    monkeypatch.setattr("parity.campaign.replay.judge_finding", lambda *arguments: None)
+    for module in ("finish", "replay"):
+        monkeypatch.setattr(f"parity.campaign.{module}.judge_finding", lambda *arguments: None)
     assert "no longer a finding of kind gradient" in _said(capsys, "minimize", "c", *NAMED)[0]
     assert _finding()[1]["text"] == TWICE
 

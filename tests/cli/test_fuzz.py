@@ -187,7 +187,9 @@ def _first(profile: str, monkeypatch: pytest.MonkeyPatch, **database: Any) -> An
         patch.setattr(
             "parity.campaign.hypothesis_search.adjudicate", lambda *finding: Verdict(ENGINE)
         )
-        patch.setattr("parity.campaign.hypothesis_search.reduced", lambda *finding: finding[:2])
+        patch.setattr(
+            "parity.campaign.hypothesis_search.Triage.reduced", lambda _, *finding: finding
+        )
         patch.setattr("parity.campaign.hypothesis_search.judge_finding", lambda *finding: None)
         run_property(Decoder.of(PROFILES[profile], engine), engine, reference, 8, 5, **database)
     return seen[0]

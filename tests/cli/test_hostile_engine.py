@@ -64,7 +64,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*arguments, "--no-isolate"]) == 1
     out, err = capsys.readouterr()
     assert not harmful(out + err)
-    assert "exception: the engine raised" in out
+    assert "exception: `neg` raises" in out
     assert len(out) < 20_000
     _strict("a.json")
     scripts = sorted(Path("parity-findings").iterdir())

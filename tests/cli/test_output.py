@@ -91,7 +91,7 @@ def test_the_output_is_written_where_files_cannot_be(
         monkeypatch.setattr("parity.campaign.search.write_scripts", full)
     assert main([*OVERWRITE, option, "r"]) == 2
     out, err = capsys.readouterr()
-    assert "behaves like `overwrite`" in out
+    assert "gradient: a reused variable's gradient is overwritten" in out
     assert err.startswith("parity: error: ")
     assert "cannot be written: " in err
     assert len(err.splitlines()) == 1
@@ -177,7 +177,7 @@ def test_an_interrupted_check_reports_what_it_found(
     assert main([*OVERWRITE, "--json", "result.json"]) == 130
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("verdict: interrupted: ")
-    assert "behaves like `overwrite`" in out
+    assert "gradient: a reused variable's gradient is overwritten" in out
     assert err == "parity: ending; Ctrl-C again quits at once\nparity: interrupted\n"
     result = json.loads(Path("result.json").read_text())
     assert (result["interrupted"], result["programs"]) == (True, 100)

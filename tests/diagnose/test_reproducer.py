@@ -17,7 +17,7 @@ from parity.engines.base import Engine
 from parity.engines.load import load_engine
 from parity.language import program as pr
 from parity.oracle.finding import Finding
-from tests.helpers.programs import TORCH, check, write_module
+from tests.helpers.programs import TORCH, apply, check, leaf, program, write_module
 from tests.helpers.reproducer_cases import ADAPTER, BACKWARD, CASES, OPS
 
 DRIVER = """
@@ -334,3 +334,34 @@ def test_what_is_installed_in_the_folder_of_an_adapter_is_not_copied(
     finding = check(BACKWARD, engine)
     assert finding is not None
     assert "import parity_test_installed" in script(BACKWARD, finding, engine, "finding.py")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("value", "return super().value(t) if t.node is None else object()"),
+        ("value", "return super().value(t) if t.node is None else t.data.data.missing"),
+        ("grad", "return t.grad if t.grad is None else t.grad.missing"),
+    ],
+)
+def test_a_script_raises_where_reading_an_array_does(
+    tmp_path: Path, method: str, body: str
+) -> None:
+    """Else it would say that they agree, as no call of the program itself raises."""
+    text = f"""
+        from parity.diagnose.defects.engine import TapeEngine
+
+        class Mine(TapeEngine):
+            def {method}(self, t):
+                {body}
+    """
+    engine = load_engine(f"{write_module(tmp_path, 'reads.py', text)}:Mine")
+    case = program([leaf(3.0)], apply("exp", 0), pr.Backward(1))
+    finding = check(case, engine)
+    assert finding is not None
+    assert finding.what == "exception"
+    file = tmp_path / "script.py"
+    file.write_text(script(case, finding, engine, file.name))
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "they differ" in done.stdout

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from parity.diagnose.defects.base import rules_with
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import (
     CreationOrderIgnored,
@@ -344,6 +345,25 @@ def test_what_is_finite_is_not_reduced_to_another_fault_at_a_pole() -> None:
     small, after = reduce_program(case, finding, lambda p: check(p, engine))
     assert small == DepthFirst.smallest
     assert not after.non_finite
+
+
+class UndefinedAndWrong(TapeEngine):
+    """The gradient of exp is nan, that of neg has the wrong sign."""
+
+    rules = rules_with(exp=lambda g, y, a: (g * np.nan,), neg=lambda g, y, a: (g,))
+
+
+def test_a_nan_and_a_wrong_number_do_not_turn_into_each_other() -> None:
+    both = program([leaf(2.0)], apply("exp", 0), apply("neg", 1), pr.Backward(2))
+    found = check(both, UndefinedAndWrong())
+    assert found is not None
+    small, _ = reduce_program(both, found, lambda case: check(case, UndefinedAndWrong()))
+    assert [s.op for s in small.statements if isinstance(s, pr.Apply)] == ["exp"]
+    wrong = program([leaf(2.0)], apply("neg", 0), apply("add", 1, 1), pr.Backward(2))
+    found = check(wrong, UndefinedAndWrong())
+    assert found is not None
+    small, _ = reduce_program(wrong, found, lambda case: check(case, UndefinedAndWrong()))
+    assert [s.op for s in small.statements if isinstance(s, pr.Apply)] == ["neg"]
 
 
 def test_a_fault_at_a_pole_is_reduced_there() -> None:

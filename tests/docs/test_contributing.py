@@ -8,7 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from parity.diagnose.defects import operations
+from parity.diagnose.defects import accumulation
 from parity.engines.adapters.torch import Torch
 from parity.oracle.check import check_program
 
@@ -27,12 +27,13 @@ def block(start: str) -> str:
 
 
 def test_the_defect_shows_in_its_smallest_program() -> None:
-    namespace = dict(vars(operations))
+    namespace = dict(vars(accumulation))
     exec(block("(Defect)"), namespace)
-    defect = namespace["NegNotNegated"]
+    defect = namespace["ContributionSubtracted"]
+    assert defect.name == "contribution-subtracted"
     finding = check_program(defect.smallest, defect(), Torch())
     assert finding is not None
-    assert (finding.kind, finding.engine.tolist()) == ("gradient", 1.0)
+    assert (finding.kind, finding.engine.tolist()) == ("gradient", 0.0)
 
 
 def test_the_property_holds_for_dezero_and_fails_for_a_defect(tmp_path: Path) -> None:

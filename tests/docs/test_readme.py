@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import parity
+from parity.campaign.baseline import load_baseline
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 #: A scalar engine with the usual faults, under the name that the README uses.
@@ -83,7 +86,7 @@ def test_the_adapter_and_its_commands_end_in_findings(tmp_path: Path) -> None:
         )
         assert run.returncode == 1, run.stdout + run.stderr
         # What micrograd gets wrong: intermediates keep the gradients of an earlier backward.
-        assert "accumulation: a gradient is wrong only from the second backward on" in run.stdout
+        assert "accumulation: as in micrograd, every value keeps its gradient" in run.stdout
 
 
 def test_the_finding_shown_is_what_the_command_prints(tmp_path: Path) -> None:
@@ -98,3 +101,12 @@ def test_the_finding_shown_is_what_the_command_prints(tmp_path: Path) -> None:
     assert run.returncode == 1
     shown = re.sub(r"torch \S+:", "torch:", finding)
     assert shown in re.sub(r"torch \S+:", "torch:", run.stdout)
+
+
+def test_the_entry_of_a_baseline_accepts_the_cause(tmp_path: Path) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(*blocks("toml"))
+    engine = "parity.diagnose.defects.traversal:Overwrite"
+    result = parity.check(engine, examples=30, isolate=False, baseline=load_baseline(file))
+    assert result.ok
+    assert "times: cause overwrite, waits for the new traversal" in str(result)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import parity
 from parity._util.errors import CANNOT_RUN
 from parity.cli.main import main
 from parity.cli.options import PARITY
@@ -18,7 +19,7 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.base import Engine
 from parity.engines.load import EngineError, load_engine
-from parity.engines.selfcheck import check_adapter, mistakes
+from parity.engines.selfcheck import check_adapter, remarks
 from parity.language.table import OPS
 from tests.helpers.programs import TORCH, write_module
 
@@ -121,9 +122,9 @@ def test_micrograd_itself_with_four_lines_shows_its_faults(
 @pytest.mark.parametrize(
     ("filled", "words"),
     [
-        (0, "`leaf`, `value` or `grad` of a new leaf raised TypeError: 'ellipsis' object"),
-        (1, "`value` returned an object of type ellipsis, not an ndarray"),
-        (2, "`grad` returned an object of type ellipsis, not an ndarray or None"),
+        (0, "`leaf` is not filled in"),
+        (1, "`value` is not filled in"),
+        (2, "`grad` is not filled in"),
     ],
 )
 def test_the_first_line_that_is_not_filled_in_is_named(
@@ -237,19 +238,6 @@ BROKEN: dict[str, tuple[Any, str]] = {
         lambda: _without(TapeEngine, no_grad=lambda self: None),
         "`no_grad` returned None, not a context manager",
     ),
-    "sub is a + b": (
-        lambda: _with_op(sub=lambda e: e.ops["add"]),
-        'ops["sub"] computes `add`: is it under the wrong name?',
-    ),
-    "sub is b - a": (
-        lambda: _with_op(sub=lambda e: lambda a, b: e.rules and TapeEngine.operation(
-            e, *e.rules["sub"])(b, a)),
-        'ops["sub"] computes `sub` with its operands exchanged',
-    ),
-    "mean is sum": (
-        lambda: _with_op(mean=lambda e: e.ops["sum"]),
-        'ops["mean"] computes `sum`',
-    ),
     "sum takes no keepdims": (
         lambda: _with_op(sum=lambda e: lambda a, *, axis: a),
         'ops["sum"] has another signature than parity calls it with: got an unexpected keyword',
@@ -258,9 +246,9 @@ BROKEN: dict[str, tuple[Any, str]] = {
         lambda: _with_op(add=lambda e: lambda a: a),
         'ops["add"] has another signature than parity calls it with: too many positional',
     ),
-    "an operation gives no array": (
-        lambda: _with_op(neg=lambda e: lambda a: type("T", (), {"data": None})()),
-        'ops["neg"]: `value` returned None, not an ndarray',
+    "add is not filled in": (
+        lambda: _with_op(add=lambda e: lambda a, b: ...),
+        "operation `add` is not filled in",
     ),
 }  # fmt: skip
 
@@ -276,15 +264,80 @@ def test_a_mistake_of_an_adapter_is_described(way: str) -> None:
     assert len(message.splitlines()) == 1
 
 
+def test_an_operation_that_is_not_filled_in_is_named(tmp_path: Path) -> None:
+    file = write_module(tmp_path, "mine.py", ADAPTER.replace('self.ops["add"]', "..."))
+    with pytest.raises(EngineError, match="operation `sub` is not filled in"):
+        load_engine(f"{file}:Mine")
+
+
+def _divided(engine: Any) -> Any:
+    return lambda a, *, c: engine.ops["div_scalar"](a, c=c)
+
+
+class Multiplies(TapeEngine):
+    """As the template for arrays, but for the comparison of the shapes."""
+
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
+        product = t if gradient is None else self.ops["mul"](t, self.leaf(gradient, False))
+        root = self.ops["sum"](product, axis=None, keepdims=False)
+        super().backward(root, None, **flags)
+
+
+DOUBTFUL: dict[str, tuple[Any, str]] = {
+    "sub is a + b": (lambda: _with_op(sub=lambda e: e.ops["add"]), "`sub` computes `add`"),
+    "1 / x is x / 1": (
+        lambda: _with_op(rdiv_scalar=_divided),
+        "`rdiv_scalar` computes `div_scalar`",
+    ),
+    "sub is b - a": (
+        lambda: _with_op(
+            sub=lambda e: (lambda sub: lambda a, b: sub(b, a))(e.operation(*e.rules["sub"]))
+        ),
+        "`sub` computes `sub` with its operands exchanged",
+    ),
+    "mean is sum": (lambda: _with_op(mean=lambda e: e.ops["sum"]), "`mean` computes `sum`"),
+    "an operation gives no array": (
+        lambda: _with_op(neg=lambda e: lambda a: type("T", (), {"data": None})()),
+        "`neg`: `value` returned None, not an ndarray",
+    ),
+    "a gradient that does not fit is multiplied": (
+        lambda: _without(Multiplies),
+        "`backward` multiplies the root by a gradient of another shape",
+    ),
+    "backward does nothing": (
+        lambda: _without(TapeEngine, backward=lambda self, t, gradient=None, **flags: None),
+        "no leaf has a gradient after `backward`",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", DOUBTFUL)
+def test_what_may_be_the_fault_of_the_engine_is_a_warning(way: str) -> None:
+    make, words = DOUBTFUL[way]
+    (warning,) = check_adapter(make())
+    assert warning.startswith("adapter: ")
+    assert words in warning
+    assert warning.endswith("; check the adapter first")
+
+
+@pytest.mark.parametrize("way", ["1 / x is x / 1", "sub is b - a"])
+def test_the_run_finds_it_too(way: str) -> None:
+    make, words = DOUBTFUL[way]
+    result = parity.check(make(), examples=400)
+    assert result.verdict == "findings"
+    assert words in str(result)
+    assert words in result.to_json()["warnings"][0]
+
+
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defects_of_engines_are_left_to_the_run(name: str) -> None:
-    assert list(mistakes(DEFECTS[name](), TORCH)) == []
+    assert list(remarks(DEFECTS[name](), TORCH)) == []
 
 
 @pytest.mark.parametrize("name", ["dezero", "torch", "micrograd", "mygrad", "autograd"])
 @pytest.mark.filterwarnings("ignore")
 def test_built_in_adapters_have_no_mistake(name: str) -> None:
-    assert list(mistakes(load_engine(name), TORCH)) == []
+    assert list(remarks(load_engine(name), TORCH)) == []
 
 
 def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
@@ -298,7 +351,7 @@ def test_an_operation_that_is_wrong_in_its_own_way_is_left_to_the_run() -> None:
         return t
 
     engine.ops = {**engine.ops, "exp": wrong}  # type: ignore[misc]
-    assert list(mistakes(engine, TORCH)) == []
+    assert list(remarks(engine, TORCH)) == []
 
 
 ADAPTER = """
@@ -316,11 +369,11 @@ ADAPTER = """
 @pytest.mark.parametrize(
     "command",
     [
-        ["-m", "parity.cli.main", "check"],
-        ["-m", "pytest", "--pyargs", "parity", "--programs", "50"],
+        ["-m", "parity.cli.main", "check", "--examples", "200"],
+        ["-m", "pytest", "--pyargs", "parity.suite.test_gradients", "--programs", "200"],
     ],
 )
-def test_a_run_does_not_begin(command: list[str], tmp_path: Path) -> None:
+def test_a_run_says_it_and_finds_it(command: list[str], tmp_path: Path) -> None:
     write_module(tmp_path, "mine.py", ADAPTER)
     run = subprocess.run(
         [sys.executable, *command, "--engine", "mine.py:Mine"],
@@ -328,5 +381,6 @@ def test_a_run_does_not_begin(command: list[str], tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert run.returncode == CANNOT_RUN
-    assert """adapter of 'mine': ops["sub"] computes `add`""" in run.stdout + run.stderr
+    assert run.returncode == 1
+    assert "warning: adapter: `sub` computes `add`; check the adapter first" in run.stdout
+    assert "verdict: findings" in run.stdout

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.diagnose.defects.engine import RULES, TapeEngine
 from parity.diagnose.defects.vjps import Rule
+from parity.engines.base import Engine
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import AXIS, INTEGER
@@ -86,10 +87,12 @@ def add(*operations: Operation) -> None:
 class Mine(TapeEngine):
     """Wrong gradients of ``cosh`` (its sign is lost) and ``roll`` (rolled the wrong way).
 
-    As in an adapter of its own, the operations are registered where the engine is.
+    As in an adapter of its own, the operations are registered where the engine is. Their formulas
+    are of arrays, so that there are no second derivatives.
     """
 
     name = "mine"
+    grad_tensor = Engine.grad_tensor  # type: ignore[assignment]
     rules: ClassVar[Any] = {
         **{name: RULES[name] for name in ("add", "mul", "sum", "reshape", "broadcast_to")},
         "get_item": RULES["get_item"],

@@ -197,35 +197,83 @@ def _ties(op: str, kind: str, first: float, second: float) -> type[TapeEngine]:
     return type(TapeEngine)(f"{op}_{kind}", (TapeEngine,), body)
 
 
-def _first(op: str) -> type[TapeEngine]:
-    """The small engine whose ``op`` gives the whole gradient to the first that is largest."""
+def _extreme_vjp(kind: str) -> Any:
+    """All, the first or the last of those that are largest get the whole gradient."""
 
     def vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
         shape = kept(a.shape, axis)
-        left = np.broadcast_to(raw(y).reshape(shape), a.shape) == raw(a)
-        keep, taken = np.zeros(a.shape, bool), set()
-        for index in map(tuple, np.argwhere(left)):
+        keep = np.array(np.broadcast_to(raw(y).reshape(shape), a.shape) == raw(a))
+        places = list(map(tuple, np.argwhere(keep)))
+        taken = set()
+        for index in {"first": places, "last": places[::-1], "each": []}[kind]:
             slot = tuple(0 if n == 1 else i for i, n in zip(index, shape, strict=True))
             keep[index] = slot not in taken
             taken.add(slot)
         whole = do("broadcast_to", g.reshape(shape), shape=a.shape)
         return (do("select", whole, keep=keep),)
 
-    quirk = f"{op}-ties-first"
-    body = {"name": quirk, "quirk": quirk, "rules": rules_with(**{op: vjp})}
-    return type(TapeEngine)(f"{op}_first", (TapeEngine,), body)
+    return vjp
 
 
-def _clip_vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
-    """The bounds belong to what is clipped."""
-    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
-    return (do("select", g, keep=(raw(a) > low) & (raw(a) < high)),)
+def _clip_vjp(share: float) -> Any:
+    """An element on a bound gets a share of the gradient."""
+
+    def vjp(g: Any, y: Any, a: Any, x_min: Any, x_max: Any) -> tuple[Any, ...]:
+        low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+        x = raw(a)
+        weights = np.where((x == low) | (x == high), share, (x > low) & (x < high))
+        return (g * weights.astype(x.dtype),)
+
+    return vjp
 
 
-class ClipTies(TapeEngine):
-    name = "clip-ties"
-    quirk = "clip-ties-neither"
-    rules = rules_with(clip=_clip_vjp)
+def _at_zero(op: str, slope: Any) -> Any:
+    """Another slope where the operand is 0; None: that of leaky_relu below."""
+
+    def vjp(g: Any, y: Any, a: Any, **attrs: float) -> tuple[Any, ...]:
+        below = {"absolute": -1.0, "relu": 0.0}.get(op, attrs.get("slope"))
+        x = raw(a)
+        weights = np.where(x == 0, below if slope is None else slope, np.where(x < 0, below, 1.0))
+        return (g * weights.astype(x.dtype),)
+
+    return vjp
+
+
+def _leaky_relu(a: Any, slope: float) -> Any:
+    return np.where(a > 0, a, a * np.asarray(slope, a.dtype))
+
+
+class LeakyRelu(TapeEngine):
+    """As the base is, with leaky_relu."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **RULES,
+        "leaky_relu": Rule(_leaky_relu, _at_zero("leaky_relu", None)),
+    }
+
+
+#: Engines with another gradient at ties and kinks, by quirk: the operation and its gradient.
+_CHOICES: dict[str, tuple[str, Any]] = {
+    **{
+        f"{op}-ties-{kind}": (op, _extreme_vjp(kind))
+        for op in ("max", "min")
+        for kind in ("first", "last", "each")
+    },
+    "clip-ties-neither": ("clip", _clip_vjp(0.0)),
+    "clip-ties-half": ("clip", _clip_vjp(0.5)),
+    "absolute-slope-1-at-0": ("absolute", _at_zero("absolute", 1.0)),
+    "absolute-slope-minus-1-at-0": ("absolute", _at_zero("absolute", -1.0)),
+    "relu-slope-1-at-0": ("relu", _at_zero("relu", 1.0)),
+    "relu-slope-half-at-0": ("relu", _at_zero("relu", 0.5)),
+    "leaky-relu-slope-1-at-0": ("leaky_relu", _at_zero("leaky_relu", 1.0)),
+}
+
+
+def _choosing(quirk: str) -> type[TapeEngine]:
+    op, vjp = _CHOICES[quirk]
+    rules = {**RULES, op: Rule(_leaky_relu, vjp)} if op == "leaky_relu" else rules_with(**{op: vjp})
+    body = {"name": quirk, "quirk": quirk, "rules": rules}
+    return type(TapeEngine)(quirk, (TapeEngine,), body)
 
 
 QUIRK_ENGINES: dict[str, Any] = {
@@ -241,9 +289,7 @@ QUIRK_ENGINES: dict[str, Any] = {
         ClearsGraphs,
         NoGradVariables,
         QuietConstants,
-        ClipTies,
-        _first("max"),
-        _first("min"),
+        *map(_choosing, _CHOICES),
         *(
             _ties(op, kind, *weights)
             for op in ("maximum", "minimum")

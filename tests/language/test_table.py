@@ -17,10 +17,10 @@ import torch
 from parity.campaign.result import Report
 from parity.campaign.search import search
 from parity.diagnose.defects.engine import TapeEngine
-from parity.diagnose.diagnose import diagnose
+from parity.diagnose.triage import Triage
 from parity.engines.adapters.torch import Torch
 from parity.engines.execute import execute
-from parity.engines.selfcheck import mistakes
+from parity.engines.selfcheck import remarks
 from parity.engines.template import write_adapter
 from parity.generate.coverage import Coverage
 from parity.language import program as pr
@@ -222,7 +222,7 @@ def test_a_new_row_is_in_the_adapter_that_is_begun(tmp_path: Path) -> None:
     write_adapter(tmp_path / "mine.py")
     text = (tmp_path / "mine.py").read_text()
     assert '# "roll": lambda a, *, axis, shifts: a.roll(axis=axis, shifts=shifts),' in text
-    assert not list(mistakes(Mine(), Torch()))
+    assert not list(remarks(Mine(), Torch()))
 
 
 @pytest.mark.usefixtures("new_rows")
@@ -241,11 +241,9 @@ def test_findings_of_a_new_row_are_reported(reports: list[Report]) -> None:
         assert len(one.program.statements) == 2
         assert one.wrong is None
         assert one.verdict.note == f"the exact evaluation has no rule for `{name}`"
-        assert one.diagnosis is not None
-        assert one.diagnosis.text() == (
-            f"the gradient of `{name}` itself is wrong; no known defect was tried: "
-            f"the engine that they are built on lacks `{name}`"
-        )
+        assert one.cause is not None
+        assert one.cause.name == name
+        assert one.cause.sentence.startswith(f"the gradient of `{name}` is wrong")
         data = json.loads(json.dumps(one.to_json()))
         assert program_from_json(data["program"]) == one.program
         assert program_from_text(data["text"]) == one.program
@@ -264,9 +262,7 @@ def test_rules_in_a_row_decide(reports: list[Report]) -> None:
     for one in reports:
         assert one.program is not None
         assert one.wrong == "engine"
-        assert one.diagnosis is not None
-        assert not one.diagnosis.unsupported
         assert check_program(one.program, Exact(), Torch()) is None
         assert check_program(one.program, TapeEngine(), Torch()) is None
-        again = diagnose(one.program, one.finding, Mine(), Torch())
-        assert again.operation == _operation(one)
+        (cause,) = Triage(Mine(), Torch(), NEW).blame(one.program, one.finding)
+        assert cause.name == _operation(one)

@@ -6,6 +6,7 @@ import pytest
 
 from parity.generate.profiles import PROFILES
 from parity.language import program as pr
+from parity.language.table import keywords
 from parity.language.text_format import program_from_text
 from tests.helpers.programs import TORCH, leaf, program, sample
 
@@ -109,3 +110,24 @@ def test_values_together_have_a_limit() -> None:
     with pytest.raises(pr.ProgramError, match="more than 4,194,304 elements together"):
         program_from_text(wide)
     assert program_from_text("\n".join(wide.splitlines()[:5]))
+
+
+@pytest.mark.parametrize(
+    ("index", "shape", "python"),
+    [
+        ("1", (2,), 1),
+        ("('slice', 1, None, None)", (1, 2), slice(1, None, None)),
+        ("'newaxis'", (1, 2, 2), None),
+        ("(1,)", (2,), (1,)),
+    ],
+)
+def test_an_index_may_be_one_item_in_no_tuple(
+    index: str, shape: tuple[int, ...], python: object
+) -> None:
+    program = program_from_text(
+        f"x0 = leaf([[3.0, 2.0], [4.0, 5.0]])\nx1 = get_item(x0, index={index})"
+    )
+    assert program_from_text(str(program)) == program
+    assert program.infos[1].shape == shape
+    (apply,) = program.statements
+    assert keywords("get_item", apply.attrs)["index"] == python  # type: ignore[union-attr]

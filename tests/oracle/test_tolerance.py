@@ -31,12 +31,13 @@ class SumsBackwards(TapeEngine):
         def backwards(a, axis, keepdims):
             return value(a[::-1] if a.ndim else a, axis, keepdims)
 
-        self.ops["sum"] = self.operation(
+        total = self.operation(
             lambda a, axis, keepdims: (
                 backwards(a, axis, keepdims) if axis is None else value(a, axis, keepdims)
             ),
             vjp,
         )
+        self.ops = {**self.ops, "sum": total}
 
     def add(self, grads, t, g):
         grads[t] = g + grads[t] if t in grads else g
@@ -78,10 +79,9 @@ class FusedSlopes(TapeEngine):
 
     def __init__(self):
         super().__init__()
-        self.ops["div"] = self.operation(
-            RULES["div"][0], lambda g, y, a, b: (g * (1 / b), -(g * a) / (b * b))
-        )
-        self.ops["tanh"] = self.operation(np.tanh, lambda g, y, a: (g * (1 - y) * (1 + y),))
+        div = self.operation(RULES["div"][0], lambda g, y, a, b: (g * (1 / b), -(g * a) / (b * b)))
+        tanh = self.operation(np.tanh, lambda g, y, a: (g * (1 - y) * (1 + y),))
+        self.ops = {**self.ops, "div": div, "tanh": tanh}
 
 
 @pytest.mark.parametrize("cls", [TapeEngine, SumsBackwards, Pairwise, OffByTwo, FusedSlopes])
@@ -101,9 +101,10 @@ def test_a_gradient_off_by_a_billionth_is_found_within_the_default_budget(op: st
         def __init__(self) -> None:
             super().__init__()
             value, vjp = RULES[op]
-            self.ops[op] = self.operation(
+            wrong = self.operation(
                 value, lambda *args, **attrs: tuple(g * (1 + 1e-9) for g in vjp(*args, **attrs))
             )
+            self.ops = {**self.ops, op: wrong}
 
     assert next(failing(Off(), seed=0, limit=SELDOM.get(op, 2000)), None) is not None
 
@@ -293,3 +294,37 @@ def _bounds(case: pr.Program, statement: int) -> list[Any]:
         for index, o in enumerate(execute(case, TORCH).observations)
         if o[:2] == (statement, "grad") and o.array is not None
     ]
+
+
+def test_an_infinity_has_no_error_and_opens_no_bound() -> None:
+    case = program_from_text("""
+        x0 = leaf([inf, 1.0])
+        x1 = mul_scalar(x0, c=0.7)
+        x2 = sum(x1, axis=None, keepdims=False)
+        x3 = exp(x1)
+        backward(x3, gradient=[1.0, 1.0])
+    """)
+    seen = execute(case, TORCH).observations
+    (index,) = (i for i, o in enumerate(seen) if o[:3] == (1, "value", 2))
+    assert np.isfinite(Tolerance(case).bound(index, np.zeros(()))).all()
+
+
+def test_where_the_runs_are_on_different_sides_the_bound_is_open() -> None:
+    """Rounding may break a tie of computed numbers; where it did not, they must agree."""
+    case = program_from_text("""
+        x0 = leaf([0.3, 0.3])
+        x1 = exp(x0)
+        x2 = max(x1, axis=None, keepdims=False)
+        backward(x2)
+    """)
+    right = execute(case, TORCH)
+    index = next(i for i, o in enumerate(right.observations) if o.what == "grad")
+    for broken in (0, 1):
+        ours = execute(case, TORCH)
+        observed = ours.observations[0]
+        assert observed.array is not None
+        observed.array[0] += broken * np.spacing(observed.array[0])
+        tolerance = Tolerance(case)
+        tolerance.between(ours, right)
+        bound = tolerance.bound(index, np.zeros(2))
+        assert (np.max(bound) > 0.5) == bool(broken)

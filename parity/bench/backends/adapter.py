@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ class Operand:
 
     __slots__ = ("ops", "t")
 
-    def __init__(self, t: Any, ops: dict[str, Any]) -> None:
+    def __init__(self, t: Any, ops: Mapping[str, Any]) -> None:
         self.t = t
         self.ops = ops
 

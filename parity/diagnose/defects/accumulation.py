@@ -15,7 +15,10 @@ class SecondBackwardOverwrites(Defect):
     description = "gradients are summed within one backward only: a second one overwrites them"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
-    def store(self, leaf: Tensor, g: Any) -> None:
+    code = "x.grad = gx"
+    mend = "x.grad = gx if x.grad is None else x.grad + gx"
+
+    def store_again(self, leaf: Tensor, g: Any) -> None:
         leaf.grad = np.array(g)
 
 
@@ -23,9 +26,87 @@ class OldGradientDoubled(Defect):
     description = "from the second backward on the gradient so far is counted twice"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
-    def store(self, leaf: Tensor, g: Any) -> None:
+    def store_again(self, leaf: Tensor, g: Any) -> None:
         # The sum of a pass starts from the old gradient and is added to it again.
-        super().store(leaf, g if leaf.grad is None else leaf.grad + g)
+        super().store_again(leaf, leaf.grad + g)
+
+
+class _Kept:
+    """The gradients that tensors hold, as the mapping of a pass: they outlive it."""
+
+    def __init__(self, engine: Defect) -> None:
+        self.engine = engine
+
+    def __contains__(self, t: Tensor) -> bool:
+        return t.grad is not None
+
+    def __getitem__(self, t: Tensor) -> Any:
+        if self.engine.recording:
+            return t.recorded or self.engine.carried(t.grad)
+        return t.grad
+
+    def __setitem__(self, t: Tensor, g: Any) -> None:
+        if t.grad is None and t.node is None:
+            self.engine.store_first(t, raw(g))
+        else:
+            t.grad = raw(g)
+        t.recorded = g if isinstance(g, Tensor) else None
+
+    def get(self, t: Tensor, default: Any = None) -> Any:
+        return default if t.grad is None else self[t]
+
+
+class _GradientsOnTensors(Defect):
+    """Each value has one gradient, to which all passes add: no sum of a pass is apart."""
+
+    def gradients(self) -> Any:
+        return _Kept(self)
+
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
+        if t.node is None and t.grad is not None:
+            g = self.accumulated(grads[t], g)
+        super().start(grads, t, g)
+
+    def finish(self, grads: Any) -> None:
+        pass
+
+
+class _GradientsOnTensorsRootToo(_GradientsOnTensors):
+    """The same, and a leaf that is the root has its gradient set."""
+
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
+        if t.node is None:
+            t.grad = None
+        super().start(grads, t, g)
+
+
+class _GradientsOnTensorsHeld(_GradientsOnTensorsRootToo):
+    """The same, and a backward without a gradient starts with what the root holds, as in DeZero."""
+
+    def default_seed(self, t: Tensor) -> Any:
+        return super().default_seed(t) if t.grad is None else t.grad
+
+
+class _StaleRootToo(Defect):
+    """Intermediate values keep their gradients, and so does the root, which adds to its own."""
+
+    def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
+        _add_to_kept(super().add, grads, t, g)
+
+    def seed(self, t: Tensor, gradient: Any) -> Any:
+        g = super().seed(t, gradient)
+        if t.node is not None:
+            t.grad = g if t.grad is None else t.grad + g
+            return t.grad
+        return g
+
+
+def _add_to_kept(add: Any, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
+    """Add a contribution to what an intermediate value has kept."""
+    stale = t.node is not None and t not in grads and t.grad is not None
+    add(grads, t, g + t.grad if stale else g)
+    if t.node is not None:
+        t.grad = raw(grads[t])
 
 
 class StaleIntermediates(Defect):
@@ -42,17 +123,55 @@ class StaleIntermediates(Defect):
         backward(x2)
     """)
 
+    code = "x.grad = gx if x.grad is None else x.grad + gx  # of every value, and never cleared"
+    mend = "clear the gradients of intermediate values when the backward ends"
+    forms = (
+        _GradientsOnTensors,
+        _GradientsOnTensorsRootToo,
+        _GradientsOnTensorsHeld,
+        _StaleRootToo,
+    )
+
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
-        stale = t.node is not None and t not in grads and t.grad is not None
-        super().add(grads, t, g + t.grad if stale else g)
-        if t.node is not None:
-            t.grad = raw(grads[t])
+        _add_to_kept(super().add, grads, t, g)
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         g = super().seed(t, gradient)
         if t.node is not None:
             t.grad = g
         return g
+
+
+class IntermediatesSentAgain(Defect):
+    description = (
+        "an intermediate value keeps its gradient from the first backward that reaches it, "
+        "and later ones send that again"
+    )
+    smallest = program("""
+        x0 = leaf(3.0)
+        x1 = neg(x0)
+        x2 = neg(x1)
+        backward(x2, retain_graph=True)
+        backward(x2, gradient=2.0)
+    """)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached: set[Tensor] = set()
+
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
+        self.reached = set()
+        super().start(grads, t, g)
+
+    def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
+        if t.node is None:
+            super().add(grads, t, g)
+        elif t.grad is None or t in self.reached:
+            self.reached.add(t)
+            super().add(grads, t, g)
+            t.grad = raw(grads[t])
+        else:
+            grads[t] = self.carried(t.grad)
 
 
 class StaleRoot(Defect):
@@ -76,11 +195,10 @@ class RootLeafOverwritten(Defect):
     seen = "micrograd 0.1.0"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
 
-    def seed(self, t: Tensor, gradient: Any) -> Any:
-        g = super().seed(t, gradient)
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
         if t.node is None:
             t.grad = None
-        return g
+        super().start(grads, t, g)
 
 
 class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
@@ -113,5 +231,5 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
             t = self.ops["mul"](t, self.leaf(gradient, False))
         super().backward(t, None, **flags)
 
-    def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
-        super().run(node, grads, True)
+    def free(self, node: Node, retain: bool) -> None:
+        pass

@@ -16,11 +16,11 @@ class SiblingsShare(Defect):
         "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "change_grad(x0)"
     )
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None:
-            leaf.grad = np.asarray(g)
-        else:
-            super().store(leaf, g)
+    code = "x.grad = gx"
+    mend = "x.grad = gx.copy()"
+
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.asarray(g)
 
 
 class _KeepsUserArray(Defect):
@@ -31,24 +31,35 @@ class _KeepsUserArray(Defect):
         self.user_array: Any = None
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
-        super().seed(t, gradient)  # to raise its errors
         self.user_array = gradient
-        return super().seed(t, gradient) if gradient is None else gradient
+        return super().seed(t, gradient)
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None and self.user_array is not None and self.keeps(g):
+    def user_seed(self, t: Tensor, gradient: Any) -> Any:
+        super().user_seed(t, gradient)  # to raise its errors
+        return gradient
+
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        if self.user_array is not None and self.keeps(g):
             leaf.grad = g
         else:
-            super().store(leaf, g)
+            super().store_first(leaf, g)
 
     def keeps(self, g: Any) -> bool:
         return g is self.user_array
+
+
+class _UserGradientOrViewKept(_KeepsUserArray):
+    """Neither the array of the user nor a view of it is copied."""
+
+    def keeps(self, g: Any) -> bool:
+        return np.shares_memory(g, self.user_array)
 
 
 class UserGradientKept(_KeepsUserArray):
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=1.0)", "change_gradient()")
+    forms = (_UserGradientOrViewKept,)
 
 
 class UserGradientViewKept(_KeepsUserArray):
@@ -93,8 +104,8 @@ class RootGradientShared(Defect):
         self.root = g
         return g
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None and g is self.root:
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        if g is self.root:
             leaf.grad, self.root = g, None  # shared with one leaf only
         else:
-            super().store(leaf, g)
+            super().store_first(leaf, g)

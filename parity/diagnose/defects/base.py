@@ -31,6 +31,13 @@ class Defect(TapeEngine):
     #: Whether it shows in some runs of a program only; ``smallest`` then shows it now and then, and
     #: no diagnosis names it.
     flaky: ClassVar[bool] = False
+    #: Code that typically causes it, and how to mend it; "" if nothing is typical.
+    code: ClassVar[str] = ""
+    mend: ClassVar[str] = ""
+    #: What it does to a user (``parity.diagnose.causes.Category``).
+    category: ClassVar[str] = "gradient"
+    #: The quirk that declares it (``parity.engines.quirks``), or "".
+    quirk: ClassVar[str] = ""
     #: Variants of the fault, which the diagnosis compares as well.
     forms: ClassVar[tuple[type[Defect], ...]] = ()
 

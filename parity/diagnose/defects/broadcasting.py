@@ -35,6 +35,19 @@ class UndoneByMean(Defect):
         return summed * (summed.size / g.size) if g.size else summed
 
 
+class FirstElement(Defect):
+    name = "broadcasting-undone-by-first-element"
+    description = "a broadcast operand gets the gradient of the first of its copies, not the sum"
+    smallest = _ROWS
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        if g.shape == shape or not g.size:
+            return super().unbroadcast(g, shape)
+        first: list[Any] = [0] * (g.ndim - len(shape))
+        first += [slice(0, n) for n in shape]
+        return g[tuple(first)]
+
+
 class WrongAxis(Defect):
     name = "broadcasting-wrong-axis"
     description = "the gradient of a broadcast operand is summed over the last axes, not the first"

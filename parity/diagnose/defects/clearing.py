@@ -46,8 +46,8 @@ class ClearLeavesZeroScalar(Defect):
     def clear_grad(self, t: Tensor) -> None:
         t.grad = np.zeros((), t.dtype)
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        leaf.grad = np.array(g) if leaf.grad is None else np.asarray(leaf.grad + g)
+    def store_again(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.asarray(leaf.grad + g)
 
 
 class ZeroReplaces(Defect):
@@ -94,13 +94,14 @@ class ZeroUndone(Defect):
         super().__init__()
         self.totals: WeakKeyDictionary[Tensor, Any] = WeakKeyDictionary()
 
-    def store(self, leaf: Tensor, g: Any) -> None:
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        super().store_first(leaf, g)
+        self.totals[leaf] = np.array(g)
+
+    def store_again(self, leaf: Tensor, g: Any) -> None:
         # The user gets a copy of the total and zeroes the copy.
-        if leaf.grad is None:
-            leaf.grad, self.totals[leaf] = np.array(g), np.array(g)
-        else:
-            self.totals[leaf] += g
-            leaf.grad[...] = self.totals[leaf]
+        self.totals[leaf] = self.totals[leaf] + g
+        leaf.grad[...] = self.totals[leaf]
 
 
 class ZeroStopsAccumulation(Defect):
@@ -118,7 +119,32 @@ class ZeroStopsAccumulation(Defect):
         super().zero_grad(t)
         self.zeroed.add(t)
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf in self.zeroed and leaf.grad is not None:
+    def store_again(self, leaf: Tensor, g: Any) -> None:
+        if leaf in self.zeroed:
             leaf.grad.fill(0)
-        super().store(leaf, g)
+        super().store_again(leaf, g)
+
+
+class ZeroDoesNothing(Defect):
+    description = "zeroing a gradient leaves it as it is"
+    smallest = _ZEROED
+
+    def zero_grad(self, t: Tensor) -> None:
+        pass
+
+
+class ClearUndone(Defect):
+    description = "a cleared gradient is counted again in the next backward"
+    smallest = program("x0 = leaf(3.0)", "backward(x0)", "cleargrad(x0)", "backward(x0)")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleared: WeakKeyDictionary[Tensor, Any] = WeakKeyDictionary()
+
+    def clear_grad(self, t: Tensor) -> None:
+        if t.grad is not None:
+            self.cleared[t] = t.grad
+        super().clear_grad(t)
+
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        super().store_first(leaf, g + self.cleared.pop(leaf, 0))

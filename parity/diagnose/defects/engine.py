@@ -19,6 +19,29 @@ from parity.engines.base import Engine
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
 
+class Operations(dict[str, Any]):
+    """The operations of an engine by name, each made from its rule when it is first used."""
+
+    def __init__(self, engine: TapeEngine, rules: Mapping[str, Rule]) -> None:
+        super().__init__(rules)
+        self.engine = engine
+
+    def __getitem__(self, name: str) -> Any:
+        found = super().__getitem__(name)
+        if isinstance(found, Rule):
+            found = self[name] = self.engine.operation(*found)
+        return found
+
+    def __iter__(self) -> Iterator[str]:  # with an own one, ``{**ops}`` asks for each operation
+        return super().__iter__()
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+
 class TapeEngine(Engine):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
@@ -34,13 +57,12 @@ class TapeEngine(Engine):
     def __init__(self) -> None:
         self.numbers = itertools.count()
         self.recording = True
-        self.ops: dict[str, Any] = {  # type: ignore[misc]
-            name: self.operation(*rule)
-            for name, rule in {**rules_of_rows(), **self.rules}.items()
-            if name not in INNER
-        }
+        rules = {**rules_of_rows(), **self.rules}
+        self.ops: dict[str, Any] = Operations(  # type: ignore[misc]
+            self, {name: rule for name, rule in rules.items() if name not in INNER}
+        )
         #: Those that the formulas use as well.
-        self.functions = {name: self.operation(*rule) for name, rule in INNER.items()} | self.ops
+        self.functions: dict[str, Any] = Operations(self, rules | INNER)
 
     # The forward pass.
 
@@ -110,7 +132,8 @@ class TapeEngine(Engine):
         if not t.requires_grad:
             raise RuntimeError("the tensor does not require a gradient")
         with self.recording_set(create_graph):
-            grads = {t: self.carried(self.seed(t, gradient))}
+            grads = self.gradients()
+            self.start(grads, t, self.carried(self.seed(t, gradient)))
             for node in self.order(t, grads):
                 self.run(node, grads, retain_graph or create_graph)
             self.finish(grads)
@@ -119,13 +142,29 @@ class TapeEngine(Engine):
         """An array as it travels in this pass: as a tensor if the pass is recorded."""
         return Tensor(self, g, False) if self.recording else g
 
+    def gradients(self) -> Any:
+        """Where the gradients of a pass are kept, by tensor."""
+        return {}
+
     def seed(self, t: Tensor, gradient: Any) -> Any:
         """The array that a pass starts with."""
-        if gradient is None:
-            return np.ones_like(t.data)
+        return self.default_seed(t) if gradient is None else self.user_seed(t, gradient)
+
+    def default_seed(self, t: Tensor) -> Any:
+        return np.ones_like(t.data)
+
+    def user_seed(self, t: Tensor, gradient: Any) -> Any:
+        self.check(t, gradient)
+        return gradient.copy()
+
+    def check(self, t: Tensor, gradient: Any) -> None:
+        """Refuse a gradient of another shape than the root's."""
         if gradient.shape != t.data.shape:
             raise RuntimeError(f"the gradient has shape {gradient.shape}, not {t.data.shape}")
-        return gradient.copy()
+
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
+        """Give the root its gradient."""
+        grads[t] = g
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         """The nodes behind ``root`` in the order in which they run: newest first."""
@@ -140,13 +179,24 @@ class TapeEngine(Engine):
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         """Send the gradients of a node's outputs to its operands."""
+        self.free(node, retain)
+        slopes = self.slopes(node, self.arrived(node, grads))
+        for index, g in self.by_operand(node, slopes):
+            parent = node.parents[index]
+            if parent.requires_grad:
+                self.add(grads, parent, self.fit(node, index, g))
+
+    def free(self, node: Node, retain: bool) -> None:
+        """Forget what a node needs, so that it runs once, unless the graph is retained."""
         if node.freed:
             raise RuntimeError("backward through the graph a second time; use retain_graph")
         node.freed = not retain
-        slopes = self.slopes(node, self.arrived(node, grads))
-        for index, (parent, g) in enumerate(zip(node.parents, slopes, strict=True)):
-            if parent.requires_grad:
-                self.add(grads, parent, self.fit(node, index, g))
+
+    def by_operand(self, node: Node, slopes: tuple[Any, ...]) -> list[tuple[int, Any]]:
+        """The gradients of a node's operands, each with the index of its operand."""
+        if len(slopes) != len(node.parents):
+            raise ValueError(f"{len(slopes)} gradients for {len(node.parents)} operands")
+        return list(enumerate(slopes))
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         """The gradients of a node's outputs: zeros for those that were not used."""
@@ -176,7 +226,11 @@ class TapeEngine(Engine):
 
     def add(self, grads: dict[Tensor, Any], t: Tensor, g: Any) -> None:
         """Add a contribution of this pass."""
-        grads[t] = grads[t] + g if t in grads else g
+        grads[t] = self.accumulated(grads[t], g) if t in grads else g
+
+    def accumulated(self, old: Any, g: Any) -> Any:
+        """The gradient of a value after a further contribution of this pass."""
+        return old + g
 
     def finish(self, grads: dict[Tensor, Any]) -> None:
         for leaf, g in grads.items():
@@ -192,6 +246,12 @@ class TapeEngine(Engine):
     def store(self, leaf: Tensor, g: Any) -> None:
         """Add the sum of this pass, an array, to the gradient of a leaf."""
         if leaf.grad is None:
-            leaf.grad = np.array(g)
+            self.store_first(leaf, g)
         else:
-            leaf.grad += g
+            self.store_again(leaf, g)
+
+    def store_first(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad = np.array(g)
+
+    def store_again(self, leaf: Tensor, g: Any) -> None:
+        leaf.grad += g

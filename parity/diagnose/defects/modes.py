@@ -64,3 +64,16 @@ class ConstantGetsGradient(Defect):
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
         return super().leaf(array)
+
+
+class NoGradIgnored(Defect):
+    description = "operations under no_grad are recorded, and gradients flow through them"
+    smallest = program(
+        "x0 = leaf(3.0)", "x1 = neg(x0)  # under no_grad", "x2 = add(x0, x1)", "backward(x2)"
+    )
+    code = "no_grad = contextlib.nullcontext"
+    mend = "record an operation only if recording is on"
+
+    @contextmanager
+    def no_grad(self) -> Iterator[None]:
+        yield

@@ -63,6 +63,7 @@ def _shifted(item: Any, length: int) -> Any:
 
 
 def _get_item_vjp(g: Any, y: Any, a: Any, index: Any) -> tuple[Any, ...]:
+    index = index if isinstance(index, tuple) else (index,)
     if all(isinstance(item, (int, slice)) for item in index):
         index = tuple(map(_shifted, index, a.shape))
     return (do("put", g, shape=a.shape, index=index),)
@@ -120,6 +121,7 @@ class UnusedOutputCrashes(Defect):
     description = (
         "a function with several outputs of which one is not used gets None for its gradient"
     )
+    category = "crash"
     smallest = program(
         "x0 = leaf([3.0, 2.0])", "x1, x2 = split(x0, axis=0, sizes=(1, 1))", "backward(x1)"
     )

@@ -72,9 +72,9 @@ class _DtypeOfIndexed(_DtypeKept):
 class _DtypeOfSum(_DtypeKept):
     """The same, and sums of several passes are new arrays, which a later pass can widen."""
 
-    def store(self, leaf: Tensor, g: Any) -> None:
-        if leaf.grad is None or g.dtype == leaf.grad.dtype:
-            super().store(leaf, g)
+    def store_again(self, leaf: Tensor, g: Any) -> None:
+        if g.dtype == leaf.grad.dtype:
+            super().store_again(leaf, g)
         else:
             leaf.grad = leaf.grad + g
 
@@ -89,6 +89,7 @@ class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
 
 class PythonScalarsPromote(Defect):
     description = "a Python number makes a float32 operand float64"
+    category = "value"
     smallest = program("x0 = leaf(3.0, float32)", "x1 = add_scalar(x0, c=1.0)")
     rules = RULES | {
         # The scalar is a float64 array first.

@@ -69,6 +69,15 @@ class Quirk(Engine):
         """Run an operation on tensors of the reference."""
         return self.inner.ops[name](*ts, **attrs)
 
+    def deciding(self, ts: tuple[Any, ...]) -> list[Any]:
+        """Return the values of operands of the reference that decide at a tie or kink.
+
+        A reference with random errors knows them without (``parity.oracle.perturbed``).
+        """
+        choice = getattr(self.inner, "next_choice", None)
+        arrays = choice or (self.inner.value(t) for t in ts)
+        return list(map(np.asarray, arrays))
+
     def leaf(self, array: Any, requires_grad: bool = True) -> WrappedTensor:
         if not requires_grad:
             return WrappedTensor(self.inner.leaf(array, False))

@@ -21,9 +21,7 @@ _CLASSES: tuple[type[Quirk], ...] = (
     graphs.NoGradGivesVariables,
     graphs.KeepsGraphs,
     graphs.ClearsGraphs,
-    ties.ClipTiesNeither,
-    *map(ties.first_of, ("max", "min")),
-    *(ties.of_operands(op, kind) for op in ("maximum", "minimum") for kind in ties.TIE_RULES),
+    *map(ties.quirk_of, ties.CHOICES),
 )
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}

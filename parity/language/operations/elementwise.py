@@ -69,6 +69,7 @@ BASIC: tuple[Operation, ...] = (
         1,
         "torch.relu(a)",
         saves=True,
+        kink="slope",
         interval=iv.increasing(lambda x: max(x, 0.0)),
         dyadic=dy.MOVES,
     ),
@@ -78,13 +79,14 @@ BASIC: tuple[Operation, ...] = (
         1,
         "torch.abs(a)",
         saves=True,
+        kink="slope",
         interval=iv.absolute,
         dyadic=dy.MOVES,
         slope_ulps=1,
         divides=True,
     ),
-    _rounded("maximum", 2, "torch.maximum(a, b)", saves=True, dyadic=dy.TIES),
-    _rounded("minimum", 2, "torch.minimum(a, b)", saves=True, dyadic=dy.TIES),
+    _rounded("maximum", 2, "torch.maximum(a, b)", saves=True, kink="slope", dyadic=dy.TIES),
+    _rounded("minimum", 2, "torch.minimum(a, b)", saves=True, kink="slope", dyadic=dy.TIES),
 )
 
 SCALARS: tuple[Operation, ...] = (
@@ -117,6 +119,7 @@ FURTHER: tuple[Operation, ...] = (
         1,
         "torch.clamp(a, x_min, x_max)",
         saves=True,
+        kink="slope",
         attrs={"x_max": OPTIONAL_NUMBER, "x_min": OPTIONAL_NUMBER},
         choices=lambda a: [
             {"x_min": low, "x_max": high}
@@ -133,14 +136,22 @@ FURTHER: tuple[Operation, ...] = (
         {"condition": FLAGS},
         dyadic=dy.MOVES,
     ),
-    _rounded("sign", 1, "torch.sign(a)", interval=iv.within(-1, 1), dyadic=dy.MOVES),
-    _rounded("floor", 1, "torch.floor(a)", interval=lambda a: (a[0] - 1, a[1]), dyadic=dy.FLOORS),
+    _rounded("sign", 1, "torch.sign(a)", interval=iv.within(-1, 1), kink="step", dyadic=dy.MOVES),
+    _rounded(
+        "floor",
+        1,
+        "torch.floor(a)",
+        interval=lambda a: (a[0] - 1, a[1]),
+        kink="step",
+        dyadic=dy.FLOORS,
+    ),
     _rounded(
         "leaky_relu",
         1,
         "torch.nn.functional.leaky_relu(a, slope)",
         saves=True,
         choices=sh.among("slope", 0.5, 0.1, 0.0),
+        kink="slope",
         attrs={"slope": NUMBER},
         interval=lambda a, slope: iv.hull(a, (0.0, 0.0)),
     ),

@@ -15,7 +15,7 @@ _REDUCED = {"axis": REDUCED_AXES, "keepdims": FLAG}
 _reduction = functools.partial(
     Operation, shape=sh.some, choices=sh.some_choices, attrs=_REDUCED, saves=True
 )
-_extreme = functools.partial(_reduction, dyadic=dy.EXTREMES)
+_extreme = functools.partial(_reduction, dyadic=dy.EXTREMES, kink="slope")
 _along_axis = functools.partial(
     Operation, shape=sh.along_axis, choices=sh.axis_choices, attrs={"axis": AXIS}
 )

@@ -59,7 +59,7 @@ OPS = ("neg", "add", "mul", "sum")
 #: What each engine's only finding is, and how it ended.
 ENDS = {
     "Aborts": ("crash", "the process was ended by SIGABRT"),
-    "Exits": ("crash", "SystemExit: 3 (isolated_engines.py:53)"),
+    "Exits": ("crash", "SystemExit: 3 (isolated_engines.py:56)"),
     "ExitsAtOnce": ("crash", "the process exited with status 0"),
     "Closes": ("crash", None),
     "Loops": ("time", "no end after 1 s"),
@@ -250,11 +250,15 @@ def test_what_ends_the_process_is_a_finding_and_the_run_goes_on(
     assert result.programs == 60
     (reported,) = result.findings
     assert reported.program is not None
-    assert str(reported.program) == NEG
-    assert (reported.finding.kind, reported.finding.statement) == (kind, 0)
+    if name == "Closes":  # it may still come to the next statement
+        assert str(reported.program).startswith(NEG)
+    else:
+        assert (str(reported.program), reported.finding.statement) == (NEG, 0)
+    assert reported.finding.kind == kind
     assert reported.wrong == "engine"
     assert says is None or reported.finding.engine == says
-    assert reported.diagnosis is None
+    assert reported.cause is not None
+    assert reported.cause.name == "neg"
     with_neg = sum(
         any(isinstance(s, pr.Apply) and s.op == "neg" for s in case.statements) for case in cases
     )
@@ -400,7 +404,7 @@ def test_the_command_reports_and_goes_on(
     limits = ["--time-limit", "0.5", "--memory-limit", "300"]
     assert main(["check", "--engine", f"{ENGINES}:Aborts", *arguments, *limits]) == 1
     out, err = capfd.readouterr()
-    assert "crash: the engine ends the process that it runs in" in out
+    assert "crash: `neg` ends the process" in out
     assert "  aborts 1: the process was ended by SIGABRT" in out
     assert err == ""
     result = json.loads(Path("result.json").read_text())

@@ -12,8 +12,8 @@ import pytest
 
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import CreationOrderIgnored, Overwrite
-from parity.diagnose.diagnose import diagnose
 from parity.diagnose.shrink import reduced
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.load import EngineError, load_engine
@@ -186,12 +186,14 @@ def test_graphs_that_are_kept_elsewhere_are_findings() -> None:
         assert any(_findings(engine, _programs(engine, 2, 300)))
 
 
+@pytest.mark.slow
 def test_third_opinion_and_diagnosis_follow_the_graphs() -> None:
     engine = declaring(type("Mixed", (CreationOrderIgnored, QUIRK_ENGINES[QUIRK]), {}), QUIRK)
     case, finding = next(_findings(engine, _programs(engine, 4, 400)))
     small, finding = reduced(case, finding, engine, TORCH)
     assert adjudicate(small, finding, engine, TORCH).wrong == "engine"
-    assert diagnose(small, finding, engine, TORCH).matches[0].defect == CreationOrderIgnored.name
+    (cause,) = Triage(engine, TORCH).blame(small, finding)
+    assert cause.name == CreationOrderIgnored.name
 
 
 def test_a_value_beside_a_kink_decides_nothing_in_a_dialect() -> None:

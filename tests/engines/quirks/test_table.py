@@ -17,9 +17,9 @@ from parity.campaign.search import search
 from parity.diagnose.defects.clearing import ClearDoesNothing, ZeroReplaces
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import InplaceAccumulation, Overwrite
-from parity.diagnose.diagnose import diagnose
 from parity.diagnose.reproducer import script
 from parity.diagnose.shrink import reduced
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.load import EngineError, load_engine
@@ -28,13 +28,20 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
+from parity.language.table import OPS
 from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.check import check_program
 from parity.oracle.exact.engine import Exact
 from parity.oracle.finding import Finding
 from tests.helpers.programs import TORCH, searched, write_module
-from tests.helpers.quirk_engines import QUIRK_ENGINES, AsksForGradient, ReplacesGradients, declaring
+from tests.helpers.quirk_engines import (
+    QUIRK_ENGINES,
+    AsksForGradient,
+    LeakyRelu,
+    ReplacesGradients,
+    declaring,
+)
 
 NOT_SEEN = "keeps-intermediate-grads"  # only the gradients of leaves are looked at
 SEEDS = "seeds-any-shape-with-ones"
@@ -44,10 +51,11 @@ def _programs(quirk: str, seed: int, count: int) -> list[pr.Program]:
     """What is generated for an engine with the quirk, and programs that are rich in ties."""
     engine = declaring(QUIRK_ENGINES[quirk], quirk)
     cases = itertools.islice(searched(engine, seed), count)
-    if "ties" not in quirk:
+    op = QUIRKS[quirk].about
+    if op not in OPS:
         return list(cases)
-    op = quirk.partition("-")[0]
-    ops = (op, *(("stack", "add") if op in ("max", "min") else ("add", "mul")))
+    others = {"max": ("stack", "add"), "min": ("stack", "add"), "leaky_relu": ("sub",)}
+    ops = (op, *others.get(op, ("add", "mul")))
     shapes: tuple[Any, ...] = ((), (2,), (2, 2))
     profile = replace(PROFILES["gradients"], ops=ops, shapes=shapes)
     ties = itertools.islice(sweep(Decoder.of(profile, engine), seed), count)
@@ -78,7 +86,7 @@ def test_without_the_quirk_the_dialect_is_a_finding(quirk: str) -> None:
 
 @pytest.mark.parametrize("quirk", [q for q in QUIRKS if q != NOT_SEEN])
 def test_a_quirk_that_the_engine_does_not_have_is_a_finding(quirk: str) -> None:
-    plain = AsksForGradient if quirk == SEEDS else TapeEngine
+    plain = {SEEDS: AsksForGradient, "leaky-relu-slope-1-at-0": LeakyRelu}.get(quirk, TapeEngine)
     cases = _programs(quirk, 3, 300)
     if quirk != SEEDS:
         assert _first(plain(), cases) is None
@@ -267,13 +275,15 @@ def test_without_new_quirks_the_reference_is_itself() -> None:
         with_quirks(TORCH, frozenset({"dances"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quirk", ["clears-grads-on-use", "zeros-instead-of-none"])
 def test_third_opinion_and_diagnosis_speak_the_dialect(quirk: str) -> None:
     engine = declaring(type("Mixed", (Overwrite, QUIRK_ENGINES[quirk]), {}), quirk)
     case, finding = next(_findings(engine, _programs(quirk, 4, 300)))
     small, finding = reduced(case, finding, engine, TORCH)
     assert adjudicate(small, finding, engine, TORCH).wrong == "engine"
-    assert diagnose(small, finding, engine, TORCH).matches[0].defect == "overwrite"
+    (cause,) = Triage(engine, TORCH).blame(small, finding)
+    assert cause.name == "overwrite"
 
 
 def test_the_third_opinion_does_not_blame_the_dialect_on_either_side() -> None:

@@ -1,32 +1,27 @@
-"""``ProbePrograms``: programs for a diagnosis, which the engine and the defects both support."""
+"""``SharedPrograms``: programs that an engine and the engine of the defects both support."""
 
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from parity.diagnose.defects.engine import TapeEngine
-from parity.diagnose.neighbours import NeighbourLimits, neighbours
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.schedule import sweep
 from parity.language import program as pr
-from parity.language.json_format import dumps
 
-#: Attempts to vary the program; variations and generated programs that are taken at most.
-_ATTEMPTS, _VARIATIONS, _GENERATED = 400, 120, 60
 _PROFILES = (
     *("general", "gradients", "accumulation", "clearing", "aliasing", "broadcasting"),
     *("dtypes", "multi-output", "modes", "functions", "second-order"),
 )
 
 
-class ProbePrograms:
+class SharedPrograms:
     """Programs with operations, dtypes and abilities that the engine and the defects share."""
 
     def __init__(self, engine: AnyEngine) -> None:
@@ -44,16 +39,6 @@ class ProbePrograms:
         used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
         used |= {leaf.dtype for leaf in program.leaves} | _abilities_needed(program)
         return tuple(sorted(used - {*self.ops, *self.dtypes, *self.capabilities}))
-
-    def near(self, program: pr.Program) -> Iterator[pr.Program]:
-        """Yield variations of ``program``, then generated programs; each once."""
-        if not self.ops or not self.dtypes:
-            return
-        ndim = 3 if self.engine.max_ndim is None else min(self.engine.max_ndim, 3)
-        varied = neighbours(program, NeighbourLimits(self.ops, ndim, self.dtypes), _ATTEMPTS)
-        yield from itertools.islice(filter(self.supports, varied), _VARIATIONS)
-        seed = zlib.crc32(dumps(program).encode())
-        yield from itertools.islice(self.generated(seed), _GENERATED)
 
     def generated(self, seed: Any) -> Iterator[pr.Program]:
         """Yield generated programs, of each profile in turn."""

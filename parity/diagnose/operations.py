@@ -1,0 +1,146 @@
+"""``measure_operations``: every operation of an engine alone, compared with the reference.
+
+The table of its results says in which cells (``parity.diagnose.cells``) an operation is right, is
+wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail into causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from parity._util.process import fuzzing_runtime
+from parity.diagnose.causes import Cause
+from parity.diagnose.cells import Cell, Outcome, Scope, cells_of
+from parity.diagnose.cells import CellResult as CellResult
+from parity.diagnose.operation_causes import causes_of
+from parity.engines.base import Engine
+from parity.engines.execute import execute
+from parity.engines.quirks.table import with_quirks
+from parity.engines.runner import Runner
+from parity.engines.trace import Trace
+from parity.language import program as pr
+from parity.language.table import OPS
+from parity.oracle.compare import compare
+from parity.oracle.tolerance import Tolerance
+
+#: Engines that are made anew to find out whether a program disturbs later ones, at most.
+_RENEWALS = 40
+#: An error, relative to the largest number, that no rounding in a cell comes to.
+_LARGE = 2.0**-10
+
+
+@dataclass(eq=False)
+class OperationTable:
+    """What an engine does in every cell of its operations."""
+
+    engine: Runner
+    reference: Engine
+    results: list[CellResult] = field(default_factory=list)
+
+    def of(self, op: str) -> list[CellResult]:
+        """Return the results of one operation."""
+        return [r for r in self.results if r.cell.op == op]
+
+    def suspicious(self, explained: Collection[CellResult] = ()) -> frozenset[str]:
+        """Return the operations with a failing cell that is not among ``explained``."""
+        known = set(explained)
+        return frozenset(r.cell.op for r in self.results if r.fails and r not in known)
+
+    def causes(self, explained: Collection[CellResult] = ()) -> list[Cause]:
+        """Return the causes of the failing cells that are not among ``explained``."""
+        known = set(explained)
+        of_op: dict[str, list[CellResult]] = {}
+        for result in self.results:
+            if result not in known:
+                of_op.setdefault(result.cell.op, []).append(result)
+        causes = causes_of(of_op, self.engine, self.reference)
+        return sorted(causes, key=lambda cause: cause.category.rank)
+
+
+def measure_operations(
+    engine: Runner, reference: Engine, ops: Collection[str] | None = None
+) -> OperationTable:
+    """Run every cell of the operations that the engine declares, or of ``ops`` among them.
+
+    Cells on which the reference raises or is not finite are left out.
+    """
+    scope = Scope.of(engine)
+    names = [name for name in OPS if name in engine.ops and (ops is None or name in ops)]
+    cells = [cell for name in names for cell in cells_of(name, scope)]
+    table = OperationTable(engine, reference)
+    with fuzzing_runtime():
+        table.results = list(_results(cells, engine, reference))
+        return _undisturbed(table)
+
+
+def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
+    """Run cells on both sides and compare them."""
+    right = with_quirks(reference, engine.quirks)
+    bitwise = engine.bitwise and right.bitwise
+    of_program = {cell.program: cell for cell in cells}
+    for runs in engine.run_many(of_program):
+        for program, ours in runs:
+            theirs = execute(program, right)
+            if not _is_comparable(program, theirs):
+                continue
+            tolerance = Tolerance(program, bitwise, engine.quirks)
+            yield _result(of_program[program], ours, theirs, tolerance)
+
+
+def _is_comparable(program: pr.Program, theirs: Trace) -> bool:
+    """Return whether the reference has finite results.
+
+    Where a second derivative is zero, engines may as well have a constant as gradient, from which
+    no backward starts.
+    """
+    if theirs.failure is not None or theirs.non_finite or theirs.left_reals:
+        return False
+    if not any(isinstance(s, pr.TakeGrad) for s in program.statements):
+        return True
+    last = len(program.statements) - 1
+    grads = (o.array for o in theirs.observations if o.statement == last and o.what == "grad")
+    return any(g is not None and g.any() for g in grads)
+
+
+def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance) -> CellResult:
+    if ours is None or ours.unsupported is not None:
+        return CellResult(cell, ours, None, Outcome.UNSUPPORTED)
+    if ours.left_reals:
+        return CellResult(cell, ours, None, Outcome.UNSUPPORTED)
+    finding = compare(cell.program, ours, theirs, tolerance=tolerance)
+    if finding is None:
+        return CellResult(cell, ours, None, Outcome.RIGHT)
+    outcome = Outcome.RAISES if finding.what == "exception" else Outcome.WRONG
+    return CellResult(cell, ours, replace(finding, trace=ours), outcome)
+
+
+def _undisturbed(table: OperationTable) -> OperationTable:
+    """Run failing cells again, each on a new engine, if some fail after other programs only."""
+    failing = [r for r in table.results if r.fails]
+    # The last of each operation, on one new engine: where an earlier one disturbs, some are right.
+    samples = [r.cell for r in {(r.cell.op, r.outcome): r for r in failing}.values()]
+    if not samples:
+        return table
+    again = _results(samples, table.engine.renewed(), table.reference)
+    if all(result.fails for result in again):
+        return table
+    new = {r.cell: again for r, again in zip(failing, _alone(failing, table), strict=False)}
+    table.results = [new.get(r.cell, r) for r in table.results]
+    return table
+
+
+def _alone(results: Iterable[CellResult], table: OperationTable) -> Iterator[CellResult]:
+    """Yield the results of the same cells on engines that no other program disturbed.
+
+    What fails runs again on a new engine, since programs before may have disturbed the engine.
+    """
+    engine, renewals = table.engine, 0
+    for result in results:
+        again = next(_results([result.cell], engine, table.reference), result)
+        if again.fails and renewals < _RENEWALS:
+            engine, renewals = engine.renewed(), renewals + 1
+            again = next(_results([result.cell], engine, table.reference), result)
+        if again.fails:  # an engine that is not deterministic may fail twice
+            again = next(_results([result.cell], engine, table.reference), result)
+        yield again
