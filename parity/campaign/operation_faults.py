@@ -43,7 +43,7 @@ def _of_two(op: Operation) -> bool:
 
 
 def _has(*names: str) -> Applies:
-    return lambda op: any(name in op.attrs for name in names)
+    return lambda op: any(name in op.kinds for name in names)
 
 
 def _elementwise(op: Operation) -> bool:

@@ -189,10 +189,10 @@ class _Cells:
 
     def _swept(self) -> Iterator[_Operands]:
         """Yield settings with usual values: all attributes, where they depend on the shape."""
-        if all(kind in NUMBERS for kind in self.op.attrs.values()):
+        if all(kind in NUMBERS for kind in self.op.kinds.values()):
             yield from (*self.few(1, 9), *self.few(99, 1))
             return
-        many, square = (8, 16) if {"keepdims", "axes", "index"} & self.op.attrs.keys() else (5, 5)
+        many, square = (8, 16) if {"keepdims", "axes", "index"} & self.op.kinds.keys() else (5, 5)
         for operands in self.few(99, many):
             if max(map(len, operands.shapes)) > 1 and (2, 2) not in operands.shapes:
                 yield operands
@@ -200,13 +200,13 @@ class _Cells:
 
     def _varied(self) -> tuple[int, int, tuple[Values, ...]]:
         """Return on how many shapes, with how many attributes each, which values are tried."""
-        if not self.op.saves and "keepdims" not in self.op.attrs:  # linear in each operand
+        if not self.op.saves and "keepdims" not in self.op.kinds:  # linear in each operand
             return 1, 2, PATTERNS[:5] + PATTERNS[9:10]
-        if "keepdims" in self.op.attrs:
+        if "keepdims" in self.op.kinds:
             ties = PATTERNS[6:9] + TIES if self.op.dyadic is EXTREMES else ()
             return 2, 2 if ties else 1, PATTERNS[:2] + ties + PATTERNS[9:11]
         if self.op.arity == 1:
-            attrs = 9 if "exponent" in self.op.attrs else 2
+            attrs = 9 if "exponent" in self.op.kinds else 2
             return 1, attrs, ONE_OPERAND
         return (2, 1, PATTERNS) if self.op.shape is elementwise else (1, 1, PATTERNS[:11])
 
@@ -284,7 +284,7 @@ class _Cells:
 
     def _in_domain(self, leaves: tuple[pr.Leaf, ...], attrs: Attrs) -> bool:
         bounds = [(min(leaf.values, default=1.0), max(leaf.values, default=1.0)) for leaf in leaves]
-        return self.op.domain(*bounds, **dict(attrs))
+        return self.op.interval_domain(*bounds, **dict(attrs))
 
 
 def _choices(name: str, shapes: tuple[Shape, ...]) -> tuple[Attrs, ...]:
@@ -297,7 +297,7 @@ def _choices(name: str, shapes: tuple[Shape, ...]) -> tuple[Attrs, ...]:
 def _more(op: Operation, shapes: tuple[Shape, ...]) -> Iterator[Attrs]:
     """Yield attributes beyond those that are drawn: axes counted from the back, in tuples."""
     ndim = len(shapes[0])
-    kinds = {name for name, kind in op.attrs.items()}
+    kinds = {name for name, kind in op.kinds.items()}
     if "keepdims" in kinds and ndim:
         rest: dict[str, Any] = {"correction": 0} if "correction" in kinds else {}
         axes = ((0,), (-1,), tuple(range(-ndim, 0)))

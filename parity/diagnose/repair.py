@@ -102,7 +102,7 @@ def repaired(program: pr.Program) -> pr.Program | None:
 def _with_fitting_attrs(s: pr.Apply, inputs: list[pr.Info]) -> pr.Apply:
     shapes = tuple(info.shape for info in inputs)
     names = tuple(name for name, _ in s.attrs)
-    if names == tuple(sorted(OPS[s.op].attrs)) and output_shapes(s.op, shapes, s.attrs):
+    if names == tuple(sorted(OPS[s.op].kinds)) and output_shapes(s.op, shapes, s.attrs):
         return s
     for attrs in attribute_choices(s.op, shapes):
         if output_shapes(s.op, shapes, attrs) is not None:

@@ -232,7 +232,7 @@ def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) 
     first: Any = cases[0].statements[0]
     op = OPS[first.op]
     for other in OPS.values():
-        if other.arity == op.arity and set(other.attrs) == set(op.attrs):
+        if other.arity == op.arity and set(other.kinds) == set(op.kinds):
             for inputs in dict.fromkeys((first.inputs, first.inputs[::-1])):
                 if (other is not op or inputs != first.inputs) and all(
                     _same(result, _result_of(case, other.name, inputs, reference))
@@ -266,7 +266,7 @@ def _events(engine: Engine) -> Iterator[Remark]:
         wrong = _refuses(engine.leaf, (None, False), {})
         if wrong:
             yield Remark(f"the signature of `leaf` differs from Engine.leaf: {wrong}")
-    op = next((name for name in OPS if name in engine.ops and not OPS[name].attrs), None)
+    op = next((name for name in OPS if name in engine.ops and not OPS[name].kinds), None)
     case = next(_cases(op, engine), None) if op else None
     if case is not None:
         yield from _backward(case, engine)

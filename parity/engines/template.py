@@ -143,8 +143,8 @@ def _operations() -> str:
 
 def _call(op: Operation) -> str:
     """Return parameters and body of a lambda for an operation."""
-    operands = ("a", "b", "d")[: op.arity] if op.arity else ("*xs",)
-    attrs = sorted(op.attrs)
+    operands = ("a", "b", "c")[: op.arity] if op.arity else ("*xs",)
+    attrs = sorted(op.kinds)
     parameters = [*operands, *(["*"] if attrs and op.arity else []), *attrs]
     call = _CALLS.get(op.name)
     if call is None:

@@ -4,47 +4,76 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from parity.language import intervals as iv
 from parity.language import shapes as sh
 from parity.language.attributes import AttributeKind
+from parity.language.domains import Domain, domains_of
 from parity.language.dyadic import DyadicRule
-from parity.language.shapes import Attrs
+from parity.language.expression import check, compiled, spelled_out
+from parity.language.measured import measured_shapes
+from parity.language.named_kinds import NAMED_KINDS as KINDS
+from parity.language.named_kinds import combinations_of, kinds_of
+from parity.language.shapes import Attrs, Shape
+from parity.language.templates import Template
+
+#: The names of operands in an expression.
+OPERANDS = "abcdefghi"
 
 
 @dataclass(frozen=True, eq=False)
 class Operation:
     """One operation: a row holds all that parity knows of it.
 
-    Only ``name``, ``arity`` and ``torch`` are required. The generator draws the
-    operation, the reference computes it, and shrinking, reports and scripts show it
-    as soon as its row is registered (``parity.language.table.register``). What a row
-    leaves out is only missed where it is named below.
+    The first fields are plain data, and they suffice: shapes of results come from a run of
+    PyTorch, numbers from the domain, error bounds from PyTorch with random roundings, and the
+    derivative is compared with differences of the function itself. The further fields are
+    optional rules. They make an operation part of programs whose arithmetic is exact, give tight
+    error bounds, and let the generator judge it without a run.
 
     Attributes
     ----------
     name
         The name in programs, and in ``Engine.ops``.
-    arity
-        How many operands it takes; 0: any number, at least one.
     torch
-        How PyTorch computes it: an expression over the operands ``a``, ``b``, ``d``
-        (``xs`` for any number), the names of the attributes, and ``torch``.
+        How PyTorch computes it: an expression over the operands ``a``, ``b``, ``c`` ...
+        (``xs`` for any number), the names of the attributes, ``torch``, and ``F`` for
+        ``torch.nn.functional``. None: PyTorch does not have it, and the operation is compared
+        with differences of its own forward alone.
+    operands
+        The shapes of the operands as a template (``parity.language.templates``).
+    domain
+        A letter for each operand, or one for all (``parity.language.domains``).
+    attributes
+        For each attribute its choices, the simplest first, or the name of a kind
+        (``parity.language.named_kinds``), in the order in which scripts show them.
+    kinks
+        Where it has no derivative, in words, such as "ties"; "" if it has one everywhere.
+    smooth
+        Whether the derivative is that of the value almost everywhere. It is not for operations
+        that jump, such as ``mode``.
+    differentiable
+        Whether a gradient reaches each operand; empty: all of them.
+    ulps
+        The error of a good implementation, in units in the last place.
+    result
+        The shape of the result in the letters of ``operands``, needed only where ``torch`` is
+        None; "": that of the operands after broadcasting.
     shape
         The shapes of the results from the shapes of the operands and the attributes: a rule
-        of ``parity.language.shapes``. It raises ShapeError where the operation does
+        of ``parity.language.shapes``, which raises ShapeError where the operation does
         not apply.
     choices
-        The attributes that fit operands of given shapes, simplest first. The generator
-        draws from them, and shrinking walks to the front. None: there are no attributes.
+        The attributes that fit operands of given shapes, simplest first, in place of
+        ``attributes``.
     attrs
-        The kind of each attribute by its name, in the order in which scripts show them.
+        The kind of each attribute by its name, in place of ``attributes``.
     interval
         Between which bounds the results lie, from the bounds of the operands: a rule of
         ``parity.language.intervals``.
-    domain
+    interval_domain
         Whether the operation may be applied between these bounds.
     dyadic
         How it is exact on multiples of a power of two (``parity.language.dyadic``);
@@ -52,8 +81,6 @@ class Operation:
     rounded
         Whether IEEE 754 fixes value and gradient, so that engines must agree in every
         bit on any numbers; or a function of the attributes that says so.
-    ulps
-        The error of a good implementation, in units in the last place.
     slope_ulps
         The error of the derivatives and, relative to the operand, of the value, where
         something cancels inside (``1 - y * y`` for tanh).
@@ -81,8 +108,7 @@ class Operation:
     exact_rule
         How the exact evaluation computes it, a
         ``parity.oracle.exact.building.ExactRule``; None: as
-        ``parity.oracle.exact.rules`` says. Without either there is no verdict on
-        programs with the operation.
+        ``parity.oracle.exact.rules`` says.
     vjp
         Value and gradient on the engine that the known defects are built on, as
         functions of NumPy arrays (``parity.diagnose.defects.vjps.Rule``); None: as that
@@ -90,36 +116,45 @@ class Operation:
 
     Examples
     --------
-    A function of one number, and an operation with attributes of its own:
+    Plain data suffices:
+
+    >>> cumprod = Operation(
+    ...     "cumprod", "torch.cumprod(a, dim=axis)", "+s", attributes={"axis": "AXIS"}
+    ... )
+    >>> cumprod.source
+    'lambda a, *, axis: torch.cumprod(a, dim=axis)'
+    >>> cumprod.output_shapes(((2, 3),), axis=0)
+    ((2, 3),)
+
+    With rules the generator knows more of it:
 
     >>> import math
-    >>> from parity.language.attributes import INTEGER, AXIS
-    >>> from parity.language.dyadic import MOVES
     >>> cosh = Operation(
-    ...     "cosh", 1, "torch.cosh(a)", domain=iv.small, saves=True, ulps=4, slope_ulps=4,
+    ...     "cosh", "torch.cosh(a)", interval_domain=iv.small, saves=True, slope_ulps=4,
     ...     interval=lambda a: (1.0, math.cosh(max(abs(a[0]), abs(a[1])))),
     ... )
-    >>> roll = Operation(
-    ...     "roll", 1, "torch.roll(a, shifts, axis)", dyadic=MOVES, rounded=True,
-    ...     shape=lambda a, *, shifts, axis: sh.along_axis(a, axis=axis),
-    ...     choices=lambda a: [{"shifts": 1, **choice} for choice in sh.axis_choices(a)],
-    ...     attrs={"shifts": INTEGER, "axis": AXIS},
-    ... )
-    >>> roll.source
-    'lambda a, *, shifts, axis: torch.roll(a, shifts, axis)'
+    >>> cosh.has_rules, cumprod.has_rules
+    (True, False)
     """
 
     name: str
-    arity: int
-    torch: str
-    shape: sh.ShapeRule = sh.elementwise
+    torch: str | None = None
+    operands: str = "*s"
+    shape: sh.ShapeRule | None = None
     choices: sh.Choices | None = None
     attrs: Mapping[str, AttributeKind] = field(default_factory=dict)
-    interval: iv.IntervalRule = iv.hull
-    domain: iv.Domain = iv.anywhere
+    _: KW_ONLY
+    domain: str = "R"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    kinks: str = ""
+    smooth: bool = True
+    differentiable: tuple[bool, ...] = ()
+    ulps: float = 4.0
+    result: str = ""
+    interval: iv.IntervalRule | None = None
+    interval_domain: iv.Domain = iv.anywhere
     dyadic: DyadicRule | None = None
     rounded: bool | Callable[..., bool] = False
-    ulps: float = 1.0
     slope_ulps: float = 0.0
     divides: bool = False
     sums: bool = False
@@ -132,12 +167,21 @@ class Operation:
     exact_rule: Any = None
     vjp: tuple[Callable[..., Any], Callable[..., Any]] | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a row that makes no sense; the message says what."""
+        domains_of(self.domain, len(Template.of(self.operands).operands))
+        unknown = [c for c in self.attributes.values() if isinstance(c, str) and c not in KINDS]
+        if unknown:
+            raise ValueError(f"there is no kind {unknown[0]!r} of attributes: {', '.join(KINDS)}")
+        if self.torch is not None:
+            check(self.source)
+        elif self.result:
+            Template.of(self.result)
+
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
         """PyTorch's function, compiled from the row's expression."""
-        import torch  # only here: the table is read where PyTorch is not needed
-
-        return eval(self.source, {"torch": torch})  # type: ignore[no-any-return]
+        return compiled(self.source)
 
     def is_rounded(self, attrs: Attrs) -> bool:
         """Whether IEEE 754 fixes value and gradient with these attributes."""
@@ -146,6 +190,47 @@ class Operation:
     @property
     def source(self) -> str:
         """PyTorch's function as the text of a lambda."""
-        parameters = ["a", "b", "d"][: self.arity] if self.arity else ["*xs"]
-        keywords = (["*"] if self.attrs and self.arity else []) + list(self.attrs)
-        return f"lambda {', '.join(parameters + keywords)}: {self.torch}"
+        parameters = list(OPERANDS[: self.arity]) if self.arity else ["*xs"]
+        keywords = (["*"] if self.kinds and self.arity else []) + list(self.kinds)
+        return f"lambda {', '.join(parameters + keywords)}: {spelled_out(self.torch or 'None')}"
+
+    @property
+    def template(self) -> Template:
+        """The shapes of the operands."""
+        return Template.of(self.operands)
+
+    @property
+    def arity(self) -> int:
+        """The number of operands; 0: any number, at least one."""
+        return self.template.arity
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether rules say what the results are; if not, PyTorch runs to find out."""
+        return self.interval is not None
+
+    @functools.cached_property
+    def kinds(self) -> Mapping[str, AttributeKind]:
+        """The kind of each attribute by its name, in the order in which scripts show them."""
+        return self.attrs or kinds_of(self.attributes)
+
+    def domains(self, operands: int) -> tuple[Domain, ...]:
+        """Return the domain of each of so many operands."""
+        return domains_of(self.domain, operands)
+
+    def output_shapes(self, shapes: tuple[Shape, ...], **attrs: Any) -> tuple[Shape, ...]:
+        """Return the shapes of the results. Raises ShapeError if the operation does not apply."""
+        if self.shape is not None:
+            return self.shape(*shapes, **attrs)
+        if not self.template.matches(shapes):
+            raise sh.ShapeError(f"{self.name} of shapes {shapes}, and it takes {self.operands!r}")
+        if self.torch is None:
+            return (self.template.shape_of(self.result, shapes),)
+        passed = {name: self.kinds[name].to_python(value) for name, value in attrs.items()}
+        return measured_shapes(self.function, self.domains(len(shapes)), shapes, passed)
+
+    def attribute_choices(self, shapes: tuple[Shape, ...]) -> list[dict[str, Any]]:
+        """Return the attributes that fit operands of these shapes, simplest first."""
+        if self.choices is not None:
+            return self.choices(*shapes)
+        return combinations_of(self.attributes, shapes)

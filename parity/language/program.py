@@ -368,8 +368,8 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
         raise ProgramError(f"there is no operation {shown(statement.op)}")
     if len(inputs) != (op.arity or len(inputs)) or not inputs:
         raise ProgramError(f"{op.name} takes {op.arity} operands, not {len(inputs)}")
-    if tuple(sorted(op.attrs)) != tuple(name for name, _ in statement.attrs):
-        raise ProgramError(f"{op.name} takes the attributes {', '.join(op.attrs) or 'none'}")
+    if tuple(sorted(op.kinds)) != tuple(name for name, _ in statement.attrs):
+        raise ProgramError(f"{op.name} takes the attributes {', '.join(op.kinds) or 'none'}")
     shapes = tuple(info.shape for info in inputs)
     outputs = output_shapes(op.name, shapes, statement.attrs)
     if outputs is None:

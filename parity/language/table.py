@@ -38,7 +38,7 @@ def register(operation: Operation) -> None:
 
     Examples
     --------
-    >>> register(Operation("add", 2, "a + b"))
+    >>> register(Operation("add", "a + b", "*s, ~s"))
     Traceback (most recent call last):
     ...
     ValueError: there is an operation 'add' already
@@ -53,10 +53,10 @@ def register(operation: Operation) -> None:
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
     """Return the shapes of an operation's outputs, or None if it does not apply."""
-    if name not in OPS or not are_valid(OPS[name].attrs, attrs):
+    if name not in OPS or not are_valid(OPS[name].kinds, attrs):
         return None
     try:
-        return OPS[name].shape(*shapes, **dict(attrs))
+        return OPS[name].output_shapes(shapes, **dict(attrs))
     except (ValueError, TypeError, IndexError, KeyError, ArithmeticError):
         return None  # ShapeError, or attributes from a file that a rule does not know
 
@@ -64,16 +64,14 @@ def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[S
 @functools.lru_cache(maxsize=65536)
 def attribute_choices(name: str, shapes: tuple[Shape, ...]) -> tuple[Attrs, ...]:
     """The attributes that fit operands of these shapes, simplest first."""
-    choices = OPS[name].choices
-    if choices is None:
-        return ((),)
-    return tuple(tuple(sorted(choice.items())) for choice in choices(*shapes))
+    choices = OPS[name].attribute_choices(shapes)
+    return tuple(tuple(sorted(choice.items())) for choice in choices)
 
 
 @functools.lru_cache(maxsize=65536)
 def keywords(name: str, attrs: Attrs) -> dict[str, Any]:
     """The attributes of an operation as an engine gets them. Not to be changed."""
-    kinds = OPS[name].attrs
+    kinds = OPS[name].kinds
     return {key: kinds[key].to_python(value) for key, value in attrs}
 
 
@@ -107,9 +105,16 @@ class InferredOperation:
     interval_keywords: dict[str, Any]
 
     def interval(self, operands: list[Interval]) -> Interval | None:
-        """Between which bounds the results lie; None for operands beyond the domain."""
+        """Between which bounds the results lie; None for operands beyond the domain.
+
+        None as well for an operation without an interval rule: its numbers have to be known.
+        """
         op = self.op
-        if op.domain is not anywhere and not op.domain(*operands, **self.keywords):
+        if op.interval is None:
+            return None
+        if op.interval_domain is not anywhere and not op.interval_domain(
+            *operands, **self.keywords
+        ):
             return None
         return op.interval(*operands, **self.interval_keywords)
 

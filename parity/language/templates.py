@@ -112,14 +112,39 @@ class Template:
 
     def matches(self, shapes: tuple[Shape, ...]) -> bool:
         """Return whether operands of these shapes fit."""
+        return self._lengths(shapes) is not None
+
+    def shape_of(self, result: str, shapes: tuple[Shape, ...]) -> Shape:
+        """Return the shape of a result in the letters of this template; "": as broadcast.
+
+        >>> Template.of("m k, k n").shape_of("m n", ((2, 3), (3, 4)))
+        (2, 4)
+        """
+        lengths = self._lengths(shapes)
+        if lengths is None:
+            raise ShapeError(f"operands of shapes {shapes} do not fit {self.text!r}")
+        if not result:
+            return broadcast(*shapes)
+        axes, whole = lengths
+        shape: list[int] = []
+        for part in result.split():
+            if _is_axis(part):
+                shape.append(int(part) if part.isdigit() else axes[part])
+            else:
+                shape += whole[part[1:]]
+        return tuple(shape)
+
+    def _lengths(self, shapes: tuple[Shape, ...]) -> tuple[dict[str, int], dict[str, Shape]] | None:
+        """Return what letters and names stand for in these shapes; None if they do not fit."""
         operands = self.operands
         if self.repeats and len(shapes) >= len(operands):
             operands += (operands[-1],) * (len(shapes) - len(operands))
         if len(shapes) != len(operands):
-            return False
+            return None
         known: dict[str, int] = {}
         whole: dict[str, Shape] = {}
-        return all(_fits(o, s, known, whole) for o, s in zip(operands, shapes, strict=True))
+        fits = all(_fits(o, s, known, whole) for o, s in zip(operands, shapes, strict=True))
+        return (known, whole) if fits else None
 
 
 def _is_axis(part: str) -> bool:

@@ -103,9 +103,9 @@ def test_each_operation_is_there_and_fits_the_contract() -> None:
     assert set(ops) == set(OPS)
     for op in OPS.values():
         bound = inspect.signature(ops[op.name]).bind(
-            *"abd"[: op.arity or 3], **dict.fromkeys(op.attrs)
+            *"abc"[: op.arity or 3], **dict.fromkeys(op.kinds)
         )
-        assert not bound.arguments.keys() - {"a", "b", "d", "xs", *op.attrs}
+        assert not bound.arguments.keys() - {"a", "b", "c", "xs", *op.kinds}
 
 
 def test_micrograd_itself_with_four_lines_shows_its_faults(

@@ -23,10 +23,10 @@ from parity.oracle.exact.building import elementwise, moving
 
 COSH = Operation(
     "cosh",
-    1,
     "torch.cosh(a)",
+    shape=sh.elementwise,
     interval=lambda a: (1.0, math.cosh(max(abs(a[0]), abs(a[1])))),
-    domain=iv.small,
+    interval_domain=iv.small,
     saves=True,
     ulps=4,
     slope_ulps=4,
@@ -34,8 +34,9 @@ COSH = Operation(
 #: ``shifts`` is an attribute that no other operation has.
 ROLL = Operation(
     "roll",
-    1,
     "torch.roll(a, shifts, axis)",
+    interval=iv.hull,
+    ulps=1.0,
     shape=lambda a, *, shifts, axis: sh.along_axis(a, axis=axis),
     choices=lambda a: [{"shifts": n, **axis} for axis in sh.axis_choices(a) for n in (1, -1, 2)],
     attrs={"shifts": INTEGER, "axis": AXIS},

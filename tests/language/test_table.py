@@ -71,9 +71,9 @@ def test_attributes_are_of_their_kinds(name: str) -> None:
     for shapes in itertools.product(SHAPES, repeat=op.arity or 2):
         for attrs in attribute_choices(name, shapes) if len(set(map(len, shapes))) < 3 else ():
             seen += 1
-            assert [n for n, _ in attrs] == sorted(op.attrs)
+            assert [n for n, _ in attrs] == sorted(op.kinds)
             for attribute, value in attrs:
-                assert op.attrs[attribute].check(value), (attribute, value)
+                assert op.kinds[attribute].check(value), (attribute, value)
     assert seen
 
 
@@ -103,7 +103,7 @@ def test_intervals_contain_what_pytorch_computes(name: str) -> None:
         more = {"n": max(size(shapes[0]), 1)} if op.sums else {}
         for low, high in ((-3, 3), (0.1, 4), (-19, -0.5), (-2, 19), (2, 2.5), (-0.5, 0)):
             bounds = [(float(low), float(high))] * len(shapes)
-            if not op.domain(*bounds, **dict(attrs)):
+            if not op.interval_domain(*bounds, **dict(attrs)):
                 continue
             inside += 1
             left, right = op.interval(*bounds, **dict(attrs), **more)
@@ -160,7 +160,7 @@ def test_the_table_is_read_without_pytorch() -> None:
 
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="there is an operation 'add' already"):
-        register(Operation("add", 2, "a + b"))
+        register(Operation("add", "a + b", "*s, ~s"))
 
 
 # New rows.

@@ -13,9 +13,13 @@ from parity.language.attributes import FLAGS, NUMBER, OPTIONAL_NUMBER
 from parity.language.operation import Operation
 
 #: Operations that IEEE 754 fixes to the last bit.
-_rounded = functools.partial(Operation, rounded=True)
+_rounded = functools.partial(
+    Operation, shape=sh.elementwise, interval=iv.hull, rounded=True, ulps=1.0
+)
 #: Functions of one number that a library approximates; of large numbers most overflow.
-_smooth = functools.partial(Operation, saves=True, domain=iv.small, ulps=4)
+_smooth = functools.partial(
+    Operation, shape=sh.elementwise, saves=True, interval_domain=iv.small, ulps=4
+)
 
 
 def _scalar(
@@ -29,7 +33,6 @@ def _scalar(
     """Arithmetic with a Python scalar ``c``, one of ``values``, on the right or the left."""
     return _rounded(
         name,
-        1,
         torch,
         choices=sh.among("c", *values),
         attrs={"c": NUMBER},
@@ -39,35 +42,53 @@ def _scalar(
 
 
 BASIC: tuple[Operation, ...] = (
-    _rounded("add", 2, "a + b", interval=iv.add, dyadic=dy.SUMS),
-    _rounded("mul", 2, "a * b", saves=True, interval=iv.mul, dyadic=dy.PRODUCTS),
-    _rounded("sub", 2, "a - b", interval=iv.sub, dyadic=dy.SUMS),
-    _rounded("neg", 1, "-a", interval=iv.neg, dyadic=dy.MOVES),
-    _rounded("square", 1, "torch.square(a)", saves=True, interval=iv.square, dyadic=dy.SQUARE),
-    _rounded("div", 2, "a / b", saves=True, interval=iv.div, domain=lambda a, b: iv.not_zero(b)),
+    _rounded("add", "a + b", "*s, ~s", interval=iv.add, dyadic=dy.SUMS),
+    _rounded("mul", "a * b", "*s, ~s", saves=True, interval=iv.mul, dyadic=dy.PRODUCTS),
+    _rounded("sub", "a - b", "*s, ~s", interval=iv.sub, dyadic=dy.SUMS),
+    _rounded("neg", "-a", "*s", interval=iv.neg, dyadic=dy.MOVES),
+    _rounded("square", "torch.square(a)", "*s", saves=True, interval=iv.square, dyadic=dy.SQUARE),
+    _rounded(
+        "div",
+        "a / b",
+        "*s, ~s",
+        domain="R, Z",
+        saves=True,
+        interval=iv.div,
+        interval_domain=lambda a, b: iv.not_zero(b),
+    ),
     Operation(
         "pow",
-        1,
         "a ** exponent",
+        "*s",
+        sh.elementwise,
+        domain="P",
         saves=True,
         choices=sh.among("exponent", 2, 3, 1, 0, -1, 0.5, 1.5, -2, 4),
         attrs={"exponent": NUMBER},
         interval=iv.power,
-        domain=iv.power_domain,
+        interval_domain=iv.power_domain,
         dyadic=dy.INTEGER_POWER,
         rounded=lambda exponent: exponent in (0, 1, 2, 3),
         ulps=4,
     ),
-    _smooth("exp", 1, "torch.exp(a)", interval=iv.increasing(math.exp)),
-    _smooth("log", 1, "torch.log(a)", interval=iv.increasing(math.log), domain=iv.positive),
-    _smooth("sin", 1, "torch.sin(a)", interval=iv.within(-1, 1)),
-    _smooth("cos", 1, "torch.cos(a)", interval=iv.within(-1, 1)),
-    _smooth("tanh", 1, "torch.tanh(a)", interval=iv.within(-1, 1), slope_ulps=8),
-    _smooth("sigmoid", 1, "torch.sigmoid(a)", interval=iv.within(0, 1), slope_ulps=4),
+    _smooth("exp", "torch.exp(a)", "*s", interval=iv.increasing(math.exp)),
+    _smooth(
+        "log",
+        "torch.log(a)",
+        "*s",
+        domain="P",
+        interval=iv.increasing(math.log),
+        interval_domain=iv.positive,
+    ),
+    _smooth("sin", "torch.sin(a)", "*s", interval=iv.within(-1, 1)),
+    _smooth("cos", "torch.cos(a)", "*s", interval=iv.within(-1, 1)),
+    _smooth("tanh", "torch.tanh(a)", "*s", interval=iv.within(-1, 1), slope_ulps=8),
+    _smooth("sigmoid", "torch.sigmoid(a)", "*s", interval=iv.within(0, 1), slope_ulps=4),
     _rounded(
         "relu",
-        1,
         "torch.relu(a)",
+        "*s",
+        kinks="0",
         saves=True,
         kink="slope",
         interval=iv.increasing(lambda x: max(x, 0.0)),
@@ -76,8 +97,9 @@ BASIC: tuple[Operation, ...] = (
     # The sign may be computed as x / abs(x), whose own derivative is a difference of quotients.
     _rounded(
         "absolute",
-        1,
         "torch.abs(a)",
+        "*s",
+        kinks="0",
         saves=True,
         kink="slope",
         interval=iv.absolute,
@@ -85,8 +107,24 @@ BASIC: tuple[Operation, ...] = (
         slope_ulps=1,
         divides=True,
     ),
-    _rounded("maximum", 2, "torch.maximum(a, b)", saves=True, kink="slope", dyadic=dy.TIES),
-    _rounded("minimum", 2, "torch.minimum(a, b)", saves=True, kink="slope", dyadic=dy.TIES),
+    _rounded(
+        "maximum",
+        "torch.maximum(a, b)",
+        "*s, ~s",
+        kinks="ties",
+        saves=True,
+        kink="slope",
+        dyadic=dy.TIES,
+    ),
+    _rounded(
+        "minimum",
+        "torch.minimum(a, b)",
+        "*s, ~s",
+        kinks="ties",
+        saves=True,
+        kink="slope",
+        dyadic=dy.TIES,
+    ),
 )
 
 SCALARS: tuple[Operation, ...] = (
@@ -98,26 +136,41 @@ SCALARS: tuple[Operation, ...] = (
     _scalar("rsub_scalar", "c - a", (1.0, 2, -0.5), iv.sub, left=True, dyadic=dy.SCALAR_SUM),
     _scalar("div_scalar", "a / c", (2.0, 3, -0.5), iv.div, saves=True),
     _scalar(
-        "rdiv_scalar", "c / a", (1.0, 2, -0.5), iv.div, left=True, saves=True, domain=iv.not_zero
+        "rdiv_scalar",
+        "c / a",
+        (1.0, 2, -0.5),
+        iv.div,
+        left=True,
+        saves=True,
+        domain="Z",
+        interval_domain=iv.not_zero,
     ),
 )
 
 FURTHER: tuple[Operation, ...] = (
     _smooth(
-        "sqrt", 1, "torch.sqrt(a)", interval=iv.increasing(math.sqrt), domain=iv.positive, ulps=2
+        "sqrt",
+        "torch.sqrt(a)",
+        "*s",
+        domain="P",
+        interval=iv.increasing(math.sqrt),
+        interval_domain=iv.positive,
+        ulps=2,
     ),
     _smooth(
         "power",
-        2,
         "a ** b",
+        "*s, ~s",
+        domain="P, R",
         interval=iv.power_of,
-        domain=lambda a, b: iv.positive(a) and iv.within_ten(b),
+        interval_domain=lambda a, b: iv.positive(a) and iv.within_ten(b),
         ulps=8,
     ),
     _rounded(
         "clip",
-        1,
         "torch.clamp(a, x_min, x_max)",
+        "*s",
+        kinks="x_min, x_max",
         saves=True,
         kink="slope",
         attrs={"x_max": OPTIONAL_NUMBER, "x_min": OPTIONAL_NUMBER},
@@ -129,26 +182,36 @@ FURTHER: tuple[Operation, ...] = (
     ),
     _rounded(
         "where",
-        2,
         "torch.where(torch.tensor(condition, dtype=torch.bool), a, b)",
-        sh.where,
-        sh.where_choices,
-        {"condition": FLAGS},
+        "*s, ~s",
+        shape=sh.where,
+        choices=sh.where_choices,
+        attrs={"condition": FLAGS},
         dyadic=dy.MOVES,
     ),
-    _rounded("sign", 1, "torch.sign(a)", interval=iv.within(-1, 1), kink="step", dyadic=dy.MOVES),
+    _rounded(
+        "sign",
+        "torch.sign(a)",
+        "*s",
+        kinks="0",
+        interval=iv.within(-1, 1),
+        kink="step",
+        dyadic=dy.MOVES,
+    ),
     _rounded(
         "floor",
-        1,
         "torch.floor(a)",
+        "*s",
+        kinks="integers",
         interval=lambda a: (a[0] - 1, a[1]),
         kink="step",
         dyadic=dy.FLOORS,
     ),
     _rounded(
         "leaky_relu",
-        1,
         "torch.nn.functional.leaky_relu(a, slope)",
+        "*s",
+        kinks="0",
         saves=True,
         choices=sh.among("slope", 0.5, 0.1, 0.0),
         kink="slope",
@@ -157,16 +220,16 @@ FURTHER: tuple[Operation, ...] = (
     ),
     _smooth(
         "softplus",
-        1,
         "torch.nn.functional.softplus(a)",
+        "*s",
         interval=iv.increasing(lambda x: max(x, 0.0) + 1),
         ulps=8,
         slope_ulps=4,
     ),
     _smooth(
         "gelu",
-        1,
         "torch.nn.functional.gelu(a)",
+        "*s",
         interval=lambda a: (-1.0, max(a[1], 0.0)),
         ulps=16,
         slope_ulps=16,

@@ -11,42 +11,45 @@ from parity.language.attributes import AXES, AXIS, INDEX, INTEGERS, LENGTHS, NES
 from parity.language.operation import Operation
 
 #: After the expression of PyTorch come the rule of shapes, the choices of attributes, their kinds.
-_moving = functools.partial(Operation, dyadic=dy.MOVES, rounded=True)
+_moving = functools.partial(Operation, interval=iv.hull, dyadic=dy.MOVES, rounded=True, ulps=1.0)
 _reordering = functools.partial(_moving, reorders=True)
 _spreading = functools.partial(_moving, spreads=True)
 
 BASIC: tuple[Operation, ...] = (
-    _moving("reshape", 1, "a.reshape(shape)", sh.reshape, sh.reshape_choices, {"shape": LENGTHS}),
+    _moving(
+        "reshape", "a.reshape(shape)", "*s", sh.reshape, sh.reshape_choices, {"shape": LENGTHS}
+    ),
     _reordering(
-        "transpose", 1, "a.permute(axes)", sh.transpose, sh.transpose_choices, {"axes": INTEGERS}
+        "transpose", "a.permute(axes)", "*s", sh.transpose, sh.transpose_choices, {"axes": INTEGERS}
     ),
     _spreading(
         "broadcast_to",
-        1,
         "a.broadcast_to(shape)",
+        "*s",
         sh.broadcast_to,
         sh.broadcast_to_choices,
         {"shape": LENGTHS},
     ),
     Operation(
         "sum_to",
-        1,
-        "a.sum_to_size(shape).clone()",  # without clone it may return `a` itself
+        "a.sum_to_size(shape).clone()",
+        "*s",  # without clone it may return `a` itself
         sh.sum_to,
         sh.sum_to_choices,
         {"shape": LENGTHS},
         interval=iv.total,
         dyadic=dy.TOTALS,
         sums=True,
+        ulps=1.0,
     ),
-    _spreading("get_item", 1, "a[index]", sh.get_item, sh.get_item_choices, {"index": INDEX}),
+    _spreading("get_item", "a[index]", "*s", sh.get_item, sh.get_item_choices, {"index": INDEX}),
     _reordering(
-        "concat", 0, "torch.cat(xs, dim=axis)", sh.concat, sh.concat_choices, {"axis": AXIS}
+        "concat", "torch.cat(xs, dim=axis)", "+s, ...", sh.concat, sh.concat_choices, {"axis": AXIS}
     ),
     _moving(
         "split",
-        1,
         "torch.split(a, sizes, dim=axis)",
+        "+s",
         sh.split,
         sh.split_choices,
         {"axis": AXIS, "sizes": LENGTHS},
@@ -55,25 +58,27 @@ BASIC: tuple[Operation, ...] = (
 
 FURTHER: tuple[Operation, ...] = (
     _reordering(
-        "stack", 0, "torch.stack(xs, dim=axis)", sh.stack, sh.stack_choices, {"axis": AXIS}
+        "stack", "torch.stack(xs, dim=axis)", "*s, ...", sh.stack, sh.stack_choices, {"axis": AXIS}
     ),
-    _moving("squeeze", 1, "a.squeeze(axis)", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
+    _moving("squeeze", "a.squeeze(axis)", "*s 1", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
     _moving(
-        "expand_dims", 1, "a.unsqueeze(axis)", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
+        "expand_dims", "a.unsqueeze(axis)", "*s", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
     ),
     _reordering(
         "moveaxis",
-        1,
         "torch.movedim(a, source, destination)",
+        "+s",
         sh.moveaxis,
         sh.moveaxis_choices,
         {"destination": AXIS, "source": AXIS},
     ),
-    _reordering("flip", 1, "torch.flip(a, axis)", sh.along_axis, sh.flip_choices, {"axis": AXES}),
+    _reordering(
+        "flip", "torch.flip(a, axis)", "+s", sh.along_axis, sh.flip_choices, {"axis": AXES}
+    ),
     _moving(
         "pad",
-        1,
         "torch.nn.functional.pad(a, [n for pair in reversed(pad_width) for n in pair])",
+        "+s",
         sh.pad,
         sh.pad_choices,
         {"pad_width": PAIRS},
@@ -81,8 +86,8 @@ FURTHER: tuple[Operation, ...] = (
     ),
     _spreading(
         "take_along_axis",
-        1,
         "torch.take_along_dim(a, torch.tensor(indices), axis)",
+        "+s",
         sh.take_along_axis,
         sh.take_along_axis_choices,
         {"axis": AXIS, "indices": NESTED_INTEGERS},

@@ -18,31 +18,40 @@ _contraction = functools.partial(
     interval=lambda a, b, n, **attrs: iv.total(iv.mul(a, b), n=n),
     dyadic=dy.MATMUL,
     sums=True,
+    ulps=1.0,
 )
 
-BASIC: tuple[Operation, ...] = (_contraction("matmul", 2, "a @ b", sh.matmul),)
+BASIC: tuple[Operation, ...] = (_contraction("matmul", "a @ b", "*s, *t", sh.matmul),)
 
 FURTHER: tuple[Operation, ...] = (
     Operation(
-        "outer", 2, "torch.outer(a, b)", sh.vectors, saves=True, interval=iv.mul, dyadic=dy.PRODUCTS
+        "outer",
+        "torch.outer(a, b)",
+        "m, n",
+        sh.vectors,
+        saves=True,
+        interval=iv.mul,
+        dyadic=dy.PRODUCTS,
+        ulps=1.0,
     ),
-    _contraction("dot", 2, "torch.dot(a, b)", sh.dot),
+    _contraction("dot", "torch.dot(a, b)", "k, k", sh.dot),
     _contraction(
         "einsum",
-        2,
         "torch.einsum(subscripts, a, b)",
+        "m k, k n",
         sh.einsum,
         sh.einsum_choices,
         {"subscripts": TEXT},
     ),
     Operation(
         "linear",
-        3,
-        "a @ b + d",
+        "a @ b + c",
+        "m k, k n, n",
         sh.linear,
         promotes=False,
-        interval=lambda a, b, d, n: iv.add(iv.total(iv.mul(a, b), n=n), d),
+        interval=lambda a, b, c, n: iv.add(iv.total(iv.mul(a, b), n=n), c),
         dyadic=dy.LINEAR,
+        ulps=1.0,
         sums=True,
     ),
 )
