@@ -129,7 +129,7 @@ class _Counting(random.Random):
         super().__init__(0)
         self.step, self.next = step, 0
 
-    def randrange(self, *args: Any) -> int:  # type: ignore[override]
+    def randrange(self, *args: Any) -> int:
         found, self.next = self.next % args[0], self.next + self.step
         return int(found)
 

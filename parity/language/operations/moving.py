@@ -62,7 +62,7 @@ FURTHER: tuple[Operation, ...] = (
     ),
     _moving("squeeze", "a.squeeze(axis)", "*s 1", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
     _moving(
-        "expand_dims", "a.unsqueeze(axis)", "*s", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
+        "expand_dims", "a.unsqueeze(axis)", "*s 1", sh.expand_dims, sh.stack_choices, {"axis": AXIS}
     ),
     _reordering(
         "moveaxis",

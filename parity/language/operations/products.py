@@ -21,7 +21,7 @@ _contraction = functools.partial(
     ulps=1.0,
 )
 
-BASIC: tuple[Operation, ...] = (_contraction("matmul", "a @ b", "*s, *t", sh.matmul),)
+BASIC: tuple[Operation, ...] = (_contraction("matmul", "a @ b", "m k, k n", sh.matmul),)
 
 FURTHER: tuple[Operation, ...] = (
     Operation(
