@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
+from parity.generate.actual_values import ActualValues
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
-from parity.language.shapes import Shape, size
-from parity.language.table import OPS, infer_operation, result_dtype
+from parity.language.shapes import Attrs, Shape, size
+from parity.language.table import OPS, infer_operation, output_shapes, result_dtype
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
 EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
@@ -56,6 +57,8 @@ class Builder:
     max_ndim: int
     exact: bool
     wild: bool
+    #: The values themselves, where operations without rules are applied.
+    actual: ActualValues | None = None
     leaves: list[pr.Leaf] = field(default_factory=list)
     statements: list[pr.Statement] = field(default_factory=list)
     infos: list[pr.Info] = field(default_factory=list)
@@ -90,6 +93,12 @@ class Builder:
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
+        self.add_leaf(leaf)
+
+    def add_leaf(self, leaf: pr.Leaf) -> None:
+        """Add a leaf; those of a program come before its statements."""
+        if self.actual is not None:
+            self.actual.add_leaf(leaf)
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
@@ -167,6 +176,23 @@ class Builder:
             pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
         )
 
+    def apply_to(self, op: Operation, inputs: tuple[int, ...], attrs: Attrs) -> int | None:
+        """Apply an operation without rules, if its operands lie in its domain; its last result."""
+        if self.actual is None or not self.dropped.isdisjoint(inputs):
+            return None
+        infos = [self.infos[i] for i in inputs]
+        shapes = tuple([info.shape for info in infos])
+        outputs = output_shapes(op.name, shapes, attrs)
+        dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
+        if outputs is None or dtype is None or max(map(len, outputs)) > self.max_ndim:
+            return None
+        interval = self.actual.interval(op, inputs, attrs)
+        if interval is None or max(-interval[0], interval[1]) > LIMIT:
+            return None
+        requires = pr.requires_gradient(infos)
+        results = [pr.info_of(shape, dtype, requires) for shape in outputs]
+        return self._define(pr.Apply(op.name, inputs, attrs), results, interval, len(outputs) - 1)
+
     def _define(
         self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
@@ -178,6 +204,8 @@ class Builder:
                 graph |= self.graph[i]
                 reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
+        if self.actual is not None:
+            self.actual.add(statement, count)
         self.infos += infos
         self.intervals += [interval] * count
         self.graph += [graph] * count

@@ -17,6 +17,8 @@ from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
+from parity.generate import rows
+from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
 from parity.language.operation import Operation
@@ -39,6 +41,8 @@ class Decoder:
     events: tuple[str, ...]
     # What the programs may use: what the profile asks for and the engine has.
     ops: frozenset[str]
+    #: Operations without rules, in the order of the table.
+    rows: tuple[str, ...]
     dtypes: tuple[str, ...]
     shapes: tuple[Shape, ...]
     abilities: frozenset[str]
@@ -50,8 +54,10 @@ class Decoder:
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
         """Return a decoder whose programs ``engine`` supports."""
         able = as_runner(engine).capabilities | ({SEEDS} & set(engine.quirks))
-        wanted = profile.ops or tuple(OPS)
+        every = profile.ops or tuple(OPS)
+        wanted = [name for name in every if OPS[name].has_rules]
         ops = [name for name in wanted if name in engine.ops]
+        names = [name for name in every if name in engine.ops and not OPS[name].has_rules]
         events = {e: w for e, w in profile.events.items() if EVENT_NEEDS.get(e, "") in {"", *able}}
         if "split" in ops:
             events["join"] = 30 if profile.ops and "split" in profile.ops else 6
@@ -70,10 +76,11 @@ class Decoder:
             _menu({n: 1 if profile.even else _WEIGHTS.get(n, 1) for n in ops}, events),
             tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
+            tuple(name for name in names if OPS[name].torch is not None),
             tuple(engine.dtypes),
             shapes,
             able,
-            3 if limit is None else min(limit, 3),
+            min(profile.max_ndim, profile.max_ndim if limit is None else limit),
             tuple(untested),
         )
 
@@ -89,6 +96,8 @@ class Decoder:
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
+        if self.profile.rows:
+            return self._decode_rows(data)
         profile = self.profile
         mode, count, narrow = data[:HEADER_BYTES]
         exact = mode % 8 < profile.exact
@@ -109,6 +118,19 @@ class Decoder:
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
         builder.end(profile.ending, profile.second_order, count)
+        return builder.program()
+
+    def _decode_rows(self, data: bytes) -> Program:
+        """Return a program of operations without rules."""
+        builder = Builder(
+            *(self.abilities, self.ops, self.profile.max_size, self.max_ndim, False, False),
+            ActualValues(),
+        )
+        head = HEADER_BYTES + self.profile.leaves * LEAF_BYTES
+        rows.build(builder, self.rows, data[:head], self._dtypes(data[2]))
+        if len(self.rows) and builder.statements:
+            self._slots(builder, data, head, 0)
+            builder.end(self.profile.ending, data[1] % 4 == 3, data[0])
         return builder.program()
 
     def _dtypes(self, narrow: int) -> tuple[str, ...]:

@@ -58,6 +58,10 @@ class Profile:
     few: int = 0
     #: Whether all operations come equally often.
     even: bool = False
+    #: Whether the programs are of operations without rules (``parity.generate.rows``).
+    rows: bool = False
+    #: The most dimensions of a value.
+    max_ndim: int = 3
 
     @property
     def size(self) -> int:
@@ -144,6 +148,17 @@ _PROFILES = (
     Profile("freed-graph", events={"backward": 4}, slots=6, ending="freed"),
     Profile("errors", events={"backward": 4}, slots=6, modes=True, ending="error"),
     Profile("lifetime", events={"backward": 16, "drop": 30, "clear": 4}),
+    Profile(
+        "rows",
+        rows=True,
+        exact=0,
+        narrow=1,
+        mixed=0,
+        events={"backward": 6, "clear": 4},
+        slots=3,
+        max_size=1024,
+        max_ndim=8,
+    ),
     Profile(
         "bits",
         ops=tuple(name for name, op in OPS.items() if op.rounded),

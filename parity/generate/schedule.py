@@ -12,6 +12,7 @@ from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.language.program import Program
+from parity.language.table import OPS
 
 #: Profiles take turns; the general one more often.
 ROTATION = (
@@ -22,16 +23,27 @@ ROTATION = (
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
-    """The profiles that take turns: that of equal bits for engines that declare them."""
-    return (*ROTATION, "bits") if engine.bitwise else ROTATION
+    """The profiles that take turns: that of equal bits for engines that declare them.
+
+    For engines that have operations without rules, those take every second turn.
+    """
+    profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
+    if any(not OPS[name].has_rules for name in engine.ops):
+        return tuple(name for profile in profiles for name in (profile, "rows"))
+    return profiles
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
     """The decoders of these profiles; ``ops``: the operations to use, all by default."""
     profiles = [PROFILES[name] for name in rotation(engine)]
     if ops is not None:
+        ruled = tuple(name for name in ops if OPS[name].has_rules)
         kept = [tuple(n for n in ops if p.ops is None or n in p.ops) for p in profiles]
-        profiles = [replace(p, ops=k or ops) for p, k in zip(profiles, kept, strict=True)]
+        profiles = [
+            replace(p, ops=k or ops)
+            for p, k in zip(profiles, kept, strict=True)
+            if len(ruled if not p.rows else set(ops) - set(ruled))
+        ]
     return [Decoder.of(profile, engine) for profile in profiles]
 
 

@@ -49,6 +49,6 @@ def measured_shapes(
 
 def _shapes(results: Any) -> tuple[Shape, ...]:
     several = results if isinstance(results, (tuple, list)) else (results,)
-    if not all(y.is_floating_point() for y in several):
-        raise TypeError("the results are no floating-point numbers")
+    if not several or not all(y.is_floating_point() for y in several):
+        raise TypeError("there are no results, or they are no floating-point numbers")
     return tuple(tuple(y.shape) for y in several)

@@ -12,7 +12,7 @@ from parity.language import shapes as sh
 from parity.language.attributes import AttributeKind
 from parity.language.domains import Domain, domains_of
 from parity.language.dyadic import DyadicRule
-from parity.language.expression import check, compiled, spelled_out
+from parity.language.expression import compiled, spelled_out
 from parity.language.measured import measured_shapes
 from parity.language.named_kinds import NAMED_KINDS as KINDS
 from parity.language.named_kinds import combinations_of, kinds_of
@@ -173,10 +173,6 @@ class Operation:
         unknown = [c for c in self.attributes.values() if isinstance(c, str) and c not in KINDS]
         if unknown:
             raise ValueError(f"there is no kind {unknown[0]!r} of attributes: {', '.join(KINDS)}")
-        if self.torch is not None:
-            check(self.source)
-        elif self.result:
-            Template.of(self.result)
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:

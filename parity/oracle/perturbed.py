@@ -6,7 +6,7 @@ This is Monte Carlo arithmetic (D. S. Parker 1997); ``parity.oracle.tolerance`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,22 @@ def _graph_nodes(t: Any) -> dict[Any, None]:
     return found
 
 
+class _Perturbing(Mapping[str, Callable[..., Any]]):
+    """The operations of a ``Perturbed``, each made when it is used: there are hundreds."""
+
+    def __init__(self, engine: Perturbed) -> None:
+        self.engine = engine
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        return partial(self.engine.perturbed_operation, OPS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OPS)
+
+    def __len__(self) -> int:
+        return len(OPS)
+
+
 class Perturbed(Torch):
     """PyTorch in float64 with random relative errors.
 
@@ -58,8 +74,7 @@ class Perturbed(Torch):
         self.accumulations = accumulations
         self.count = 0  # of random numbers drawn so far
         self.plain = self.ops
-        rounded = {name: partial(self.perturbed_operation, op) for name, op in OPS.items()}
-        self.ops = rounded  # type: ignore[misc]
+        self.ops = _Perturbing(self)  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)

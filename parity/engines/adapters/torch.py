@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -30,6 +30,26 @@ def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def _copied(g: Any) -> Any:
+    """Return a copy of a gradient; second derivatives may pass None for one that is zero."""
+    return None if g is None else g.clone()
+
+
+class _Functions(Mapping[str, Callable[..., Any]]):
+    """PyTorch's functions by operation, each compiled when it is first used."""
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        if OPS[name].torch is None:
+            raise KeyError(name)
+        return _constant(OPS[name].function)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, op in OPS.items() if op.torch is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class Torch(Engine):
     """PyTorch in eager mode on the CPU, with one thread (more are slower for small arrays).
 
@@ -44,14 +64,12 @@ class Torch(Engine):
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self.ops = {  # type: ignore[misc]
-            op.name: _constant(op.function) for op in OPS.values()
-        }
+        self.ops = _Functions()  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)
         if requires_grad:
-            t.register_hook(torch.clone)  # type: ignore[no-untyped-call]
+            t.register_hook(_copied)  # type: ignore[no-untyped-call]
         return t
 
     def value(self, t: Any) -> Any:
