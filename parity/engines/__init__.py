@@ -13,5 +13,6 @@ Adapters of other projects are imported only when they are loaded by name.
 """
 
 from parity.engines.base import Engine, Unsupported
+from parity.language.operation import Operation
 
-__all__ = ["Engine", "Unsupported"]
+__all__ = ["Engine", "Operation", "Unsupported"]

@@ -5,11 +5,12 @@ engines through it alone.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 from parity._util.escape import one_line
+from parity.language.operation import Operation
 
 
 class Unsupported(Exception):  # noqa: N818 - not an error of the engine
@@ -71,6 +72,9 @@ class Engine:
     quirks
         Names of documented deviations from PyTorch, of ``parity.engines.quirks.table.QUIRKS``.
         The engine is compared with PyTorch as if PyTorch had them too. Reports list them.
+    extra_ops
+        Rows of operations that parity does not have, each with its function in ``ops``: what
+        PyTorch computes, and on which operands (``parity.language.operation.Operation``).
     left_reals_count
         Only for the exact evaluation (``parity.oracle.exact``): how many calls so far met a
         value that is not a real number. Adapters leave it at 0.
@@ -105,6 +109,16 @@ class Engine:
     ...
     ...     def clear_grad(self, t):  # optional: now programs with x.grad = None are run as well
     ...         t.grad = None
+
+    An operation of one's own is a row and a function:
+
+    >>> class WithCumprod(MyEngine):
+    ...     extra_ops = (
+    ...         Operation(
+    ...             "cumprod", "torch.cumprod(a, dim=axis)", "+s", attributes={"axis": "AXIS"}
+    ...         ),
+    ...     )
+    ...     ops = {**MyEngine.ops, "cumprod": lambda a, *, axis: a.cumprod(axis)}
     """
 
     name: ClassVar[str] = ""
@@ -114,6 +128,7 @@ class Engine:
     max_ndim: ClassVar[int | None] = None
     bitwise: ClassVar[bool] = False
     quirks: ClassVar[frozenset[str]] = frozenset()
+    extra_ops: ClassVar[Sequence[Operation]] = ()
     left_reals_count: int = 0
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -19,6 +20,7 @@ from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, PEERS
 from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
+from parity.language.plain_rows import register_rows
 from parity.language.table import OPS
 
 #: Prefix of the names of modules that were loaded from a file.
@@ -137,6 +139,10 @@ def _checked(cls: Any, spec: str) -> Engine:
         engine = cls()
     except BaseException as error:
         raise EngineError(f"{start} cannot be created: {described(error)}") from error
+    try:
+        register_rows(engine.extra_ops)
+    except ValueError as error:
+        raise EngineError(f"{start}: {error}") from None
     for mistake in itertools.chain(_wrong_settings(engine), _wrong_quirks(engine)):
         raise EngineError(f"{start}{mistake}")
     return engine
@@ -150,7 +156,12 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
         yield ' has no operations: set ops = {"add": ...} in the class'
     unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
-        yield f" has unknown operations in ops: {', '.join(unknown)}; known are {', '.join(OPS)}"
+        near = [close for name in unknown for close in difflib.get_close_matches(name, OPS, 2)]
+        hint = f"did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
+        yield (
+            f" has unknown operations in ops: {', '.join(unknown)}; {hint}"
+            "docs/operations.md lists those that are known, and `extra_ops` adds others"
+        )
     unfilled = [f"`{name}`" for name, f in engine.ops.items() if f is Ellipsis]
     if unfilled:
         yield f": operation {', '.join(unfilled)} is not filled in"

@@ -137,7 +137,8 @@ _CALLS = {
 
 def _operations() -> str:
     """Return a comment line for each operation but ``add`` and ``mul``: its name and a call."""
-    rest = [op for op in OPS.values() if op.name not in ("add", "mul")]
+    known = [op for op in OPS.values() if op.has_rules]
+    rest = [op for op in known if op.name not in ("add", "mul")]
     return "\n".join(f'        # "{op.name}": lambda {_call(op)},' for op in rest)
 
 

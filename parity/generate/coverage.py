@@ -187,7 +187,7 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
             (name, position, role)
             for name in names
             for position in range(OPS[name].arity or 2)
-            for role in roles
+            for role in (roles if OPS[name].has_rules else ROLES[:1])
             if role != "same" or _may_be_same(name, position, limit)
         ],
         "uses": [(n,) for n in range(1, MANY + 1)],

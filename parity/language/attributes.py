@@ -88,6 +88,11 @@ def as_attributes(value: Any) -> Attrs:
     return tuple(sorted(attrs))
 
 
+def as_plain(value: Any) -> Any:
+    """A value of a file; tuples take the place of lists, numbers that of "nan" and "inf"."""
+    return _as_attribute(value)
+
+
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 
-from parity._util.decode import Count, Decoder, FormatError, one_of
+from parity._util.decode import Check, Count, Decoder, one_of
 from parity._util.escape import one_line
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
@@ -23,6 +23,7 @@ from parity.engines.load import EngineError
 from parity.engines.quirks.table import QUIRKS
 from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
+from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
 from parity.language.table import OPS
 
@@ -54,7 +55,7 @@ class _Facts:
     version: str
     max_ndim: Count | None
     bitwise: bool
-    ops: tuple[Annotated[str, one_of(OPS)], ...]
+    ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
     quirks: frozenset[Annotated[str, one_of(QUIRKS)]]
     abilities: frozenset[Annotated[str, one_of((*OPTIONAL, CONSTANTS, BITWISE))]]
@@ -111,8 +112,10 @@ class IsolatedRunner(Runner):
             self._process.stop()
             raise EngineError(str(facts["error"]))
         try:
+            if isinstance(facts, dict):  # the operations of the engine may be rows of its own
+                register_rows(rows_from_plain(facts.pop("rows", ())))
             return Decoder(text=one_line).decode(_Facts, facts)
-        except FormatError as error:
+        except ValueError as error:
             end = self._process.foreign(str(error))
             raise EngineError(
                 f"engine {self.spec!r} cannot be loaded: {end.description}"

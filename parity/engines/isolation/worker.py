@@ -31,6 +31,7 @@ from parity.engines.isolation import codec
 from parity.engines.load import EngineError, load_engine
 from parity.engines.runner import facts_of, function_named
 from parity.engines.trace import Failure, RemoteFailure, Trace
+from parity.language.plain_rows import rows_to_plain
 from parity.language.program import Program
 
 try:
@@ -127,7 +128,7 @@ class Worker:
             name: v if isinstance(v, (str, int)) or v is None else list(v)
             for name, v in facts.items()
         }
-        return plain, b""
+        return {**plain, "rows": rows_to_plain(engine.extra_ops)}, b""
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""
