@@ -11,14 +11,16 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parity.diagnose.conditions import CONDITIONS, Setting
+from parity.diagnose.conditions import Setting, conditions_of
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
+from parity.generate.rows import draw
 from parity.language import program as pr
 from parity.language.attributes import NUMBER, OPTIONAL_NUMBER
 from parity.language.dyadic import EXTREMES
@@ -55,10 +57,11 @@ class Cell:
     @functools.cached_property
     def conditions(self) -> frozenset[str]:
         """The names of the conditions that hold (``parity.diagnose.conditions``)."""
-        setting = Setting.of(self.op, self.attrs, self.program)
-        return frozenset(c.name for c in CONDITIONS if c.holds(setting))
+        return conditions_of(Setting.of(self.op, self.attrs, self.program))
 
 
+#: Draws of numbers for an operation without rules, and the most dimensions they have.
+DRAWN, MOST_DIMENSIONS = 32, 8
 #: Kinds of attributes that fit operands of any shapes.
 NUMBERS = (NUMBER, OPTIONAL_NUMBER)
 #: Shapes of operands by their number. The first are those on which values are varied.
@@ -157,7 +160,7 @@ class _Cells:
 
     def __init__(self, op: Operation, scope: Scope) -> None:
         self.op, self.scope = op, scope
-        self.settings = list(self._settings())
+        self.settings = list(self._settings()) if op.has_rules else []
 
     def _settings(self) -> Iterator[_Operands]:
         """Yield all shapes with all attributes that fit them."""
@@ -171,6 +174,9 @@ class _Cells:
                     yield _Operands(shapes, attrs)
 
     def all(self) -> Iterator[Cell]:
+        if not self.op.has_rules:
+            yield from self._drawn()
+            return
         for operands in self._swept():
             yield from self.cells(operands)
         shapes, attrs, patterns = self._varied()
@@ -186,6 +192,32 @@ class _Cells:
             for operands in self.few(2, 2):
                 for values in (PLAIN, PATTERNS[0])[: 1 + self.op.saves]:
                     yield from self.cells(replace(operands, values=values), second=True)
+
+    def _drawn(self) -> Iterator[Cell]:
+        """Yield cells on numbers of the domain, for an operation without rules."""
+        dtypes = self.scope.dtypes or ("float64",)
+        for number in range(DRAWN):
+            source = random.Random(f"{self.op.name} {number}")
+            dtype = dtypes[number % 8 == 7 and len(dtypes) > 1]
+            limit = MOST_DIMENSIONS if self.scope.max_ndim is None else self.scope.max_ndim
+            drawn = draw(self.op, source, number % 2 == 1, dtype, limit)
+            if drawn is None or not self._is_flat(drawn.shapes, drawn.attrs):
+                continue
+            yield from self.applied(drawn.leaves, drawn.attrs, plain=number < 2)
+            if self.scope.second_order and number % 4 == 0:
+                yield from self.applied(drawn.leaves, drawn.attrs, second=True)
+            wanting = [i for i, leaf in enumerate(drawn.leaves) if leaf.requires_grad]
+            if self.scope.constants and len(wanting) > 1:
+                i = wanting[number % len(wanting)]
+                constant = replace(drawn.leaves[i], requires_grad=False)
+                leaves = (*drawn.leaves[:i], constant, *drawn.leaves[i + 1 :])
+                yield from self.applied(leaves, drawn.attrs)
+
+    def _is_flat(self, shapes: tuple[Shape, ...], attrs: Attrs) -> bool:
+        """Return whether an engine with this limit of dimensions has the results."""
+        limit = self.scope.max_ndim
+        outputs = output_shapes(self.op.name, shapes, attrs) or ()
+        return limit is None or all(len(shape) <= limit for shape in outputs)
 
     def _swept(self) -> Iterator[_Operands]:
         """Yield settings with usual values: all attributes, where they depend on the shape."""
@@ -241,10 +273,20 @@ class _Cells:
 
     def cells(self, operands: _Operands, second: bool = False) -> Iterator[Cell]:
         leaves = operands.leaves((self.scope.dtypes or ("float64",))[0])
-        if not self._in_domain(leaves, operands.attrs):
-            return
-        inputs = tuple(range(len(leaves)))
-        apply = pr.Apply(self.op.name, inputs, operands.attrs)
+        if self._in_domain(leaves, operands.attrs):
+            plain = operands.values is PLAIN
+            yield from self.applied(leaves, operands.attrs, plain=plain, second=second)
+
+    def applied(
+        self,
+        leaves: tuple[pr.Leaf, ...],
+        attrs: Attrs,
+        *,
+        plain: bool = False,
+        second: bool = False,
+    ) -> Iterator[Cell]:
+        """Yield the cells of the operation on these leaves; ``plain``: several gradients."""
+        apply = pr.Apply(self.op.name, tuple(range(len(leaves))), attrs)
         try:
             outputs = pr.apply_infos(apply, [leaf.info() for leaf in leaves])
         except pr.ProgramError:  # dtypes that are not compared
@@ -254,7 +296,7 @@ class _Cells:
             if second:
                 yield from self._second(leaves, apply, number, gradient, len(outputs))
                 continue
-            for g in self._seeds(gradient, operands.values is PLAIN):
+            for g in self._seeds(gradient, plain):
                 statements = (apply, pr.Backward(number, g))
                 yield Cell(apply.op, apply.attrs, pr.Program(leaves, statements))
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.language import program as pr
+from parity.language.attributes import INDEX
 from parity.language.shapes import Attrs, Shape, elementwise, index_items, size, where
 from parity.language.table import OPS
 
@@ -56,7 +57,8 @@ class Setting:
         found: list[int] = []
         for name in ("axis", "axes", "source", "destination"):
             value = self.attrs.get(name)
-            found += [value] if isinstance(value, int) else list(value or ())
+            some = value if isinstance(value, tuple) else (value,)
+            found += [axis for axis in some if isinstance(axis, int)]
         return found
 
     @functools.cached_property
@@ -68,21 +70,34 @@ class Setting:
     @functools.cached_property
     def index(self) -> list[Any]:
         """The items of an index, as (kind, value); empty without an index."""
+        if OPS[self.op].kinds.get("index") is not INDEX:
+            return []
         items = index_items(self.attrs.get("index", ()))
         return [i if isinstance(i, tuple) else (_kind_of(i), i) for i in items]
 
     def broadcast(self, number: int) -> bool:
         """Return whether an operand is broadcast."""
-        if OPS[self.op].shape not in (elementwise, where) or len(self.leaves) <= number:
+        if not self.by_element or len(self.leaves) <= number:
             return False
         return self.leaves[number].shape != self.outputs[0]
 
     @functools.cached_property
+    def by_element(self) -> bool:
+        """Whether the operation combines elements of its operands that meet in broadcasting."""
+        op = OPS[self.op]
+        return op.shape in (elementwise, where) if op.shape is not None else "~" in op.operands
+
+    @functools.cached_property
     def ties(self) -> int:
         """How many elements are the largest or smallest of a group that is reduced, at most."""
-        if "keepdims" not in self.attrs or not size(self.shapes[0]):
+        if not self.reduces or not size(self.shapes[0]):
             return 0
         return max(max(_ties(group)) for group in self.groups)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether elements along axes are reduced to one."""
+        return {"axis", "keepdims"} <= self.attrs.keys()
 
     @functools.cached_property
     def groups(self) -> list[list[float]]:
@@ -100,7 +115,7 @@ class Setting:
     @functools.cached_property
     def pairs(self) -> list[tuple[float, float]]:
         """The elements of two operands that meet, for operations by element."""
-        if len(self.leaves) != 2 or OPS[self.op].shape not in (elementwise, where):
+        if len(self.leaves) != 2 or not self.by_element:
             return []
         a, b = np.broadcast_arrays(*(leaf.array() for leaf in self.leaves))
         return list(zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
@@ -174,7 +189,7 @@ def _repeats(s: Setting) -> bool:
     """Return whether an index names an element twice."""
     if "indices" in s.attrs:
         rows = np.array(s.attrs["indices"])
-        axis = s.attrs["axis"]
+        axis = s.attrs.get("axis", min(1, rows.ndim - 1))
         rows = np.moveaxis(rows, axis, -1).reshape(-1, rows.shape[axis])
         return any(len(set(row)) < len(row) for row in rows.tolist())
     if "index" not in s.attrs:
@@ -185,7 +200,7 @@ def _repeats(s: Setting) -> bool:
 
 def _all_zero(s: Setting) -> bool:
     """Return whether all elements are zero, or all that are reduced together."""
-    groups = s.groups if "keepdims" in s.attrs else [s.values]
+    groups = s.groups if s.reduces else [s.values]
     return any(len(group) > 0 and not any(group) for group in groups)
 
 
@@ -338,6 +353,11 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("negative", "for negative numbers", _any_value(_is_negative)),
     Condition("positive", "for positive numbers", _any_value(_is_positive)),
     Condition("not-zero", "away from zero", _any_value(lambda v: v != 0)),
+    Condition(
+        "equal-elements",
+        "where elements are equal",
+        lambda s: any(len(set(leaf.values)) < len(leaf.values) for leaf in s.leaves),
+    ),
     Condition("several-zeros", "with several zeros", lambda s: s.values.count(0) > 1),
     Condition("not-whole", "for numbers that are not whole", _any_value(lambda v: v % 1 != 0)),
     Condition("not-one", "for other numbers than 1", _any_value(lambda v: v != 1)),
@@ -425,10 +445,28 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
     Condition("seed", "with a gradient that is not 1", lambda s: s.gradient is not None),
 )
-#: The conditions by name, in their order.
+#: The conditions by name, in their order, and how simple each is.
 BY_NAME = {c.name: c for c in CONDITIONS}
-#: How simple each is.
-RANK = {c.name: i for i, c in enumerate(CONDITIONS)}
+_RANK = {c.name: i for i, c in enumerate(CONDITIONS)}
+
+
+def conditions_of(setting: Setting) -> frozenset[str]:
+    """Return the names of the conditions that hold.
+
+    For an operation without rules each of its attributes is a condition as well, as
+    ``reduction='sum'``.
+    """
+    names = [c.name for c in CONDITIONS if c.holds(setting)]
+    if not OPS[setting.op].has_rules:
+        named = (bool, int, float, str, type(None))
+        pairs = setting.attrs.items()
+        names += [f"{name}={value!r}" for name, value in pairs if isinstance(value, named)]
+    return frozenset(names)
+
+
+def rank(name: str) -> int:
+    """Return how simple a condition is: 0 for the simplest."""
+    return _RANK.get(name, _RANK["outputs"])
 
 
 def _negative_item(item: Any) -> bool:
@@ -449,4 +487,4 @@ def _letters_alone(subscripts: str) -> bool:
 
 def words(names: tuple[str, ...]) -> str:
     """Return the words of several conditions that hold together."""
-    return " and ".join(BY_NAME[name].words for name in names)
+    return " and ".join(BY_NAME[n].words if n in BY_NAME else f"with {n}" for n in names)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from parity.diagnose.causes import Category, Cause, category_of
 from parity.diagnose.cells import CellResult, Outcome
-from parity.diagnose.conditions import CONDITIONS, RANK, words
+from parity.diagnose.conditions import BY_NAME, rank, words
 from parity.diagnose.repairs import repair_of
 from parity.engines.base import Engine
 from parity.engines.execute import execute
@@ -113,16 +113,16 @@ class _Cells:
     def __init__(self, right: Sequence[CellResult]) -> None:
         self.right = sorted((r for r in right if _tells(r)), key=_is_weak)
         self.strong = (1 << sum(not _is_weak(r) for r in self.right)) - 1
-        self.masks = {
-            c.name: sum(1 << i for i, r in enumerate(self.right) if c.name in r.cell.conditions)
-            for c in CONDITIONS
-        }
+        self.masks: dict[str, int] = Counter(dict.fromkeys(BY_NAME, 0))
+        for i, r in enumerate(self.right):
+            for name in r.cell.conditions:
+                self.masks[name] += 1 << i
         self.all = (1 << len(self.right)) - 1
 
     def fit(self, failing: Sequence[CellResult]) -> Fit:
         """Return the simplest conditions that hold in these cells and in few that are right."""
         common = frozenset.intersection(*(r.cell.conditions for r in failing))
-        singles = sorted(common, key=RANK.__getitem__)
+        singles = sorted(common, key=lambda name: (rank(name), name))
         best = Fit((), self._cost((), len(failing)))
         for name in singles:
             best = min(best, Fit((name,), self._cost((name,), len(failing))), key=_by_cost)
@@ -327,7 +327,7 @@ def _split(group: _Group, cells: _Cells) -> list[_Group]:
     """Return the groups of two conditions that cover the cells, if one alone does not."""
     if group.fit.cost < _POOR:
         return [group]
-    exact = [c.name for c in CONDITIONS if not cells.masks[c.name]]
+    exact = [name for name, mask in cells.masks.items() if not mask]
     of_name = {n: [r for r in group.results if n in r.cell.conditions] for n in exact}
     for a, b in itertools.combinations(exact, 2):
         first, rest = of_name[a], [r for r in group.results if a not in r.cell.conditions]

@@ -33,6 +33,10 @@ class Draw:
     attrs: Attrs
     leaves: tuple[pr.Leaf, ...]
 
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        return tuple(leaf.shape for leaf in self.leaves)
+
 
 def draw(
     op: Operation, source: random.Random, grid: bool, dtype: str = "float64", limit: int = 8
