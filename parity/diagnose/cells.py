@@ -20,9 +20,9 @@ from parity.diagnose.conditions import Setting, conditions_of
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
-from parity.generate.rows import draw
 from parity.language import program as pr
 from parity.language.attributes import NUMBER, OPTIONAL_NUMBER
+from parity.language.draws import draw
 from parity.language.dyadic import EXTREMES
 from parity.language.operation import Operation
 from parity.language.shapes import Attrs, Shape, elementwise, size

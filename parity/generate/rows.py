@@ -8,74 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from parity.engines.base import CONSTANTS
 from parity.generate.builder import Builder
 from parity.language import program as pr
+from parity.language.draws import Draw, draw
 from parity.language.operation import Operation
-from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS, attribute_choices, output_shapes
+from parity.language.shapes import Shape, size
+from parity.language.table import OPS, attribute_choices
 
 #: Operations that are tried on values that are there, and operands of each.
 _TRIED, _PICKED = 6, 4
 #: Operations with rules that often follow: they use a value again, or reduce it.
 FOLLOWING = ("mul", "add", "sum", "sub", "square", "reshape", "tanh", "maximum", "get_item")
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Operands and attributes that an operation accepts."""
-
-    op: Operation
-    attrs: Attrs
-    leaves: tuple[pr.Leaf, ...]
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        return tuple(leaf.shape for leaf in self.leaves)
-
-
-def draw(
-    op: Operation, source: random.Random, grid: bool, dtype: str = "float64", limit: int = 8
-) -> Draw | None:
-    """Return numbers of the domain in shapes of the template; None if PyTorch refuses them.
-
-    ``grid``: with zeros and ties where the domain has them. ``limit``: the most dimensions.
-
-    Examples
-    --------
-    >>> [leaf.shape for leaf in draw(OPS["matmul"], random.Random(1), grid=False).leaves]
-    [(2, 3), (3, 1)]
-    """
-    shapes = op.template.draw(source)
-    if any(len(shape) > limit for shape in shapes):
-        return None
-    choices = attribute_choices(op.name, shapes)
-    if not choices:
-        return None
-    attrs = choices[0] if source.random() < 0.25 else source.choice(choices)
-    if output_shapes(op.name, shapes, attrs) is None:
-        return None
-    numbers = np.random.default_rng(source.getrandbits(32))
-    leaves = tuple(
-        leaf_of(domain.draw(numbers, shape, grid), dtype)
-        for domain, shape in zip(op.domains(len(shapes)), shapes, strict=True)
-    )
-    flags = op.differentiable or (True,) * len(leaves)
-    return Draw(
-        op,
-        attrs,
-        tuple(replace(leaf, requires_grad=f) for leaf, f in zip(leaves, flags, strict=True)),
-    )
-
-
-def leaf_of(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]], dtype: str) -> pr.Leaf:
-    """Return a leaf with the numbers of an array, rounded to a dtype."""
-    values = array.astype(dtype).astype(np.float64).ravel().tolist()
-    return pr.Leaf(array.shape, tuple(values), dtype)
 
 
 def build(builder: Builder, rows: Sequence[str], data: bytes, dtypes: Sequence[str]) -> None:

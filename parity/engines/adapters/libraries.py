@@ -1,0 +1,141 @@
+"""Operations of libraries by name: an adapter has every row that its library has.
+
+``parity.engines.adapters.names`` has a table for each library: the name of an operation and an
+expression in the library's own functions. ``torch_like`` and ``numpy_like`` serve modules that have
+the function names of PyTorch or NumPy.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from parity.language.operation import OPERANDS, Operation
+from parity.language.table import OPS
+
+_NAMES = "parity.engines.adapters.names"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library with tables of names: where its functions are, and how arrays go in and out."""
+
+    #: The modules of ``parity.engines.adapters.names`` with its names.
+    tables: tuple[str, ...]
+    #: The modules that the expressions name, by their names there.
+    modules: Mapping[str, str]
+    #: Expressions over the array ``a``: to an array of the library, and to one of NumPy.
+    array: str
+    numpy: str = "numpy.asarray(a)"
+
+    def namespace(self) -> dict[str, Any]:
+        """Import the modules. Raises ImportError if one is missing."""
+        return {name: importlib.import_module(path) for name, path in self.modules.items()}
+
+    def names(self) -> dict[str, str]:
+        """Return the expressions by operation."""
+        found: dict[str, str] = {}
+        for table in self.tables:
+            found.update(importlib.import_module(f"{_NAMES}.{table}").NAMES)
+        return found
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """Return the operations that the installed version has, for ``Engine.ops``."""
+        return named_functions(self.names(), self.namespace())
+
+
+#: The libraries by the name of their module.
+LIBRARIES: dict[str, Library] = {
+    "paddle": Library(
+        ("paddle", "paddle_layers"),
+        {"paddle": "paddle", "F": "paddle.nn.functional"},
+        "paddle.to_tensor(a)",
+        "a.numpy()",
+    ),
+    "tensorflow": Library(
+        ("tensorflow", "tensorflow_layers"),
+        {"tf": "tensorflow", "np": "numpy"},
+        "tf.constant(a)",
+        "a.numpy()",
+    ),
+    "mlx": Library(
+        ("mlx", "mlx_layers"),
+        {"mx": "mlx.core", "nn": "mlx.nn", "np": "numpy"},
+        "mx.array(a)",
+    ),
+    "jax": Library(
+        ("jax", "jax_layers"),
+        {"jnp": "jax.numpy", "jax": "jax", "np": "numpy", "_special": "jax.scipy.special"},
+        "jnp.array(a)",
+    ),
+}
+
+
+def named_functions(
+    names: Mapping[str, str], namespace: Mapping[str, Any]
+) -> dict[str, Callable[..., Any]]:
+    """Return functions for ``Engine.ops`` from expressions.
+
+    Parameters
+    ----------
+    names
+        For each operation an expression over its operands ``a``, ``b`` ... and its attributes.
+    namespace
+        The modules that expressions name. An operation whose function is missing there is left
+        out.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> functions = named_functions({"exp": "np.exp(a)", "erf": "np.erf(a)"}, {"np": numpy})
+    >>> list(functions), float(functions["exp"](0.0))
+    (['exp'], 1.0)
+    """
+    return {
+        name: eval(source, dict(namespace))
+        for name, text in names.items()
+        if name in OPS and _exists(source := lambda_of(OPS[name], text), namespace)
+    }
+
+
+def lambda_of(op: Operation, text: str) -> str:
+    """Return an expression over the operands and attributes of an operation as a lambda."""
+    parameters = list(OPERANDS[: op.arity]) if op.arity else ["*xs"]
+    parameters += (["*"] if op.kinds and op.arity else []) + list(op.kinds)
+    return f"lambda {', '.join(parameters)}: {text}"
+
+
+def _exists(source: str, namespace: Mapping[str, Any]) -> bool:
+    """Return whether the modules have all functions that an expression names."""
+    for node in ast.walk(ast.parse(source, mode="eval")):
+        if not isinstance(node, ast.Attribute):
+            continue
+        root, *path = ast.unparse(node).split(".")
+        found = namespace.get(root)
+        for part in path if found is not None else ():
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+    return True
+
+
+def torch_like(module: Any) -> dict[str, Callable[..., Any]]:
+    """Return operations for ``Engine.ops`` from a module with PyTorch's function names.
+
+    Operations whose function it does not have are left out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> torch_like(torch)["softmax"](torch.zeros(2), axis=0)
+    tensor([0.5000, 0.5000])
+    """
+    sources = {name: op.source for name, op in OPS.items() if op.torch is not None}
+    return {
+        name: eval(source, {"torch": module})
+        for name, source in sources.items()
+        if _exists(source, {"torch": module})
+    }
