@@ -91,9 +91,19 @@ def _check_attribute(node: ast.Attribute) -> None:
     name = node.attr
     if name.startswith("_") or name in _REFUSED:
         raise ExpressionError(f"{name!r} is not called in an expression")
-    path = ast.unparse(node)
-    inside = path.split(".")[1:-1] if path.startswith("torch.") else []
-    if path.startswith("torch.") and not all(
-        part in _MODULES for part in inside if "(" not in part
-    ):
-        raise ExpressionError(f"{path[:80]!r} is not a function of {', '.join(sorted(_MODULES))}")
+    root, *path = dotted(node)
+    if root == "torch" and not _MODULES.issuperset(path[:-1]):
+        raise ExpressionError(f"{'.'.join((root, *path))} is no function that computes")
+
+
+def dotted(node: ast.expr) -> tuple[str, ...]:
+    """Return the parts of a name with dots; ("",) for what is no such name.
+
+    >>> dotted(ast.parse("torch.fft.rfft", mode="eval").body)
+    ('torch', 'fft', 'rfft')
+    """
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ("",)

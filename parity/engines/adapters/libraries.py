@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parity.language.expression import dotted
 from parity.language.operation import OPERANDS, Operation
 from parity.language.table import OPS
 
@@ -113,7 +114,7 @@ def _exists(source: str, namespace: Mapping[str, Any]) -> bool:
     for node in ast.walk(ast.parse(source, mode="eval")):
         if not isinstance(node, ast.Attribute):
             continue
-        root, *path = ast.unparse(node).split(".")
+        root, *path = dotted(node)
         found = namespace.get(root)
         for part in path if found is not None else ():
             if not hasattr(found, part):
