@@ -180,6 +180,8 @@ class _Search:
         self.reduced: dict[Hashable, Cause] = {}
         self.reductions = 0
         self.repeated: Counter[str] = Counter()
+        #: Causes of operations of which reduced programs showed consequences.
+        self.followed: list[Cause] = []
         self.repetition = Repetition(engine, reference)
         self.flaky = FlakyPrograms(engine, reference)
         self.decoders = decoders_of(engine, ops)
@@ -236,6 +238,8 @@ class _Search:
             self.flaky.add(program, judged, number)
         elif judged.place in self.reduced:  # the place of an exception is its identity
             self.reduced[judged.place].count(number)
+        elif (cause := self.triage.likely_cause(program, self.followed)) is not None:
+            cause.count(number)
         elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
             result.unexplained += 1
         else:
@@ -253,6 +257,7 @@ class _Search:
         small = whole if settled is finding else small
         known = self.triage.consequence_of(*small)
         if known is not None:
+            self.followed.append(known)
             known.count(result.programs - 1)
             return
         key = self._known_key(self.triage.key(*small))

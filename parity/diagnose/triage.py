@@ -162,6 +162,17 @@ class Triage:
                 return cause
         return None
 
+    @staticmethod
+    def likely_cause(program: Program, causes: Collection[Cause]) -> Cause | None:
+        """Return the cause of an operation whose second derivatives a program may run through.
+
+        ``causes``: those of which reduced programs have shown consequences of that sort.
+        """
+        if not _takes_gradients(program):
+            return None
+        ops = {s.op for s in program.statements if isinstance(s, pr.Apply)}
+        return next((cause for cause in causes if cause.ops & ops), None)
+
     def unexplained(self, program: Program, finding: Finding) -> Cause:
         """Return the cause that is a reduced program by itself."""
         ops = self.operations_of(program, finding)
