@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -143,16 +142,18 @@ def judge_gradient(
     'wrong'
     """
     point = _Point(forwards, leaves, seeds, gradients, wanted)
-    seen: Counter[Outcome] = Counter()
-    judged = Judgement(Outcome.UNDECIDED)
+    tried: list[tuple[list[Array], Judgement]] = []
     for first in point.precision.firsts:  # one step may meet a kink or a pole nearby
         direction = point.direction(random)
         (judged,) = point.judged([direction], first)
-        seen[judged.outcome] += 1
-        if judged.outcome is Outcome.RIGHT or seen[judged.outcome] == 2:
+        same = [(d, j) for d, j in tried if j.outcome is judged.outcome]
+        if same and judged.outcome is Outcome.WRONG:
+            judged = point.unless_crooked((direction, judged), same[0], first)
+        if same or judged.outcome is Outcome.RIGHT:
             break
-    if judged.outcome is Outcome.WRONG and seen[Outcome.WRONG] < 2:
-        judged = _with_outcome(judged, Outcome.UNDECIDED)
+        tried.append((direction, judged))
+    else:
+        judged = replace(judged, outcome=Outcome.UNDECIDED)
     return point.unless_noisy(judged, random)
 
 
@@ -288,6 +289,25 @@ class _Point:
         relative = difference / scale if scale else 0.0
         return Judgement(outcome, central, actual, error, relative)
 
+    def unless_crooked(
+        self, one: tuple[list[Array], Judgement], two: tuple[list[Array], Judgement], first: float
+    ) -> Judgement:
+        """Return the first judgement, or that of a kink if the slopes do not add.
+
+        A median of three equal numbers has the same slope to both sides in any direction, and
+        no gradient gives it in all.
+        """
+        (a, judged), (b, other) = one, two
+        wrong = min(abs(j.expected - j.actual) for j in (judged, other))
+        signs = 1.0, -1.0
+        combined = [[x + s * y for x, y in zip(a, b, strict=True)] for s in signs]
+        crooked = False
+        for s, both in zip(signs, self.judged(combined, first), strict=True):
+            rest = abs(both.expected - judged.expected - s * other.expected)
+            error = both.error + judged.error + other.error
+            crooked |= not rest <= 20 * error + 0.01 * wrong
+        return replace(judged, outcome=Outcome.KINK) if crooked else judged
+
     def unless_noisy(self, judged: Judgement, random: np.random.Generator) -> Judgement:
         """Return the judgement, or that the forward is noisy if this explains it."""
         scale = (
@@ -297,7 +317,7 @@ class _Point:
         gross = judged.outcome is Outcome.WRONG and not judged.relative <= _GROSS
         if self.precision is _SINGLE or settled or gross:
             return judged
-        return _with_outcome(judged, Outcome.NOISY) if self.is_noisy(scale, random) else judged
+        return replace(judged, outcome=Outcome.NOISY) if self.is_noisy(scale, random) else judged
 
     def is_noisy(self, scale: float, random: np.random.Generator) -> bool:
         """Return whether the forward has noise that is no roundoff of float64.
@@ -306,8 +326,9 @@ class _Point:
         shrink with the step, noise does not.
         """
         direction = self.direction(random)
-        steps = np.concatenate([step * np.arange(_NOISE_VALUES) for step in _NOISE_STEPS])
-        (rows,) = self.values([direction], steps)
+        # Not at the point itself, where a function on a grid of numbers may jump.
+        counts = np.arange(1, _NOISE_VALUES + 1)
+        (rows,) = self.values([direction], np.concatenate([step * counts for step in _NOISE_STEPS]))
         with np.errstate(all="ignore"):
             moves = (rows - rows[0]) @ self.weights
             scale = max(scale, float(np.abs(self.weights) @ np.abs(rows[0])))
@@ -376,7 +397,3 @@ def noise_of(values: Array) -> float:
         mean = float(np.mean(np.diff(values, order) ** 2))
         sizes.append(math.sqrt(mean / math.comb(2 * order, order)))
     return min(sizes)
-
-
-def _with_outcome(judged: Judgement, outcome: Outcome) -> Judgement:
-    return Judgement(outcome, judged.expected, judged.actual, judged.error, judged.relative)
