@@ -26,8 +26,8 @@ Gradients: TypeAlias = Callable[
     [Sequence[Sequence[Array]]], Sequence[Sequence[Array | None] | None]
 ]
 
-#: How many neighbours tell whether there is a kink, and how many further ones what lies between.
-FEW, MORE, MANY = 12, 12, 150
+#: How many neighbours tell that there is no kink, that there is one, and what lies between.
+FEW, SOME, MANY = 12, 24, 150
 
 
 class Surroundings(enum.StrEnum):
@@ -124,21 +124,20 @@ def judge_among_neighbours(
     if not around.moved or around.point.size == 1:
         return Placement(Surroundings.SMOOTH)
     rows = around.rows(FEW, sizes.far)
-    if len(rows) > FEW // 2 and around.fits(rows, slack=1.0) and _alike(rows, 1e-3):
+    if len(rows) > FEW / 2 and around.fits(rows, slack=1.0) and _alike(rows, 1e-3):
         return Placement(Surroundings.SMOOTH)
-    rows = around.rows(FEW, sizes.near)
-    if len(rows) <= FEW // 2:
+    rows = around.rows(SOME, sizes.near)
+    if len(rows) <= SOME / 2:
         return Placement(Surroundings.UNDECIDED)
     if _alike(rows, 1e-3):
         fits = around.fits(rows, slack=10.0)
         return around.placed(Surroundings.SMOOTH if fits else Surroundings.ISOLATED, rows)
     if not np.isfinite(around.point).all():
         return around.placed(Surroundings.NOT_FINITE, rows)
-    for more in (MORE, MANY):
-        rows = np.concatenate([rows, around.rows(more, sizes.near)])
-        if around.fits(rows, slack=0.05):
-            return around.placed(Surroundings.CONVENTION, rows)
-    return around.placed(Surroundings.OUTSIDE, rows)
+    if not around.fits(rows, slack=0.05):
+        rows = np.concatenate([rows, around.rows(MANY, sizes.near)])
+    fits = around.fits(rows, slack=0.05)
+    return around.placed(Surroundings.CONVENTION if fits else Surroundings.OUTSIDE, rows)
 
 
 class _Around:
@@ -166,16 +165,17 @@ class _Around:
             return np.append(entries, entries.sum())
 
     def rows(self, count: int, distance: float) -> Array:
-        """Return the finite rows of some neighbours at most that far away."""
+        """Return the finite rows of neighbours at most that far away, in opposite pairs."""
         sets = []
-        for _ in range(count):
-            near = list(self.leaves)
+        for _ in range(count // 2):
+            pair = list(self.leaves), list(self.leaves)
             for i in self.moved:
                 leaf = self.leaves[i]
                 size = distance * 10 ** -self.random.uniform(0, self.sizes.decades, leaf.shape)
-                sign = self.random.choice((-1.0, 1.0), leaf.shape)
-                near[i] = np.asarray(leaf + sign * size, leaf.dtype)
-            sets.append(near)
+                move = size * self.random.choice((-1.0, 1.0), leaf.shape)
+                pair[0][i] = np.asarray(leaf + move, leaf.dtype)
+                pair[1][i] = np.asarray(leaf - move, leaf.dtype)
+            sets += pair
         found = [self.row(g) for g in self.gradients_at(sets) if g is not None]
         rows = np.array(found).reshape(len(found), self.point.size)
         finite: Array = rows[np.isfinite(rows).all(axis=1)]
