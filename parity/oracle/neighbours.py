@@ -123,10 +123,10 @@ def judge_among_neighbours(
     sizes = around.sizes
     if not around.moved or around.point.size == 1:
         return Placement(Surroundings.SMOOTH)
-    rows = around.rows(FEW, sizes.far)
+    rows = around.rows(around.moves(FEW // 2, sizes.far))
     if len(rows) > FEW / 2 and around.fits(rows, slack=1.0) and _alike(rows, 1e-3):
         return Placement(Surroundings.SMOOTH)
-    rows = around.rows(SOME, sizes.near)
+    rows = around.rows(around.moves(SOME // 2, sizes.near))
     if len(rows) <= SOME / 2:
         return Placement(Surroundings.UNDECIDED)
     if _alike(rows, 1e-3):
@@ -135,7 +135,8 @@ def judge_among_neighbours(
     if not np.isfinite(around.point).all():
         return around.placed(Surroundings.NOT_FINITE, rows)
     if not around.fits(rows, slack=0.05):
-        rows = np.concatenate([rows, around.rows(MANY, sizes.near)])
+        moves = [around.ordered(sizes.near), *around.moves(MANY // 2, sizes.near)]
+        rows = np.concatenate([rows, around.rows(moves)])
     fits = around.fits(rows, slack=0.05)
     return around.placed(Surroundings.CONVENTION if fits else Surroundings.OUTSIDE, rows)
 
@@ -164,18 +165,38 @@ class _Around:
         with np.errstate(all="ignore"):
             return np.append(entries, entries.sum())
 
-    def rows(self, count: int, distance: float) -> Array:
-        """Return the finite rows of neighbours at most that far away, in opposite pairs."""
+    def moves(self, count: int, distance: float) -> list[list[Array]]:
+        """Draw moves of the leaves by at most that much."""
+        shapes = [self.leaves[i].shape for i in self.moved]
+        decades = self.sizes.decades
+        return [
+            [
+                self.random.choice((-distance, distance), shape)
+                * 10 ** -self.random.uniform(0, decades, shape)
+                for shape in shapes
+            ]
+            for _ in range(count)
+        ]
+
+    def ordered(self, distance: float) -> list[Array]:
+        """Return the move that breaks ties by the place of an element, as many engines do."""
+        ranks = np.linspace(0, distance, self.point.size)[1:]
+        sizes = [self.leaves[i].size for i in self.moved]
+        parts = np.split(ranks, np.cumsum(sizes)[:-1])
+        return [p.reshape(self.leaves[i].shape) for p, i in zip(parts, self.moved, strict=True)]
+
+    def rows(self, moves: Sequence[Sequence[Array]]) -> Array:
+        """Return the finite rows of the points at both ends of the moves.
+
+        With both of them both sides of a kink are seen.
+        """
         sets = []
-        for _ in range(count // 2):
-            pair = list(self.leaves), list(self.leaves)
-            for i in self.moved:
-                leaf = self.leaves[i]
-                size = distance * 10 ** -self.random.uniform(0, self.sizes.decades, leaf.shape)
-                move = size * self.random.choice((-1.0, 1.0), leaf.shape)
-                pair[0][i] = np.asarray(leaf + move, leaf.dtype)
-                pair[1][i] = np.asarray(leaf - move, leaf.dtype)
-            sets += pair
+        for move in moves:
+            for sign in (1.0, -1.0):
+                near = list(self.leaves)
+                for i, step in zip(self.moved, move, strict=True):
+                    near[i] = np.asarray(near[i] + sign * step, near[i].dtype)
+                sets.append(near)
         found = [self.row(g) for g in self.gradients_at(sets) if g is not None]
         rows = np.array(found).reshape(len(found), self.point.size)
         finite: Array = rows[np.isfinite(rows).all(axis=1)]

@@ -280,8 +280,8 @@ class _Point:
         limits = self.precision
         if not abs(right - left) <= 50 * (right_error + left_error) + limits.smooth * scale:
             outcome = Outcome.KINK
-        elif not error <= limits.vague * scale:
-            outcome = Outcome.UNDECIDED
+        elif not max(error, 0.01 * (right_error + left_error)) <= limits.vague * scale:
+            outcome = Outcome.UNDECIDED  # the latter at a jump, which may cancel in the central one
         elif difference <= 20 * error + limits.wrong * scale:
             outcome = Outcome.RIGHT
         else:
@@ -336,7 +336,7 @@ class _Point:
             return False
         wide, narrow = (noise_of(part) for part in moves.reshape(2, _NOISE_VALUES))
         low, high = (part * scale for part in _NOISE)
-        return low < narrow < high and wide < 4 * narrow
+        return low < narrow < high and narrow / 4 < wide < 4 * narrow
 
 
 def flat(arrays: Sequence[Array]) -> Array:
@@ -384,7 +384,8 @@ def noise_of(values: Array) -> float:
     """Estimate the noise in values of a smooth function at equal steps.
 
     The difference of order k of independent errors of size s has the mean square
-    ``s * s * binomial(2 * k, k)``; that of a smooth function vanishes with the step.
+    ``s * s * binomial(2 * k, k)``; that of a smooth function vanishes with the step. Differences
+    of several orders have to tell the same size, else it is none of noise, and 0.
 
     Examples
     --------
@@ -396,4 +397,4 @@ def noise_of(values: Array) -> float:
     for order in (4, 5, 6):
         mean = float(np.mean(np.diff(values, order) ** 2))
         sizes.append(math.sqrt(mean / math.comb(2 * order, order)))
-    return min(sizes)
+    return min(sizes) if max(sizes) < 8 * min(sizes) else 0.0
