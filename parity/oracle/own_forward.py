@@ -299,6 +299,8 @@ class _Point:
         """
         (a, judged), (b, other) = one, two
         wrong = min(abs(j.expected - j.actual) for j in (judged, other))
+        if not math.isfinite(wrong):  # a gradient of nan
+            wrong = max(abs(j.expected) for j in (judged, other))
         signs = 1.0, -1.0
         combined = [[x + s * y for x, y in zip(a, b, strict=True)] for s in signs]
         crooked = False
