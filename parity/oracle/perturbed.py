@@ -21,7 +21,7 @@ from parity.oracle.choices import Choice
 
 #: Noise is uniform in absolute value between these, a and b. The mean square is 1:
 #: (a**2 + a*b + b**2) / 3 == 1.
-_NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
+NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
 
 
 def _graph_nodes(t: Any) -> dict[Any, None]:
@@ -131,7 +131,7 @@ class Perturbed(Torch):
         """
         self.count += t.numel()
         drawn = self.random.uniform(-1.0, 1.0, tuple(t.shape))
-        low, high = _NOISE_RANGE
+        low, high = NOISE_RANGE
         noise = np.copysign(low + (high - low) * np.abs(drawn), drawn)
         return super().leaf(np.asarray(noise), requires_grad=False)
 

@@ -90,10 +90,9 @@ class Tolerance:
         In programs that must agree in every bit they are divided by the roundoff of the value.
         None if no error exceeds its bound.
         """
-        floor = self._floor(reference)
         if self.strict:
-            return np.where(error > 0, error / floor, 0.0)
-        least = bound = 8 * floor
+            return np.where(error > 0, error / self._floor(reference), 0.0)
+        least = bound = self._least(reference)
         for wanted in SAMPLE_COUNTS:
             if np.all(error <= bound):
                 return None
@@ -106,8 +105,12 @@ class Tolerance:
         if self.strict:
             return np.zeros(reference.shape)
         self._wanted = SAMPLE_COUNTS[-1]
-        bound: NDArray[Any] = 8 * self._floor(reference) + self._sampled(index, reference.shape)
+        bound: NDArray[Any] = self._least(reference) + self._sampled(index, reference.shape)
         return bound
+
+    def _least(self, reference: NDArray[Any]) -> NDArray[Any]:
+        """Return the part of the bound that needs no samples."""
+        return 8 * self._floor(reference)
 
     def _floor(self, reference: NDArray[Any]) -> NDArray[Any]:
         floor = self.unit * np.abs(reference.astype(np.float64))

@@ -1,0 +1,106 @@
+"""The verdict of several judges on one gradient, in words.
+
+The judges: the comparison with PyTorch, the engine's own forward (``parity.oracle.own_forward``)
+and the gradients at points around (``parity.oracle.neighbours``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parity.oracle.neighbours import Surroundings
+from parity.oracle.own_forward import Outcome
+from parity.oracle.verdict import ENGINE, REFERENCE, Verdict
+
+#: Where a float32 constant or an epsilon in a formula shows, relative to the largest number.
+FORMULA = (1e-13, 1e-6)
+#: From here on a relative difference is no matter of accuracy.
+GROSS = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the judges say about the gradient of an operation or a program.
+
+    Attributes
+    ----------
+    own
+        Of the engine's own forward; None if it was not asked.
+    around
+        Of the gradients around; None if they were not asked for.
+    values_differ
+        Whether forward values differ from PyTorch's.
+    gradient_differs
+        Whether the gradient differs from PyTorch's; None without PyTorch.
+    reference
+        What PyTorch's own forward says about PyTorch's gradient.
+    reference_finite
+        Whether PyTorch's gradient is finite.
+    """
+
+    own: Outcome | None = None
+    around: Surroundings | None = None
+    values_differ: bool = False
+    gradient_differs: bool | None = None
+    reference: Outcome | None = None
+    reference_finite: bool = False
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the engine itself says that its gradient is wrong."""
+        if self.around in (Surroundings.ISOLATED, Surroundings.OUTSIDE):
+            return True
+        if self.around is Surroundings.NOT_FINITE:
+            return self.reference_finite
+        return self.own is Outcome.WRONG and self.around is not Surroundings.CONVENTION
+
+
+def combined_verdict(evidence: Evidence) -> Verdict:
+    """Return which side is wrong.
+
+    Examples
+    --------
+    >>> combined_verdict(Evidence(own=Outcome.WRONG, gradient_differs=False)).note
+    "the gradient is wrong by the engine's own forward, and PyTorch's is the same"
+    """
+    if evidence.values_differ:
+        return Verdict(ENGINE, "it is another function than PyTorch's")
+    if evidence.is_wrong:
+        by = _REASONS.get(evidence.around, "by the engine's own forward")
+        same = ", and PyTorch's is the same" if evidence.gradient_differs is False else ""
+        return Verdict(ENGINE, f"the gradient is wrong {by}{same}")
+    if evidence.own is Outcome.NOISY:
+        return Verdict(ENGINE, "the forward of float64 has the noise of a narrower type")
+    if not evidence.gradient_differs:
+        return Verdict(None, "")
+    if evidence.around in (Surroundings.CONVENTION, Surroundings.NOT_FINITE):
+        return Verdict(None, "a convention decides at this kink")
+    if evidence.own is Outcome.RIGHT:
+        if evidence.reference is Outcome.WRONG:
+            return Verdict(REFERENCE, "PyTorch's gradient is wrong by its own forward")
+        return Verdict(None, "the gradient fits the engine's own forward")
+    return Verdict(None, "the engine's own forward does not settle here")
+
+
+_REASONS: dict[Surroundings | None, str] = {
+    Surroundings.ISOLATED: "at this point alone: those around agree on another",
+    Surroundings.OUTSIDE: "at this kink: it is no subgradient",
+    Surroundings.NOT_FINITE: "at this kink: it is not finite, and PyTorch's is",
+}
+
+
+def size_in_words(relative: float, unit: float = 2.0**-53) -> str:
+    """Say what a difference may come from, by its size relative to the largest number.
+
+    Examples
+    --------
+    >>> size_in_words(3e-9)
+    'a float32 constant, or an epsilon in the formula'
+    """
+    if relative <= 8 * unit:
+        return "rounding"
+    if not relative < GROSS:
+        return "wrong"
+    if FORMULA[0] <= relative <= FORMULA[1] and unit < FORMULA[0]:
+        return "a float32 constant, or an epsilon in the formula"
+    return "more than rounding" if relative < FORMULA[0] or unit > FORMULA[0] else "inaccurate"
