@@ -238,8 +238,8 @@ class _Search:
             self.flaky.add(program, judged, number)
         elif judged.place in self.reduced:  # the place of an exception is its identity
             self.reduced[judged.place].count(number)
-        elif (cause := self.triage.likely_cause(program, self.followed)) is not None:
-            cause.count(number)
+        elif (likely := self.triage.likely_cause(program, self.followed)) is not None:
+            likely.count(number)
         elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
             result.unexplained += 1
         else:

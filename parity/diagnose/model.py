@@ -23,7 +23,7 @@ from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.oracle.compare import compare
 from parity.oracle.finding import Finding
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.rounded_operations import tolerance_of
 
 #: The share of the samples that a combination must explain for all its values to be claimed.
 SHARE = 0.98
@@ -141,7 +141,7 @@ def _compared(
     program: pr.Program, ours: Trace, theirs: Trace, engine: Runner, right: Engine
 ) -> Sample:
     bitwise = engine.bitwise and right.bitwise
-    tolerance = Tolerance(program, bitwise, engine.quirks)
+    tolerance = tolerance_of(program, bitwise, engine.quirks)
     finding = compare(program, ours, theirs, tolerance=tolerance)
     if finding is not None:
         finding = replace(finding, non_finite=theirs.non_finite, trace=ours)

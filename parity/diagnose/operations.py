@@ -22,6 +22,7 @@ from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.compare import compare
+from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.tolerance import Tolerance
 
 #: Engines that are made anew to find out whether a program disturbs later ones, at most.
@@ -84,7 +85,7 @@ def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iter
             theirs = execute(program, right)
             if not _is_comparable(program, theirs):
                 continue
-            tolerance = Tolerance(program, bitwise, engine.quirks)
+            tolerance = tolerance_of(program, bitwise, engine.quirks)
             yield _result(of_program[program], ours, theirs, tolerance)
 
 

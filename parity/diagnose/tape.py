@@ -27,6 +27,7 @@ from parity.language import program as pr
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
 from parity.oracle.finding import Finding
+from parity.oracle.rounded_operations import NormwiseTolerance, have_rules
 from parity.oracle.tolerance import Tolerance
 
 
@@ -45,6 +46,10 @@ class DefectTolerance(Tolerance):
 
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         return np.zeros(shape) if self.exact else super()._sampled(index, shape)
+
+
+class NormwiseDefectTolerance(DefectTolerance, NormwiseTolerance):
+    """The same for programs with operations that have no rules."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ class Sample:
     ) -> Sample:
         raises = None if theirs.failure is None else theirs.failure.statement
         ops = frozenset(s.op for s in program.statements if isinstance(s, pr.Apply))
-        tolerance = DefectTolerance(program, quirks=engine.quirks)
+        kind = DefectTolerance if have_rules(program) else NormwiseDefectTolerance
+        tolerance = kind(program, quirks=engine.quirks)
         return Sample(program, ours, finding, raises, features_of(program), ops, tolerance)
 
     def shows(self, trace: Trace) -> bool:

@@ -30,7 +30,7 @@ from parity.oracle.check import check_program
 from parity.oracle.compare import compare
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import Probe
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.rounded_operations import tolerance_of
 
 #: Sentences about an operation that is wrong by itself, by the kind of the finding.
 WRONG_OPERATION: dict[str, str] = {
@@ -208,7 +208,7 @@ class Triage:
                 continue
             theirs = execute(program, with_quirks(self.reference, quirks))
             bitwise = self.engine.bitwise and self.reference.bitwise
-            tolerance = Tolerance(program, bitwise, quirks)
+            tolerance = tolerance_of(program, bitwise, quirks)
             if compare(program, finding.trace, theirs, tolerance=tolerance) is None:
                 yield name
 

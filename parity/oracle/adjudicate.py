@@ -31,7 +31,7 @@ from parity.oracle.exact.graph import Node
 from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.exactness import is_exact, is_rounded
 from parity.oracle.finding import Finding, Kind
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
 
 
@@ -137,7 +137,7 @@ def _differs(
         return True
     shown = Trace([*exact.observations[:index], observed])
     right = Trace(exact.observations[: index + 1])
-    return compare(program, shown, right, Tolerance(program, quirks=quirks)) is not None
+    return compare(program, shown, right, tolerance_of(program, quirks=quirks)) is not None
 
 
 def _crossed_kink(

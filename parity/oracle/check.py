@@ -13,8 +13,8 @@ from parity.engines.runner import BATCH, AnyEngine, as_runner
 from parity.language.program import Program
 from parity.oracle.compare import compare
 from parity.oracle.finding import Finding
+from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.stability import Stability
-from parity.oracle.tolerance import Tolerance
 
 
 def check_program(
@@ -60,7 +60,7 @@ def check_programs(
             if ours is None or theirs is None or ours.left_reals or theirs.left_reals:
                 yield program, None
                 continue
-            tolerance = Tolerance(program, bitwise, runner.quirks)
+            tolerance = tolerance_of(program, bitwise, runner.quirks)
             finding = compare(program, ours, theirs, tolerance=tolerance)
             if finding is not None:
                 finding = replace(finding, non_finite=theirs.non_finite, trace=ours)

@@ -6,14 +6,14 @@ This is Monte Carlo arithmetic (D. S. Parker 1997); ``parity.oracle.tolerance`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from parity.engines.adapters.torch import Torch, with_gradient
+from parity.engines.adapters.torch import Functions, Torch, with_gradient
 from parity.language.operation import Operation
 from parity.language.shapes import elementwise
 from parity.language.table import OPS
@@ -34,22 +34,6 @@ def _graph_nodes(t: Any) -> dict[Any, None]:
             found[node] = None
             waiting.extend(following for following, _ in node.next_functions)
     return found
-
-
-class _Perturbing(Mapping[str, Callable[..., Any]]):
-    """The operations of a ``Perturbed``, each made when it is used: there are hundreds."""
-
-    def __init__(self, engine: Perturbed) -> None:
-        self.engine = engine
-
-    def __getitem__(self, name: str) -> Callable[..., Any]:
-        return partial(self.engine.perturbed_operation, OPS[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(OPS)
-
-    def __len__(self) -> int:
-        return len(OPS)
 
 
 class Perturbed(Torch):
@@ -74,7 +58,9 @@ class Perturbed(Torch):
         self.accumulations = accumulations
         self.count = 0  # of random numbers drawn so far
         self.plain = self.ops
-        self.ops = _Perturbing(self)  # type: ignore[misc]
+        self.ops = Functions(  # type: ignore[misc]
+            lambda name: partial(self.perturbed_operation, OPS[name])
+        )
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = super().leaf(array.astype(np.float64), requires_grad)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from parity.engines.adapters.torch import Torch
+from parity.engines.adapters.torch import Functions, Torch
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
@@ -118,8 +118,8 @@ class Rounded(Torch):
         super().__init__()
         self.mode = RoundedOperations(unit, seed, ulps)
         self.leaf_ulps = leaf_ulps
-        rounded = {name: self.rounded(function) for name, function in self.ops.items()}
-        self.ops = rounded  # type: ignore[misc]
+        plain = self.ops
+        self.ops = Functions(lambda name: self.rounded(plain[name]))  # type: ignore[misc]
 
     @property
     def count(self) -> int:
@@ -198,6 +198,19 @@ class NormwiseTolerance(Tolerance):
         ulps = max((OPS[op].ulps for op in applied), default=ULPS)
         engine = Rounded(unit, seed, max(ulps, ULPS), self.leaf_ulps)
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
+
+
+def tolerance_of(
+    program: pr.Program, bitwise: bool = False, quirks: frozenset[str] = frozenset()
+) -> Tolerance:
+    """Return the error bounds of a program: by the rules of its operations, if all have some."""
+    kind = Tolerance if have_rules(program) else NormwiseTolerance
+    return kind(program, bitwise, quirks)
+
+
+def have_rules(program: pr.Program) -> bool:
+    """Return whether all operations of a program have rules."""
+    return all(OPS[s.op].has_rules for s in program.statements if isinstance(s, pr.Apply))
 
 
 def _largest(array: NDArray[Any]) -> float:

@@ -45,6 +45,8 @@ from parity.oracle.perturbed import Perturbed
 SAMPLES = 8
 #: Numbers of samples after which a difference is compared with the bound.
 SAMPLE_COUNTS = (1, 2, SAMPLES)
+#: An error that exceeds the bound of two samples that many times needs no further ones.
+CLEARLY = 1e6
 
 
 class Tolerance:
@@ -98,13 +100,17 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
+            if wanted > 1 and np.any(error > CLEARLY * bound):
+                break  # no further sample raises the bound that much
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
 
     def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        """Return the bound of each element of the observation number ``index``."""
+        """Return the bound of each element of the observation number ``index``.
+
+        After ``excess`` it is the bound that decided there.
+        """
         if self.strict:
             return np.zeros(reference.shape)
-        self._wanted = SAMPLE_COUNTS[-1]
         bound: NDArray[Any] = self._least(reference) + self._sampled(index, reference.shape)
         return bound
 

@@ -35,13 +35,19 @@ def _copied(g: Any) -> Any:
     return None if g is None else g.clone()
 
 
-class _Functions(Mapping[str, Callable[..., Any]]):
-    """PyTorch's functions by operation, each compiled when it is first used."""
+class Functions(Mapping[str, Callable[..., Any]]):
+    """A function for each operation that PyTorch has, made when it is asked for.
+
+    There are hundreds, and a program uses few.
+    """
+
+    def __init__(self, make: Callable[[str], Callable[..., Any]]) -> None:
+        self.make = make
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
         if OPS[name].torch is None:
             raise KeyError(name)
-        return _constant(OPS[name].function)
+        return self.make(name)
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, op in OPS.items() if op.torch is not None)
@@ -64,7 +70,7 @@ class Torch(Engine):
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self.ops = _Functions()  # type: ignore[misc]
+        self.ops = Functions(lambda name: _constant(OPS[name].function))  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = torch.tensor(array, requires_grad=requires_grad)
