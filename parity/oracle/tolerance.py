@@ -68,6 +68,7 @@ class Tolerance:
         self._decided: list[bool] = []  # of each choice, whether it is not open
         self._samples: list[Trace] = []
         self._wanted = SAMPLE_COUNTS[-1]  # number of samples that the bound uses
+        self._clear = False  # whether two samples decided
         self._count = 1
 
     @cached_property
@@ -101,16 +102,19 @@ class Tolerance:
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
             if wanted > 1 and np.any(error > CLEARLY * bound):
-                break  # no further sample raises the bound that much
+                self._clear = True  # no further sample raises the bound that much
+                break
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
 
     def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
         """Return the bound of each element of the observation number ``index``.
 
-        After ``excess`` it is the bound that decided there.
+        After an error beyond doubt it is that of the samples which decided.
         """
         if self.strict:
             return np.zeros(reference.shape)
+        if not self._clear:
+            self._wanted = SAMPLE_COUNTS[-1]
         bound: NDArray[Any] = self._least(reference) + self._sampled(index, reference.shape)
         return bound
 
