@@ -22,6 +22,7 @@ from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.compare import compare
+from parity.oracle.own_reference import OwnReference
 from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.tolerance import Tolerance
 
@@ -76,16 +77,20 @@ def measure_operations(
 
 
 def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
-    """Run cells on both sides and compare them."""
-    right = with_quirks(reference, engine.quirks)
+    """Run cells on both sides and compare them.
+
+    What PyTorch lacks is compared with the forward of the engine itself.
+    """
+    right, own = with_quirks(reference, engine.quirks), OwnReference(engine)
     bitwise = engine.bitwise and right.bitwise
     of_program = {cell.program: cell for cell in cells}
     for runs in engine.run_many(of_program):
         for program, ours in runs:
-            theirs = execute(program, right)
+            judge = own if OPS[of_program[program].op].torch is None else right
+            theirs = execute(program, judge)
             if not _is_comparable(program, theirs):
                 continue
-            tolerance = tolerance_of(program, bitwise, engine.quirks)
+            tolerance = tolerance_of(program, bitwise, engine.quirks, judge)
             yield _result(of_program[program], ours, theirs, tolerance)
 
 

@@ -208,7 +208,7 @@ class Triage:
                 continue
             theirs = execute(program, with_quirks(self.reference, quirks))
             bitwise = self.engine.bitwise and self.reference.bitwise
-            tolerance = tolerance_of(program, bitwise, quirks)
+            tolerance = tolerance_of(program, bitwise, quirks, self.reference)
             if compare(program, finding.trace, theirs, tolerance=tolerance) is None:
                 yield name
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 from parity.engines.base import Engine
 from parity.engines.builtin import AS_IS, BUILT_IN
 from parity.engines.isolation.isolated import IsolatedRunner
@@ -9,6 +11,17 @@ from parity.engines.limits import Limits
 from parity.engines.load import load_engine
 from parity.engines.runner import LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
+
+#: The name of the reference that is the forward of the engine under test, and its class, which
+#: lies in a package above this one.
+SELF, _OWN = "self", "parity.oracle.own_reference:OwnReference"
+
+
+def _reference(name: str, runner: Runner) -> Engine:
+    if name != SELF:
+        return load_engine(name)
+    own: Engine = pkgutil.resolve_name(_OWN)(runner)
+    return own
 
 
 def open_engines(
@@ -21,8 +34,8 @@ def open_engines(
     """Load the engine under test, of which it returns a runner, and its reference.
 
     ``isolate`` runs the engine in a worker process, within ``limits`` for one program; None does
-    so unless the engine is built in. ``check`` looks for mistakes of the adapter first. Raises
-    EngineError if an engine cannot be used.
+    so unless the engine is built in. The reference ``self`` is the engine's own forward. ``check``
+    looks for mistakes of the adapter first. Raises EngineError if an engine cannot be used.
 
     Examples
     --------
@@ -36,8 +49,8 @@ def open_engines(
     # test does not, unless the reference is PyTorch too: such a run tests parity itself.
     tested = spec if spec == reference else AS_IS.get(spec, spec)
     engine = None if isolate else load_engine(tested)
-    expected = load_engine(reference)
     runner = LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())
+    expected = _reference(reference, runner)
     if check:
         check_adapter(runner)
     return runner, expected

@@ -5,7 +5,8 @@ derivatives and is independent of both sides. A verdict is undecided, with the r
 note, only for
 
 - programs with values that are not real numbers (infinity, nan, overflow);
-- programs with an operation for which the exact evaluation has no rule;
+- programs with an operation for which the exact evaluation has no rule, where the forward of
+  the engine does not settle it (``parity.oracle.own_verdict``);
 - exceptions of a second backward through a graph of gradients that an earlier backward may have
   freed: whether it did depends on the tensors that PyTorch saves, which are not modelled;
 - programs on which the exact evaluation raises and both sides do not, and findings of probes.
@@ -31,6 +32,7 @@ from parity.oracle.exact.graph import Node
 from parity.oracle.exact.kinks import SIDES, sides
 from parity.oracle.exactness import is_exact, is_rounded
 from parity.oracle.finding import Finding, Kind
+from parity.oracle.own_verdict import own_verdict
 from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE, Verdict
 
@@ -50,10 +52,9 @@ def adjudicate(
     if finding.stopped:
         return Verdict(ENGINE)
     recorder = _Recorder()
-    used = dict.fromkeys(s.op for s in program.statements if isinstance(s, pr.Apply))
-    without_rule = ", ".join(f"`{name}`" for name in used if name not in recorder.ops)
-    if without_rule:
-        return Verdict(None, f"the exact evaluation has no rule for {without_rule}")
+    used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
+    if not used <= recorder.ops.keys():
+        return own_verdict(program, finding, engine, reference)
     exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")

@@ -22,7 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from parity.engines.adapters.torch import Functions, Torch
-from parity.engines.execute import execute
+from parity.engines.base import Engine
+from parity.engines.execute import ProgramEngine, execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
@@ -200,10 +201,21 @@ class NormwiseTolerance(Tolerance):
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
 
 
+class Strict(Tolerance):
+    """No differences at all, whatever the program computes."""
+
+    strict = True
+
+
 def tolerance_of(
-    program: pr.Program, bitwise: bool = False, quirks: frozenset[str] = frozenset()
+    program: pr.Program,
+    bitwise: bool = False,
+    quirks: frozenset[str] = frozenset(),
+    reference: Engine | None = None,
 ) -> Tolerance:
     """Return the error bounds of a program: by the rules of its operations, if all have some."""
+    if isinstance(reference, ProgramEngine) and reference.is_strict:
+        return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
     return kind(program, bitwise, quirks)
 

@@ -7,6 +7,7 @@ dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare the
 from __future__ import annotations
 
 from parity.engines.base import Engine
+from parity.engines.execute import ProgramEngine
 from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
 
@@ -46,7 +47,7 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
     The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
     new = frozenset(quirks) - reference.quirks - {gradients.KeepsIntermediateGrads.quirk}
-    if not new:
+    if not new or isinstance(reference, ProgramEngine):
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
     if new not in wrappers:
