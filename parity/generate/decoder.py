@@ -128,7 +128,7 @@ class Decoder:
         )
         head = HEADER_BYTES + self.profile.leaves * LEAF_BYTES
         rows.build(builder, self.rows, data[:head], self._dtypes(data[2]))
-        if len(self.rows) and builder.statements:
+        if builder.statements:
             self._slots(builder, data, head, 0)
             builder.end(self.profile.ending, data[1] % 4 == 3, data[0])
         return builder.program()

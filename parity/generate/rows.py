@@ -27,6 +27,9 @@ FOLLOWING = ("mul", "add", "sum", "sub", "square", "reshape", "tanh", "maximum",
 def build(builder: Builder, rows: Sequence[str], data: bytes, dtypes: Sequence[str]) -> None:
     """Add leaves and statements to an empty builder: one operation, and those that follow."""
     source = random.Random(int.from_bytes(data, "little"))
+    if not rows:
+        builder.add_leaf(pr.Leaf((), (1.0,), dtypes[0]))
+        return
     op = OPS[rows[int.from_bytes(data[:2], "little") % len(rows)]]
     grid = data[2] % 2 == 1
     dtype = source.choice(dtypes)

@@ -28,7 +28,7 @@ def rotation(engine: AnyEngine) -> tuple[str, ...]:
     For engines that have operations without rules, those take every second turn.
     """
     profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
-    if any(not OPS[name].has_rules for name in engine.ops):
+    if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         return tuple(name for profile in profiles for name in (profile, "rows"))
     return profiles
 
