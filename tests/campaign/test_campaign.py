@@ -148,9 +148,26 @@ def test_a_corpus_of_another_engine_or_seed_is_refused() -> None:
         run("c", 10, seed="1")
 
 
-def test_time_ends_it_and_counts_what_ran() -> None:
-    outcome = run("c", 10**9, seconds=0.5)
-    assert 0 < outcome.total.programs < 10**6
+class LaterAfterTwo(Shuffled):
+    """Lets an hour pass once two shards are answered, whatever they took."""
+
+    hours = 0
+
+    def answers(self, seconds: float) -> list[Answer]:
+        found = super().answers(seconds)
+        self.hours = int(max(self.order, default=0) > 0)
+        return found
+
+    def time(self) -> float:
+        return time.time() + 3600 * self.hours
+
+
+def test_time_ends_it_and_counts_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = LaterAfterTwo(1)
+    clock = SimpleNamespace(time=executor.time, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr("parity.campaign.campaign.time", clock)
+    outcome = run("c", 10**9, seconds=1800, executor=executor)
+    assert 0 < outcome.total.programs < 10**3
     assert not outcome.interrupted
     more = run("c", outcome.total.programs // 10 * 10 + 20)
     assert more.total.programs == outcome.total.programs // 10 * 10 + 20
