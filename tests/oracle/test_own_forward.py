@@ -209,3 +209,16 @@ def test_float32_at_a_kink():
     assert case.placed().surroundings is Surroundings.CONVENTION
     smooth = Function(torch.exp, AT_ZERO.astype(np.float32))
     assert smooth.placed().surroundings is Surroundings.SMOOTH
+
+
+def test_float32_at_a_smooth_point_only_shows_gross_errors():
+    def change(error):
+        return lambda g, x: g + np.float32(error) * (x == 0)
+
+    x = np.array([0.0, 1.0], np.float32)
+    inaccurate = Function(torch.exp, x, change=change(1e-4))
+    wrong = Function(torch.exp, x, change=change(0.5))
+    for case in inaccurate, wrong:
+        case.seed = np.ones(2)
+    assert inaccurate.placed().surroundings is Surroundings.SMOOTH
+    assert wrong.placed().surroundings is Surroundings.ISOLATED

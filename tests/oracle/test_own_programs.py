@@ -91,6 +91,18 @@ def test_programs_that_no_function_describes_are_declined(statements):
     assert asked(program([leaf(1.0)], *statements), RIGHT) is None
 
 
+class AnyShape(Torch):
+    """PyTorch, which takes a gradient of any shape for one of ones."""
+
+    def backward(self, t, gradient=None, **flags):
+        super().backward(t, None, **flags)
+
+
+def test_a_seed_of_another_shape_is_declined():
+    case = program([leaf(1.0)], apply("exp", 0), pr.Backward(1, leaf([[3.0]])))
+    assert asked(case, as_runner(AnyShape())) is None
+
+
 def test_gradients_that_accumulate_are_told_apart():
     case = program([leaf(1.0)], apply("sin", 0), pr.Backward(1), apply("exp", 0), pr.Backward(2))
     assert asked(case, RIGHT).judged(RANDOM).outcome is Outcome.RIGHT

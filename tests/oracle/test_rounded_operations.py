@@ -126,9 +126,21 @@ def test_samples_are_runs_with_errors():
     assert np.array_equal(plain.array, execute(LOGSUMEXP, TORCH).observations[-1].array)
 
 
+def test_gradients_of_samples_have_errors_of_their_own():
+    square = program([leaf(1.25)], apply("mul", 0, 0), pr.Backward(1))
+    engines = Rounded(UNIT, 0, leaf_ulps=0.0), Rounded(0.0, 0)
+    sampled, exact = (execute(square, e).observations[1].array for e in engines)
+    assert 0 < abs(sampled - exact) < 1e-14
+
+
 def test_ties_of_leaves_do_not_open_the_bound():
     """Errors in the leaves break the tie, so the samples of the gradient scatter."""
-    tied = program([leaf([1.0, 1.0])], apply("max", 0, axis=None, keepdims=False), pr.Backward(1))
+    tied = program(
+        [leaf([1.0, 1.0])],
+        apply("max", 0, axis=None, keepdims=False),
+        apply("exp", 1),
+        pr.Backward(2),
+    )
     tolerance = NormwiseTolerance(tied)
     trace = execute(tied, TORCH)
     index = next(i for i, o in enumerate(trace.observations) if o.what == "grad")
