@@ -34,8 +34,8 @@ class Evidence:
         Whether the gradient differs from PyTorch's; None without PyTorch.
     reference
         What PyTorch's own forward says about PyTorch's gradient.
-    reference_finite
-        Whether PyTorch's gradient is finite.
+    finite, reference_finite
+        Whether the gradient is finite, and PyTorch's.
     """
 
     own: Outcome | None = None
@@ -43,6 +43,7 @@ class Evidence:
     values_differ: bool = False
     gradient_differs: bool | None = None
     reference: Outcome | None = None
+    finite: bool = True
     reference_finite: bool = False
 
     @property
@@ -52,6 +53,8 @@ class Evidence:
             return True
         if self.around is Surroundings.NOT_FINITE:
             return self.reference_finite
+        if not self.finite and self.gradient_differs is False:
+            return False  # nan in both: one operation of several has a kink or a pole
         return self.own is Outcome.WRONG and self.around is not Surroundings.CONVENTION
 
 

@@ -37,6 +37,9 @@ _NOISE_VALUES = 8
 _NOISE = (2.0**-34, 2.0**-16)
 #: A forward that differs by this part of the scale from its gradient is wrong, noisy or not.
 _GROSS = 1e-3
+#: With larger errors of the slopes to one side there may be a jump, which cancels in the central
+#: quotients.
+_ONE_SIDED = 1e-2
 
 
 class Outcome(enum.StrEnum):
@@ -262,12 +265,7 @@ class _Point:
         self, direction: Sequence[Array], steps: list[float], moves: list[float], magnitude: float
     ) -> Judgement:
         """Judge from the changes of the forward for the steps and their opposites."""
-        ups, downs = moves[:HALVINGS], moves[HALVINGS:]
-        finite = [math.isfinite(u) and math.isfinite(d) for u, d in zip(ups, downs, strict=True)]
-        start = HALVINGS - next((k for k, f in enumerate(reversed(finite)) if not f), HALVINGS)
-        if HALVINGS - start < 3 or not math.isfinite(magnitude):
-            return Judgement(Outcome.UNDECIDED)
-        used = list(zip(steps, ups, downs, strict=True))[start:]
+        used = list(zip(steps, moves[:HALVINGS], moves[HALVINGS:], strict=True))
         pairs = zip(self.gradients, direction, strict=True)
         actual = float(sum(np.sum(g * d) for g, d in pairs))
         roundoff = 8 * self.precision.unit * magnitude
@@ -275,13 +273,15 @@ class _Point:
         central, error = extrapolated([(u - d) / (2 * h) for h, u, d in used], noise, 4.0)
         right, right_error = extrapolated([u / h for h, u, _ in used], noise, 2.0)
         left, left_error = extrapolated([-d / h for h, _, d in used], noise, 2.0)
+        if not math.isfinite(central + right + left):
+            return Judgement(Outcome.UNDECIDED)
         scale = max(abs(central), self.steepest, 1e-3 * magnitude)
         difference = abs(central - actual)
         limits = self.precision
         if not abs(right - left) <= 50 * (right_error + left_error) + limits.smooth * scale:
             outcome = Outcome.KINK
-        elif not max(error, 0.01 * (right_error + left_error)) <= limits.vague * scale:
-            outcome = Outcome.UNDECIDED  # the latter at a jump, which may cancel in the central one
+        elif not (error <= limits.vague * scale and right_error + left_error <= _ONE_SIDED * scale):
+            outcome = Outcome.UNDECIDED
         elif difference <= 20 * error + limits.wrong * scale:
             outcome = Outcome.RIGHT
         else:
