@@ -1,0 +1,10 @@
+"""The rows of plain data of products, linear algebra and the layers of networks."""
+
+from __future__ import annotations
+
+from parity.language.operation import Operation
+from parity.language.operations import linear_algebra, matrix_products
+
+_FAMILIES = (matrix_products, linear_algebra)
+
+ROWS: tuple[Operation, ...] = tuple(row for family in _FAMILIES for row in family.ROWS)
