@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from parity.language.operation import Operation
-from parity.language.operations import linear_algebra, matrix_products
+from parity.language.operations import (
+    convolutions,
+    fourier,
+    linear_algebra,
+    matrix_products,
+    normalisations,
+    pooling,
+    sampling,
+)
 
-_FAMILIES = (matrix_products, linear_algebra)
+_FAMILIES = (
+    *(matrix_products, linear_algebra, fourier, convolutions, pooling, sampling),
+    normalisations,
+)
 
 ROWS: tuple[Operation, ...] = tuple(row for family in _FAMILIES for row in family.ROWS)
