@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from parity.language.operation import Operation
 from parity.language.operations import (
+    attention,
     convolutions,
+    distances,
     fourier,
     linear_algebra,
+    losses,
     matrix_products,
     normalisations,
     pooling,
@@ -15,7 +18,7 @@ from parity.language.operations import (
 
 _FAMILIES = (
     *(matrix_products, linear_algebra, fourier, convolutions, pooling, sampling),
-    normalisations,
+    *(normalisations, losses, distances, attention),
 )
 
 ROWS: tuple[Operation, ...] = tuple(row for family in _FAMILIES for row in family.ROWS)

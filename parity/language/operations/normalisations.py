@@ -8,8 +8,8 @@ from parity.language.operation import Operation
 
 _EPS = {"eps": (1e-5, 0.1)}
 _STATISTICS = (
-    "torch.full_like(a[0, :, ...].flatten(1)[:, 0], mean), "
-    "torch.full_like(a[0, :, ...].flatten(1)[:, 0], variance)"
+    "torch.full((a.shape[1],), mean, dtype=a.dtype), "
+    "torch.full((a.shape[1],), variance, dtype=a.dtype)"
 )
 
 ROWS: tuple[Operation, ...] = (
