@@ -1,4 +1,4 @@
-"""Attention, gates, and the cells of recurrent networks."""
+"""Attention, and the cells of recurrent networks."""
 
 from __future__ import annotations
 
@@ -48,20 +48,6 @@ ROWS: tuple[Operation, ...] = (
         "m k l, m i l, m i j",
         attributes={"is_causal": "FLAG"},
         ulps=16.0,
-    ),
-    Operation("glu", "F.glu(a, axis)", "2 4 2", attributes={"axis": (-1, 0, 1, 2)}),
-    Operation("glu_last", "F.glu(a)", "*s 4"),
-    Operation("swiglu", "F.silu(a) * b", "*s, *s", ulps=16.0),
-    Operation("geglu", "a * F.gelu(b)", "*s, *s", ulps=16.0),
-    Operation("prelu", "F.prelu(a, b)", "m n, 1", kinks="0"),
-    Operation("prelu_channels", "F.prelu(a, b)", "m n k, n", kinks="0"),
-    Operation(
-        "maxout",
-        "torch.amax(a.reshape(a.shape[0], a.shape[1] // groups, groups, *a.shape[2:]), 2)",
-        "m 6 n k",
-        attributes={"groups": (2, 3)},
-        kinks="ties",
-        ulps=1.0,
     ),
     Operation(
         "rnn_tanh_cell",
