@@ -86,7 +86,7 @@ class Template:
             operands += (operands[-1],) * source.choice((1, 0, 2))
         drawn = [self._drawn(operand, lengths, whole, source) for operand in operands]
         broadcasts = [i for i, operand in enumerate(operands) if operand and operand[-1][0] in "*~"]
-        if "~" in self.text and source.random() < 0.3:  # the first operand is the smaller one
+        if broadcasts and "~" in self.text and source.random() < 0.3:  # the smaller one is first
             first, second = broadcasts[0], broadcasts[-1]
             drawn[first], drawn[second] = drawn[second], drawn[first]
         return tuple(drawn)
