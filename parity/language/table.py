@@ -15,7 +15,16 @@ from parity.language.attributes import are_valid
 from parity.language.dyadic import ONE
 from parity.language.intervals import Interval, anywhere
 from parity.language.operation import Operation
-from parity.language.operations import elementwise, moving, products, reductions
+from parity.language.operations import (
+    activations,
+    elementwise,
+    functions,
+    further_elementwise,
+    further_reductions,
+    moving,
+    products,
+    reductions,
+)
 from parity.language.shapes import Attrs, Shape, size
 
 #: Every operation by name, simplest first: in this order the generator lists them, and
@@ -154,5 +163,7 @@ for _operation in (
     *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *elementwise.SCALARS),
     *(*elementwise.FURTHER, *reductions.FURTHER, *moving.FURTHER, *products.FURTHER),
     *reductions.LOSSES,
+    # Rows of plain data.
+    *(*functions.ROWS, *activations.ROWS, *further_elementwise.ROWS, *further_reductions.ROWS),
 ):
     register(_operation)
