@@ -17,13 +17,17 @@ from parity.language.intervals import Interval, anywhere
 from parity.language.operation import Operation
 from parity.language.operations import (
     activations,
+    arranging,
     elementwise,
     functions,
     further_elementwise,
     further_reductions,
+    indexing,
     moving,
     products,
     reductions,
+    scans,
+    scattering,
 )
 from parity.language.shapes import Attrs, Shape, size
 
@@ -165,5 +169,6 @@ for _operation in (
     *reductions.LOSSES,
     # Rows of plain data.
     *(*functions.ROWS, *activations.ROWS, *further_elementwise.ROWS, *further_reductions.ROWS),
+    *(*scans.ROWS, *arranging.ROWS, *indexing.ROWS, *scattering.ROWS),
 ):
     register(_operation)
