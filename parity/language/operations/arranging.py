@@ -21,24 +21,6 @@ _SHAPES = (
     _moved("swapaxes", "torch.swapaxes(a, axis, 0)", "+s", attributes={"axis": "AXIS"}),
     _moved("expand", "a.expand(2, *a.shape)"),
     _moved("view_transposed", "torch.transpose(a, 0, 1).reshape(-1)", "m n *s"),
-    _moved(
-        "pixel_shuffle",
-        "F.pixel_shuffle(a, upscale_factor)",
-        "b 4 m n",
-        attributes={"upscale_factor": (2, 1)},
-    ),
-    _moved(
-        "pixel_unshuffle",
-        "F.pixel_unshuffle(a, downscale_factor)",
-        "b m 4 2",
-        attributes={"downscale_factor": (2, 1)},
-    ),
-    _moved(
-        "channel_shuffle",
-        "F.channel_shuffle(a, groups)",
-        "b 4 m n",
-        attributes={"groups": (2, 1, 4)},
-    ),
 )
 
 _ORDERS = (

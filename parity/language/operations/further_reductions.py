@@ -52,22 +52,6 @@ _NORMS = (
         ulps=16,
     ),
     Operation(
-        "matrix_norm",
-        "torch.linalg.matrix_norm(a, ord)",
-        "m n",
-        attributes={"ord": ("fro", 1, -1, math.inf, -math.inf)},
-        kinks="0, ties",
-        ulps=8,
-    ),
-    Operation(
-        "spectral_norm",
-        "torch.linalg.matrix_norm(a, ord)",
-        "m n",
-        domain="F",
-        attributes={"ord": ("nuc", 2, -2)},
-        ulps=32,
-    ),
-    Operation(
         "renorm",
         "torch.renorm(a, p, axis, maxnorm)",
         "m n",
