@@ -158,6 +158,25 @@ def _groups(shapes: tuple[Shape, ...]) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
+def _unsorted_groups(shapes: tuple[Shape, ...]) -> list[Any]:
+    """Return the number of a group for each row, from 0 on without gaps, in any order."""
+    n = shapes[0][0]
+    found = [tuple(reversed(range(n))), (0,) * n, tuple(i % 2 for i in range(n))]
+    return list(dict.fromkeys(found))
+
+
+def _distinct_columns(shapes: tuple[Shape, ...]) -> list[Any]:
+    """Return indices along axis 1, of which those in a row differ: each row is turned."""
+    (rows, columns), n = _columns(shapes), shapes[0][1]
+    if columns > n:
+        return []
+    found = [
+        tuple(tuple((step * i + sign * j) % n for j in range(columns)) for i in range(rows))
+        for step, sign in ((0, 1), (1, 1), (0, -1), (2, -1))
+    ]
+    return list(dict.fromkeys(found))
+
+
 _INDICES = AttributeKind(_all_are(is_integer), _read_only(np.int64))
 _BOOLEANS = AttributeKind(_all_are(is_flag), _read_only(np.bool_))
 _NUMBERS = AttributeKind(_all_are(is_number), _read_only(np.float64))
@@ -190,6 +209,11 @@ NAMED_KINDS: dict[str, NamedKind] = {
         _of_shape(_columns, lambda shapes, i, source: source.randrange(shapes[0][1])),
         _INDICES,
     ),
+    "DISTINCT_COLUMNS": NamedKind(
+        "an array of indices into axis 1, as COLUMNS, and no two in a row are equal",
+        _distinct_columns,
+        _INDICES,
+    ),
     "LABELS": NamedKind(
         "a class for each row: an index into axis 1",
         _of_shape(_row_count, lambda shapes, i, source: source.randrange(shapes[0][1])),
@@ -212,6 +236,9 @@ NAMED_KINDS: dict[str, NamedKind] = {
     ),
     "GROUPS": NamedKind(
         "the number of a group for each row, in ascending order", _groups, _INDICES
+    ),
+    "UNSORTED_GROUPS": NamedKind(
+        "the number of a group for each row, in any order", _unsorted_groups, _INDICES
     ),
     "COUNTS": NamedKind(
         "how often each row comes",

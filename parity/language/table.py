@@ -15,7 +15,7 @@ from parity.language.attributes import are_valid
 from parity.language.dyadic import ONE
 from parity.language.intervals import Interval, anywhere
 from parity.language.operation import Operation
-from parity.language.operations import elementwise, layers, moving, products, reductions
+from parity.language.operations import elementwise, moving, plain, products, reductions
 from parity.language.shapes import Attrs, Shape, size
 
 #: Every operation by name, simplest first: in this order the generator lists them, and
@@ -154,6 +154,6 @@ for _operation in (
     *(*elementwise.BASIC, *products.BASIC, *reductions.BASIC, *moving.BASIC, *elementwise.SCALARS),
     *(*elementwise.FURTHER, *reductions.FURTHER, *moving.FURTHER, *products.FURTHER),
     *reductions.LOSSES,
-    *layers.ROWS,
+    *plain.ROWS,
 ):
     register(_operation)
