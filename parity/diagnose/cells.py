@@ -22,7 +22,7 @@ from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.attributes import NUMBER, OPTIONAL_NUMBER
-from parity.language.draws import draw
+from parity.language.draws import Draw, draw
 from parity.language.dyadic import EXTREMES
 from parity.language.operation import Operation
 from parity.language.shapes import Attrs, Shape, elementwise, size
@@ -123,9 +123,10 @@ GRADIENT = (2.0, 1.0, -1.0, 3.0, 0.5, 4.0, -2.0)
 
 
 @functools.lru_cache(maxsize=1024)
-def cells_of(name: str, scope: Scope) -> tuple[Cell, ...]:
-    """Return the cells of an operation for an engine of this scope, each program once."""
-    return tuple({cell.program: cell for cell in _Cells(OPS[name], scope).all()}.values())
+def cells_of(name: str, scope: Scope, most: int | None = None) -> tuple[Cell, ...]:
+    """Return the first cells of an operation for an engine of this scope, each program once."""
+    cells = itertools.islice(_Cells(OPS[name], scope).all(), most)
+    return tuple({cell.program: cell for cell in cells}.values())
 
 
 @dataclass(frozen=True)
@@ -195,15 +196,11 @@ class _Cells:
 
     def _drawn(self) -> Iterator[Cell]:
         """Yield cells on numbers of the domain, for an operation without rules."""
-        dtypes = self.scope.dtypes or ("float64",)
-        for number in range(DRAWN):
-            source = random.Random(f"{self.op.name} {number}")
-            dtype = dtypes[number % 8 == 7 and len(dtypes) > 1]
-            limit = MOST_DIMENSIONS if self.scope.max_ndim is None else self.scope.max_ndim
-            drawn = draw(self.op, source, number % 2 == 1, dtype, limit)
-            if drawn is None or not self._is_flat(drawn.shapes, drawn.attrs):
-                continue
+        draws = []
+        for number, drawn in enumerate(self._draws()):
+            draws.append(drawn)
             yield from self.applied(drawn.leaves, drawn.attrs, plain=number < 2)
+        for number, drawn in enumerate(draws):
             if self.scope.second_order and number % 4 == 0:
                 yield from self.applied(drawn.leaves, drawn.attrs, second=True)
             wanting = [i for i, leaf in enumerate(drawn.leaves) if leaf.requires_grad]
@@ -212,6 +209,16 @@ class _Cells:
                 constant = replace(drawn.leaves[i], requires_grad=False)
                 leaves = (*drawn.leaves[:i], constant, *drawn.leaves[i + 1 :])
                 yield from self.applied(leaves, drawn.attrs)
+
+    def _draws(self) -> Iterator[Draw]:
+        dtypes = self.scope.dtypes or ("float64",)
+        limit = MOST_DIMENSIONS if self.scope.max_ndim is None else self.scope.max_ndim
+        for number in range(DRAWN):
+            source = random.Random(f"{self.op.name} {number}")
+            dtype = dtypes[number % 8 == 7 and len(dtypes) > 1]
+            drawn = draw(self.op, source, number % 2 == 1, dtype, limit)
+            if drawn is not None and self._is_flat(drawn.shapes, drawn.attrs):
+                yield drawn
 
     def _is_flat(self, shapes: tuple[Shape, ...], attrs: Attrs) -> bool:
         """Return whether an engine with this limit of dimensions has the results."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import itertools
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,8 +26,9 @@ from parity.engines.load import EngineError, load_engine
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.engines.trace import AdapterError, Trace
 from parity.language import program as pr
+from parity.language.draws import draw
 from parity.language.shapes import Shape, size
-from parity.language.table import OPS, attribute_choices, output_shapes
+from parity.language.table import OPS, attribute_choices, output_shapes, with_rules
 
 #: With how many arguments methods are called that do not take one.
 _ARGUMENTS = {"backward": 2, "no_grad": 0, "optimizer": 3}
@@ -207,6 +209,9 @@ def _cases(name: str, engine: Engine) -> Iterator[pr.Program]:
     """Yield programs of that operation alone, on leaves that are used once."""
     shapes = [s for s in _SHAPES if engine.max_ndim is None or len(s) <= engine.max_ndim]
     dtype = tuple(engine.dtypes)[-1]
+    if not OPS[name].has_rules:
+        yield from _draws(name, engine, dtype)
+        return
     arity = OPS[name].arity or 2
     for chosen in sorted(itertools.product(shapes, repeat=arity), key=lambda s: len(set(s))):
         for attrs in attribute_choices(name, chosen)[:2]:
@@ -214,6 +219,16 @@ def _cases(name: str, engine: Engine) -> Iterator[pr.Program]:
                 values = [_values(size(s), i + 1) for i, s in enumerate(chosen)]
                 leaves = tuple(pr.Leaf(s, v, dtype) for s, v in zip(chosen, values, strict=True))
                 yield pr.Program(leaves, (pr.Apply(name, tuple(range(arity)), attrs),))
+
+
+def _draws(name: str, engine: Engine, dtype: str) -> Iterator[pr.Program]:
+    """Yield programs of an operation without rules, on numbers of its domain."""
+    limit = 8 if engine.max_ndim is None else engine.max_ndim
+    for number in range(2 * SAMPLES):
+        drawn = draw(OPS[name], random.Random(number), False, dtype, limit)
+        if drawn is not None:
+            inputs = tuple(range(len(drawn.leaves)))
+            yield pr.Program(drawn.leaves, (pr.Apply(name, inputs, drawn.attrs),))
 
 
 def _result(trace: Trace) -> Any:
@@ -231,7 +246,7 @@ def _other_name(cases: list[pr.Program], results: list[Any], reference: Engine) 
     """Return the operation, or exchange of operands, that computes these results; "" if none."""
     first: Any = cases[0].statements[0]
     op = OPS[first.op]
-    for other in OPS.values():
+    for other in map(OPS.__getitem__, with_rules()):
         if other.arity == op.arity and set(other.kinds) == set(op.kinds):
             for inputs in dict.fromkeys((first.inputs, first.inputs[::-1])):
                 if (other is not op or inputs != first.inputs) and all(

@@ -7,7 +7,7 @@ from pathlib import Path
 from parity._util.errors import UsageError
 from parity._util.escape import docstring, one_line
 from parity.language.operation import Operation
-from parity.language.table import OPS
+from parity.language.table import OPS, with_rules
 
 _TEXT = '''\
 """Adapter of {name} for parity.
@@ -137,8 +137,7 @@ _CALLS = {
 
 def _operations() -> str:
     """Return a comment line for each operation but ``add`` and ``mul``: its name and a call."""
-    known = [op for op in OPS.values() if op.has_rules]
-    rest = [op for op in known if op.name not in ("add", "mul")]
+    rest = [OPS[name] for name in with_rules() if name not in ("add", "mul")]
     return "\n".join(f'        # "{op.name}": lambda {_call(op)},' for op in rest)
 
 

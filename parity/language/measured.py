@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,19 +24,16 @@ def measured_shapes(
 ) -> tuple[Shape, ...]:
     """Return the shapes of the results. Raises ShapeError where PyTorch refuses.
 
-    First it runs without numbers (PyTorch's device ``meta``), where that exists, so that a result
-    that is too large takes no memory.
+    Where a result might be large the operation first runs without numbers (PyTorch's device
+    ``meta``), so that it takes no memory.
     """
     import torch  # only here: the table is read where PyTorch is not needed
 
     with torch.no_grad():
-        try:
-            without = [torch.empty(s, dtype=torch.float64, device="meta") for s in shapes]
-            found = _shapes(function(*without, **attrs))
-        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
-            found = ()  # the shape depends on the numbers, or PyTorch has no rule for it
-        if sum(map(size, (*shapes, *found))) > _MOST:
-            return found
+        if math.prod(map(_extent, (*shapes, *attrs.values()))) > _MOST:
+            found = _without_numbers(function, shapes, attrs)
+            if sum(map(size, (*shapes, *found))) > _MOST:
+                return found
         source = np.random.default_rng(zlib.crc32(repr(shapes).encode()))
         drawn = [
             torch.tensor(domain.draw(source, shape, grid=False))
@@ -45,6 +43,26 @@ def measured_shapes(
             return _shapes(function(*drawn, **attrs))
         except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
             raise ShapeError(str(error).partition("\n")[0]) from None
+
+
+def _extent(value: Any) -> int:
+    """Return a bound of how much larger a shape or an attribute may make a result."""
+    if isinstance(value, (tuple, list)):
+        return math.prod(map(_extent, value))
+    return max(1, abs(value)) if isinstance(value, int) else 1
+
+
+def _without_numbers(
+    function: Callable[..., Any], shapes: tuple[Shape, ...], attrs: dict[str, Any]
+) -> tuple[Shape, ...]:
+    """Return the shapes of the results; none if they depend on numbers, or have no rule."""
+    import torch  # only here: the table is read where PyTorch is not needed
+
+    try:
+        operands = [torch.empty(s, dtype=torch.float64, device="meta") for s in shapes]
+        return _shapes(function(*operands, **attrs))
+    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+        return ()
 
 
 def _shapes(results: Any) -> tuple[Shape, ...]:

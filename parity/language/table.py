@@ -50,6 +50,11 @@ def register(operation: Operation) -> None:
         known.cache_clear()
 
 
+def with_rules() -> tuple[str, ...]:
+    """The names of the operations that have rules (``Operation.has_rules``)."""
+    return tuple(name for name, op in OPS.items() if op.has_rules)
+
+
 @functools.lru_cache(maxsize=65536)
 def output_shapes(name: str, shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[Shape, ...] | None:
     """Return the shapes of an operation's outputs, or None if it does not apply."""
