@@ -9,23 +9,30 @@ _CELL = "m n, m 2, "
 
 ROWS: tuple[Operation, ...] = (
     Operation(
-        "attention",
+        "attention_values",  # of another length
         f"{_ATTENTION}(a, b, c, is_causal=is_causal)",
         "m n k l, m n i l, m n i j",
         attributes={"is_causal": "FLAG"},
         ulps=16.0,
     ),
     Operation(
+        "attention",
+        f"{_ATTENTION}(a, b, c, is_causal=is_causal)",
+        "m n k l, m n i l, m n i l",
+        attributes={"is_causal": "FLAG"},
+        ulps=16.0,
+    ),
+    Operation(
         "attention_scaled",
         f"{_ATTENTION}(a, b, c, scale=scale)",
-        "m n k l, m n i l, m n i j",
+        "m n k l, m n i l, m n i l",
         attributes={"scale": (1.0, 0.5, 2.0)},
         ulps=16.0,
     ),
     Operation(
         "attention_bias",
         f"{_ATTENTION}(a, b, c, d)",
-        "m n k l, m n i l, m n i j, k i",
+        "m n k l, m n i l, m n i l, k i",
         ulps=16.0,
     ),
     Operation(
@@ -38,7 +45,7 @@ ROWS: tuple[Operation, ...] = (
     Operation(
         "attention_groups",
         f"{_ATTENTION}(a, b, c, is_causal=is_causal, enable_gqa=True)",
-        "m 4 k l, m 2 i l, m 2 i j",
+        "m 4 k l, m 2 i l, m 2 i l",
         attributes={"is_causal": "FLAG"},
         ulps=16.0,
     ),

@@ -168,9 +168,9 @@ _MOVED: tuple[Operation, ...] = (
         ulps=1.0,
     ),
     Operation(
-        "temporal_shift",  # the first quarter of the channels back in time, the second forward
-        "torch.cat([F.pad(a[:, 1:, :1], (0, 0, 0, 0, 0, 0, 0, 1)), "
-        "F.pad(a[:, :-1, 1:2], (0, 0, 0, 0, 0, 0, 1, 0)), a[:, :, 2:]], 2)",
+        "temporal_shift",  # the first quarter of the channels forward in time, the second back
+        "torch.cat([F.pad(a[:, :-1, :1], (0, 0, 0, 0, 0, 0, 1, 0)), "
+        "F.pad(a[:, 1:, 1:2], (0, 0, 0, 0, 0, 0, 0, 1)), a[:, :, 2:]], 2)",
         "b M 4 m n",
         ulps=1.0,
     ),
