@@ -37,9 +37,6 @@ _NOISE_VALUES = 8
 _NOISE = (2.0**-34, 2.0**-16)
 #: A forward that differs by this part of the scale from its gradient is wrong, noisy or not.
 _GROSS = 1e-3
-#: With larger errors of the slopes to one side there may be a jump, which cancels in the central
-#: quotients.
-_ONE_SIDED = 1e-2
 
 
 class Outcome(enum.StrEnum):
@@ -280,10 +277,12 @@ class _Point:
         limits = self.precision
         if not abs(right - left) <= 50 * (right_error + left_error) + limits.smooth * scale:
             outcome = Outcome.KINK
-        elif not (error <= limits.vague * scale and right_error + left_error <= _ONE_SIDED * scale):
+        elif not error <= limits.vague * scale:
             outcome = Outcome.UNDECIDED
         elif difference <= 20 * error + limits.wrong * scale:
             outcome = Outcome.RIGHT
+        elif difference <= abs(right - left):  # there may be a kink or a jump nearby
+            outcome = Outcome.UNDECIDED
         else:
             outcome = Outcome.WRONG
         relative = difference / scale if scale else 0.0
