@@ -145,24 +145,25 @@ def row_score(names: Sequence[str], step: Callable[[str], object] = lambda name:
     A fault counts where it changes a gradient of a cell in which PyTorch is finite.
     """
     result, started = RowScore(), time.process_time()
-    for name in names:
-        step(name)
-        result.operations += 1
-        cells = cells_of(
-            name, Scope(("float64",), None, constants=False, second_order=False), CELLS
-        )
-        for fault, change in FAULTS.items():
-            runner = LocalRunner(Faulty(OPS[name], change))
-            changed = _changed_cells(cells, runner)
-            if not changed:
-                continue
-            found = (
-                any(r.outcome is not Outcome.RIGHT for r in results_of(changed, runner, Torch())),
-                any(r.fails for r in results_of(changed, runner, OwnReference(runner))),
-            )
-            result.add(name, fault, found)
+    scope = Scope(("float64",), None, constants=False, second_order=False)
+    with fuzzing_runtime():
+        for name in names:
+            step(name)
+            result.operations += 1
+            for fault, change in FAULTS.items():
+                runner = LocalRunner(Faulty(OPS[name], change))
+                changed = _changed_cells(cells_of(name, scope, CELLS), runner)
+                if changed:
+                    result.add(name, fault, _found(changed, runner))
     result.seconds = time.process_time() - started
     return result
+
+
+def _found(cells: Sequence[Cell], runner: LocalRunner) -> tuple[bool, bool]:
+    """Return whether the fault is found with PyTorch, and without a reference."""
+    judges = Torch(), OwnReference(runner)
+    with_reference, without = (any(r.fails for r in results_of(cells, runner, j)) for j in judges)
+    return with_reference, without
 
 
 def _changed_cells(cells: Sequence[Cell], runner: LocalRunner) -> list[Cell]:
