@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 
 from parity._util.markdown import table
+from parity._util.process import fuzzing_runtime
 from parity.campaign.score import share
 from parity.diagnose.cells import Cell, Scope, cells_of
 from parity.diagnose.operations import results_of
