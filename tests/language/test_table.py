@@ -36,7 +36,7 @@ from parity.oracle.finding import Finding
 from tests.helpers.new_operations import COSH, ROLL, WITH_RULES, Mine, add
 from tests.helpers.programs import apply, leaf, program
 
-NEW = ("cosh", "roll")
+NEW = ("my_cosh", "my_roll")
 #: The rows with rules; ``test_rows.py`` is about the others.
 RULES = [name for name, op in OPS.items() if op.has_rules]
 SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (1, 3), (2, 1), (3, 2), (2, 2), (2, 1, 3))
@@ -170,10 +170,10 @@ def test_a_name_is_taken_once() -> None:
 
 @pytest.fixture
 def new_rows(request: pytest.FixtureRequest) -> Iterator[None]:
-    """``cosh`` and ``roll`` in the table, by default without rules."""
-    assert output_shapes("cosh", ((2,),), ()) is None
+    """``my_cosh`` and ``my_roll`` in the table, by default without rules."""
+    assert output_shapes("my_cosh", ((2,),), ()) is None
     add(*getattr(request, "param", (COSH, ROLL)))
-    assert output_shapes("cosh", ((2,),), ()) == ((2,),)  # what was asked before is forgotten
+    assert output_shapes("my_cosh", ((2,),), ()) == ((2,),)  # what was asked before is forgotten
     yield
     for name in NEW:
         del OPS[name]
@@ -190,7 +190,7 @@ def reports(new_rows: None, tmp_path: Path) -> list[Report]:
             Mine(), Torch(), 60, ops=(name, "add", "mul", "sum"), folder=tmp_path / name
         ).findings
     ]
-    assert {s.op for one in found for s in _applied(one)} == {"cosh", "roll"}
+    assert {s.op for one in found for s in _applied(one)} == {"my_cosh", "my_roll"}
     return found
 
 
@@ -208,14 +208,14 @@ def _operation(reported: Report) -> str:
 @pytest.mark.usefixtures("new_rows")
 def test_a_new_row_is_generated_and_counted() -> None:
     engine = Torch()
-    result = search(engine, Torch(), 400, ops=("cosh", "roll", "add"), coverage=True)
+    result = search(engine, Torch(), 400, ops=("my_cosh", "my_roll", "add"), coverage=True)
     assert not result.findings
     coverage = result.coverage
     assert coverage is not None
     reached = {op for op, *_ in coverage.counts["operands"]}
-    assert reached == {"cosh", "roll", "add"}
-    assert {("roll", 0, "leaf"), ("cosh", 0, "computed")} <= set(coverage.counts["operands"])
-    assert "roll 0 leaf" in coverage.to_json()["operands"]
+    assert reached == {"my_cosh", "my_roll", "add"}
+    assert {("my_roll", 0, "leaf"), ("my_cosh", 0, "computed")} <= set(coverage.counts["operands"])
+    assert "my_roll 0 leaf" in coverage.to_json()["operands"]
     assert {op for op, *_ in Coverage.of(engine).reachable["operands"]} == set(OPS)
 
 
@@ -223,7 +223,7 @@ def test_a_new_row_is_generated_and_counted() -> None:
 def test_a_new_row_is_in_the_adapter_that_is_begun(tmp_path: Path) -> None:
     write_adapter(tmp_path / "mine.py")
     text = (tmp_path / "mine.py").read_text()
-    assert '# "roll": lambda a, *, axis, shifts: a.roll(axis=axis, shifts=shifts),' in text
+    assert '# "my_roll": lambda a, *, axis, shifts: a.my_roll(axis=axis, shifts=shifts),' in text
     assert not list(remarks(Mine(), Torch()))
 
 
@@ -231,7 +231,7 @@ def test_a_new_row_is_in_the_adapter_that_is_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize("attrs", [{"axis": 0}, {"axis": 0, "shifts": 0.5}, {"axis": 9}])
 def test_attributes_of_a_new_row_are_checked(attrs: dict[str, Any]) -> None:
     with pytest.raises(pr.ProgramError):
-        program([leaf([1.0, 2.0])], apply("roll", 0, **attrs))
+        program([leaf([1.0, 2.0])], apply("my_roll", 0, **attrs))
 
 
 def test_findings_of_a_new_row_are_reported(reports: list[Report]) -> None:
