@@ -26,6 +26,8 @@ from parity.language.shapes import ShapeError, size
 from parity.language.table import OPS
 from parity.language.text_format import program_from_text
 
+pytestmark = pytest.mark.slow
+
 ROWS = [name for name, op in OPS.items() if not op.has_rules]
 #: How many draws of operands each row gets.
 DRAWS = 4
@@ -83,7 +85,6 @@ def test_values_are_finite_in_the_domain(name: str) -> None:
             assert all(torch.isfinite(y).all() for y in results), (operands, attrs)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_gradients_are_those_of_differences(name: str) -> None:
     op = OPS[name]
@@ -146,7 +147,6 @@ def test_a_row_travels_as_plain_data(name: str) -> None:
     assert copy.output_shapes(shapes, **attrs) == op.output_shapes(shapes, **attrs)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_programs_are_read_back(name: str) -> None:
     for shapes, attrs in draws(OPS[name], 2):
