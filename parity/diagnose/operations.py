@@ -75,12 +75,12 @@ def measure_operations(
     first = [cell for name in names for cell in cells_of(name, scope, _first(name))]
     table = OperationTable(engine, reference)
     with fuzzing_runtime():
-        table.results = list(_results(first, engine, reference))
+        table.results = list(results_of(first, engine, reference))
         suspicious = table.suspicious()
         wrong = [name for name in names if _first(name) and name in suspicious]
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
-        table.results += _results(rest, engine, reference)
+        table.results += results_of(rest, engine, reference)
         return _undisturbed(table)
 
 
@@ -89,7 +89,7 @@ def _first(name: str) -> int | None:
     return None if OPS[name].has_rules else FIRST
 
 
-def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
+def results_of(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
     """Run cells on both sides and compare them.
 
     What PyTorch lacks is compared with the forward of the engine itself.
@@ -141,7 +141,7 @@ def _undisturbed(table: OperationTable) -> OperationTable:
     samples = [r.cell for r in {(r.cell.op, r.outcome): r for r in failing}.values()]
     if not samples:
         return table
-    again = _results(samples, table.engine.renewed(), table.reference)
+    again = results_of(samples, table.engine.renewed(), table.reference)
     if all(result.fails for result in again):
         return table
     new = {r.cell: again for r, again in zip(failing, _alone(failing, table), strict=False)}
@@ -156,10 +156,10 @@ def _alone(results: Iterable[CellResult], table: OperationTable) -> Iterator[Cel
     """
     engine, renewals = table.engine, 0
     for result in results:
-        again = next(_results([result.cell], engine, table.reference), result)
+        again = next(results_of([result.cell], engine, table.reference), result)
         if again.fails and renewals < _RENEWALS:
             engine, renewals = engine.renewed(), renewals + 1
-            again = next(_results([result.cell], engine, table.reference), result)
+            again = next(results_of([result.cell], engine, table.reference), result)
         if again.fails:  # an engine that is not deterministic may fail twice
-            again = next(_results([result.cell], engine, table.reference), result)
+            again = next(results_of([result.cell], engine, table.reference), result)
         yield again

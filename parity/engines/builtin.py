@@ -6,6 +6,7 @@ from __future__ import annotations
 BUILT_IN = {
     "dezero": "parity.engines.adapters.dezero:Dezero",
     "exact": "parity.oracle.exact.engine:Exact",
+    "torch.func": "parity.engines.adapters.torch_func:TorchFunc",
     "torch": "parity.engines.adapters.torch:Torch",
     "micrograd": "parity.engines.adapters.micrograd:Micrograd",
     "mygrad": "parity.engines.adapters.mygrad:MyGrad",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +30,8 @@ def measured_shapes(
     """
     import torch  # only here: the table is read where PyTorch is not needed
 
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some functions of PyTorch announce changes to come
         if math.prod(map(_extent, (*shapes, *attrs.values()))) > _MOST:
             found = _without_numbers(function, shapes, attrs)
             if sum(map(size, (*shapes, *found))) > _MOST:

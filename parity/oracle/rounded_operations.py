@@ -214,10 +214,15 @@ def tolerance_of(
     reference: Engine | None = None,
 ) -> Tolerance:
     """Return the error bounds of a program: by the rules of its operations, if all have some."""
-    if isinstance(reference, ProgramEngine) and reference.is_strict:
+    if is_own(reference):
         return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
     return kind(program, bitwise, quirks)
+
+
+def is_own(reference: Engine | None) -> bool:
+    """Return whether a reference is the forward of the engine itself."""
+    return isinstance(reference, ProgramEngine) and reference.is_strict
 
 
 def have_rules(program: pr.Program) -> bool:

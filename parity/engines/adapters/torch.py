@@ -82,7 +82,9 @@ class Torch(Engine):
         return t.detach().numpy()
 
     def grad(self, t: Any) -> Any:
-        return None if t.grad is None else t.grad.detach().numpy()
+        g = t.grad
+        # PyTorch may keep zeros without memory, which NumPy cannot share.
+        return None if g is None else g.detach().numpy(force=g._is_zerotensor())
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
