@@ -156,7 +156,7 @@ _LAYERS: Final = {
     "rescale_bilinear": (
         "mx.transpose(nn.Upsample(scale_factor, 'linear', align_corners)"
         "(mx.transpose(a, (0, 2, 3, 1))), (0, 3, 1, 2)) "
-        f"if {_WHOLE} and not recompute_scale_factor else {_REFUSED}"
+        f"if scale_factor == 2.0 and not recompute_scale_factor else {_REFUSED}"
     ),
     "rescale_bicubic": (
         "mx.transpose(nn.Upsample(scale_factor, 'cubic', align_corners)"
@@ -227,10 +227,6 @@ _LOSSES: Final = {
     "cross_entropy_images": (
         f"nn.losses.cross_entropy(a, {_LABELS}, axis=1, label_smoothing=label_smoothing, "
         "reduction=reduction)"
-    ),
-    "triplet_margin_loss": (
-        "nn.losses.triplet_loss(a, b, c, -1, p, margin, reduction=reduction) "
-        f"if not swap and p < 3 else {_REFUSED}"
     ),
     "margin_ranking_loss": (
         "nn.losses.margin_ranking_loss(a, b, mx.array(signs.astype('float32')), margin, reduction)"
