@@ -16,6 +16,7 @@ from parity.campaign.hypothesis_search import Outcome, run_property
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.defects.engine import TapeEngine
 from parity.engines.adapters.dezero import Dezero
+from parity.engines.adapters.torch import Torch, with_gradient
 from parity.engines.base import Engine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
@@ -81,12 +82,32 @@ def test_the_property_of_no_grad_fails() -> None:
     assert {one.finding.kind for one in _run("no-grad", RecordsAlways()).reported} == {"gradient"}
 
 
+class WrongRow(Torch):
+    """A few operations of PyTorch; the gradient of ``cumprod``, which has no rules, is halved."""
+
+    name = "wrong row"
+
+    def __init__(self) -> None:
+        super().__init__()
+        cumprod = self.ops["cumprod"]
+        right = {name: self.ops[name] for name in ("add", "mul", "trapezoid")}
+        wrong = lambda a, *, axis: cumprod(with_gradient(a, lambda g: g / 2), axis=axis)  # noqa: E731
+        self.ops = {**right, "cumprod": wrong}  # type: ignore[misc]
+
+
+def test_the_property_of_rows_fails() -> None:
+    (one,) = _run("rows", WrongRow()).reported
+    assert (one.wrong, one.finding.kind) == ("engine", "gradient")
+    assert one.cause is None or one.cause.name == "cumprod"
+
+
 def test_every_profile_is_here() -> None:
-    assert {*FOUND_BY, "bits", "no-grad"} == set(PROFILES)
+    assert {*FOUND_BY, "bits", "no-grad", "rows"} == set(PROFILES)
 
 
 def test_the_suite_asks_for_every_profile_and_probe() -> None:
     suite = Mock()
+    suite.engine.ops = TORCH.ops
     for module in pkgutil.iter_modules(parity.suite.__path__, "parity.suite."):
         for name, test in vars(importlib.import_module(module.name)).items():
             if not name.startswith("test_"):
