@@ -34,11 +34,11 @@ class Paddle(Engine):
     def grad(self, t: Any) -> Any:
         return None if t.grad is None else t.grad.numpy()
 
-    def backward(self, t: Any, gradient: Any = None, *, retain_graph: bool = False) -> None:
+    def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         if t.stop_gradient:
             raise RuntimeError("the root does not require a gradient")  # Paddle does nothing
         seed = None if gradient is None else paddle.to_tensor(gradient)
-        t.backward(seed, retain_graph=retain_graph)
+        t.backward(seed, **flags)
 
     def clear_grad(self, t: Any) -> None:
         t.grad = None

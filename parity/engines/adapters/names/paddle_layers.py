@@ -229,7 +229,8 @@ _POOLING: Final = {
         f"F.avg_pool2d(a, {_WINDOW}, exclusive=False, divisor_override=divisor_override)"
     ),
     **{
-        f"lp_pool{n}d": f"F.lp_pool{n}d(a, norm_type, kernel_size, stride, ceil_mode=ceil_mode)"
+        # With ceil_mode PyTorch does not sum over incomplete windows, as both document it.
+        f"lp_pool{n}d": f"{{False: F.lp_pool{n}d}}[ceil_mode](a, norm_type, kernel_size, stride)"
         for n in (1, 2)
     },
 }
