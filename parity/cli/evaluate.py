@@ -165,10 +165,10 @@ def add_survey(commands: Any) -> None:
 
 def _survey(options: argparse.Namespace) -> int:
     from parity.campaign.survey import markdown, survey
-    from parity.engines.builtin import BUILT_IN
+    from parity.engines.builtin import BUILT_IN, FRAMEWORKS
     from parity.oracle.verdict import plural, verdict_line, verdict_of
 
-    specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
+    specs = options.engines or sorted(set(BUILT_IN) - {"exact", "torch.func", *FRAMEWORKS})
     check_file("--json", options.json)
     check_file("-o", options.output)
     check_folder("--scripts", options.scripts)

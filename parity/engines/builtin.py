@@ -6,8 +6,8 @@ from __future__ import annotations
 BUILT_IN = {
     "dezero": "parity.engines.adapters.dezero:Dezero",
     "exact": "parity.oracle.exact.engine:Exact",
-    "torch.func": "parity.engines.adapters.torch_func:TorchFunc",
     "torch": "parity.engines.adapters.torch:Torch",
+    "torch.func": "parity.engines.adapters.torch_func:TorchFunc",
     "micrograd": "parity.engines.adapters.micrograd:Micrograd",
     "mygrad": "parity.engines.adapters.mygrad:MyGrad",
     "autograd": "parity.engines.adapters.autograd:Autograd",

@@ -31,7 +31,7 @@ def measured_shapes(
     import torch  # only here: the table is read where PyTorch is not needed
 
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some functions of PyTorch announce changes to come
+        warnings.simplefilter("ignore")  # of functions in beta
         if math.prod(map(_extent, (*shapes, *attrs.values()))) > _MOST:
             found = _without_numbers(function, shapes, attrs)
             if sum(map(size, (*shapes, *found))) > _MOST:

@@ -16,7 +16,7 @@ from parity.generate.decoder import Decoder
 from parity.generate.profiles import Profile
 from parity.generate.schedule import sweep
 from parity.language import program as pr
-from parity.language.table import OPS
+from parity.language.table import with_rules
 from tests.helpers.other_engine import Scalars, Tape
 from tests.helpers.programs import DEZERO, apply, constant, leaf, program, searched
 
@@ -158,7 +158,7 @@ def test_sequences_of_events() -> None:
 
 def test_cells_are_those_that_the_engine_has() -> None:
     cells = _of().reachable
-    assert {op for op, *_ in cells["operands"]} == set(OPS)
+    assert {op for op, *_ in cells["operands"]} == set(with_rules())
     assert {role for *_, role in cells["operands"]} == set(ROLES)
     assert len(set(cells["operands"])) == len(cells["operands"])
     few = _of(engine=Scalars()).reachable

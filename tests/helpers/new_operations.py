@@ -22,7 +22,7 @@ from parity.oracle.exact import functions as fn
 from parity.oracle.exact.building import elementwise, moving
 
 COSH = Operation(
-    "cosh",
+    "new_cosh",
     "torch.cosh(a)",
     shape=sh.elementwise,
     interval=lambda a: (1.0, math.cosh(max(abs(a[0]), abs(a[1])))),
@@ -33,7 +33,7 @@ COSH = Operation(
 )
 #: ``shifts`` is an attribute that no other operation has.
 ROLL = Operation(
-    "roll",
+    "new_roll",
     "torch.roll(a, shifts, axis)",
     interval=iv.hull,
     ulps=1.0,
@@ -86,7 +86,7 @@ def add(*operations: Operation) -> None:
 
 
 class Mine(TapeEngine):
-    """Wrong gradients of ``cosh`` (its sign is lost) and ``roll`` (rolled the wrong way).
+    """Wrong gradients of ``new_cosh`` (its sign is lost) and ``new_roll`` (rolled the wrong way).
 
     As in an adapter of its own, the operations are registered where the engine is. Their formulas
     are of arrays, so that there are no second derivatives.
@@ -98,8 +98,8 @@ class Mine(TapeEngine):
         **{name: RULES[name] for name in ("add", "mul", "sum", "reshape", "broadcast_to")},
         "get_item": RULES["get_item"],
         "sum_to": RULES["sum_to"],
-        "cosh": Rule(np.cosh, lambda g, y, a: (g * np.abs(np.sinh(a)),)),
-        "roll": Rule(_rolled, lambda g, y, a, shifts, axis: (_rolled(g, shifts, axis),)),
+        "new_cosh": Rule(np.cosh, lambda g, y, a: (g * np.abs(np.sinh(a)),)),
+        "new_roll": Rule(_rolled, lambda g, y, a, shifts, axis: (_rolled(g, shifts, axis),)),
     }
 
     def __init__(self) -> None:

@@ -18,10 +18,15 @@ import pytest
 import torch
 
 from parity.language.domains import DOMAINS
+from parity.language.json_format import dumps, program_from_json
 from parity.language.named_kinds import NAMED_KINDS, is_plain
 from parity.language.operation import Operation
-from parity.language.shapes import ShapeError
+from parity.language.program import Apply, Leaf, Program
+from parity.language.shapes import ShapeError, size
 from parity.language.table import OPS
+from parity.language.text_format import program_from_text
+
+pytestmark = pytest.mark.slow
 
 ROWS = [name for name, op in OPS.items() if not op.has_rules]
 #: How many draws of operands each row gets.
@@ -140,6 +145,17 @@ def test_a_row_travels_as_plain_data(name: str) -> None:
     assert copy.source == op.source
     shapes, attrs = next(draws(op))
     assert copy.output_shapes(shapes, **attrs) == op.output_shapes(shapes, **attrs)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_programs_are_read_back(name: str) -> None:
+    for shapes, attrs in draws(OPS[name], 2):
+        leaves = tuple(Leaf(s, (0.5,) * size(s)) for s in shapes)
+        apply = Apply(name, tuple(range(len(shapes))), tuple(sorted(attrs.items())))
+        case = Program(leaves, (apply,))
+        case.validate()
+        assert program_from_json(json.loads(dumps(case))) == case
+        assert program_from_text(str(case)) == case
 
 
 def _tuples(value: Any) -> Any:

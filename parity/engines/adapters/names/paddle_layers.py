@@ -110,7 +110,7 @@ _LINEAR_ALGEBRA: Final = {
         f"(lambda w, v: (v * w.exp()) @ v.mT)(*paddle.linalg.eigh({_SYMMETRIC}))"
     ),
     "eigenvector_projector": "(lambda v: v @ v.mT)(paddle.linalg.eigh(a @ a.mT)[1][:, -1:])",
-    # Leading lengths of 1 are lost.
+    # All axes of a batch become one.
     "singular_values": "paddle.linalg.svdvals(a)",
     "svd_rebuilt": (
         "(lambda u, s, v: (u * s.unsqueeze(-2) ** 2) @ v)"
@@ -155,7 +155,6 @@ _FOURIER: Final = {
     "amplitude_spectrum": "paddle.abs(paddle.fft.rfft(a))",
     "fft_convolution": "paddle.fft.irfft(paddle.fft.rfft(a) * paddle.fft.rfft(b), a.shape[-1])",
     "fftshift": "paddle.fft.fftshift(a)",
-    "fftshift_axis": "paddle.fft.fftshift(a, [axis])",
     "ifftshift": "paddle.fft.ifftshift(a)",
     "short_time_fourier": (
         "paddle.as_real(paddle.signal.stft(a, 4, hop_length, window=b, center=center, "
@@ -228,11 +227,7 @@ _POOLING: Final = {
     "avg_pool2d_divisor": (
         f"F.avg_pool2d(a, {_WINDOW}, exclusive=False, divisor_override=divisor_override)"
     ),
-    **{
-        # With ceil_mode PyTorch does not sum over incomplete windows, as both document it.
-        f"lp_pool{n}d": f"{{False: F.lp_pool{n}d}}[ceil_mode](a, norm_type, kernel_size, stride)"
-        for n in (1, 2)
-    },
+    **{f"lp_pool{n}d": f"F.lp_pool{n}d(a, norm_type, kernel_size, stride)" for n in (1, 2)},
 }
 
 _SAMPLING: Final = {
@@ -240,7 +235,7 @@ _SAMPLING: Final = {
     "interpolate_nearest_3d": (
         "F.interpolate(a, size=size, mode={'nearest': mode}[mode], data_format='NCDHW')"
     ),
-    # Places and weights are computed in float32, and one pixel is the first, not the middle one.
+    # Places are computed in float32; one pixel is the first of the bicubic ones, not the middle.
     "interpolate_linear": (
         "F.interpolate(a, size=[size], mode='linear', align_corners=align_corners, "
         "data_format='NCW')"
@@ -274,7 +269,6 @@ _SAMPLING: Final = {
             ("3d", "bilinear"),
         )
     },
-    # With align_corners and a length of 1 it divides by zero.
     "affine_grid": "F.affine_grid(a, size, align_corners)",
     "affine_grid_3d": "F.affine_grid(a, size, align_corners)",
     "pixel_shuffle": "F.pixel_shuffle(a, 2)",
@@ -358,7 +352,7 @@ _LOSSES: Final = {
         f"if label_smoothing == 0 else {_REFUSED}"
     ),
     "nll_loss": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
-    # It corrupts the heap: the weight of the ignored class is read.
+    # Labels of -100 corrupt the heap.
     "nll_loss_ignored": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
     "nll_loss_images": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
     "multi_margin_loss": f"F.multi_margin_loss(a, {_LABELS}, p, margin, reduction=reduction)",
