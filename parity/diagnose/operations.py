@@ -21,6 +21,7 @@ from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import OPS
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
 from parity.oracle.own_reference import OwnReference
 from parity.oracle.rounded_operations import tolerance_of
@@ -68,7 +69,8 @@ def measure_operations(
 ) -> OperationTable:
     """Run every cell of the operations that the engine declares, or of ``ops`` among them.
 
-    Cells on which the reference raises or is not finite are left out.
+    Cells on which the reference raises or is not finite are left out, and those in which a
+    convention decides.
     """
     scope = Scope.of(engine)
     names = [name for name in OPS if name in engine.ops and (ops is None or name in ops)]
@@ -104,7 +106,9 @@ def results_of(cells: Collection[Cell], engine: Runner, reference: Engine) -> It
             if not _is_comparable(program, theirs):
                 continue
             tolerance = tolerance_of(program, bitwise, engine.quirks, judge)
-            yield _result(of_program[program], ours, theirs, tolerance)
+            result = _result(of_program[program], ours, theirs, tolerance)
+            if not _is_convention(result, engine, reference):
+                yield result
 
 
 def _is_comparable(program: pr.Program, theirs: Trace) -> bool:
@@ -132,6 +136,18 @@ def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance)
         return CellResult(cell, ours, None, Outcome.RIGHT)
     outcome = Outcome.RAISES if finding.what == "exception" else Outcome.WRONG
     return CellResult(cell, ours, replace(finding, trace=ours), outcome)
+
+
+def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> bool:
+    """Return whether a gradient differs at a kink for which neither side is wrong.
+
+    Operations with rules have quirks for it, which say so.
+    """
+    program, finding = result.cell.program, result.finding
+    op = OPS[result.cell.op]
+    if finding is None or op.has_rules or not op.kinks or finding.what != "grad":
+        return False
+    return adjudicate(program, finding, engine, reference).wrong is None
 
 
 def _undisturbed(table: OperationTable) -> OperationTable:

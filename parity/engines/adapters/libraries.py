@@ -87,6 +87,8 @@ def _supported(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(*xs: Any, **attrs: Any) -> Any:
         try:
             return function(*xs, **attrs)
+        except SystemError:  # an internal error: no refusal
+            raise
         except Exception:
             raise Unsupported(f"{name} of some operands or attributes") from None
 

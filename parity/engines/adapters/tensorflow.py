@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +18,9 @@ from parity.engines.base import Unsupported
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+
+#: What TensorFlow says of a gradient that it does not have.
+_REFUSAL = re.compile("no gradient defined|not (defined|supported|implemented)", re.IGNORECASE)
 
 
 class TensorFlow(Functional):
@@ -35,6 +39,8 @@ class TensorFlow(Functional):
             root = function(*arguments)
         try:
             gradients = tape.gradient(root, arguments, seed, tf.UnconnectedGradients.ZERO)
-        except LookupError as error:  # the operation is registered as one without a gradient
+        except (LookupError, ValueError, tf.errors.InvalidArgumentError) as error:
+            if not _REFUSAL.search(str(error)):
+                raise
             raise Unsupported(str(error)) from None
         return [tf.convert_to_tensor(g) for g in gradients]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from parity.language.operation import Operation
 
+#: The derivative exp(a) may be computed as the value + 1, which loses digits where it is small.
+_FROM_VALUE = 512
+
 _CLIPPED = (
     Operation("relu6", "F.relu6(a)", domain="W", kinks="0, 6", ulps=1),
     Operation("relu_squared", "torch.square(torch.relu(a))", domain="W", ulps=2),
@@ -54,10 +57,21 @@ _CLIPPED = (
 
 _EXPONENTIAL = (
     Operation(
-        "elu", "F.elu(a, alpha)", domain="W", attributes={"alpha": (1.0, 0.5, 2.0)}, kinks="0"
+        "elu",
+        "F.elu(a, alpha)",
+        domain="W",
+        attributes={"alpha": (1.0, 0.5, 2.0)},
+        kinks="0",
+        ulps=_FROM_VALUE,
     ),
-    Operation("selu", "F.selu(a)", domain="W", kinks="0"),
-    Operation("celu", "F.celu(a, alpha)", domain="W", attributes={"alpha": (1.0, 0.5, 2.0)}),
+    Operation("selu", "F.selu(a)", domain="W", kinks="0", ulps=_FROM_VALUE),
+    Operation(
+        "celu",
+        "F.celu(a, alpha)",
+        domain="W",
+        attributes={"alpha": (1.0, 0.5, 2.0)},
+        ulps=_FROM_VALUE,
+    ),
     Operation(
         "softplus_beta",
         "F.softplus(a, beta, threshold)",

@@ -86,7 +86,6 @@ _ELEMENTWISE: Final[dict[str, str]] = {
     "lerp_scalar": "a + weight * (b - a)",
     "addcmul": "a + value * b * c",
     "addcdiv": "a + value * b / c",
-    "float_power": "mx.power(a, b)",
     "clip_by_tensors": "mx.clip(a, b, c)",
     "clip_below": "mx.clip(a, b, None)",
     "where_scalar": "mx.where(mx.array(mask), a, other)",
