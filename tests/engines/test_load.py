@@ -34,7 +34,7 @@ def test_built_in_names(spec: str, cls: type[Engine]) -> None:
     assert type(engine) is cls
     assert engine.name == spec
     assert engine.version
-    assert set(BUILT_IN) == {"dezero", "exact", "torch", *PEERS}
+    assert set(BUILT_IN) == {"dezero", "exact", "torch", "torch.func", *PEERS}
 
 
 def test_class_of_a_module() -> None:

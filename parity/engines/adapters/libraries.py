@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parity.engines.base import Unsupported
 from parity.language.expression import dotted
 from parity.language.operation import OPERANDS, Operation
 from parity.language.table import OPS
@@ -44,8 +45,15 @@ class Library:
         return found
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """Return the operations that the installed version has, for ``Engine.ops``."""
+        """Return the operations that the installed version has."""
         return named_functions(self.names(), self.namespace())
+
+    def ops(self) -> dict[str, Callable[..., Any]]:
+        """Return the operations for ``Engine.ops``: what a function refuses is not supported.
+
+        A library limits ranks, dtypes and attributes, and says so in exceptions of many types.
+        """
+        return {name: _supported(name, f) for name, f in self.functions().items()}
 
 
 #: The libraries by the name of their module.
@@ -73,6 +81,18 @@ LIBRARIES: dict[str, Library] = {
         "jnp.array(a)",
     ),
 }
+
+
+def _supported(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*xs: Any, **attrs: Any) -> Any:
+        try:
+            return function(*xs, **attrs)
+        except SystemError:  # an internal error: no refusal
+            raise
+        except Exception:
+            raise Unsupported(f"{name} of some operands or attributes") from None
+
+    return apply
 
 
 def named_functions(
