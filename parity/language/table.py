@@ -46,7 +46,8 @@ def register(operation: Operation) -> None:
     if operation.name in OPS:
         raise ValueError(f"there is an operation {operation.name!r} already")
     OPS[operation.name] = operation
-    for known in (output_shapes, attribute_choices, keywords, with_vjp):  # they know nothing of the name
+    # They know nothing of the name.
+    for known in (output_shapes, attribute_choices, keywords, with_vjp):
         known.cache_clear()
 
 
