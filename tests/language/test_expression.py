@@ -135,12 +135,8 @@ def test_every_row_is_accepted() -> None:
 
 
 def test_the_function_computes() -> None:
-    function = compiled("lambda a, *, axis: torch.cumsum(a, dim=axis)")
-    assert function(torch.tensor([1.0, 2.0]), axis=0).tolist() == [1.0, 3.0]
-
-
-def test_functions_of_python_that_are_not_named_are_not_there() -> None:
-    assert "open" not in compiled("lambda a: a").__globals__["__builtins__"]
+    function = compiled("lambda a, *, axis: torch.cumsum(a * torch.tensor(2.0), dim=axis)")
+    assert function(torch.tensor([1.0, 2.0]), axis=0).tolist() == [2.0, 6.0]
 
 
 def test_the_short_name_is_spelled_out() -> None:
