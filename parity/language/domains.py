@@ -7,6 +7,7 @@ multiples of a power of two, with zeros and ties where the domain has them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -25,6 +26,10 @@ _ATTEMPTS = 50
 _GRID = np.array([0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 1.5, -0.5, 3.0, -1.5, 0.25])
 
 
+class DomainError(ValueError):
+    """A domain that does not exist, or does not fit operands; the message says which and why."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """The numbers that an operand may have."""
@@ -35,13 +40,18 @@ class Domain:
     contains: Callable[[Array], bool]
 
     def draw(self, source: np.random.Generator, shape: Shape, grid: bool) -> Array:
-        """Return a float64 array of the domain; what is drawn outside of it is drawn again."""
+        """Return a float64 array of the domain; what is drawn outside of it is drawn again.
+
+        Raises DomainError for a shape that the domain does not have, such as a matrix that is
+        not square.
+        """
         for _ in range(_ATTEMPTS):
-            drawn = (self.grid if grid else self.smooth)(source, shape)
-            array: Array = np.asarray(drawn, np.float64).reshape(shape)
-            if self.contains(array):
-                break
-        return array
+            with contextlib.suppress(IndexError, ValueError):  # fewer axes than it needs
+                drawn = (self.grid if grid else self.smooth)(source, shape)
+                array: Array = np.asarray(drawn, np.float64).reshape(shape)
+                if self.contains(array):
+                    return array
+        raise DomainError(f"no numbers of shape {shape} are {self.words}")
 
 
 def _normal(scale: float) -> Draw:
@@ -213,10 +223,6 @@ DOMAINS: dict[str, Domain] = {
         lambda a: bool((np.abs(a).max(-1, initial=0.0) > 0.1).all()) if a.ndim else bool(a),
     ),
 }
-
-
-class DomainError(ValueError):
-    """A domain that does not exist; the message says which and what there is."""
 
 
 def domains_of(text: str, operands: int) -> tuple[Domain, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.language import program as pr
+from parity.language.domains import DomainError
 from parity.language.operation import Operation
 from parity.language.shapes import Attrs, Shape
 from parity.language.table import attribute_choices, output_shapes
@@ -50,10 +51,11 @@ def draw(
     if output_shapes(op.name, shapes, attrs) is None:
         return None
     numbers = np.random.default_rng(source.getrandbits(32))
-    leaves = tuple(
-        leaf_of(domain.draw(numbers, shape, grid), dtype)
-        for domain, shape in zip(op.domains(len(shapes)), shapes, strict=True)
-    )
+    pairs = zip(op.domains(len(shapes)), shapes, strict=True)
+    try:
+        leaves = tuple(leaf_of(domain.draw(numbers, shape, grid), dtype) for domain, shape in pairs)
+    except DomainError:  # PyTorch computes it, and no numbers of this shape are of the domain
+        return None
     flags = op.differentiable or (True,) * len(leaves)
     return Draw(
         op,

@@ -1,8 +1,9 @@
 """Expressions of rows: how PyTorch computes an operation, as text.
 
 Rows travel as text from an engine's process to the harness, so an expression may only compute: it
-calls functions of ``torch`` on its operands and attributes, and reaches no file, module or private
-name. ``compiled`` refuses anything else.
+calls functions of ``torch`` on tensors and methods of tensors, and reaches no file, module or
+private name. ``compiled`` refuses anything else. What is accepted is listed, not what is refused:
+modules of PyTorch hold other modules, such as ``torch.os``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ _NODES: Final = (
     *(ast.ListComp, ast.GeneratorExp, ast.comprehension, ast.operator, ast.unaryop, ast.boolop),
     ast.cmpop,
 )
-#: Modules of PyTorch whose functions it may call, and functions that reach more than numbers.
-_MODULES: Final = frozenset({"nn", "functional", "linalg", "special", "fft"})
+#: Functions that it may call beside those that take tensors, and constants.
+_FURTHER: Final = frozenset(
+    {"arange", "as_strided", "empty", "eye", "full", "linspace", "ones", "segment_reduce"}
+    | {"tensor", "tril_indices", "triu_indices", "zeros", "pi", "inf", "nan"}
+)
+#: Methods and attributes of tensors that reach more than numbers.
 _REFUSED: Final = frozenset(
-    {"load", "save", "from_file", "compile", "tofile", "numpy", "share_memory_", "map_", "map2_"}
-    | {"apply_", "register_hook", "set_", "typename", "fork", "wait", "save_for_backward"}
+    {"apply_", "backward", "data", "grad_fn", "map2_", "map_", "module_load", "numpy"}
+    | {"register_hook", "register_post_accumulate_grad_hook", "set_", "share_memory_"}
+    | {"storage", "storage_type", "untyped_storage"}
 )
 #: Functions of Python that it may call.
 _BUILTINS: Final = frozenset(
@@ -70,30 +76,68 @@ def check(source: str) -> None:
     """Raise ExpressionError if a source is no expression that only computes."""
     try:
         tree = ast.parse(source, mode="eval")
+        compile(source, "<expression>", "eval")  # it refuses more, such as `lambda a, a: a`
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"{source[:200]!r} is no Python expression: {error}") from None
-    bound = {"torch", *_BUILTINS}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    bound = {node.arg for node in nodes if isinstance(node, ast.arg)} | _BUILTINS
+    bound |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    of_torch = {id(part) for node in nodes for part in _parts_of_function(node)}
+    for node in nodes:
         if not isinstance(node, _NODES):
             raise ExpressionError(f"{type(node).__name__} is not part of an expression here")
-        if isinstance(node, ast.Name) and (node.id not in bound or node.id.startswith("_")):
+        if id(node) in of_torch:
+            continue
+        if isinstance(node, ast.Name) and (node.id not in bound or node.id.startswith("__")):
             raise ExpressionError(f"{node.id!r} is no operand, attribute or function here")
-        if isinstance(node, ast.Attribute):
-            _check_attribute(node)
+        if isinstance(node, ast.Attribute) and node.attr not in _methods():
+            raise ExpressionError(f"{node.attr!r} is not called in an expression")
 
 
-def _check_attribute(node: ast.Attribute) -> None:
-    name = node.attr
-    if name.startswith("_") or name in _REFUSED:
-        raise ExpressionError(f"{name!r} is not called in an expression")
-    root, *path = dotted(node)
-    if root == "torch" and not _MODULES.issuperset(path[:-1]):
-        raise ExpressionError(f"{'.'.join((root, *path))} is no function that computes")
+def _parts_of_function(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes of a name such as ``torch.fft.rfft`` that is accepted."""
+    name = ".".join(dotted(node)) if isinstance(node, ast.Attribute) else ""
+    return list(ast.walk(node)) if name in _functions() else []
+
+
+@functools.cache
+def _functions() -> frozenset[str]:
+    """The functions of PyTorch that take tensors, with the modules they are in, and its dtypes."""
+    import torch  # only here: the table is read where PyTorch is not needed
+
+    modules = {
+        "torch": torch,
+        "torch.nn.functional": torch.nn.functional,
+        "torch.linalg": torch.linalg,
+        "torch.fft": torch.fft,
+        "torch.special": torch.special,
+    }
+    accepted = {
+        f for several in torch.overrides.get_overridable_functions().values() for f in several
+    }
+    return frozenset(
+        f"{path}.{name}"
+        for path, module in modules.items()
+        for name, found in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(found, type)
+        and (
+            getattr(found, "__module__", "") == "torch.nn.functional"
+            or isinstance(found, torch.dtype)
+            or (callable(found) and found in accepted)
+            or (path == "torch" and name in _FURTHER)
+        )
+    )
+
+
+@functools.cache
+def _methods() -> frozenset[str]:
+    """The methods and attributes of tensors, and the fields of several results."""
+    import torch  # only here: the table is read where PyTorch is not needed
+
+    kinds = [torch.Tensor, *(t for t in vars(torch.return_types).values() if isinstance(t, type))]
+    names = {name for kind in kinds for name in dir(kind)}
+    return frozenset(name for name in names if not name.startswith("_")) - _REFUSED
 
 
 def dotted(node: ast.expr) -> tuple[str, ...]:
