@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from parity.engines.adapters.functional import Functional, Leaf
-from parity.engines.adapters.libraries import LIBRARIES
-from parity.engines.base import Unsupported
+from parity.engines.adapters.libraries import LIBRARIES, refusals
 
 # Must come before the first array: the platform cannot be changed later.
 jax.config.update("jax_platforms", "cpu")
@@ -49,8 +48,6 @@ class Jax(Functional):
         return jnp.array(a)
 
     def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
-        try:
+        with refusals():
             _value, backward = jax.vjp(function, *arguments)
             return backward(seed)  # type: ignore[no-any-return]
-        except NotImplementedError as error:  # an operation without a gradient
-            raise Unsupported(str(error)) from None

@@ -8,11 +8,14 @@ the function names of PyTorch or NumPy.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parity._util.escape import one_line
 from parity.engines.base import Unsupported
 from parity.language.expression import dotted
 from parity.language.operation import OPERANDS, Operation
@@ -81,6 +84,32 @@ LIBRARIES: dict[str, Library] = {
         "jnp.array(a)",
     ),
 }
+
+
+#: What libraries say of a gradient, or of a dtype, that they do not have.
+_REFUSAL = re.compile(
+    "no gradient|has no entry|cannot calculate|unsupported|not (defined|supported|implemented)",
+    re.IGNORECASE,
+)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Raise ``Unsupported`` in place of an exception that says that the library lacks something.
+
+    Examples
+    --------
+    >>> with refusals():
+    ...     raise ValueError("VJP not implemented for QRF")
+    Traceback (most recent call last):
+    parity.engines.base.Unsupported: VJP not implemented for QRF
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _REFUSAL.search(str(error)):
+            raise
+        raise Unsupported(one_line(str(error))) from None
 
 
 def _supported(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

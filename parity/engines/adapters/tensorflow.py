@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -13,14 +12,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import tensorflow as tf
 
 from parity.engines.adapters.functional import Functional
-from parity.engines.adapters.libraries import LIBRARIES
-from parity.engines.base import Unsupported
+from parity.engines.adapters.libraries import LIBRARIES, refusals
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-
-#: What TensorFlow says of a gradient that it does not have.
-_REFUSAL = re.compile("no gradient defined|not (defined|supported|implemented)", re.IGNORECASE)
 
 
 class TensorFlow(Functional):
@@ -28,6 +23,7 @@ class TensorFlow(Functional):
 
     name = "tensorflow"
     version = tf.__version__
+    quirks = frozenset({"maximum-ties-first", "minimum-ties-first"})
     functions: ClassVar[dict[str, Callable[..., Any]]] = LIBRARIES["tensorflow"].ops()
 
     def array(self, a: Any) -> Any:
@@ -37,10 +33,6 @@ class TensorFlow(Functional):
         with tf.GradientTape() as tape:
             tape.watch(arguments)
             root = function(*arguments)
-        try:
+        with refusals():
             gradients = tape.gradient(root, arguments, seed, tf.UnconnectedGradients.ZERO)
-        except (LookupError, ValueError, tf.errors.InvalidArgumentError) as error:
-            if not _REFUSAL.search(str(error)):
-                raise
-            raise Unsupported(str(error)) from None
-        return [tf.convert_to_tensor(g) for g in gradients]
+            return [tf.convert_to_tensor(g) for g in gradients]

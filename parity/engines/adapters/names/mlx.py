@@ -27,6 +27,18 @@ _INDICES: Final = "mx.array(indices)"
 #: Where the elements lie that an index along axis 1 names.
 _PLACES: Final = f"mx.arange(len(indices))[:, None], {_INDICES}"
 _PARTS: Final = "(lambda z: mx.stack([mx.real(z), mx.imag(z)], -1))"
+#: For complex numbers, of which MLX has those of float32 alone.
+SINGLE: Final = "{{mx.float32: lambda: {0}}}[a.dtype]()"
+
+_COMPLEX: Final[dict[str, str]] = {
+    "complex_abs": "mx.abs(a + 1j * b)",
+    "complex_multiply": f"{_PARTS}((a + 1j * b) * (c + 1j * d))",
+    "complex_divide": f"{_PARTS}((a + 1j * b) / (c + 1j * d))",
+    **{
+        f"complex_{name}": f"{_PARTS}(mx.{name}(a + 1j * b))"
+        for name in ("exp", "log", "sqrt", "tanh", "sin")
+    },
+}
 
 _ELEMENTWISE: Final[dict[str, str]] = {
     **{name: f"mx.{name}(a)" for name in _SAME},
@@ -91,13 +103,7 @@ _ELEMENTWISE: Final[dict[str, str]] = {
     "where_scalar": "mx.where(mx.array(mask), a, other)",
     "where_of_comparison": "mx.where(a > b, a, 2 * b)",
     "divide_no_nan": "mx.where(b == 0, 0.0, a / mx.where(b == 0, 1.0, b))",
-    "complex_abs": "mx.abs(a + 1j * b)",
-    "complex_multiply": f"{_PARTS}((a + 1j * b) * (c + 1j * d))",
-    "complex_divide": f"{_PARTS}((a + 1j * b) / (c + 1j * d))",
-    **{
-        f"complex_{name}": f"{_PARTS}(mx.{name}(a + 1j * b))"
-        for name in ("exp", "log", "sqrt", "tanh", "sin")
-    },
+    **{name: SINGLE.format(text) for name, text in _COMPLEX.items()},
 }
 
 _ALONG_AXES: Final[dict[str, str]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from parity.engines.adapters.names.mlx import SINGLE
+
 _SYMMETRIC: Final = "(a + mx.swapaxes(a, -1, -2)) / 2"
 _PARTS: Final = "(lambda z: mx.stack([mx.real(z), mx.imag(z)]))"
 _SIGNED: Final = (
@@ -111,7 +113,7 @@ _LINEAR_ALGEBRA: Final = {
     "singular_values": "mx.linalg.svd(a, compute_uv=False)",
 }
 
-_FOURIER: Final = {
+_SPECTRA: Final = {
     "rfft": f"{_PARTS}(mx.fft.rfft(a, n, norm=norm))",
     "rfft_axis": f"{_PARTS}(mx.fft.rfft(a, axis=axis))",
     "fft": f"{_PARTS}(mx.fft.fft(a, n, norm=norm))",
@@ -128,6 +130,10 @@ _FOURIER: Final = {
     "power_spectrum": "(lambda z: mx.real(z) ** 2 + mx.imag(z) ** 2)(mx.fft.rfft(a))",
     "amplitude_spectrum": "mx.abs(mx.fft.rfft(a))",
     "fft_convolution": "mx.fft.irfft(mx.fft.rfft(a) * mx.fft.rfft(b), a.shape[-1])",
+}
+
+_FOURIER: Final = {
+    **{name: SINGLE.format(text) for name, text in _SPECTRA.items()},
     "fftshift": "mx.fft.fftshift(a)",
     "fftshift_axis": "mx.fft.fftshift(a, [axis])",
     "ifftshift": "mx.fft.ifftshift(a)",
