@@ -1,4 +1,4 @@
-"""docs/adapters.md: its adapter runs with the result shown, its session prints what it says."""
+"""docs/adapters.md: its adapter gives the result shown, its session prints what it says."""
 
 from __future__ import annotations
 
