@@ -6,6 +6,7 @@ wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,9 @@ from parity.oracle.tolerance import Tolerance
 #: Cells of an operation without rules that run although none of them fails: there are hundreds of
 #: such operations.
 FIRST = 10
+#: Cells of an operation that end the process, or do not end, after which its others do not run:
+#: each costs the time to load an engine, or the time limit.
+_STOPS = 3
 #: Engines that are made anew to find out whether a program disturbs later ones, at most.
 _RENEWALS = 40
 #: An error, relative to the largest number, that no rounding in a cell comes to.
@@ -79,7 +83,8 @@ def measure_operations(
     with fuzzing_runtime():
         table.results = list(results_of(first, engine, reference))
         suspicious = table.suspicious()
-        wrong = [name for name in names if _first(name) and name in suspicious]
+        stops = Counter(r.cell.op for r in table.results if r.finding and r.finding.stopped)
+        wrong = [n for n in names if _first(n) and n in suspicious and stops[n] < _STOPS]
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
         table.results += results_of(rest, engine, reference)

@@ -132,7 +132,7 @@ def _work(name: str, ops: Sequence[str], connection: Connection) -> None:
         return
     connection.send([""])
     for op in ops:
-        connection.send(_compared(op, *library))
+        connection.send(compared(op, *library))
 
 
 def _library(name: str) -> _Library:
@@ -148,7 +148,7 @@ def _library(name: str) -> _Library:
     return numpy_like(module), made or np.asarray, np.asarray
 
 
-def _compared(
+def compared(
     name: str,
     functions: Mapping[str, Callable[..., Any]],
     into: Callable[[Any], Any],

@@ -224,7 +224,7 @@ def test_bad_attribute_is_an_error_of_one_line(tmp_path: Path, way: str) -> None
         ("parity.diagnose.defects.engine:Nothing", ["has no class 'Nothing'", "TapeEngine"]),
         ("parity.diagnose.defects.engine:Tensor", ["not a subclass"]),
         ("parity.engines:Engine", ["does not define"]),
-        ("tensorflow", ["not known", "dezero, exact, torch"]),
+        ("chainer", ["not known", "dezero, exact, torch"]),
         ("", ["not known"]),
         (":", ["not known"]),
         ("parity.diagnose.defects.engine:", ["not known"]),

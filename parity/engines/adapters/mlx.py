@@ -29,7 +29,10 @@ class Mlx(Functional):
         with refusals():
             return super().value(t)
 
+    def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        with refusals():  # gradients are evaluated where they are added up
+            super().backward(t, gradient, **flags)
+
     def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
-        with refusals():
-            _value, gradients = mx.vjp(function, list(arguments), [seed])
-            return gradients  # type: ignore[no-any-return]
+        _value, gradients = mx.vjp(function, list(arguments), [seed])
+        return gradients  # type: ignore[no-any-return]
