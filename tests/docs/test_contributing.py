@@ -22,6 +22,7 @@ from parity.language.table import OPS
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
 from parity.oracle.exact import rules
+from parity.oracle.exact.building import elementwise
 from parity.oracle.exact.engine import Exact
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,7 @@ def test_the_exact_rule_has_the_derivative(monkeypatch: pytest.MonkeyPatch) -> N
     definition, _, _ = block("sinh: Unary").partition("...")
     namespace = dict(vars(rules))
     exec(definition, namespace)
-    rule = rules.elementwise(namespace["sinh"])
+    rule = elementwise(namespace["sinh"])
     monkeypatch.setitem(OPS, "sinh", replace(OPS["sinh"], exact_rule=rule))
     program = program_from_text(
         "x0 = leaf([0.5, -2.0])\nx1 = sinh(x0)\nbackward(x1, gradient=[1.0, 3.0])"
