@@ -15,6 +15,12 @@ from parity.language.shapes import Shape, ShapeError, size
 
 #: Elements of operands and results up to which an operation runs on numbers.
 _MOST = 100_000
+#: What PyTorch raises where an operation does not apply; AttributeError: an expression asks for
+#: something that only tensors have.
+_ERRORS = (
+    *(RuntimeError, TypeError, ValueError, IndexError, KeyError),
+    *(AttributeError, ArithmeticError, AssertionError),
+)
 
 
 def measured_shapes(
@@ -43,7 +49,7 @@ def measured_shapes(
         ]
         try:
             return _shapes(function(*drawn, **attrs))
-        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+        except _ERRORS as error:
             raise ShapeError(str(error).partition("\n")[0]) from None
 
 
@@ -63,7 +69,7 @@ def _without_numbers(
     try:
         operands = [torch.empty(s, dtype=torch.float64, device="meta") for s in shapes]
         return _shapes(function(*operands, **attrs))
-    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+    except _ERRORS:
         return ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -169,10 +170,19 @@ class Operation:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a row that makes no sense; the message says what."""
-        domains_of(self.domain, len(Template.of(self.operands).operands))
-        unknown = [c for c in self.attributes.values() if isinstance(c, str) and c not in KINDS]
-        if unknown:
-            raise ValueError(f"there is no kind {unknown[0]!r} of attributes: {', '.join(KINDS)}")
+        domains_of(self.domain, len(self.template.operands))
+        self.template.check_result(self.result)
+        for name, choices in self.attributes.items():
+            if isinstance(choices, str) and choices not in KINDS:
+                raise ValueError(f"there is no kind {choices!r} of attributes: {', '.join(KINDS)}")
+            if not (isinstance(choices, (str, tuple, list)) and choices):
+                raise ValueError(f"the attribute {name!r} has no choices")
+            if name in (*OPERANDS, "xs"):
+                raise ValueError(f"the attribute {name!r} has the name of an operand")
+        if self.differentiable and len(self.differentiable) != self.arity:
+            raise ValueError(f"differentiable says {len(self.differentiable)} of the operands")
+        if not 0 < self.ulps < math.inf:
+            raise ValueError(f"an error of {self.ulps} units in the last place")
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:

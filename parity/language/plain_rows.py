@@ -7,17 +7,23 @@ checked, and an expression may only compute (``parity.language.expression``).
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
+
 from parity._util.decode import Check, Convert, FormatError, decode, encode
-from parity._util.escape import one_line
+from parity._util.escape import described, one_line
 from parity.language.attributes import as_plain
 from parity.language.expression import check
 from parity.language.named_kinds import is_plain
 from parity.language.operation import Operation
 from parity.language.table import OPS, register
+
+#: Shapes of operands on which a new operation is tried.
+_TRIED = 20
 
 _Text = Annotated[str, Check("a text of at most 2,000 characters", lambda s: len(s) <= 2000)]
 
@@ -75,9 +81,29 @@ def register_rows(operations: object) -> None:
             raise ValueError(f"extra_ops: {one_line(op.name)}: {one_line(error)}") from None
         known = OPS.get(op.name)
         if known is None:
+            _check_on_operands(op)
             register(checked if op.shape is None and op.interval is None else op)
         elif rows_to_plain([known]) != rows_to_plain([op]):
             raise ValueError(f"extra_ops: there is another operation {op.name!r}: rename yours")
+
+
+def _check_on_operands(op: Operation) -> None:
+    """Raise ValueError for an operation that PyTorch computes on none of its own operands."""
+    reason = "no attributes fit"
+    for number in range(_TRIED):
+        shapes = op.template.draw(random.Random(number))
+        try:
+            for domain, shape in zip(op.domains(len(shapes)), shapes, strict=True):
+                domain.draw(np.random.default_rng(number), shape, grid=False)
+            for choice in op.attribute_choices(shapes)[:1]:
+                op.output_shapes(shapes, **choice)
+                return
+        except Exception as error:  # whatever PyTorch raises
+            reason = described(error)
+    raise ValueError(
+        f"extra_ops: {one_line(op.name)}: PyTorch computes it on no operands that its row "
+        f"describes: {one_line(reason)}"
+    )
 
 
 def plain_row(op: Operation) -> PlainRow:

@@ -20,8 +20,9 @@ from parity.language.shapes import Shape, ShapeError, broadcast
 _AXES: Final = {"*": (0, 1, 1, 2, 2, 3), "+": (1, 1, 2, 2, 3)}
 #: Lengths of small letters, of capitals, and of the axes of whole shapes.
 _SMALL, _LARGE, _LENGTHS = (2, 3, 1), (3, 4, 5), (2, 3, 2, 3, 1)
-#: The most operands that a template may have.
+#: The most operands that a template may have, and the largest length that it may fix.
 MOST_OPERANDS: Final = 9
+MOST_LENGTH: Final = 64
 
 
 class TemplateError(ValueError):
@@ -63,6 +64,13 @@ class Template:
             if sum(not _is_axis(part) for part in operand) > 1:
                 raise TemplateError(f"{' '.join(operand)!r}: one operand has two whole shapes")
         return Template(text, operands, repeats)
+
+    def check_result(self, result: str) -> None:
+        """Raise TemplateError if a result has parts that no operand has."""
+        known = {part.lstrip("*+~") for operand in self.operands for part in operand}
+        for part in result.split():
+            if not part.isdigit() and part.lstrip("*+~") not in known:
+                raise TemplateError(f"{part!r} of the result is in no operand of {self.text!r}")
 
     @property
     def arity(self) -> int:
@@ -148,12 +156,16 @@ class Template:
 
 
 def _is_axis(part: str) -> bool:
-    return part.isdigit() or (part.isalpha() and len(part) == 1)
+    return (part.isascii() and part.isdigit()) or (part.isalpha() and len(part) == 1)
 
 
 def _check_part(part: str, text: str, seen: set[str]) -> None:
     """Raise TemplateError for what is no part of a shape; note whole shapes in ``seen``."""
     if _is_axis(part):
+        if part.isdigit() and (len(part) > 2 or int(part) > MOST_LENGTH):
+            raise TemplateError(
+                f"an axis of {part[:20]} elements, and at most {MOST_LENGTH} are there"
+            )
         return
     if part[:1] not in ("*", "+", "~") or not part[1:].isalpha():
         raise TemplateError(f"{part!r} in the operands {text!r} is no letter, number, *s, +s or ~s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -10,8 +11,12 @@ from typing import Any
 
 import torch
 
-from parity.engines.base import Engine
+from parity.engines.base import Engine, Unsupported
 from parity.language.table import OPS
+
+
+#: What PyTorch says where it lacks the derivative of a backward.
+_NO_DERIVATIVE = re.compile("derivative for .* is not implemented")
 
 
 @functools.cache
@@ -88,12 +93,16 @@ class Torch(Engine):
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
-        if not flags.get("create_graph"):
-            t.backward(g, **flags)
-            return
-        with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
-            warnings.simplefilter("ignore")
-            t.backward(g, retain_graph=True, create_graph=True)
+        if flags.get("create_graph"):
+            flags["retain_graph"] = True
+        try:
+            with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
+                warnings.simplefilter("ignore")
+                t.backward(g, **flags)
+        except RuntimeError as error:
+            if _NO_DERIVATIVE.search(str(error)):
+                raise Unsupported("some second derivatives") from error
+            raise
 
     def clear_grad(self, t: Any) -> None:
         t.grad = None
