@@ -30,9 +30,13 @@ class TensorFlow(Functional):
         return tf.constant(a)
 
     def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
+        # A tape knows tensors by identity, and a detached one is the same as its leaf.
+        arguments = [tf.identity(a) for a in arguments]
         with tf.GradientTape() as tape:
             tape.watch(arguments)
             root = function(*arguments)
+        if seed.shape != root.shape:
+            raise ValueError("the gradient has another shape than the root")  # TensorFlow takes it
         with refusals():
             gradients = tape.gradient(root, arguments, seed, tf.UnconnectedGradients.ZERO)
             return [tf.convert_to_tensor(g) for g in gradients]
