@@ -281,6 +281,17 @@ class Engine:
         raise NotImplementedError
 
 
+class ProgramEngine(Engine):
+    """An engine that runs programs as a whole, not step by step."""
+
+    #: Whether a difference from its runs is a finding however small it is.
+    is_strict: ClassVar[bool] = False
+
+    def run_program(self, program: Any) -> Any:
+        """Run a ``Program`` and return the ``Trace`` of what was observed."""
+        raise NotImplementedError
+
+
 #: Methods that an adapter must override, and methods that it may override.
 REQUIRED = ("leaf", "value", "grad", "backward")
 OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach", "optimizer")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.execute import ProgramEngine
+from parity.engines.base import ProgramEngine
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr

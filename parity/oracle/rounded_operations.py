@@ -23,8 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from parity.engines.adapters.torch import Functions, Torch
-from parity.engines.base import Engine
-from parity.engines.execute import ProgramEngine, execute
+from parity.engines.base import Engine, ProgramEngine
+from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr

@@ -14,7 +14,6 @@ import torch
 from parity.engines.base import Engine, Unsupported
 from parity.language.table import OPS
 
-
 #: What PyTorch says where it lacks the derivative of a backward.
 _NO_DERIVATIVE = re.compile("derivative for .* is not implemented")
 
