@@ -92,12 +92,13 @@ class Torch(Engine):
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
-        if flags.get("create_graph"):
-            flags["retain_graph"] = True
         try:
+            if not flags.get("create_graph"):
+                t.backward(g, **flags)
+                return
             with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
                 warnings.simplefilter("ignore")
-                t.backward(g, **flags)
+                t.backward(g, retain_graph=True, create_graph=True)
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):
                 raise Unsupported("some second derivatives") from error
