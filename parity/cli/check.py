@@ -21,10 +21,10 @@ from parity.cli.options import (
     add_isolation,
     check_file,
     check_folder,
+    chosen_ops,
     count,
     deliver,
     limits_of,
-    listed,
     write_json,
 )
 
@@ -87,7 +87,7 @@ def _check(options: argparse.Namespace) -> int:
     )
     if engine.isolated and not limits_memory():
         print("parity: memory is not limited on this system", file=sys.stderr)
-    ops = _chosen_ops(options.ops, set(engine.ops))
+    ops = chosen_ops(options.ops, set(engine.ops))
     check_file("--json", options.json)
     check_folder("--findings", options.findings)
     baseline = load_baseline(options.baseline) if options.baseline else None
@@ -132,15 +132,3 @@ def _check(options: argparse.Namespace) -> int:
     if result.interrupted:
         return INTERRUPTED
     return FINDINGS if result.fails else PARITY
-
-
-def _chosen_ops(text: str | None, of_engine: set[str]) -> tuple[str, ...] | None:
-    from parity.language.table import OPS
-
-    if text is None:
-        return None
-    names = listed("--ops", text, OPS, "an operation")
-    missing = [name for name in names if name not in of_engine]
-    if missing:
-        raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")
-    return names

@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from parity._util.errors import UsageError
 from parity.cli.options import (
     FINDINGS,
     PARITY,
+    REFERENCE_HELP,
     add_isolation,
     check_file,
+    chosen_ops,
     deliver,
     limits_of,
-    listed,
     write_json,
 )
 from parity.engines.builtin import BUILT_IN
@@ -34,7 +34,7 @@ def add_ops(commands: Any) -> None:
         metavar="ENGINE",
         help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
-    ops.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    ops.add_argument("--reference", default="torch", metavar="SPEC", help=REFERENCE_HELP)
     add_isolation(ops)
     ops.add_argument("--ops", metavar="a,b", help="only these operations")
     ops.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
@@ -44,17 +44,13 @@ def _ops(options: argparse.Namespace) -> int:
     from parity.campaign.operation_report import OperationReport
     from parity.diagnose.operations import measure_operations
     from parity.engines.open import open_engines
-    from parity.language.table import OPS
 
-    names = listed("--ops", options.ops, OPS, "an operation") if options.ops is not None else None
     check_file("--json", options.json)
     engine, reference = open_engines(
         options.engine, options.reference, options.isolate, limits_of(options)
     )
     try:
-        missing = [name for name in names or () if name not in engine.ops]
-        if missing:
-            raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")
+        names = chosen_ops(options.ops, engine.ops)
         report = OperationReport(measure_operations(engine, reference, names))
     finally:
         engine.close()

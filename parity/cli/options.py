@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import json
 import os
 import re
@@ -18,7 +19,10 @@ from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
 
 PARITY, FINDINGS = 0, 1
+REFERENCE_HELP = "default: torch; self: differences of the engine's own forward"
 DEFAULT_EXAMPLES = 2000
+#: Of more names than these not all are listed in a message.
+_MANY = 100
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -45,7 +49,7 @@ def add_engines(command: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help=f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class",
     )
-    command.add_argument("--reference", default="torch", metavar="SPEC", help="default: torch")
+    command.add_argument("--reference", default="torch", metavar="SPEC", help=REFERENCE_HELP)
 
 
 def add_isolation(command: argparse.ArgumentParser) -> None:
@@ -148,5 +152,30 @@ def listed(option: str, text: str, known: Collection[str], what: str) -> tuple[s
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         wrong = f"{unknown[0]!r} is not {what}" if unknown else f"names no {what.split()[1]}"
-        raise UsageError(f"{option} {wrong}; there are {', '.join(known)}")
+        raise UsageError(f"{option} {wrong}; {_known(unknown, known)}")
+    return names
+
+
+def _known(unknown: list[str], known: Collection[str]) -> str:
+    """Return what there is instead of a name: all of it, or what is like it of very much."""
+    if len(known) <= _MANY:
+        return f"there are {', '.join(known)}"
+    near = difflib.get_close_matches(unknown[0], known, 3) if unknown else []
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{hint}docs/operations.md lists all {len(known)}"
+
+
+def chosen_ops(text: str | None, of_engine: Collection[str]) -> tuple[str, ...] | None:
+    """Return the operations of ``--ops``, once the engine is loaded: it may bring rows of its own.
+
+    Raises UsageError if one is unknown, or if the engine does not have it.
+    """
+    from parity.language.table import OPS
+
+    if text is None:
+        return None
+    names = listed("--ops", text, OPS, "an operation")
+    missing = [name for name in names if name not in of_engine]
+    if missing:
+        raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")
     return names

@@ -12,7 +12,7 @@ import numpy as np
 from autograd import make_vjp
 
 from parity.engines.adapters.functional import Functional
-from parity.engines.adapters.numpy_like import numpy_like, split_like
+from parity.engines.adapters.numpy_like import common_numpy_like, split_like
 
 
 class Autograd(Functional):
@@ -21,7 +21,7 @@ class Autograd(Functional):
     name = "autograd"
     version = metadata.version("autograd")
     functions: ClassVar[dict[str, Callable[..., Any]]] = {
-        **numpy_like(anp),
+        **common_numpy_like(anp),
         "sigmoid": special.expit,
         "split": split_like(anp),
         **{name: getattr(anp, name) for name in ("sign", "floor", "outer", "dot")},

@@ -13,7 +13,7 @@ import mygrad as mg
 import numpy as np
 from mygrad import nnet
 
-from parity.engines.adapters.numpy_like import numpy_like
+from parity.engines.adapters.numpy_like import common_numpy_like
 from parity.engines.base import Engine, Unsupported
 
 
@@ -37,7 +37,7 @@ class MyGrad(Engine):
         )
     )
     ops: ClassVar[dict[str, Any]] = {
-        **numpy_like(mg),
+        **common_numpy_like(mg),
         **{name: getattr(nnet, name) for name in ("sigmoid", "relu", "softmax")},
         "leaky_relu": lambda a, *, slope: nnet.leaky_relu(a, slope),
         "var": lambda a, *, axis, correction, keepdims: mg.var(

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.engines.adapters.libraries import named_functions
+from parity.engines.adapters.names import numpy, numpy_layers
+
 #: Operations of a tensor and a number, by Python's operators.
 SCALARS: dict[str, Callable[..., Any]] = {
     "add_scalar": lambda a, *, c: a + c,
@@ -42,6 +45,18 @@ def numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
     --------
     >>> numpy_like(np)["sum"](np.ones((2, 3)), axis=0, keepdims=False)
     array([2., 2., 2.])
+    """
+    names = {**numpy.NAMES, **numpy_layers.NAMES}
+    return {**named_functions(names, {"np": library}), **common_numpy_like(library)}
+
+
+def common_numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
+    """Return the operations of ``numpy_like`` that most libraries for arrays have, all with rules.
+
+    Examples
+    --------
+    >>> "cumsum" in common_numpy_like(np), "cumprod" in common_numpy_like(np)
+    (True, False)
     """
     called: dict[str, Callable[..., Any]] = {
         "reshape": lambda a, *, shape: library.reshape(a, shape),

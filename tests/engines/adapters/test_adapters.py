@@ -17,7 +17,7 @@ import pytest
 from parity._util.errors import CANNOT_RUN
 from parity.campaign.search import run_probes
 from parity.cli.main import main
-from parity.engines.adapters.numpy_like import numpy_like
+from parity.engines.adapters.numpy_like import common_numpy_like, numpy_like
 from parity.engines.base import CONSTANTS, Engine, abilities
 from parity.engines.builtin import PEERS
 from parity.engines.execute import execute
@@ -374,4 +374,7 @@ def test_a_library_without_some_of_numpys_functions() -> None:
     library = SimpleNamespace(multiply=np.multiply, reshape=np.reshape, sum=np.sum)
     named = {"mul", "reshape", "sum"}
     operators = {op for op in with_rules() if op.endswith("_scalar")} | {"pow", "get_item"}
-    assert set(numpy_like(library)) == named | operators
+    assert set(common_numpy_like(library)) == named | operators
+    assert named | operators <= set(numpy_like(library))
+    assert "cumprod" in numpy_like(np)
+    assert "cumprod" not in numpy_like(library)
