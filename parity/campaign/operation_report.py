@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from parity.campaign.result import distinguishable_texts
+from parity.campaign.result import distinguishable_texts, expected_by
 from parity.diagnose.causes import Cause
 from parity.diagnose.cells import CellResult, Outcome
 from parity.diagnose.conditions import BY_NAME, CONDITIONS
@@ -61,7 +61,10 @@ class OperationReport:
         lines = [f"{engine} against {reference}: every operation alone, {cells}", ""]
         lines += _columns(self._rows())
         if missing := self._missing():
-            lines += ["", f"operations that are not there: {', '.join(missing)}"]
+            named = [name for name in missing if OPS[name].has_rules]
+            others = len(missing) - len(named)  # hundreds, for most engines
+            named += [f"{others} more of docs/operations.md"] if others else []
+            lines += ["", f"operations that are not there: {', '.join(named)}"]
         for cause in self.causes:
             lines += ["", *self._cause(cause)]
         return "\n".join(lines)
@@ -78,7 +81,7 @@ class OperationReport:
         yield f"{cause.category}: {cause.sentence}"
         yield from (f"    {line}" for line in str(cause.witness).splitlines())
         if cause.finding is not None:
-            sides = (label(self.table.engine), label(self.table.reference))
+            sides = label(self.table.engine), expected_by(cause.witness, self.table.reference)
             shown = distinguishable_texts(cause.finding.engine, cause.finding.reference)
             for side, text in zip(sides, shown, strict=True):
                 yield f"  {side}: " + text.replace("\n", "\n" + " " * 12)

@@ -64,6 +64,13 @@ def _with_form(value: Any) -> str:
     return _shown(value, "unique") + one_line(form)
 
 
+def expected_by(program: Program | None, reference: Engine) -> str:
+    """Return what says which result is right: the engine itself for what PyTorch lacks."""
+    statements = program.statements if program else ()
+    ops = [OPS[s.op] for s in statements if isinstance(s, Apply)]
+    return OwnReference.name if any(op.torch is None for op in ops) else label(reference)
+
+
 @dataclass
 class Report:
     """A finding with its program, verdict, cause and script."""
@@ -108,7 +115,7 @@ class Report:
         lines = [f"{finding.kind}: {sentence}"]
         lines += ["    " + line for line in program.splitlines()]
         shown = distinguishable_texts(finding.engine, finding.reference)
-        sides = label(engine), self._expected_by(reference)
+        sides = label(engine), expected_by(self.program, reference)
         for who, text in zip(sides, shown, strict=True):
             lines.append(f"  {who}: " + text.replace("\n", "\n" + " " * 12))
         if self.wrong == REFERENCE and not self.verdict.note:  # else the note says it
@@ -125,12 +132,6 @@ class Report:
         if self.script:
             lines.append(f"  script: {one_line(self.script)}")
         return "\n".join(lines)
-
-    def _expected_by(self, reference: Engine) -> str:
-        """Return what says which result is right: the engine itself for what PyTorch lacks."""
-        statements = self.program.statements if self.program else ()
-        ops = [OPS[s.op] for s in statements if isinstance(s, Apply)]
-        return OwnReference.name if any(op.torch is None for op in ops) else label(reference)
 
     def _cause_lines(self, cause: Cause) -> Iterator[str]:
         if cause.programs > 1:
