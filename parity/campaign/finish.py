@@ -18,7 +18,8 @@ from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
-from parity.oracle.verdict import ILL_CONDITIONED, REFERENCE
+from parity.oracle.rounded_operations import is_own
+from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, REFERENCE
 
 
 def judge_finding(
@@ -32,7 +33,8 @@ def judge_finding(
 
     If the reduced finding is ill-conditioned, the report is on the ``whole`` program, which may
     show more. Return None if both are ill-conditioned, or if the whole one is and the reduced one
-    is undecided: the reduction may have led to values that are no real numbers.
+    is undecided: the reduction may have led to values that are no real numbers. Of the forward of
+    the engine itself only what another judge confirms is reported.
     """
     (program, finding), verdict = small, adjudicate(*small, engine, reference)
     if verdict.wrong in (None, ILL_CONDITIONED) and small[0] != whole[0]:
@@ -41,7 +43,7 @@ def judge_finding(
             return None
         if verdict.wrong == ILL_CONDITIONED:
             (program, finding), verdict = whole, of_whole
-    if verdict.wrong == ILL_CONDITIONED:
+    if verdict.wrong == ILL_CONDITIONED or (is_own(reference) and verdict.wrong != ENGINE):
         return None
     return Report(finding, program, number, verdict=verdict)
 

@@ -20,8 +20,10 @@ from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
-from parity.language.program import Program
+from parity.language.program import Apply, Program
+from parity.language.table import OPS
 from parity.oracle.finding import Finding
+from parity.oracle.own_reference import OwnReference
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
 from parity.oracle.verdict import (
@@ -106,9 +108,10 @@ class Report:
         lines = [f"{finding.kind}: {sentence}"]
         lines += ["    " + line for line in program.splitlines()]
         shown = distinguishable_texts(finding.engine, finding.reference)
-        for who, text in zip((engine, reference), shown, strict=True):
-            lines.append(f"  {label(who)}: " + text.replace("\n", "\n" + " " * 12))
-        if self.wrong == REFERENCE:  # otherwise it is what a finding says anyway
+        sides = label(engine), self._expected_by(reference)
+        for who, text in zip(sides, shown, strict=True):
+            lines.append(f"  {who}: " + text.replace("\n", "\n" + " " * 12))
+        if self.wrong == REFERENCE and not self.verdict.note:  # else the note says it
             lines.append(f"  by an exact evaluation it is {one_line(reference.name)} that is wrong")
         if self.verdict.note:
             undecided = "who is wrong is undecided: " if self.wrong is None else ""
@@ -122,6 +125,12 @@ class Report:
         if self.script:
             lines.append(f"  script: {one_line(self.script)}")
         return "\n".join(lines)
+
+    def _expected_by(self, reference: Engine) -> str:
+        """Return what says which result is right: the engine itself for what PyTorch lacks."""
+        statements = self.program.statements if self.program else ()
+        ops = [OPS[s.op] for s in statements if isinstance(s, Apply)]
+        return OwnReference.name if any(op.torch is None for op in ops) else label(reference)
 
     def _cause_lines(self, cause: Cause) -> Iterator[str]:
         if cause.programs > 1:

@@ -51,8 +51,21 @@ def add_score(commands: Any) -> None:
         "by how many causes; default: %(const)s. Exit status 1: a fault is not shown, or a cause "
         "is about none",
     )
+    what.add_argument(
+        "--rows",
+        type=count,
+        nargs="?",
+        const=100,
+        metavar="N",
+        help="six faults in each of N operations of the table instead: which are found with "
+        "PyTorch, and which by the engine's own forward; default: %(const)s",
+    )
     score.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="draws the engines of --combined"
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draws the engines of --combined, the operations of --rows",
     )
     score.add_argument(
         "--examples", type=count, default=DEFAULT_EXAMPLES, metavar="N", help="default: %(default)s"
@@ -65,7 +78,24 @@ def add_score(commands: Any) -> None:
 
 def _score(options: argparse.Namespace) -> int:
     check_file("--json", options.json)
+    if options.rows is not None:
+        return _rows(options)
     return _single(options) if options.combined is None else _combined(options)
+
+
+def _rows(options: argparse.Namespace) -> int:
+    from parity._util.decode import encode
+    from parity.campaign.row_faults import drawn_rows, row_score
+
+    names = drawn_rows(options.rows, options.seed)
+    progress = Progress(len(names), sys.stderr)
+    result = row_score(names, progress.step)
+    progress.end()
+    deliver(
+        lambda: write_json("--json", options.json, encode(result)),
+        lambda: print(result.markdown(), flush=True),
+    )
+    return PARITY if result.with_reference == result.possible else FINDINGS
 
 
 def _single(options: argparse.Namespace) -> int:
@@ -135,10 +165,10 @@ def add_survey(commands: Any) -> None:
 
 def _survey(options: argparse.Namespace) -> int:
     from parity.campaign.survey import markdown, survey
-    from parity.engines.builtin import BUILT_IN
+    from parity.engines.builtin import BUILT_IN, FRAMEWORKS
     from parity.oracle.verdict import plural, verdict_line, verdict_of
 
-    specs = options.engines or sorted(set(BUILT_IN) - {"exact"})
+    specs = options.engines or sorted(set(BUILT_IN) - {"exact", "torch.func", *FRAMEWORKS})
     check_file("--json", options.json)
     check_file("-o", options.output)
     check_folder("--scripts", options.scripts)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from parity import __version__
 from parity._util.errors import CANNOT_RUN, UsageError
@@ -108,9 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parity {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_check(commands)
-    adapter = commands.add_parser("adapter", help="write the start of an adapter to a new file")
-    adapter.set_defaults(run=_adapter)
-    adapter.add_argument("file", type=Path, metavar="NEW.py")
+    _add_adapter(commands)
     for add in (
         add_ops,
         add_score,
@@ -125,10 +123,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_adapter(commands: Any) -> None:
+    adapter = commands.add_parser(
+        "adapter",
+        help="write the start of an adapter to a new file, or list the operations of a library",
+        description="Exit status: 0 done, 2 cannot run.",
+    )
+    adapter.set_defaults(run=_adapter)
+    what = adapter.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", nargs="?", type=Path, metavar="NEW.py")
+    what.add_argument(
+        "--scan",
+        metavar="MODULE",
+        help="say which operations a library has, and which of them compute what PyTorch does: "
+        "paddle, tensorflow, mlx, jax, or a module with the function names of PyTorch or NumPy",
+    )
+
+
 def _adapter(options: argparse.Namespace) -> int:
     from parity.engines.template import write_adapter
 
-    print(write_adapter(options.file))
+    if options.scan is None:
+        print(write_adapter(options.file))
+        return 0
+    from parity.engines.scan import scan
+
+    print(scan(options.scan))
     return 0
 
 

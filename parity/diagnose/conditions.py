@@ -85,7 +85,11 @@ class Setting:
     def by_element(self) -> bool:
         """Whether the operation combines elements of its operands that meet in broadcasting."""
         op = OPS[self.op]
-        return op.shape in (elementwise, where) if op.shape is not None else "~" in op.operands
+        if op.shape is not None:
+            return op.shape in (elementwise, where)
+        # Not "+s m n, ~s n o", whose operands meet in their first axes alone.
+        operands = [operand.strip() for operand in op.operands.split(",")]
+        return "~" in op.operands and all(o[0] in "*+~" and len(o) == 2 for o in operands)
 
     @functools.cached_property
     def ties(self) -> int:

@@ -6,6 +6,7 @@ wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,7 @@ from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.table import OPS
+from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
 from parity.oracle.own_reference import OwnReference
 from parity.oracle.rounded_operations import tolerance_of
@@ -29,6 +31,9 @@ from parity.oracle.tolerance import Tolerance
 #: Cells of an operation without rules that run although none of them fails: there are hundreds of
 #: such operations.
 FIRST = 10
+#: Cells of an operation that end the process, or do not end, after which its others do not run:
+#: each costs the time to load an engine, or the time limit.
+_STOPS = 3
 #: Engines that are made anew to find out whether a program disturbs later ones, at most.
 _RENEWALS = 40
 #: An error, relative to the largest number, that no rounding in a cell comes to.
@@ -68,19 +73,21 @@ def measure_operations(
 ) -> OperationTable:
     """Run every cell of the operations that the engine declares, or of ``ops`` among them.
 
-    Cells on which the reference raises or is not finite are left out.
+    Cells on which the reference raises or is not finite are left out, and those in which a
+    convention decides.
     """
     scope = Scope.of(engine)
     names = [name for name in OPS if name in engine.ops and (ops is None or name in ops)]
     first = [cell for name in names for cell in cells_of(name, scope, _first(name))]
     table = OperationTable(engine, reference)
     with fuzzing_runtime():
-        table.results = list(_results(first, engine, reference))
+        table.results = list(results_of(first, engine, reference))
         suspicious = table.suspicious()
-        wrong = [name for name in names if _first(name) and name in suspicious]
+        stops = Counter(r.cell.op for r in table.results if r.finding and r.finding.stopped)
+        wrong = [n for n in names if _first(n) and n in suspicious and stops[n] < _STOPS]
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
-        table.results += _results(rest, engine, reference)
+        table.results += results_of(rest, engine, reference)
         return _undisturbed(table)
 
 
@@ -89,7 +96,7 @@ def _first(name: str) -> int | None:
     return None if OPS[name].has_rules else FIRST
 
 
-def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
+def results_of(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
     """Run cells on both sides and compare them.
 
     What PyTorch lacks is compared with the forward of the engine itself.
@@ -104,7 +111,9 @@ def _results(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iter
             if not _is_comparable(program, theirs):
                 continue
             tolerance = tolerance_of(program, bitwise, engine.quirks, judge)
-            yield _result(of_program[program], ours, theirs, tolerance)
+            result = _result(of_program[program], ours, theirs, tolerance)
+            if not _is_convention(result, engine, reference):
+                yield result
 
 
 def _is_comparable(program: pr.Program, theirs: Trace) -> bool:
@@ -134,6 +143,18 @@ def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance)
     return CellResult(cell, ours, replace(finding, trace=ours), outcome)
 
 
+def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> bool:
+    """Return whether a gradient differs at a kink for which neither side is wrong.
+
+    Operations with rules have quirks for it, which say so.
+    """
+    program, finding = result.cell.program, result.finding
+    op = OPS[result.cell.op]
+    if finding is None or op.has_rules or not op.kinks or finding.what != "grad":
+        return False
+    return adjudicate(program, finding, engine, reference).wrong is None
+
+
 def _undisturbed(table: OperationTable) -> OperationTable:
     """Run failing cells again, each on a new engine, if some fail after other programs only."""
     failing = [r for r in table.results if r.fails]
@@ -141,7 +162,7 @@ def _undisturbed(table: OperationTable) -> OperationTable:
     samples = [r.cell for r in {(r.cell.op, r.outcome): r for r in failing}.values()]
     if not samples:
         return table
-    again = _results(samples, table.engine.renewed(), table.reference)
+    again = results_of(samples, table.engine.renewed(), table.reference)
     if all(result.fails for result in again):
         return table
     new = {r.cell: again for r, again in zip(failing, _alone(failing, table), strict=False)}
@@ -156,10 +177,10 @@ def _alone(results: Iterable[CellResult], table: OperationTable) -> Iterator[Cel
     """
     engine, renewals = table.engine, 0
     for result in results:
-        again = next(_results([result.cell], engine, table.reference), result)
+        again = next(results_of([result.cell], engine, table.reference), result)
         if again.fails and renewals < _RENEWALS:
             engine, renewals = engine.renewed(), renewals + 1
-            again = next(_results([result.cell], engine, table.reference), result)
+            again = next(results_of([result.cell], engine, table.reference), result)
         if again.fails:  # an engine that is not deterministic may fail twice
-            again = next(_results([result.cell], engine, table.reference), result)
+            again = next(results_of([result.cell], engine, table.reference), result)
         yield again

@@ -26,7 +26,7 @@ from parity.diagnose.repair import (
 )
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS
+from parity.language.table import OPS, with_rules
 
 #: The usual values of leaves, repeated.
 LEAF_VALUES = (3.0, 2.0, 4.0, 5.0, 7.0, 6.0)
@@ -234,7 +234,8 @@ def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Progra
 
 
 def _with_other_operations(s: pr.Apply) -> Iterator[pr.Apply]:
-    for name, op in OPS.items():
+    for name in with_rules():
+        op = OPS[name]
         if name != s.op and op.arity:
             yield replace(s, op=name, attrs=(), inputs=(s.inputs * op.arity)[: op.arity])
 

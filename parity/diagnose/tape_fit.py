@@ -66,10 +66,15 @@ class TapeFit:
         measured = self.cells.suspicious(combination, sample.ops)
         return self.tape.agrees(combination, sample, measured)
 
-    def score(self, combination: Combination, step: int = 1) -> int:
-        """Return how many of every ``step``-th sample are explained, less those that it breaks."""
-        total = 0
-        for sample in self.samples[::step]:
+    def score(self, combination: Combination, step: int = 1, least: int | None = None) -> int:
+        """Return how many of every ``step``-th sample are explained, less those that it breaks.
+
+        Once it is sure that the score is below ``least``, the other samples do not run.
+        """
+        total, samples = 0, self.samples[::step]
+        for number, sample in enumerate(samples):
+            if least is not None and total + len(samples) - number < least:
+                break
             if self.agrees(combination, sample):
                 total += 1
             elif sample.finding is None:
@@ -105,7 +110,7 @@ class TapeFit:
     ) -> dict[Combination, int]:
         """Return the extensions that explain most, and those that join several of them."""
         rough = self.score(combination, _ROUGH)
-        extended = {e: self.score(e, _ROUGH) for e in extensions}
+        extended = {e: self.score(e, _ROUGH, rough) for e in extensions}
         better = sorted((e for e in extended if extended[e] >= rough), key=lambda e: -extended[e])
         scores = {e: self.score(e) for e in better[:_WIDE]}
         joined, best = combination, score

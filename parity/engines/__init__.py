@@ -12,7 +12,19 @@ The package may import ``parity.language`` and ``parity._util``, but no other pa
 Adapters of other projects are imported only when they are loaded by name.
 """
 
+import pkgutil
+from typing import TYPE_CHECKING
+
 from parity.engines.base import Engine, Unsupported
-from parity.language.operation import Operation
+
+if TYPE_CHECKING:
+    from parity.language.operation import Operation
 
 __all__ = ["Engine", "Operation", "Unsupported"]
+
+
+def __getattr__(name: str) -> object:
+    """Import ``Operation`` when it is asked for: scripts that copy this package rarely need it."""
+    if name == "Operation":
+        return pkgutil.resolve_name("parity.language.operation:Operation")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

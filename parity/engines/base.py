@@ -7,10 +7,12 @@ engines through it alone.
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from parity._util.escape import one_line
-from parity.language.operation import Operation
+
+if TYPE_CHECKING:  # scripts copy this module, and few need the table of operations
+    from parity.language.operation import Operation
 
 
 class Unsupported(Exception):  # noqa: N818 - not an error of the engine
@@ -112,6 +114,7 @@ class Engine:
 
     An operation of one's own is a row and a function:
 
+    >>> from parity.engines import Operation
     >>> class WithCumprod(MyEngine):
     ...     extra_ops = (
     ...         Operation(
@@ -128,7 +131,7 @@ class Engine:
     max_ndim: ClassVar[int | None] = None
     bitwise: ClassVar[bool] = False
     quirks: ClassVar[frozenset[str]] = frozenset()
-    extra_ops: ClassVar[Sequence[Operation]] = ()
+    extra_ops: ClassVar[Sequence["Operation"]] = ()
     left_reals_count: int = 0
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
@@ -275,6 +278,17 @@ class Engine:
             With the methods ``step()`` and ``zero_grad(set_to_none=True)`` (PyTorch rule:
             docs/semantics.md 2.5).
         """
+        raise NotImplementedError
+
+
+class ProgramEngine(Engine):
+    """An engine that runs programs as a whole, not step by step."""
+
+    #: Whether a difference from its runs is a finding however small it is.
+    is_strict: ClassVar[bool] = False
+
+    def run_program(self, program: Any) -> Any:
+        """Run a ``Program`` and return the ``Trace`` of what was observed."""
         raise NotImplementedError
 
 

@@ -7,10 +7,14 @@ BUILT_IN = {
     "dezero": "parity.engines.adapters.dezero:Dezero",
     "exact": "parity.oracle.exact.engine:Exact",
     "torch": "parity.engines.adapters.torch:Torch",
+    "torch.func": "parity.engines.adapters.torch_func:TorchFunc",
     "micrograd": "parity.engines.adapters.micrograd:Micrograd",
     "mygrad": "parity.engines.adapters.mygrad:MyGrad",
     "autograd": "parity.engines.adapters.autograd:Autograd",
     "jax": "parity.engines.adapters.jax:Jax",
+    "paddle": "parity.engines.adapters.paddle:Paddle",
+    "tensorflow": "parity.engines.adapters.tensorflow:TensorFlow",
+    "mlx": "parity.engines.adapters.mlx:Mlx",
 }
 #: Those of other projects: the packages that each needs, all in the extra ``peers``.
 PEERS = {
@@ -19,5 +23,20 @@ PEERS = {
     "autograd": ("autograd", "scipy"),
     "jax": ("jax", "jaxlib"),
 }
+#: Frameworks, in no extra since they are large: the package that each needs, and what pip installs.
+#: Some of their operations crash, so that they run in a process of their own.
+FRAMEWORKS = {
+    "paddle": ("paddle", "paddlepaddle"),
+    "tensorflow": ("tensorflow", "tensorflow"),
+    "mlx": ("mlx", "'mlx[cpu]'"),
+}
 #: Under test against something else, these are taken without a reference's precautions.
 AS_IS = {"torch": "parity.engines.adapters.torch:AsIs"}
+
+
+def requirements(name: str) -> tuple[tuple[str, ...], str]:
+    """Return the packages that an engine needs, and what ``pip install`` is given for them."""
+    if name in FRAMEWORKS:
+        package, installed = FRAMEWORKS[name]
+        return (package,), installed
+    return PEERS.get(name, ()), "'dezero-parity[peers]'"

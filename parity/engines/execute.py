@@ -9,27 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.base import Engine, Unsupported
+from parity.engines.base import Engine, ProgramEngine, Unsupported
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
 from parity.language.shapes import size
 from parity.language.table import OPS, keywords
-
-
-class ProgramEngine(Engine):
-    """An engine that runs programs as a whole, not step by step."""
-
-    #: Whether a difference from its runs is a finding however small it is.
-    is_strict: ClassVar[bool] = False
-
-    def run_program(self, program: pr.Program) -> Trace:
-        """Run a program and return what was observed."""
-        raise NotImplementedError
 
 
 def execute(
@@ -52,7 +41,7 @@ def execute(
     9.0
     """
     if isinstance(engine, ProgramEngine):
-        return engine.run_program(program)
+        return cast("Trace", engine.run_program(program))
     run = _Run(engine, program)
     left_reals_count = engine.left_reals_count
     with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ from typing import Any
 from parity._util.errors import UsageError
 from parity._util.escape import described
 from parity.engines.base import REQUIRED, Engine, abilities
-from parity.engines.builtin import BUILT_IN, PEERS
+from parity.engines.builtin import BUILT_IN, requirements
 from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.language.plain_rows import register_rows
@@ -63,9 +63,10 @@ def _load(spec: str) -> Engine:
     if not colon or not source or not class_name:
         use = f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class"
         raise EngineError(f"engine {spec!r} is not known: use {use}")
-    missing = [name for name in PEERS.get(spec, ()) if not _installed(name)]
+    packages, remedy = requirements(spec)
+    missing = [name for name in packages if not _installed(name)]
     if missing:
-        needs = f"{' and '.join(missing)}, not installed here: pip install 'dezero-parity[peers]'"
+        needs = f"{' and '.join(missing)}, not installed here: pip install {remedy}"
         raise EngineError(f"engine {spec!r} needs {needs}")
     module = _load_file(source) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 
 from parity.engines.base import Engine
-from parity.engines.builtin import AS_IS, BUILT_IN
+from parity.engines.builtin import AS_IS, BUILT_IN, FRAMEWORKS
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
 from parity.engines.load import load_engine
@@ -34,8 +34,9 @@ def open_engines(
     """Load the engine under test, of which it returns a runner, and its reference.
 
     ``isolate`` runs the engine in a worker process, within ``limits`` for one program; None does
-    so unless the engine is built in. The reference ``self`` is the engine's own forward. ``check``
-    looks for mistakes of the adapter first. Raises EngineError if an engine cannot be used.
+    so unless the engine is built in and no framework. The reference ``self`` is the engine's own
+    forward. ``check`` looks for mistakes of the adapter first. Raises EngineError if an engine
+    cannot be used.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def open_engines(
     ('dezero', 'torch')
     """
     if isolate is None:
-        isolate = spec not in BUILT_IN
+        isolate = spec not in BUILT_IN or spec in FRAMEWORKS
     # The reference copies gradients, so that they never share memory. PyTorch as the engine under
     # test does not, unless the reference is PyTorch too: such a run tests parity itself.
     tested = spec if spec == reference else AS_IS.get(spec, spec)

@@ -19,6 +19,7 @@ from parity.engines.execute import execute
 from parity.engines.guard import Guard, guarded
 from parity.engines.limits import Limits
 from parity.engines.trace import Failure, RemoteFailure, Trace
+from parity.language.plain_rows import register_rows
 from parity.language.program import Apply, Program
 
 #: Programs that run on the engine before they run on the reference.
@@ -129,6 +130,7 @@ class LocalRunner(Runner):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         with guarded():
+            register_rows(engine.extra_ops)
             for name, value in facts_of(engine).items():
                 setattr(self, name, value)
 

@@ -46,13 +46,20 @@ def register(operation: Operation) -> None:
     if operation.name in OPS:
         raise ValueError(f"there is an operation {operation.name!r} already")
     OPS[operation.name] = operation
-    for known in (output_shapes, attribute_choices, keywords):  # they know nothing of the name
+    # They know nothing of the name.
+    for known in (output_shapes, attribute_choices, keywords, with_vjp):
         known.cache_clear()
 
 
 def with_rules() -> tuple[str, ...]:
     """The names of the operations that have rules (``Operation.has_rules``)."""
     return tuple(name for name, op in OPS.items() if op.has_rules)
+
+
+@functools.cache
+def with_vjp() -> tuple[Operation, ...]:
+    """The operations whose rows have a VJP."""
+    return tuple(op for op in OPS.values() if op.vjp is not None)
 
 
 @functools.lru_cache(maxsize=65536)

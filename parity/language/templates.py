@@ -39,7 +39,7 @@ class Template:
     >>> template.matches(((2, 3), (3, 1))), template.matches(((2, 3), (2, 3)))
     (True, False)
     >>> template.draw(random.Random(0))
-    ((1, 1), (1, 2))
+    ((3, 3), (3, 2))
     """
 
     text: str

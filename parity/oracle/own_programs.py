@@ -15,8 +15,16 @@ import numpy as np
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
+from parity.language.table import OPS
 from parity.oracle.neighbours import Placement, judge_among_neighbours
-from parity.oracle.own_forward import Array, Judgement, Partial, judge_gradient, wrong_partials
+from parity.oracle.own_forward import (
+    Array,
+    Judgement,
+    Outcome,
+    Partial,
+    judge_gradient,
+    wrong_partials,
+)
 
 #: A backward that adds less than this part to a gradient cannot be told from it.
 _LEAST_PART = 1e-5
@@ -56,8 +64,32 @@ class Question:
         """Whether the program is one operation and one backward."""
         return [type(s) for s in self.program.statements] == [pr.Apply, pr.Backward]
 
+    @property
+    def chains_kinks(self) -> bool:
+        """Whether one of several operations has a kink.
+
+        At kinks of several operations the chain rule need not give the derivative of the whole:
+        ``max(min(x), x)`` is ``x``, and its gradient need not be 1.
+        """
+        ops = [OPS[s.op] for s in self.program.statements if isinstance(s, pr.Apply)]
+        return len(ops) > 1 and any(op.kinks or not op.smooth for op in ops)
+
+    @property
+    def in_domain(self) -> bool:
+        """Whether leaves lie in the domain of the operation, if there is one only."""
+        applied = self.program.statements[0]
+        if not self.is_single or not isinstance(applied, pr.Apply):
+            return True
+        domains = OPS[applied.op].domains(len(applied.inputs))
+        arrays = self.leaves
+        return all(
+            domain.contains(arrays[i]) for domain, i in zip(domains, applied.inputs, strict=True)
+        )
+
     def judged(self, random: np.random.Generator) -> Judgement:
         """Judge the gradients by the engine's own forward."""
+        if self.chains_kinks or not self.in_domain:
+            return Judgement(Outcome.UNDECIDED)
         given = self.leaves, [self.seed], self.gradients
         return judge_gradient(self.forwards, *given, random, self.wanted)
 

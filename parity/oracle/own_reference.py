@@ -12,15 +12,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engines.execute import ProgramEngine
+from parity.engines.base import ProgramEngine
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.shapes import size
-from parity.language.table import OPS
 from parity.oracle.neighbours import Surroundings
 from parity.oracle.own_forward import Outcome
 from parity.oracle.own_programs import Question, question_of
+from parity.oracle.own_verdict import is_smooth
 
 #: Gradients at a kink that no convention explains.
 _WRONG_AT_KINK = (Surroundings.ISOLATED, Surroundings.OUTSIDE)
@@ -74,9 +74,7 @@ class OwnReference(ProgramEngine):
             yield from ((p.leaf, p.index, p.expected) for p in partials)
             if partials:
                 return
-        applied = question.program.statements[0]
-        smooth = isinstance(applied, pr.Apply) and OPS[applied.op].smooth
-        if outcome is not Outcome.RIGHT and question.is_single and smooth:
+        if outcome is not Outcome.RIGHT and question.is_single and is_smooth(question.program):
             placed = question.placed(random)
             if placed.surroundings in _WRONG_AT_KINK:
                 leaf = 0 if placed.leaf is None else placed.leaf

@@ -14,6 +14,7 @@ from parity.engines.base import Engine
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.language import program as pr
+from parity.language.table import OPS
 from parity.oracle.combined import Evidence, combined_verdict
 from parity.oracle.finding import Finding
 from parity.oracle.own_forward import Outcome
@@ -35,8 +36,13 @@ def own_verdict(
         return Verdict(None, "no single backward of a function of the leaves decides")
     theirs = _question(program, finding, as_runner(with_quirks(reference, engine.quirks)))
     own = question.judged(_random(program)).outcome
-    evidence = Evidence(own, gradient_differs=True, reference_finite=_is_finite(finding.reference))
-    if question.is_single and own is not Outcome.RIGHT:
+    evidence = Evidence(
+        own,
+        gradient_differs=True,
+        finite=_is_finite(finding.engine),
+        reference_finite=_is_finite(finding.reference),
+    )
+    if question.is_single and own is not Outcome.RIGHT and is_smooth(program):
         evidence = replace(evidence, around=question.placed(_random(program)).surroundings)
     if theirs is not None and own is Outcome.RIGHT:
         evidence = replace(evidence, reference=theirs.judged(_random(program)).outcome)
@@ -49,6 +55,11 @@ def _question(program: pr.Program, finding: Finding, runner: Runner) -> Question
     if not shown.statements or not isinstance(shown.statements[-1], pr.Backward):
         return None
     return question_of(shown, runner.run(shown), runner)
+
+
+def is_smooth(program: pr.Program) -> bool:
+    """Return whether all operations of a program have a derivative almost everywhere."""
+    return all(OPS[s.op].smooth for s in program.statements if isinstance(s, pr.Apply))
 
 
 def _random(program: pr.Program) -> np.random.Generator:

@@ -11,6 +11,7 @@ errors up to a few roundings of the largest number of an array are allowed in al
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,8 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from parity.engines.adapters.torch import Functions, Torch
-from parity.engines.base import Engine
-from parity.engines.execute import ProgramEngine, execute
+from parity.engines.base import Engine, ProgramEngine
+from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.trace import Trace
 from parity.language import program as pr
@@ -47,6 +48,9 @@ _EXACT = re.compile(
     r"|tri[lu]|diag_embed|.*_pad(_?\dd|_nd)|pixel_(un)?shuffle|channel_shuffle|complex)_?"
 )
 
+#: Arguments with which a reduction or a norm only chooses numbers.
+_CHOOSING = frozenset({"amax", "amin", "max", "min", math.inf, -math.inf})
+
 
 @functools.cache
 def _rounds(function: Any) -> bool:
@@ -54,6 +58,11 @@ def _rounds(function: Any) -> bool:
     returns = function._schema.returns
     is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in returns)
     return not is_view and _EXACT.fullmatch(function.overloadpacket.__name__) is None
+
+
+def _chooses(*arguments: Any) -> bool:
+    """Whether an operation of ATen with these arguments only chooses numbers."""
+    return any(isinstance(a, (str, float)) and a in _CHOOSING for a in arguments)
 
 
 class RoundedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -77,8 +86,9 @@ class RoundedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.count = 0  # of random numbers drawn so far
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not self.unit or not _rounds(func):
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not self.unit or not _rounds(func) or _chooses(*args, *kwargs.values()):
             return result
         change = self.change if func._schema.is_mutable else self.disturbed
         return tree_map_only(torch.Tensor, change, result)
@@ -101,7 +111,9 @@ class RoundedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _has_fractions(t: Any) -> bool:
-    return (t.is_floating_point() or t.is_complex()) and t.layout is torch.strided
+    numbers = t.is_floating_point() or t.is_complex()
+    # A product with PyTorch's tensor of zeros without memory ends the process here.
+    return numbers and t.layout is torch.strided and not t._is_zerotensor()
 
 
 class Rounded(Torch):
@@ -214,10 +226,15 @@ def tolerance_of(
     reference: Engine | None = None,
 ) -> Tolerance:
     """Return the error bounds of a program: by the rules of its operations, if all have some."""
-    if isinstance(reference, ProgramEngine) and reference.is_strict:
+    if is_own(reference):
         return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
     return kind(program, bitwise, quirks)
+
+
+def is_own(reference: Engine | None) -> bool:
+    """Return whether a reference is the forward of the engine itself."""
+    return isinstance(reference, ProgramEngine) and reference.is_strict
 
 
 def have_rules(program: pr.Program) -> bool:

@@ -352,7 +352,7 @@ UNUSABLE: list[tuple[list[str], str]] = [
     *((["--engine", f"{name}:Mine"], name) for name in ADAPTERS),
     (["--engine", "missing.py:Mine"], "missing.py"),
     (["--engine", "no_such_module_at_all:Mine"], "no_such_module_at_all"),
-    (["--engine", "tensorflow"], "tensorflow"),
+    (["--engine", "chainer"], "chainer"),
     (["--engine", ""], "engine"),
     (["--engine", "dezero", "--reference", "missing.py:Mine"], "missing.py"),
     (["--engine", "dezero", "--ops", "frob"], "'frob'"),

@@ -1,96 +1,98 @@
-"""``scan``: which operations a library has, and which of them compute what PyTorch does."""
+"""``parity adapter --scan``: the operations of a library, and which compute something else."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+import multiprocessing as mp
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from parity._util.errors import UsageError
-from parity.engines.adapters.libraries import LIBRARIES, named_functions, torch_like
-from parity.engines.scan import compare_functions, scan
-from parity.language.table import OPS
+from parity._util.errors import CANNOT_RUN
+from parity.cli.main import main
+from parity.engines import scan as scanning
+from parity.engines.builtin import FRAMEWORKS
+from parity.engines.load import EngineError, load_engine
 
-
-def broken(a: Any) -> Any:
-    raise RuntimeError("no\nkernel")
-
-
-FUNCTIONS = {
-    "exp": np.exp,
-    "cumprod": lambda a, *, axis: np.cumprod(a, axis),
-    "sinh": np.cosh,
-    "tan": lambda a: np.tan(a)[..., None],
-    "asinh": broken,
-    "erf": lambda a: "text",
-    "frac": lambda a: np.full_like(a, np.nan),
-}
-
-
-@pytest.fixture(scope="module")
-def found() -> Any:
-    return compare_functions("mine", FUNCTIONS, np.asarray, np.asarray)
+#: NumPy with an ``exp`` that is 2**x, a ``log`` of vectors alone, and a ``sin`` that crashes.
+LIBRARY = """
+import os
+from numpy import *
+asarray = asarray
+exp = exp2
+def log(a):
+    if a.ndim > 1:
+        raise ValueError("only vectors")
+    import numpy
+    return numpy.log(a)
+def sin(a):
+    os._exit(3)
+"""
 
 
-def test_what_agrees_differs_and_is_missing_is_told_apart(found: Any) -> None:
-    assert found.same == ["exp", "cumprod"]
-    assert sorted(found.other) == ["asinh", "erf", "frac", "sinh", "tan"]
-    assert set(found.missing) == set(OPS) - set(FUNCTIONS)
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scan few operations, since each process imports PyTorch."""
+    names = ("exp", "log", "sin", "cos", "erf")
+    monkeypatch.setattr(scanning, "OPS", {name: scanning.OPS[name] for name in names})
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("sinh", "in PyTorch"),
-        ("tan", "shape"),
-        ("asinh", "raises RuntimeError: no\\nkernel"),
-        ("erf", "shape"),
-        ("frac", "nan"),
-    ],
-)
-def test_each_difference_is_one_line(found: Any, name: str, words: str) -> None:
-    assert words in found.other[name]
-    assert "\n" not in found.other[name]
+def test_what_the_operations_compute() -> None:
+    functions = {"exp": np.exp2, "cos": np.cos}
+    seen = {
+        name: scanning.compared(name, functions, np.asarray, np.asarray)
+        for name in ("exp", "cos", "erf")
+    }
+    found = scanning.Scan("mine")
+    for name, each in seen.items():
+        found.add(name, each)
+    assert found.same == ["cos"]
+    assert "in PyTorch" in found.other["exp"]
+    assert found.missing == ["erf"]
 
 
-def test_the_report_names_everything(found: Any) -> None:
-    lines = str(found).splitlines()
-    assert lines[0] == "mine: 2 operations compute what PyTorch does"
-    assert "another function, or wrong: 5" in lines
-    assert f"not there: {len(OPS) - 7}" in lines
+def test_an_operation_that_raises_for_some_operands() -> None:
+    found = scanning.Scan("mine")
+    found.add("log", ["", "raises ValueError: only vectors"])
+    found.add("exp", ["raises ValueError: no", "raises ValueError: no"])
+    assert found.partly == {"log": "raises ValueError: only vectors"}
+    assert found.other == {"exp": "raises ValueError: no"}
 
 
-def test_numpy_has_some_operations() -> None:
-    found = scan("numpy")
-    assert len(found.same) > 40
-    assert {"exp", "add", "matmul", "cumsum"} <= set(found.same)
+@pytest.mark.slow
+def test_a_scan_goes_on_after_a_crash(
+    few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "crashing_library.py").write_text(LIBRARY)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    found = scanning.scan("crashing_library")
+    assert found.same == ["cos"]
+    assert "ends the process" in found.other["sin"]
+    assert "in PyTorch" in found.other["exp"]
+    assert list(found.partly) == ["log"]
+    assert not mp.active_children()
 
 
-def test_a_module_that_is_not_there_is_a_mistake_of_the_user() -> None:
-    with pytest.raises(UsageError, match="no_such_module") as caught:
-        scan("no_such_module")
-    assert "\n" not in str(caught.value)
+def test_an_unknown_module_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["adapter", "--scan", "no_such_library"]) == CANNOT_RUN
+    out, err = capsys.readouterr()
+    assert err.startswith("parity: error: no_such_library: ")
+    assert len(err.splitlines()) == 1
+    assert not out
 
 
-def test_functions_by_expressions_leave_out_what_a_module_lacks() -> None:
-    names = {"exp": "np.exp(a)", "cumprod": "np.cumprod(a, axis)", "erf": "np.erf(a)", "no": "a"}
-    functions = named_functions(names, {"np": np})
-    assert set(functions) == {"exp", "cumprod"}
-    assert functions["cumprod"](np.array([2.0, 3.0]), axis=0).tolist() == [2.0, 6.0]
+def test_a_file_and_a_scan_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["adapter", "new.py", "--scan", "numpy"]) == CANNOT_RUN
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_module_with_some_of_pytorchs_functions() -> None:
-    module = SimpleNamespace(exp=torch.exp, nn=SimpleNamespace(functional=torch.nn.functional))
-    functions = torch_like(module)
-    assert {"exp", "layer_norm"} <= set(functions)
-    assert "cumprod" not in functions
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_names_of_libraries_are_operations_of_the_table(library: str) -> None:
-    names = LIBRARIES[library].names()
-    assert len(names) > 100
-    assert set(names) <= set(OPS)
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_missing_framework_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, installed = FRAMEWORKS[name]
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(EngineError) as caught:
+        load_engine(name)
+    assert str(caught.value) == (
+        f"engine {name!r} needs {package}, not installed here: pip install {installed}"
+    )

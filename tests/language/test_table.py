@@ -34,6 +34,7 @@ from parity.language.table import (
     output_shapes,
     register,
     with_rules,
+    with_vjp,
 )
 from parity.language.text_format import program_from_text
 from parity.oracle.check import check_program
@@ -169,7 +170,8 @@ def new_rows(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for name in NEW:
         del OPS[name]
-    output_shapes.cache_clear()
+    for known in (output_shapes, with_vjp):
+        known.cache_clear()
 
 
 @pytest.fixture

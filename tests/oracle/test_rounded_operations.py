@@ -46,6 +46,8 @@ X = torch.tensor([[1.5, -2.0, 0.25], [3.0, 1.5, 7.0]], dtype=torch.float64)
         lambda x: torch.nn.functional.max_pool1d(x[None], 2),
         lambda x: torch.nn.functional.pad(x, (1, 2)),
         lambda x: torch.where(x > 0, x, -x),
+        lambda x: torch.zeros_like(x).scatter_reduce(1, (x > 0).long(), x, "amax"),
+        lambda x: torch.linalg.vector_norm(x, torch.inf, 1),
     ],
 )
 def test_what_moves_or_chooses_is_exact(f):
@@ -56,6 +58,10 @@ def test_what_moves_or_chooses_is_exact(f):
 def test_what_computes_is_not(f):
     arguments = {torch.cumsum: (1,), torch.mul: (X,), torch.softmax: (1,)}.get(f, ())
     assert not same(lambda x: f(x, *arguments), X)[0]
+
+
+def test_a_gradient_without_memory_is_left_as_it_is():
+    assert all(same(torch.sgn, X))
 
 
 def test_backward_has_errors_too():

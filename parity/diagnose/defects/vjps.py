@@ -254,5 +254,5 @@ def rules_of_rows() -> dict[str, Rule]:
     """The rules of the operations that have one in their row (``Operation.vjp``)."""
     # Scripts copy this source without the table, where nothing else in them needs it.
     table = sys.modules.get("parity.language.table")
-    rows = table.OPS.values() if table else ()
-    return {op.name: Rule(*op.vjp) for op in rows if op.vjp is not None}
+    rows = table.with_vjp() if table else ()
+    return {op.name: Rule(*op.vjp) for op in rows}

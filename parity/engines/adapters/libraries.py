@@ -8,11 +8,15 @@ the function names of PyTorch or NumPy.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parity._util.escape import one_line
+from parity.engines.base import Unsupported
 from parity.language.expression import dotted
 from parity.language.operation import OPERANDS, Operation
 from parity.language.table import OPS
@@ -44,8 +48,15 @@ class Library:
         return found
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """Return the operations that the installed version has, for ``Engine.ops``."""
+        """Return the operations that the installed version has."""
         return named_functions(self.names(), self.namespace())
+
+    def ops(self) -> dict[str, Callable[..., Any]]:
+        """Return the operations for ``Engine.ops``: what a function refuses is not supported.
+
+        A library limits ranks, dtypes and attributes, and says so in exceptions of many types.
+        """
+        return {name: _supported(name, f) for name, f in self.functions().items()}
 
 
 #: The libraries by the name of their module.
@@ -73,6 +84,44 @@ LIBRARIES: dict[str, Library] = {
         "jnp.array(a)",
     ),
 }
+
+
+#: What libraries say of a gradient, or of a dtype, that they do not have.
+_REFUSAL = re.compile(
+    "no gradient|has no entry|cannot calculate|unsupported|not (defined|supported|implemented)",
+    re.IGNORECASE,
+)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Raise ``Unsupported`` in place of an exception that says that the library lacks something.
+
+    Examples
+    --------
+    >>> with refusals():
+    ...     raise ValueError("VJP not implemented for QRF")
+    Traceback (most recent call last):
+    parity.engines.base.Unsupported: VJP not implemented for QRF
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _REFUSAL.search(str(error)):
+            raise
+        raise Unsupported(one_line(str(error))) from None
+
+
+def _supported(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*xs: Any, **attrs: Any) -> Any:
+        try:
+            return function(*xs, **attrs)
+        except SystemError:  # an internal error: no refusal
+            raise
+        except Exception:
+            raise Unsupported(f"{name} of some operands or attributes") from None
+
+    return apply
 
 
 def named_functions(

@@ -14,7 +14,6 @@ import torch
 from parity.engines.base import Engine, Unsupported
 from parity.language.table import OPS
 
-
 #: What PyTorch says where it lacks the derivative of a backward.
 _NO_DERIVATIVE = re.compile("derivative for .* is not implemented")
 
@@ -87,16 +86,19 @@ class Torch(Engine):
         return t.detach().numpy()
 
     def grad(self, t: Any) -> Any:
-        return None if t.grad is None else t.grad.detach().numpy()
+        g = t.grad
+        # PyTorch may keep zeros without memory, which NumPy cannot share.
+        return None if g is None else g.detach().numpy(force=g._is_zerotensor())
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else torch.tensor(gradient)
-        if flags.get("create_graph"):
-            flags["retain_graph"] = True
         try:
+            if not flags.get("create_graph"):
+                t.backward(g, **flags)
+                return
             with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
                 warnings.simplefilter("ignore")
-                t.backward(g, **flags)
+                t.backward(g, retain_graph=True, create_graph=True)
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):
                 raise Unsupported("some second derivatives") from error

@@ -6,8 +6,7 @@ dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare the
 
 from __future__ import annotations
 
-from parity.engines.base import Engine
-from parity.engines.execute import ProgramEngine
+from parity.engines.base import Engine, ProgramEngine
 from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
 

@@ -24,11 +24,12 @@ from parity.language.operations import (
     scattering,
 )
 
-_FAMILIES = (
+#: The modules with rows.
+FAMILIES = (
     *(functions, activations, further_elementwise, further_reductions),
     *(scans, arranging, indexing, scattering),
     *(matrix_products, linear_algebra, fourier, convolutions, pooling, sampling),
     *(normalisations, losses, distances, attention),
 )
 
-ROWS: tuple[Operation, ...] = tuple(row for family in _FAMILIES for row in family.ROWS)
+ROWS: tuple[Operation, ...] = tuple(row for family in FAMILIES for row in family.ROWS)

@@ -140,13 +140,13 @@ _SAMPLED: tuple[Operation, ...] = (
         "affine_grid",
         "F.affine_grid(a, size, align_corners)",
         "2 2 3",
-        attributes={"size": ((2, 1, 3, 4), (2, 2, 1, 2), (2, 1, 5, 1)), "align_corners": "FLAG"},
+        attributes={"size": ((2, 1, 3, 4), (2, 2, 5, 2)), "align_corners": "FLAG"},
     ),
     Operation(
         "affine_grid_3d",
         "F.affine_grid(a, size, align_corners)",
         "2 3 4",
-        attributes={"size": ((2, 1, 3, 4, 2), (2, 1, 1, 2, 3)), "align_corners": "FLAG"},
+        attributes={"size": ((2, 1, 3, 4, 2), (2, 2, 2, 2, 3)), "align_corners": "FLAG"},
     ),
 )
 

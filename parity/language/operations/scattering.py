@@ -25,8 +25,8 @@ def _index_reduce(name: str, reduce: str, kinks: str = "") -> Operation:
     """Rows of ``b`` reduced into those of ``a`` that an index names."""
     return Operation(
         name,
-        f"torch.index_reduce(a, 0, torch.tensor(indices), b[: len(indices)], '{reduce}', "
-        "include_self=include_self)",
+        "torch.scatter_reduce(a, 0, torch.tensor(indices)[:, None].expand(-1, a.shape[1]), "
+        f"b[: len(indices)], '{reduce}', include_self=include_self)",
         "m n, 5 n",
         attributes={"indices": "ROWS", "include_self": (True, False)},
         kinks=kinks,
@@ -114,8 +114,8 @@ _ROWS_OF_AN_ARRAY = (
     ),
     _moved(
         "index_divide",
-        "a / torch.index_reduce(torch.ones_like(a), 0, torch.tensor(indices), "
-        "b[: len(indices)], 'prod')",
+        "a / torch.scatter_reduce(torch.ones_like(a), 0, "
+        "torch.tensor(indices)[:, None].expand(-1, a.shape[1]), b[: len(indices)], 'prod')",
         "m n, 5 n",
         domain="R, Z",
         attributes={"indices": "ROWS"},

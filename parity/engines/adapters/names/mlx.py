@@ -27,6 +27,18 @@ _INDICES: Final = "mx.array(indices)"
 #: Where the elements lie that an index along axis 1 names.
 _PLACES: Final = f"mx.arange(len(indices))[:, None], {_INDICES}"
 _PARTS: Final = "(lambda z: mx.stack([mx.real(z), mx.imag(z)], -1))"
+#: For complex numbers, of which MLX has those of float32 alone.
+SINGLE: Final = "{{mx.float32: lambda: {0}}}[a.dtype]()"
+
+_COMPLEX: Final[dict[str, str]] = {
+    "complex_abs": "mx.abs(a + 1j * b)",
+    "complex_multiply": f"{_PARTS}((a + 1j * b) * (c + 1j * d))",
+    "complex_divide": f"{_PARTS}((a + 1j * b) / (c + 1j * d))",
+    **{
+        f"complex_{name}": f"{_PARTS}(mx.{name}(a + 1j * b))"
+        for name in ("exp", "log", "sqrt", "tanh", "sin")
+    },
+}
 
 _ELEMENTWISE: Final[dict[str, str]] = {
     **{name: f"mx.{name}(a)" for name in _SAME},
@@ -86,19 +98,12 @@ _ELEMENTWISE: Final[dict[str, str]] = {
     "lerp_scalar": "a + weight * (b - a)",
     "addcmul": "a + value * b * c",
     "addcdiv": "a + value * b / c",
-    "float_power": "mx.power(a, b)",
     "clip_by_tensors": "mx.clip(a, b, c)",
     "clip_below": "mx.clip(a, b, None)",
     "where_scalar": "mx.where(mx.array(mask), a, other)",
     "where_of_comparison": "mx.where(a > b, a, 2 * b)",
     "divide_no_nan": "mx.where(b == 0, 0.0, a / mx.where(b == 0, 1.0, b))",
-    "complex_abs": "mx.abs(a + 1j * b)",
-    "complex_multiply": f"{_PARTS}((a + 1j * b) * (c + 1j * d))",
-    "complex_divide": f"{_PARTS}((a + 1j * b) / (c + 1j * d))",
-    **{
-        f"complex_{name}": f"{_PARTS}(mx.{name}(a + 1j * b))"
-        for name in ("exp", "log", "sqrt", "tanh", "sin")
-    },
+    **{name: SINGLE.format(text) for name, text in _COMPLEX.items()},
 }
 
 _ALONG_AXES: Final[dict[str, str]] = {
@@ -126,7 +131,8 @@ _ALONG_AXES: Final[dict[str, str]] = {
     "aminmax": f"mx.stack([mx.min(a, {_REDUCED}), mx.max(a, {_REDUCED})])",
     "median_between": f"mx.median(a, {_REDUCED})",
     "trimmed_mean": "mx.sort(a)[1:-1].mean()",
-    "log_softmax": "nn.log_softmax(a, axis)",
+    # nn.log_softmax, which is compiled, ends the process at its second call.
+    "log_softmax": "a - mx.logsumexp(a, axis=axis, keepdims=True)",
     "mean_squared_error": "mx.sum((a - b) ** 2) / len(a)",
     "softmax_cross_entropy": "nn.losses.cross_entropy(a, mx.array(t), reduction='mean')",
     "cumsum_reversed": "mx.cumsum(a, axis=axis, reverse=True)",
@@ -134,8 +140,10 @@ _ALONG_AXES: Final[dict[str, str]] = {
     "cumprod_reversed": "mx.cumprod(a, axis=axis, reverse=True)",
     "cumprod_exclusive": "mx.cumprod(a, axis=0, inclusive=False)",
     "diff": "mx.diff(a, n, axis=axis)",
-    "sort": "{False: mx.sort}[descending](a, axis)",
+    "sort": "-mx.sort(-a, axis) if descending else mx.sort(a, axis)",
     "sort_by_key": "mx.take_along_axis(b, mx.argsort(a, axis=-1), -1)",
+    "topk": "-mx.sort(-a, -1)[..., :k]",
+    "bottomk": "mx.sort(a, -1)[..., :k]",
     "topk_sum": "mx.sum(mx.topk(a, k, axis=-1), -1)",
 }
 
@@ -159,7 +167,7 @@ _ARRANGED: Final[dict[str, str]] = {
     "squeeze_all": "mx.squeeze(a)",
     "swapaxes": "mx.swapaxes(a, axis, 0)",
     "expand": "mx.broadcast_to(a, (2, *a.shape))",
-    "view_transposed": "mx.reshape(mx.swapaxes(a, 0, 1), -1)",
+    "view_transposed": "mx.flatten(mx.swapaxes(a, 0, 1))",
     "roll": "mx.roll(a, shifts, axis)",
     "roll_flat": "mx.roll(a, shifts)",
     "roll_both": "mx.roll(a, (shifts, 1), (0, 1))",
@@ -168,6 +176,7 @@ _ARRANGED: Final[dict[str, str]] = {
     "meshgrid": "tuple(mx.meshgrid(a, b, indexing=indexing))",
     "concat_itself": "mx.concatenate([a, b, a], axis=0)",
     "stack_itself": "mx.stack([a, b, a], axis=axis)",
+    "unbind": "tuple(mx.squeeze(y, axis) for y in mx.split(a, a.shape[axis], axis))",
     "dynamic_stitch": "mx.concatenate([a[:1], b[:2]])",
     "split_first": "mx.split(a, [2])[0]",
     "hsplit": "tuple(mx.split(a, [1, 2], axis=1))",
@@ -188,7 +197,7 @@ _INDEXED: Final[dict[str, str]] = {
     "take": f"mx.take(a, {_INDICES})",
     "take_labels": "mx.take_along_axis(a, mx.array(labels)[:, None], 1)[:, 0]",
     "embedding": f"a[{_INDICES}]",
-    "select": "mx.take(a, index, axis=axis)",
+    "select": "mx.take(a, index % a.shape[axis], axis=axis)",
     "narrow": "a[start : start + length]",
     "strided_slice": "a[start::step]",
     "as_strided": "mx.as_strided(a, (2, 2), stride)",
@@ -222,7 +231,7 @@ _INDEXED: Final[dict[str, str]] = {
     f"else (lambda c: (c.__setitem__(({_INDICES}, {_INDICES}), b), c)[1])(a + 0)",
     "masked_fill": "mx.where(mx.array(mask), b, a)",
     "masked_fill_value": "mx.where(mx.array(mask), value, a)",
-    "index_put_mask": "(lambda c: (c.__setitem__(mx.array(mask), b), c)[1])(a + 0)",
+    "index_put_mask": "mx.where(mx.array(mask), b, a)",
     "set_slice": "(lambda c: (c.__setitem__(slice(1, None), b), c)[1])(a + 0)",
     "set_slice_with_step": "(lambda c: (c.__setitem__(slice(start, None, 2), b), c)[1])(a + 0)",
     "slice_scatter": "mx.slice_update(a, b, mx.array([start]), (0,))",

@@ -86,7 +86,6 @@ _ELEMENTWISE: Final[dict[str, str]] = {
     "lerp_scalar": "paddle.lerp(a, b, float(weight))",
     "addcmul": "a + value * b * c",
     "addcdiv": "a + value * b / c",
-    "float_power": "paddle.pow(a, b)",
     "divide_no_nan": "paddle.where(b == 0, paddle.zeros_like(a / b), "
     "a / paddle.where(b == 0, paddle.ones_like(b), b))",
     "clip_by_tensors": "paddle.minimum(paddle.maximum(a, b), c)",

@@ -45,6 +45,7 @@ _PRODUCTS: Final = {
         "paddle.einsum(subscripts, a, b)",
     ),
     "einsum_three": "paddle.einsum(subscripts, a, b, c)",
+    # An operand of one axis keeps its length of 1.
     "inner": "paddle.inner(a, b)",
     "vecdot": "paddle.vecdot(a, b, axis=axis)",
     "kron": "paddle.kron(a, b)",
@@ -109,6 +110,7 @@ _LINEAR_ALGEBRA: Final = {
         f"(lambda w, v: (v * w.exp()) @ v.mT)(*paddle.linalg.eigh({_SYMMETRIC}))"
     ),
     "eigenvector_projector": "(lambda v: v @ v.mT)(paddle.linalg.eigh(a @ a.mT)[1][:, -1:])",
+    # All axes of a batch become one.
     "singular_values": "paddle.linalg.svdvals(a)",
     "svd_rebuilt": (
         "(lambda u, s, v: (u * s.unsqueeze(-2) ** 2) @ v)"
@@ -126,6 +128,7 @@ _LINEAR_ALGEBRA: Final = {
     "covariance_counts": "paddle.linalg.cov(a.T, fweights=paddle.to_tensor(counts + 1))",
     "covariance_weights": "paddle.linalg.cov(a, aweights=b, ddof=bool(correction))",
     "correlation": "paddle.linalg.corrcoef(a)",
+    # The exponent 1 / 3 is a float32, as in everything with p=3.
     "dist": "paddle.dist(a, b, p)",
     "cdist": "paddle.cdist(a, b, p)",
     "cdist_by_products": "paddle.cdist(a, b, compute_mode='use_mm_for_euclid_dist')",
@@ -152,7 +155,6 @@ _FOURIER: Final = {
     "amplitude_spectrum": "paddle.abs(paddle.fft.rfft(a))",
     "fft_convolution": "paddle.fft.irfft(paddle.fft.rfft(a) * paddle.fft.rfft(b), a.shape[-1])",
     "fftshift": "paddle.fft.fftshift(a)",
-    "fftshift_axis": "paddle.fft.fftshift(a, [axis])",
     "ifftshift": "paddle.fft.ifftshift(a)",
     "short_time_fourier": (
         "paddle.as_real(paddle.signal.stft(a, 4, hop_length, window=b, center=center, "
@@ -222,11 +224,10 @@ _POOLING: Final = {
         for n in (2, 3)
     },
     "avg_pool2d_of_pairs": f"F.avg_pool2d(a, {_WINDOW}, exclusive=not count_include_pad)",
-    "avg_pool2d_divisor": f"F.avg_pool2d(a, {_WINDOW}, exclusive=False, divisor_override=divisor_override)",
-    **{
-        f"lp_pool{n}d": f"F.lp_pool{n}d(a, norm_type, kernel_size, stride, ceil_mode=ceil_mode)"
-        for n in (1, 2)
-    },
+    "avg_pool2d_divisor": (
+        f"F.avg_pool2d(a, {_WINDOW}, exclusive=False, divisor_override=divisor_override)"
+    ),
+    **{f"lp_pool{n}d": f"F.lp_pool{n}d(a, norm_type, kernel_size, stride)" for n in (1, 2)},
 }
 
 _SAMPLING: Final = {
@@ -234,6 +235,7 @@ _SAMPLING: Final = {
     "interpolate_nearest_3d": (
         "F.interpolate(a, size=size, mode={'nearest': mode}[mode], data_format='NCDHW')"
     ),
+    # Places are computed in float32; one pixel is the first of the bicubic ones, not the middle.
     "interpolate_linear": (
         "F.interpolate(a, size=[size], mode='linear', align_corners=align_corners, "
         "data_format='NCW')"
@@ -327,6 +329,7 @@ _LOSSES: Final = {
     ),
     "sigmoid_focal_loss": "F.sigmoid_focal_loss(a, b, alpha=alpha, gamma=gamma)",
     "kl_div": "F.kl_div(a, b, reduction=reduction, log_target=log_target)",
+    # Its constant is a float32, as in all losses with label_smoothing.
     "label_smooth": "F.label_smooth(a)",
     "cross_entropy": (
         f"F.cross_entropy(a, {_LABELS}, reduction=reduction, label_smoothing=label_smoothing)"
@@ -349,13 +352,14 @@ _LOSSES: Final = {
         f"if label_smoothing == 0 else {_REFUSED}"
     ),
     "nll_loss": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
+    # Labels of -100 corrupt the heap.
     "nll_loss_ignored": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
     "nll_loss_images": f"F.nll_loss(a, {_LABELS}, {_WEIGHTS}, reduction=reduction)",
     "multi_margin_loss": f"F.multi_margin_loss(a, {_LABELS}, p, margin, reduction=reduction)",
     "multi_margin_loss_weighted": (
         f"F.multi_margin_loss(a, {_LABELS}, p, 1.0, {_WEIGHTS}, reduction=reduction)"
     ),
-    "multilabel_margin_loss": f"F.multilabel_margin_loss(a, {_LABELS}, reduction=reduction)",
+    "multilabel_margin_loss": f"F.multi_label_margin_loss(a, {_LABELS}, reduction=reduction)",
     "multilabel_soft_margin_loss": (
         f"F.multi_label_soft_margin_loss(a, paddle.to_tensor(mask).astype(a.dtype), {_WEIGHTS}, "
         "reduction=reduction)"
@@ -375,7 +379,6 @@ _LOSSES: Final = {
     "triplet_margin_loss": (
         "F.triplet_margin_loss(a, b, c, margin, p, swap=swap, reduction=reduction)"
     ),
-    "npair_loss": f"F.npair_loss(a, b, {_LABELS}, l2_reg)",
 }
 
 NAMES: Final[dict[str, str]] = {

@@ -83,7 +83,6 @@ _ELEMENTWISE: Final[dict[str, str]] = {
     "trunc": "tf.experimental.numpy.fix(a)",
     "deg2rad": "tf.experimental.numpy.deg2rad(a)",
     "rad2deg": "tf.experimental.numpy.rad2deg(a)",
-    "float_power": "tf.pow(a, b)",
     "divide_no_nan": "tf.math.divide_no_nan(a, b)",
     "clip_by_tensors": "tf.clip_by_value(a, b, c)",
     "clip_below": "tf.maximum(a, b)",
@@ -113,10 +112,6 @@ _ALONG_AXES: Final[dict[str, str]] = {
     "vector_norm": "{True: tf.norm}[ord > 0 and (axis is None or type(axis) is int)]"
     "(a, ord, axis, keepdims)",
     "clip_by_norm": "tf.clip_by_norm(a, max_norm)",
-    "max_axis": f"tf.reduce_max({_REDUCED})",
-    "min_axis": f"tf.reduce_min({_REDUCED})",
-    "max_all": "tf.reduce_max(a)",
-    "min_all": "tf.reduce_min(a)",
     "ptp": "tf.reduce_max(a, axis) - tf.reduce_min(a, axis)",
     "aminmax": f"tf.stack([tf.reduce_min({_REDUCED}), tf.reduce_max({_REDUCED})])",
     "trimmed_mean": "tf.reduce_mean(tf.sort(a)[1:-1])",
