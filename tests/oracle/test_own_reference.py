@@ -134,7 +134,7 @@ def test_wrong_gradients_are_found_in_generated_programs_and_nothing_else() -> N
     seen = [(case, finding) for case, finding in checked if finding is not None]
     assert len(seen) > 5
     for case, finding in seen:
-        assert finding.kind == "gradient"
+        assert finding.what == "grad"
         assert {s.op for s in case.statements if isinstance(s, pr.Apply)} & {"exp", "cumprod"}
 
 
