@@ -33,8 +33,9 @@ def judge_finding(
 
     If the reduced finding is ill-conditioned, the report is on the ``whole`` program, which may
     show more. Return None if both are ill-conditioned, or if the whole one is and the reduced one
-    is undecided: the reduction may have led to values that are no real numbers. Of the forward of
-    the engine itself only what another judge confirms is reported.
+    is undecided: the reduction may have led to values that are no real numbers. Return None as
+    well where a convention decides that no quirk declares. Of the forward of the engine itself only
+    what another judge confirms is reported.
     """
     (program, finding), verdict = small, adjudicate(*small, engine, reference)
     if verdict.wrong in (None, ILL_CONDITIONED) and small[0] != whole[0]:
@@ -43,7 +44,9 @@ def judge_finding(
             return None
         if verdict.wrong == ILL_CONDITIONED:
             (program, finding), verdict = whole, of_whole
-    if verdict.wrong == ILL_CONDITIONED or (is_own(reference) and verdict.wrong != ENGINE):
+    if verdict.wrong == ILL_CONDITIONED or verdict.convention:
+        return None
+    if is_own(reference) and verdict.wrong != ENGINE:
         return None
     return Report(finding, program, number, verdict=verdict)
 

@@ -152,7 +152,7 @@ def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> boo
     op = OPS[result.cell.op]
     if finding is None or op.has_rules or not op.kinks or finding.what != "grad":
         return False
-    return adjudicate(program, finding, engine, reference).wrong is None
+    return adjudicate(program, finding, engine, reference).convention
 
 
 def _undisturbed(table: OperationTable) -> OperationTable:

@@ -77,7 +77,7 @@ def combined_verdict(evidence: Evidence) -> Verdict:
     if not evidence.gradient_differs:
         return Verdict(None, "")
     if evidence.around in (Surroundings.CONVENTION, Surroundings.NOT_FINITE):
-        return Verdict(None, "a convention decides at this kink")
+        return Verdict(None, "a convention decides at this kink", convention=True)
     if evidence.own is Outcome.RIGHT:
         if evidence.reference is Outcome.WRONG:
             return Verdict(REFERENCE, "PyTorch's gradient is wrong by its own forward")

@@ -18,6 +18,8 @@ class Verdict:
     note: str = ""
     #: Whether rounding explains the difference, but the engine declares ``Engine.bitwise``.
     bits: bool = False
+    #: Whether a convention at a kink decides for which no quirk exists: no finding.
+    convention: bool = False
 
 
 #: The verdict on findings without a program.
@@ -26,7 +28,7 @@ UNDECIDED = Verdict(None)
 
 def no_findings(count: int) -> str:
     """Return the line of a report about differences that are ill-conditioned."""
-    return f"{count} differences are no findings: rounding decides there"
+    return f"{count} differences are no findings: rounding or a convention decides there"
 
 
 def verdict_of(found: bool, interrupted: bool) -> str:
