@@ -157,7 +157,7 @@ BAD_ATTRIBUTES: dict[str, tuple[str, list[str]]] = {
     "ops a list": ("ops = ['add']", ["has no operations"]),
     "ops unknown": (
         "ops = {'add': max, 'frob': max, 'bar': max}",
-        ["unknown operations", "bar", "frob", "mul"],
+        ["unknown operations", "bar", "frob", "docs/operations.md", "extra_ops"],
     ),
     "ops with numbers": ("ops = {1: max, 'add': max}", ["unknown operations", "1"]),
     "ops not callable": ("ops = {'add': 3, 'mul': max}", ["not callable", "add"]),
