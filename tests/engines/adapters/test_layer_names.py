@@ -10,29 +10,22 @@ import numpy as np
 import pytest
 import torch
 
+from parity.engines.adapters.libraries import lambda_of
 from parity.engines.adapters.names import numpy_layers
-from parity.language.operation import OPERANDS, Operation
-from parity.language.operations import layers
-
-ROWS = {op.name: op for op in layers.ROWS}
-
-
-def lambda_of(op: Operation, text: str) -> str:
-    keywords = ["*", *op.kinds] if op.kinds else []
-    return f"lambda {', '.join([*OPERANDS[: op.arity], *keywords])}: {text}"
+from parity.language.table import OPS
 
 
 @pytest.mark.parametrize("library", ["numpy", "paddle", "tensorflow", "mlx", "jax"])
 def test_expressions_are_of_rows_and_can_be_read(library: str) -> None:
     table = importlib.import_module(f"parity.engines.adapters.names.{library}_layers").NAMES
-    assert not set(table) - set(ROWS)
+    assert not set(table) - set(OPS)
     for name, text in table.items():
-        compile(lambda_of(ROWS[name], text), name, "eval")
+        compile(lambda_of(OPS[name], text), name, "eval")
 
 
 @pytest.mark.parametrize("name", numpy_layers.NAMES)
 def test_numpy_has_the_values_of_pytorch(name: str) -> None:
-    op = ROWS[name]
+    op = OPS[name]
     function = eval(lambda_of(op, numpy_layers.NAMES[name]), {"np": np})
     shapes = op.template.draw(random.Random(zlib.crc32(name.encode())))
     attrs = op.attribute_choices(shapes)[0]
