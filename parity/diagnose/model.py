@@ -136,7 +136,8 @@ def _samples(programs: Iterable[pr.Program], engine: Runner, reference: Engine) 
             if ours is None or ours.unsupported is not None:
                 continue
             theirs = execute(program, right)
-            if theirs.failure is None and reruns_freed_graph(program):
+            raises = ours.failure is not None and theirs.failure is None
+            if raises and reruns_freed_graph(program):
                 continue  # correct engines may raise there (docs/semantics.md 1.2)
             yield _compared(program, ours, theirs, engine, right)
 
