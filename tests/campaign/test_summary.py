@@ -207,7 +207,7 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
         f"quirk keeps-graphs: {QUIRKS['keeps-graphs'].description}",
         f"quirk max-ties-first: {QUIRKS['max-ties-first'].description}",
         "",
-        "4 differences are no findings: rounding decides there; they are in "
+        "4 differences are no findings: rounding or a convention decides there; they are in "
         "s3://b/c/ill-conditioned",
         "coverage: 0 of 3 features reached",
         "5 findings are exported to the Hypothesis database: pytest --pyargs parity "
