@@ -23,10 +23,10 @@ from parity.language.json_format import program_to_json
 from parity.language.program import Apply, Program
 from parity.language.table import OPS
 from parity.oracle.finding import Finding
-from parity.oracle.own_reference import OwnReference
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
 from parity.oracle.verdict import (
+    OWN_FORWARD,
     REFERENCE,
     UNDECIDED,
     Verdict,
@@ -68,7 +68,7 @@ def expected_by(program: Program | None, reference: Engine) -> str:
     """Return what says which result is right: the engine itself for what PyTorch lacks."""
     statements = program.statements if program else ()
     ops = [OPS[s.op] for s in statements if isinstance(s, Apply)]
-    return OwnReference.name if any(op.torch is None for op in ops) else label(reference)
+    return OWN_FORWARD if any(op.torch is None for op in ops) else label(reference)
 
 
 @dataclass

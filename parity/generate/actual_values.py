@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
@@ -23,10 +22,13 @@ class ActualValues:
     """The tensors of a program so far; None for values that are not known."""
 
     def __init__(self) -> None:
+        import torch  # only here: inputs are read where PyTorch is not needed
+
+        self.torch = torch
         self.tensors: list[Any] = []
 
     def add_leaf(self, leaf: pr.Leaf) -> None:
-        self.tensors.append(torch.from_numpy(leaf.array()))
+        self.tensors.append(self.torch.from_numpy(leaf.array()))
 
     def add(self, statement: pr.Statement, count: int) -> None:
         """Add the ``count`` results of a statement."""
@@ -51,12 +53,12 @@ class ActualValues:
         if any(t is None for t in tensors):
             return None
         try:
-            with torch.no_grad():
+            with self.torch.no_grad():
                 result = op.function(*tensors, **keywords(op.name, attrs))
         except (RuntimeError, ValueError, TypeError, IndexError):
             return None
         several = list(result) if isinstance(result, (tuple, list)) else [result]
-        return several if all(bool(torch.isfinite(t).all()) for t in several) else None
+        return several if all(bool(self.torch.isfinite(t).all()) for t in several) else None
 
     def interval(self, op: Operation, inputs: Sequence[int], attrs: Attrs) -> Interval | None:
         """Return between which bounds the results lie; None outside the domain."""

@@ -21,6 +21,7 @@ from parity.oracle.neighbours import Surroundings
 from parity.oracle.own_forward import Outcome
 from parity.oracle.own_programs import Question, question_of
 from parity.oracle.own_verdict import is_smooth
+from parity.oracle.verdict import OWN_FORWARD
 
 #: Gradients at a kink that no convention explains.
 _WRONG_AT_KINK = (Surroundings.ISOLATED, Surroundings.OUTSIDE)
@@ -35,7 +36,7 @@ class OwnReference(ProgramEngine):
     nothing can be said, as after ``detach``, a run is that of the engine.
     """
 
-    name = "its own forward"
+    name = OWN_FORWARD
     is_strict = True
 
     def __init__(self, runner: Runner) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
+#: The name of the reference that is the engine's own forward.
+OWN_FORWARD = "its own forward"
 
 
 @dataclass(frozen=True, slots=True)
