@@ -99,13 +99,13 @@ class Triage:
 
         Nothing of it runs on the model, which would have to stop.
         """
-        last = program.statements[finding.statement]
+        last = _statement(program, finding.statement)
         applied = [last] if isinstance(last, pr.Apply) else program.statements
         ops = {s.op for s in applied if isinstance(s, pr.Apply)}
         for cause in self.model.operation_causes:
             if cause.finding is None or cause.witness is None or not cause.ops & ops:
                 continue
-            statement = cause.witness.statements[cause.finding.statement]
+            statement = _statement(cause.witness, cause.finding.statement)
             if cause.finding.kind == finding.kind and isinstance(statement, type(last)):
                 return (cause,)
         return ()
@@ -225,6 +225,11 @@ class Triage:
                 sentence = defect.description
                 return Cause(category_of(finding), defect.name, sentence, finding=finding)
         return Cause(category_of(finding), probe.name, finding.says, finding=finding)
+
+
+def _statement(program: Program, number: int) -> pr.Statement | None:
+    """Return a statement; None for what comes before the first or after the last one."""
+    return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
 def only_operation(program: Program) -> str:
