@@ -66,9 +66,9 @@ def symptom_of(result: CellResult) -> Symptom:
     finding = result.finding
     assert finding is not None
     statements = result.cell.program.statements
-    if finding.statement >= len(statements):
+    if finding.statement >= len(statements) and finding.what != "exception":
         return Symptom(VALUE if finding.what == "value" else GRADIENT, "changes")
-    number = max(finding.statement, 0)
+    number = min(max(finding.statement, 0), len(statements) - 1)
     seen = sum(isinstance(s, pr.Backward) for s in statements[: number + 1])
     of = _ORDER[seen] if isinstance(statements[number], (pr.Apply, pr.Backward)) else SECOND
     if finding.what == "exception":
