@@ -36,7 +36,6 @@ from parity.oracle.tolerance import Tolerance
 #: What an operation computes, in the order in which it is computed.
 VALUE, GRADIENT, SECOND = "value", "gradient", "second derivative"
 _ORDER = (VALUE, GRADIENT, SECOND)
-SECOND_STAGE = _ORDER.index(SECOND)
 #: What an operation does that raises nothing, by the kind of the finding.
 _STOPS: dict[str, str] = {
     Kind.CRASH: "ends the process",

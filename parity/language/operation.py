@@ -196,9 +196,13 @@ class Operation:
     @property
     def source(self) -> str:
         """PyTorch's function as the text of a lambda."""
+        return self.as_lambda(spelled_out(self.torch or "None"))
+
+    def as_lambda(self, expression: str) -> str:
+        """Return an expression over the operands and attributes as the text of a lambda."""
         parameters = list(OPERANDS[: self.arity]) if self.arity else ["*xs"]
         keywords = (["*"] if self.kinds and self.arity else []) + list(self.kinds)
-        return f"lambda {', '.join(parameters + keywords)}: {spelled_out(self.torch or 'None')}"
+        return f"lambda {', '.join(parameters + keywords)}: {expression}"
 
     @property
     def template(self) -> Template:

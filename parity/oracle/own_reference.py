@@ -6,7 +6,6 @@ what the forward says. So every comparison, reduction and report works as with P
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +20,7 @@ from parity.oracle.neighbours import Surroundings
 from parity.oracle.own_forward import Outcome
 from parity.oracle.own_programs import Question, question_of
 from parity.oracle.own_verdict import is_smooth
+from parity.oracle.tolerance import seed_of
 from parity.oracle.verdict import OWN_FORWARD
 
 #: Gradients at a kink that no convention explains.
@@ -68,7 +68,7 @@ class OwnReference(ProgramEngine):
     @staticmethod
     def _wrong(question: Question) -> Iterator[Entry]:
         """Yield the entries of gradients that are wrong."""
-        random = np.random.default_rng(zlib.crc32(repr(question.program).encode()))
+        random = np.random.default_rng(seed_of(question.program))
         outcome = question.judged(random).outcome
         if outcome is Outcome.WRONG:
             partials = question.wrong_partials(random)

@@ -5,7 +5,6 @@ It takes the place of the exact evaluation for programs with an operation that h
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +18,7 @@ from parity.oracle.combined import Evidence, combined_verdict
 from parity.oracle.finding import Finding
 from parity.oracle.own_forward import Outcome
 from parity.oracle.own_programs import Question, question_of
+from parity.oracle.tolerance import seed_of
 from parity.oracle.verdict import ENGINE, Verdict
 
 
@@ -63,7 +63,7 @@ def is_smooth(program: pr.Program) -> bool:
 
 
 def _random(program: pr.Program) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(repr(program).encode()))
+    return np.random.default_rng(seed_of(program))
 
 
 def _is_finite(array: object) -> bool:

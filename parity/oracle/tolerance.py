@@ -145,7 +145,7 @@ class Tolerance:
 
     @cached_property
     def _seed(self) -> int:
-        return zlib.crc32(repr(self.program).encode())
+        return seed_of(self.program)
 
     def _prepared(self) -> Trace:
         """Return the trace without random errors; drop the samples if they chose otherwise."""
@@ -167,6 +167,11 @@ class Tolerance:
         accumulations = max(uses.values(), default=0) + passes
         engine = Perturbed(unit, accumulations, seed, choices)
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
+
+
+def seed_of(program: pr.Program) -> int:
+    """Return a seed for random numbers about a program: the same for the same program."""
+    return zlib.crc32(repr(program).encode())
 
 
 def sampled_bound(exact: NDArray[Any], samples: Sequence[Any], count: int) -> NDArray[Any]:

@@ -18,7 +18,6 @@ from typing import Any
 from parity._util.escape import one_line
 from parity.engines.base import Unsupported
 from parity.language.expression import dotted
-from parity.language.operation import OPERANDS, Operation
 from parity.language.table import OPS
 
 _NAMES = "parity.engines.adapters.names"
@@ -147,15 +146,8 @@ def named_functions(
     return {
         name: eval(source, dict(namespace))
         for name, text in names.items()
-        if name in OPS and _exists(source := lambda_of(OPS[name], text), namespace)
+        if name in OPS and _exists(source := OPS[name].as_lambda(text), namespace)
     }
-
-
-def lambda_of(op: Operation, text: str) -> str:
-    """Return an expression over the operands and attributes of an operation as a lambda."""
-    parameters = list(OPERANDS[: op.arity]) if op.arity else ["*xs"]
-    parameters += (["*"] if op.kinds and op.arity else []) + list(op.kinds)
-    return f"lambda {', '.join(parameters)}: {text}"
 
 
 def _exists(source: str, namespace: Mapping[str, Any]) -> bool:

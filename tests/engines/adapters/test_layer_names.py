@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from parity.engines.adapters.libraries import lambda_of
 from parity.engines.adapters.names import numpy_layers
 from parity.language.table import OPS
 
@@ -20,13 +19,13 @@ def test_expressions_are_of_rows_and_can_be_read(library: str) -> None:
     table = importlib.import_module(f"parity.engines.adapters.names.{library}_layers").NAMES
     assert not set(table) - set(OPS)
     for name, text in table.items():
-        compile(lambda_of(OPS[name], text), name, "eval")
+        compile(OPS[name].as_lambda(text), name, "eval")
 
 
 @pytest.mark.parametrize("name", numpy_layers.NAMES)
 def test_numpy_has_the_values_of_pytorch(name: str) -> None:
     op = OPS[name]
-    function = eval(lambda_of(op, numpy_layers.NAMES[name]), {"np": np})
+    function = eval(op.as_lambda(numpy_layers.NAMES[name]), {"np": np})
     shapes = op.template.draw(random.Random(zlib.crc32(name.encode())))
     attrs = op.attribute_choices(shapes)[0]
     passed = {key: op.kinds[key].to_python(value) for key, value in attrs.items()}
