@@ -21,6 +21,7 @@ programs.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.language.text_format import program_from_text
-from parity.oracle.check import check_program
+from parity.oracle.check import check_program, check_repeatedly
 from parity.oracle.finding import KINDS, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 
@@ -78,8 +79,8 @@ class BaselineEntry:
         """Return whether the program or probe still gives a finding of this kind."""
         finding = None
         if self.kind == Kind.FLAKY and self.program is not None:
-            runs = (check_program(self.program, engine, reference) for _ in range(FLAKY_RUNS))
-            return any(finding is not None for finding in runs)
+            runs = check_repeatedly(self.program, engine, reference)
+            return any(found is not None for found in itertools.islice(runs, FLAKY_RUNS))
         if self.program is not None:
             finding = check_program(self.program, engine, reference)
         elif (probe := PROBES_BY_NAME[self.probe]).applies(engine):

@@ -19,7 +19,7 @@ from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
-from parity.oracle.check import check_program
+from parity.oracle.check import check_repeatedly
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.tolerance import same
 from parity.oracle.verdict import ENGINE, ILL_CONDITIONED, Verdict
@@ -53,9 +53,9 @@ def runs_of(
 ) -> Runs:
     """Run a program ``count`` times, or until it ends the process of the engine."""
     found: Runs = []
-    for _ in range(count):
-        found.append(check_program(program, engine, reference))
-        if until_one_agrees if (last := found[-1]) is None else last.stopped:
+    for finding in itertools.islice(check_repeatedly(program, engine, reference), count):
+        found.append(finding)
+        if until_one_agrees if finding is None else finding.stopped:
             break
     return found
 
@@ -287,7 +287,7 @@ def reduced_flaky(
         return program, finding
 
     def check(candidate: Program) -> Finding | None:
-        found = (check_program(candidate, engine, reference) for _ in range(tries))
+        found = itertools.islice(check_repeatedly(candidate, engine, reference), tries)
         first = next(filter(None, found), None)
         return None if first is None or first.stopped else first
 

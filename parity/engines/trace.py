@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,6 +121,18 @@ class Trace:
         """The message of the ``Unsupported`` that ended the run, or None."""
         failure = self.failure
         return failure.text() if failure and failure.kind == UNSUPPORTED else None
+
+    def result(self) -> Hashable:
+        """Return what two runs have in common if they are the same, bit for bit.
+
+        The message of an exception is left out, as it may hold an address.
+        """
+        failure = self.failure
+        arrays = (
+            (*o[:3], None if o.array is None else (o.array.dtype, o.array.shape, o.array.tobytes()))
+            for o in self.observations
+        )
+        return (*arrays, failure and (failure.statement, failure.kind, failure.place()))
 
     @property
     def non_finite(self) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import BATCH, AnyEngine, as_runner
+from parity.engines.trace import Trace
 from parity.language.program import Program
 from parity.oracle.compare import compare
 from parity.oracle.finding import Finding
 from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.stability import Stability
+from parity.oracle.tolerance import Tolerance
 
 
 def check_program(
@@ -57,11 +59,40 @@ def check_programs(
         for (program, ours), theirs in zip(traces, expected, strict=True):
             if unsupported is not None and ours is not None and ours.unsupported is not None:
                 unsupported[ours.unsupported] += 1
-            if ours is None or theirs is None or ours.left_reals or theirs.left_reals:
+            if ours is None or theirs is None:
                 yield program, None
                 continue
             tolerance = tolerance_of(program, bitwise, runner.quirks, reference)
-            finding = compare(program, ours, theirs, tolerance=tolerance)
-            if finding is not None:
-                finding = replace(finding, non_finite=theirs.non_finite, trace=ours)
-            yield program, finding
+            yield program, _compared(program, ours, theirs, tolerance)
+
+
+def check_repeatedly(
+    program: Program, engine: AnyEngine, reference: Engine
+) -> Iterator[Finding | None]:
+    """Yield the finding of one run after the other, without end.
+
+    A run with the same result as an earlier one, bit for bit, is not compared again.
+    """
+    runner = as_runner(engine)
+    reference = with_quirks(reference, runner.quirks)
+    bitwise = runner.bitwise and reference.bitwise
+    known: dict[Hashable, Finding | None] = {}
+    while True:
+        if not runner.supports(program):
+            yield None
+            continue
+        ours = runner.run(program)
+        if (result := ours.result()) not in known:
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference)
+            theirs = execute(program, reference)
+            known[result] = _compared(program, ours, theirs, tolerance)
+        yield known[result]
+
+
+def _compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance) -> Finding | None:
+    if ours.left_reals or theirs.left_reals:
+        return None
+    finding = compare(program, ours, theirs, tolerance=tolerance)
+    if finding is None:
+        return None
+    return replace(finding, non_finite=theirs.non_finite, trace=ours)

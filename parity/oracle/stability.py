@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from parity.engines.trace import Failure, Trace
+from parity.engines.trace import Trace
 from parity.language.program import Program
 
 #: One program in so many runs twice on the engine, so that a check takes about 1% longer.
@@ -50,7 +50,7 @@ class Stability:
     def _count(self, one: Trace | None, other: Trace | None) -> None:
         if one is not None and other is not None:
             self.programs += 1
-            self.same += _result(one) == _result(other)
+            self.same += one.result() == other.result()
 
     def to_json(self) -> dict[str, Any]:
         share = round(self.same / self.programs, 4) if self.programs else None
@@ -60,13 +60,3 @@ class Stability:
         share = 100 * self.same / self.programs if self.programs else 100
         # Rounded down: 100% says that there was no difference.
         return f"stability: {int(share * 10) / 10:g}% of {self.programs:,} programs that ran twice"
-
-
-def _result(trace: Trace) -> list[Any]:
-    """Return what two runs have in common if they are the same; messages may hold addresses."""
-    seen: list[Any] = [
-        (*o[:3], None if o.array is None else (o.array.dtype, o.array.shape, o.array.tobytes()))
-        for o in trace.observations
-    ]
-    failure: Failure | None = trace.failure
-    return [*seen, failure and (failure.statement, failure.kind)]

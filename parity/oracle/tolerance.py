@@ -45,8 +45,9 @@ from parity.oracle.perturbed import Perturbed
 SAMPLES = 8
 #: Numbers of samples after which a difference is compared with the bound.
 SAMPLE_COUNTS = (1, 2, SAMPLES)
-#: An error that exceeds the bound of two samples that many times needs no further ones.
-CLEARLY = 1e6
+#: An error that exceeds the bound of one or two samples that many times needs no further ones.
+#: The noise is continuous: that one sample is so much too small has the chance of 1e-9.
+CLEARLY = {1: 1e9, 2: 1e6}
 
 
 class Tolerance:
@@ -68,7 +69,7 @@ class Tolerance:
         self._decided: list[bool] = []  # of each choice, whether it is not open
         self._samples: list[Trace] = []
         self._wanted = SAMPLE_COUNTS[-1]  # number of samples that the bound uses
-        self._clear = False  # whether two samples decided
+        self._clear = False  # whether one or two samples decided
         self._count = 1
 
     @cached_property
@@ -101,7 +102,7 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
-            if wanted > 1 and np.any(error > CLEARLY * bound):
+            if wanted in CLEARLY and np.any(error > CLEARLY[wanted] * bound):
                 self._clear = True  # no further sample raises the bound that much
                 break
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)

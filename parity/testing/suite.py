@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.oracle.check import check_program
+from parity.oracle.check import check_repeatedly
 from parity.oracle.finding import Kind
 from parity.oracle.probes import PROBES_BY_NAME
 from parity.testing.keys import COUNTS, KNOWN
@@ -157,7 +158,7 @@ class Suite:
             sides = self.engine, self.reference
             # A program that parity promote wrote for a flaky finding differs now and then.
             runs = FLAKY_RUNS if file.name.startswith(f"{Kind.FLAKY}-") else 1
-            found = (check_program(program, *sides) for _ in range(runs))
+            found = itertools.islice(check_repeatedly(program, *sides), runs)
             finding = next(filter(None, found), None)
             if finding is None:
                 return
