@@ -17,12 +17,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SHELL = {"cat", "echo", "exit", "source", "test"}
 #: Words before a command.
 KEYWORDS = {"if", "then", "else", "do", "fi", "done", "[", "for"}
-#: Tools of the extra ``dev`` by the names of their commands.
+#: Tools of the extras ``dev`` and ``docs`` by the names of their commands.
 TOOLS = {
     "ruff": "ruff",
     "mypy": "mypy",
     "lint-imports": "import-linter",
     "pre-commit": "pre-commit",
+    "mkdocs": "mkdocs-material",
 }
 
 
@@ -72,7 +73,8 @@ def exists(words: list[str]) -> bool:
     if name in {"pip", "python"}:
         return all(extra in _extras() for extra in _named_extras(arguments))
     if name in TOOLS:
-        return any(line.startswith(TOOLS[name]) for line in _extras()["dev"])
+        lines = (*_extras()["dev"], *_extras()["docs"])
+        return any(line.startswith(TOOLS[name]) for line in lines)
     file = ROOT / name
     return file.is_file() and os.access(file, os.X_OK)
 

@@ -35,7 +35,8 @@ def test_every_command_of_a_page_exists(page: str) -> None:
 
 
 def test_commands_are_found_on_the_pages() -> None:
-    assert len(commands_on("README.md")) > 20
+    assert len(commands_on("docs/commands.md")) > 15
+    assert len(commands_on("README.md")) > 5
     assert len(commands_on("CONTRIBUTING.md")) > 5
 
 
@@ -48,7 +49,7 @@ def test_every_link_to_a_file_leads_to_one(page: str) -> None:
     assert [link for link in links if not (place / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/score.md"])
+@pytest.mark.parametrize("page", ["docs/reports.md", "CONTRIBUTING.md", "docs/score.md"])
 def test_every_path_that_a_page_names_is_there(page: str) -> None:
     named = re.findall(r"`((?:parity|tests|dezero|docs)/[\w./]*)`", (ROOT / page).read_text())
     assert named
