@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -16,6 +15,7 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity._util.escape import described
+from parity._util.names import did_you_mean, near
 from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, requirements
 from parity.engines.guard import guarded
@@ -62,7 +62,8 @@ def _load(spec: str) -> Engine:
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not source or not class_name:
         use = f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class"
-        raise EngineError(f"engine {spec!r} is not known: use {use}")
+        hint = did_you_mean(spec, BUILT_IN)
+        raise EngineError(f"engine {spec!r} is not known: {hint}use {use}")
     packages, remedy = requirements(spec)
     missing = [name for name in packages if not _installed(name)]
     if missing:
@@ -73,7 +74,8 @@ def _load(spec: str) -> Engine:
     if cls is None:
         values = {name: v for name, v in vars(module).items() if isinstance(v, type)}
         classes = [n for n, v in values.items() if issubclass(v, Engine) and v is not Engine]
-        found = f"; it has {', '.join(classes)}" if classes else ""
+        hint = did_you_mean(class_name, classes)
+        found = f"; {hint}it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
     return _checked(cls, spec)
 
@@ -157,8 +159,8 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
         yield ' has no operations: set ops = {"add": ...} in the class'
     unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
-        near = [close for name in unknown for close in difflib.get_close_matches(name, OPS, 2)]
-        hint = f"did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
+        close = [other for name in unknown for other in near(name, OPS, 2)]
+        hint = f"did you mean {' or '.join(dict.fromkeys(close))}? " if close else ""
         yield (
             f" has unknown operations in ops: {', '.join(unknown)}; {hint}"
             "docs/operations.md lists those that are known, and `extra_ops` adds others"
@@ -185,7 +187,8 @@ def _wrong_quirks(engine: Engine) -> Iterator[str]:
         yield f": quirks {quirks!r} is not a set of strings"
     others = sorted(set(quirks) - QUIRKS.keys())
     if others:
-        yield f" has unknown quirks: {', '.join(others)}; known are {', '.join(QUIRKS)}"
+        hint = did_you_mean(others[0], QUIRKS)
+        yield f" has unknown quirks: {', '.join(others)}; {hint}known are {', '.join(QUIRKS)}"
     exclusive = contradicting(frozenset(quirks))
     if exclusive:
         yield f": the quirks {' and '.join(exclusive)} exclude each other: keep one"
