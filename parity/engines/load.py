@@ -20,6 +20,7 @@ from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, requirements
 from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
+from parity.engines.unfilled import unfilled
 from parity.language.plain_rows import register_rows
 from parity.language.table import OPS
 
@@ -69,7 +70,7 @@ def _load(spec: str) -> Engine:
     if missing:
         needs = f"{' and '.join(missing)}, not installed here: pip install {remedy}"
         raise EngineError(f"engine {spec!r} needs {needs}")
-    module = _load_file(source) if source.endswith(".py") else _load_module(source)
+    module = _load_file(source, class_name) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)
     if cls is None:
         values = {name: v for name, v in vars(module).items() if isinstance(v, type)}
@@ -80,10 +81,13 @@ def _load(spec: str) -> Engine:
     return _checked(cls, spec)
 
 
-def _load_file(path: str) -> ModuleType:
+def _load_file(path: str, class_name: str) -> ModuleType:
     file = Path(path)
     if not file.is_file():
         raise EngineError(f"engine file {path!r} does not exist")
+    left = unfilled(file.read_text("utf-8", errors="replace"), class_name)
+    if left is not None:
+        raise EngineError(f"line {left[0]} of {file.name}: {left[1]} is not filled in")
     # One module name per path, so that two files called engine.py are two modules.
     name = f"{FILE_MODULE}{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
