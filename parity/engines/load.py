@@ -22,6 +22,7 @@ from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.engines.unfilled import unfilled
 from parity.language.plain_rows import register_rows
+from parity.language.restrictions import mistakes
 from parity.language.table import OPS
 
 #: Prefix of the names of modules that were loaded from a file.
@@ -181,6 +182,8 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
     limit = engine.max_ndim
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         yield f": max_ndim {limit!r} is neither None nor an int of 0 or more"
+    for mistake in mistakes(engine.min_ndim, limit, engine.attribute_limits):
+        yield f": {mistake}".rstrip("; ")
     if not isinstance(engine.version, str):
         yield f": version {engine.version!r} is not a string"
 

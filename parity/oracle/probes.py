@@ -93,7 +93,7 @@ def _exception(kind: Kind, engine: str, reference: str = "no exception", step: i
 def _scalar(engine: Engine) -> Any:
     """Create a leaf of one element: 0-d, or (1, 1) if the engine has only matrices."""
     try:
-        return engine.leaf(np.ones((), engine.dtypes[-1]))
+        return engine.leaf(np.ones((1,) * engine.min_ndim, engine.dtypes[-1]))
     except Unsupported:
         return engine.leaf(np.ones((1, 1), engine.dtypes[-1]))
 

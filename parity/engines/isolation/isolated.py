@@ -54,6 +54,8 @@ class _Facts:
     name: str
     version: str
     max_ndim: Count | None
+    min_ndim: Count
+    attribute_limits: dict[str, str | tuple[Any, ...]]
     bitwise: bool
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
@@ -85,7 +87,8 @@ class IsolatedRunner(Runner):
         self._fresh = False
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
-        for name in ("name", "version", "max_ndim", "bitwise", "ops", "dtypes"):
+        shapes = ("max_ndim", "min_ndim", "attribute_limits")
+        for name in ("name", "version", *shapes, "bitwise", "ops", "dtypes"):
             setattr(self, name, getattr(facts, name))
         self.quirks, self.abilities = facts.quirks, facts.abilities
         try:  # it runs a backward, which may hang or crash
