@@ -10,6 +10,9 @@ from parity._util.errors import UsageError
 
 T = TypeVar("T")
 
+#: How much less like a name another one may be than the one that is most like it, of 1.
+_MARGIN = 0.1
+
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return the known names that are most like ``name``; capitals and ``_`` for ``-`` are alike.
@@ -22,8 +25,11 @@ def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     plain: dict[str, list[str]] = {}
     for one in known:
         plain.setdefault(_plain(one), []).append(one)
-    keys = difflib.get_close_matches(_plain(name), plain, most)
-    return [one for key in keys for one in plain[key]][:most]
+    meant = _plain(name)
+    keys = difflib.get_close_matches(meant, plain, most)
+    ratios = [difflib.SequenceMatcher(None, key, meant).ratio() for key in keys]
+    close = [k for k, ratio in zip(keys, ratios, strict=True) if ratio > max(ratios) - _MARGIN]
+    return [one for key in close for one in plain[key]][:most]
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:

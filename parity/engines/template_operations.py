@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from parity.language import attributes as kinds
 from parity.language.attributes import AttributeKind
@@ -64,13 +64,15 @@ def type_of(op: Operation, attribute: str) -> str:
 
 
 def operations_in_comments(names: Iterable[str]) -> str:
-    """Return a comment line for each operation: its name, a call, and the types of attributes."""
-    return "\n".join(f"        # {call_of(OPS[name])}{_types(OPS[name])}" for name in names)
+    """Return comment lines for each operation: the types of attributes, its name and a call."""
+    return "\n".join(line for name in names for line in _lines(OPS[name]))
 
 
-def _types(op: Operation) -> str:
-    found = "; ".join(f"{name}: {type_of(op, name)}" for name in op.kinds)
-    return f"  # {found}" if found else ""
+def _lines(op: Operation) -> Iterator[str]:
+    types = "; ".join(f"{name}: {type_of(op, name)}" for name in op.kinds)
+    if types:
+        yield f"        # {types}"
+    yield f"        # {call_of(op)}"
 
 
 def call_of(op: Operation) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from parity.language.attributes import NUMBER, OPTIONAL_NUMBER
 from parity.language.shapes import Shape
 from parity.language.table import OPS, attribute_choices, output_shapes, with_rules
 
@@ -243,15 +244,16 @@ def _all() -> list[str]:
 
 
 def _of_scalars() -> list[str]:
-    """Return the operations that apply to scalars and give one."""
-    scalar: Shape = ()
-    found = []
-    for name in _all():
-        shapes = (scalar,) * OPS[name].arity
-        choices = attribute_choices(name, shapes) if shapes else ()
-        if choices and output_shapes(name, shapes, choices[0]) == (scalar,):
-            found.append(name)
-    return found
+    """Return the operations element by element, whose attributes are numbers."""
+    numbers = {NUMBER, OPTIONAL_NUMBER}
+    return [name for name in _all() if _is_scalar(name) and numbers >= {*OPS[name].kinds.values()}]
+
+
+def _is_scalar(name: str) -> bool:
+    """Whether an operation applies to scalars."""
+    shapes: tuple[Shape, ...] = ((),) * OPS[name].arity
+    choices = attribute_choices(name, shapes) if shapes else ()
+    return bool(choices) and output_shapes(name, shapes, choices[0]) == ((),)
 
 
 def _with_attributes() -> list[str]:
