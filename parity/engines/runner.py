@@ -10,9 +10,8 @@ import functools
 import itertools
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from parity.engines.base import Engine, abilities
@@ -41,7 +40,7 @@ class Runner(ABC):
     dtypes: tuple[str, ...]
     max_ndim: int | None
     min_ndim: int = 0
-    attribute_limits: Mapping[str, Any] = MappingProxyType({})
+    attribute_limits: tuple[tuple[str, str | tuple[Any, ...]], ...] = ()
     bitwise: bool
     quirks: frozenset[str]
     #: From the functions of these names.
@@ -57,7 +56,7 @@ class Runner(ABC):
     @functools.cached_property
     def restrictions(self) -> Restrictions:
         """The shapes and attributes that the engine takes."""
-        return Restrictions(self.min_ndim, self.attribute_limits)
+        return Restrictions(self.min_ndim, dict(self.attribute_limits))
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -130,10 +129,10 @@ def facts_of(engine: Engine) -> dict[str, Any]:
         "dtypes": tuple(map(str.__str__, engine.dtypes)),
         "max_ndim": None if engine.max_ndim is None else int(engine.max_ndim),
         "min_ndim": int(engine.min_ndim),
-        "attribute_limits": {
-            str(name): str(limit) if isinstance(limit, str) else tuple(limit)
+        "attribute_limits": tuple(
+            (str(name), str(limit) if isinstance(limit, str) else tuple(limit))
             for name, limit in engine.attribute_limits.items()
-        },
+        ),
         "bitwise": bool(engine.bitwise),
         "quirks": frozenset(map(str.__str__, engine.quirks)),
     }

@@ -25,6 +25,7 @@ from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
+from parity.language.restrictions import mistakes
 from parity.language.table import OPS
 
 #: Seconds for loading an engine, at least; that and a call have the time of ``_CALL`` programs.
@@ -55,7 +56,10 @@ class _Facts:
     version: str
     max_ndim: Count | None
     min_ndim: Count
-    attribute_limits: dict[str, str | tuple[Any, ...]]
+    attribute_limits: Annotated[
+        tuple[tuple[str, str | tuple[Any, ...]], ...],
+        Check("limits of attributes", lambda limits: not any(mistakes(0, None, dict(limits)))),
+    ]
     bitwise: bool
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
