@@ -90,9 +90,9 @@ class Restrictions:
     def words(self) -> Iterator[str]:
         """Yield what is not tested, for reports."""
         if self.min_ndim:
-            yield f"fewer than {self.min_ndim} dimensions"
+            yield f"fewer dimensions than {self.min_ndim}"
         for name, limit in self.attributes.items():
-            values = limit if isinstance(limit, str) else ", ".join(map(str, limit))
+            values = repr(limit) if isinstance(limit, str) else " or ".join(map(str, limit))
             yield f"{name} other than {values}"
 
 
@@ -117,6 +117,11 @@ def mistakes(min_ndim: Any, max_ndim: int | None, attributes: Any) -> Iterator[s
             every = [*known, *(f"{o.name}.{n}" for o in OPS.values() for n in o.kinds)]
             yield f"attribute_limits: no operation has {key!r}; {did_you_mean(str(key), every)}"
         yield from _wrong_limit(str(key), limit)
+
+
+def are_limits(attributes: tuple[tuple[str, Any], ...]) -> bool:
+    """Whether pairs, as they come from another process, are ``Engine.attribute_limits``."""
+    return not any(mistakes(0, None, dict(attributes)))
 
 
 def _wrong_limit(key: str, limit: Any) -> Iterator[str]:

@@ -150,8 +150,8 @@ def test_a_program_is_supported_or_not() -> None:
 def test_reports_list_what_is_not_tested() -> None:
     words = list(Restrictions(2, {"axis": "integer", "keepdims": (False,)}).words())
     assert words == [
-        "fewer than 2 dimensions",
-        "axis other than integer",
+        "fewer dimensions than 2",
+        "axis other than 'integer'",
         "keepdims other than False",
     ]
     assert set(words[1:]) <= set(decoders_of(OneAxis())[0].untested)

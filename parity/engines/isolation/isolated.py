@@ -25,7 +25,7 @@ from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
-from parity.language.restrictions import mistakes
+from parity.language.restrictions import are_limits
 from parity.language.table import OPS
 
 #: Seconds for loading an engine, at least; that and a call have the time of ``_CALL`` programs.
@@ -58,7 +58,7 @@ class _Facts:
     min_ndim: Count
     attribute_limits: Annotated[
         tuple[tuple[str, str | tuple[Any, ...]], ...],
-        Check("limits of attributes", lambda limits: not any(mistakes(0, None, dict(limits)))),
+        Check("limits of attributes", are_limits),
     ]
     bitwise: bool
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
