@@ -9,6 +9,8 @@ follows one program through the packages.
 >>> result = parity.check("dezero", examples=200)
 >>> result.ok
 True
+
+``parity.run`` runs one program on both sides, and ``parity.explain`` says what a name means.
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ if TYPE_CHECKING:
     from parity.campaign.result import Report as Report
     from parity.campaign.result import SearchResult as SearchResult
     from parity.campaign.search import check as check
+    from parity.diagnose.lookup import explain as explain
     from parity.engines.base import Engine as Engine
     from parity.engines.base import Unsupported as Unsupported
     from parity.language.program import Program as Program
     from parity.oracle.finding import Finding as Finding
+    from parity.oracle.one_program import run as run
 
 __version__ = "0.1.0"
-__all__ = ["Engine", "Finding", "Program", "Report", "SearchResult", "Unsupported", "check"]
+__all__ = [
+    *("Engine", "Finding", "Program", "Report", "SearchResult", "Unsupported"),
+    *("check", "explain", "run"),
+]
 
 #: Where public names are; a module is imported when a name of it is first asked for, since
 #: PyTorch takes seconds to import.
@@ -38,6 +45,8 @@ _MODULES = {
     "SearchResult": "parity.campaign.result",
     "Unsupported": "parity.engines.base",
     "check": "parity.campaign.search",
+    "explain": "parity.diagnose.lookup",
+    "run": "parity.oracle.one_program",
 }
 
 

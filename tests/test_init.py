@@ -136,8 +136,14 @@ assert not status, status
         (COMMAND, ["check", "--help"]),
         (COMMAND, ["adapter", "new.py"]),
         (COMMAND, ["promote", "finding.json"]),
+        (COMMAND, ["list", "ops"]),
+        (COMMAND, ["list", "defects", "--json"]),
+        (COMMAND, ["explain", "overwrite"]),
+        (COMMAND, ["explain", "add"]),
+        (COMMAND, ["explain", "accumulation"]),
+        (COMMAND, ["completion", "bash"]),
     ],
-    ids=["import", "help", "version", "check-help", "adapter", "promote"],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
 def test_what_runs_no_program_imports_neither_torch_nor_hypothesis(
     code: str, arguments: list[str], tmp_path: Path

@@ -10,6 +10,7 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity._util.escape import one_line
+from parity._util.names import did_you_mean
 from parity._util.process import INTERRUPTED
 from parity.cli.options import check_file, count, write_json
 from parity.cli.progress import Progress
@@ -147,7 +148,8 @@ def _known(option: str, text: str | None, known: tuple[str, ...]) -> tuple[str, 
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         wrong = f"{unknown[0]!r} is not known" if unknown else "names nothing"
-        raise UsageError(f"{option} {wrong}: use {', '.join(known)}")
+        hint = did_you_mean(unknown[0], known) if unknown else ""
+        raise UsageError(f"{option} {wrong}: {hint}use {', '.join(known)}")
     return tuple(name for name in known if name in names)
 
 

@@ -25,7 +25,6 @@ def add_hygiene(commands: Any) -> None:
         description="Counts are added, and a finding that several have is one. parity fuzz "
         "--corpus NEW goes on with programs that none of them has run. Exit status: 0 done, "
         "2 cannot run.",
-        epilog="example: parity merge monday tuesday -o both",
     )
     merge.set_defaults(run=_merge)
     merge.add_argument("corpora", nargs="+", metavar="CORPUS", help="folders or URLs of fsspec")
@@ -43,7 +42,6 @@ def add_hygiene(commands: Any) -> None:
         help="remove kept cases of a campaign without loss of coverage",
         description="Keeps the fewest cases that have the coverage of all. Findings stay. Exit "
         "status: 0 done, 2 cannot run.",
-        epilog="example: parity prune parity-corpus --engine adapter.py:Mine --dry-run",
     )
     prune.set_defaults(run=_prune, reference="torch")
     prune.add_argument("corpus", metavar="CORPUS", help="a folder or a URL of fsspec")
@@ -60,8 +58,6 @@ def _add_bisect(commands: Any) -> None:
         description="Checks revisions out into a temporary git worktree, and runs the program of "
         "the finding there. What is checked out now stays as it is. Exit status: 0 found, 1 only "
         "revisions that cannot be tried are left, 2 cannot run.",
-        epilog="example: parity bisect parity-corpus/findings/0a1b2c.json --engine "
-        "adapter.py:Mine --good v1.0 --bad HEAD",
     )
     bisect.set_defaults(run=_bisect)
     bisect.add_argument("finding", type=Path, metavar="FINDING.json")

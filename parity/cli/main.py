@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from parity import __version__
 from parity._util.errors import CANNOT_RUN, UsageError
@@ -17,9 +17,12 @@ from parity._util.process import INTERRUPTED, Interrupts
 from parity.cli.bench import add_bench, add_report
 from parity.cli.campaign import add_corpus_commands, add_fuzz
 from parity.cli.check import add_check
+from parity.cli.completion import add_completion
 from parity.cli.evaluate import add_score, add_survey
 from parity.cli.hygiene import add_hygiene
+from parity.cli.lookup import add_lookup
 from parity.cli.ops import add_ops
+from parity.cli.parser import Parser, add_examples
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,20 +97,14 @@ def _flush_or_drop(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="parity", description="Finds programs on which an autograd engine and PyTorch differ."
     )
     parser.add_argument("--version", action="version", version=f"parity {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     add_check(commands)
+    add_lookup(commands)
     _add_adapter(commands)
     for add in (
         add_ops,
@@ -120,7 +117,18 @@ def _parser() -> argparse.ArgumentParser:
         add_hygiene,
     ):
         add(commands)
+    add_completion(commands, parser)
+    add_examples(parser)
     return parser
+
+
+#: The styles of ``parity.engines.template_styles.STYLES`` with what they are for.
+_STYLES = {
+    "scalar": "an engine of scalars, such as micrograd",
+    "numpy-like": "tensors with functions of NumPy's names, such as mygrad",
+    "torch-like": "tensors with functions of PyTorch's names",
+    "functional": "a library that differentiates functions, such as jax",
+}
 
 
 def _add_adapter(commands: Any) -> None:
@@ -129,7 +137,7 @@ def _add_adapter(commands: Any) -> None:
         help="write the start of an adapter to a new file, or list the operations of a library",
         description="Exit status: 0 done, 2 cannot run.",
     )
-    adapter.set_defaults(run=_adapter)
+    adapter.set_defaults(run=_adapter, style="")
     what = adapter.add_mutually_exclusive_group(required=True)
     what.add_argument("file", nargs="?", type=Path, metavar="NEW.py")
     what.add_argument(
@@ -138,17 +146,24 @@ def _add_adapter(commands: Any) -> None:
         help="say which operations a library has, and which of them compute what PyTorch does: "
         "paddle, tensorflow, mlx, jax, or a module with the function names of PyTorch or NumPy",
     )
+    styles = adapter.add_mutually_exclusive_group()
+    for style, text in _STYLES.items():
+        styles.add_argument(
+            f"--{style}", dest="style", action="store_const", const=style, help=f"for {text}"
+        )
 
 
 def _adapter(options: argparse.Namespace) -> int:
+    if options.scan is not None:
+        if options.style:
+            raise UsageError(f"--{options.style} is for a new file, not for --scan")
+        from parity.engines.scan import scan
+
+        print(scan(options.scan))
+        return 0
     from parity.engines.template import write_adapter
 
-    if options.scan is None:
-        print(write_adapter(options.file))
-        return 0
-    from parity.engines.scan import scan
-
-    print(scan(options.scan))
+    print(write_adapter(options.file, options.style))
     return 0
 
 

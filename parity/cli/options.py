@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
+from parity._util.names import did_you_mean
 from parity._util.process import uninterrupted
 from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
@@ -158,10 +158,9 @@ def listed(option: str, text: str, known: Collection[str], what: str) -> tuple[s
 
 def _known(unknown: list[str], known: Collection[str]) -> str:
     """Return what there is instead of a name: all of it, or what is like it of very much."""
+    hint = did_you_mean(unknown[0], known) if unknown else ""
     if len(known) <= _MANY:
-        return f"there are {', '.join(known)}"
-    near = difflib.get_close_matches(unknown[0], known, 3) if unknown else []
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
+        return f"{hint}there are {', '.join(known)}"
     return f"{hint}docs/operations.md lists all {len(known)}"
 
 
@@ -177,5 +176,7 @@ def chosen_ops(text: str | None, of_engine: Collection[str]) -> tuple[str, ...] 
     names = listed("--ops", text, OPS, "an operation")
     missing = [name for name in names if name not in of_engine]
     if missing:
-        raise UsageError(f"--ops: the engine does not have {', '.join(missing)}")
+        hint = did_you_mean(missing[0], of_engine).rstrip()
+        more = f"; {hint}" if hint else ""
+        raise UsageError(f"--ops: the engine does not have {', '.join(missing)}{more}")
     return names

@@ -18,9 +18,10 @@ if TYPE_CHECKING:  # scripts copy this module, and few need the table of operati
 class Unsupported(Exception):  # noqa: N818 - not an error of the engine
     """The engine does not have this feature, and does not claim to have it.
 
-    Adapters raise it for what depends on the operands: an engine that multiplies matrices but
-    not vectors, has no leaves of fewer than two dimensions or reduces one axis at a time. An
-    operation that is missing altogether is left out of ``Engine.ops`` instead.
+    Adapters raise it for what depends on the operands, as for an engine that multiplies matrices
+    but not vectors. An operation that is missing altogether is left out of ``Engine.ops`` instead;
+    ``min_ndim``, ``max_ndim`` and ``attribute_limits`` declare shapes and attributes, so that no
+    program is lost to them.
 
     The program ends there without a finding; what it showed before is still compared. Reports
     list the message after "not tested, since the engine lacks it: ...".
@@ -67,6 +68,16 @@ class Engine:
     max_ndim
         The largest number of dimensions of a tensor: 0 for an engine of scalars, None for
         no limit.
+    min_ndim
+        The smallest one: 2 for an engine of matrices. Results have as many dimensions as well, so
+        that a sum over all axes is not generated without ``keepdims``.
+    attribute_limits
+        What attributes may be, where the engine does not take all that PyTorch does, by their
+        name, for one operation as "sum.axis": a tuple of values, or words of
+        ``parity.language.restrictions.WORDS`` with commas between. With ``{"axis": "integer",
+        "keepdims": (False,)}`` programs reduce one axis at a time and keep none. Words are
+        "integer", "integer or None", "not negative" (no number is), "finite", and "integers and
+        slices" (of an index). What depends on the operands as well raises ``Unsupported``.
     bitwise
         Whether gradients must equal PyTorch's in every bit where IEEE 754 and the order of
         additions determine each bit (PyTorch rule: docs/semantics.md 15). Without it
@@ -129,6 +140,8 @@ class Engine:
     ops: ClassVar[Mapping[str, Any]] = {}
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     max_ndim: ClassVar[int | None] = None
+    min_ndim: ClassVar[int] = 0
+    attribute_limits: ClassVar[Mapping[str, Any]] = {}
     bitwise: ClassVar[bool] = False
     quirks: ClassVar[frozenset[str]] = frozenset()
     extra_ops: ClassVar[Sequence["Operation"]] = ()

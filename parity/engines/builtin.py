@@ -16,6 +16,20 @@ BUILT_IN = {
     "tensorflow": "parity.engines.adapters.tensorflow:TensorFlow",
     "mlx": "parity.engines.adapters.mlx:Mlx",
 }
+#: What each of them is.
+DESCRIPTIONS = {
+    "dezero": "the engine of this project, on NumPy, after Deep Learning from Scratch 3",
+    "exact": "the third evaluation: forward mode in exact arithmetic, as an engine or a reference",
+    "torch": "PyTorch in eager mode on the CPU, the reference",
+    "torch.func": "PyTorch's vjp of functions",
+    "micrograd": "Karpathy's engine of scalars",
+    "mygrad": "an engine on NumPy with views and in-place changes",
+    "autograd": "HIPS autograd, which differentiates functions of NumPy",
+    "jax": "JAX's vjp, each operation compiled for each shape",
+    "paddle": "PaddlePaddle in dynamic mode",
+    "tensorflow": "TensorFlow's GradientTape in eager mode",
+    "mlx": "Apple's MLX, which differentiates functions",
+}
 #: Those of other projects: the packages that each needs, all in the extra ``peers``.
 PEERS = {
     "micrograd": ("micrograd",),

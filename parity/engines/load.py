@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -16,11 +15,14 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity._util.escape import described
+from parity._util.names import did_you_mean, near
 from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, requirements
 from parity.engines.guard import guarded
 from parity.engines.quirks.table import QUIRKS, contradicting
+from parity.engines.unfilled import unfilled
 from parity.language.plain_rows import register_rows
+from parity.language.restrictions import mistakes
 from parity.language.table import OPS
 
 #: Prefix of the names of modules that were loaded from a file.
@@ -62,26 +64,31 @@ def _load(spec: str) -> Engine:
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not source or not class_name:
         use = f"{', '.join(BUILT_IN)}, package.module:Class or path/to/file.py:Class"
-        raise EngineError(f"engine {spec!r} is not known: use {use}")
+        hint = did_you_mean(spec, BUILT_IN)
+        raise EngineError(f"engine {spec!r} is not known: {hint}use {use}")
     packages, remedy = requirements(spec)
     missing = [name for name in packages if not _installed(name)]
     if missing:
         needs = f"{' and '.join(missing)}, not installed here: pip install {remedy}"
         raise EngineError(f"engine {spec!r} needs {needs}")
-    module = _load_file(source) if source.endswith(".py") else _load_module(source)
+    module = _load_file(source, class_name) if source.endswith(".py") else _load_module(source)
     cls = getattr(module, class_name, None)
     if cls is None:
         values = {name: v for name, v in vars(module).items() if isinstance(v, type)}
         classes = [n for n, v in values.items() if issubclass(v, Engine) and v is not Engine]
-        found = f"; it has {', '.join(classes)}" if classes else ""
+        hint = did_you_mean(class_name, classes)
+        found = f"; {hint}it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
     return _checked(cls, spec)
 
 
-def _load_file(path: str) -> ModuleType:
+def _load_file(path: str, class_name: str) -> ModuleType:
     file = Path(path)
     if not file.is_file():
         raise EngineError(f"engine file {path!r} does not exist")
+    left = unfilled(file.read_text("utf-8", errors="replace"), class_name)
+    if left is not None:
+        raise EngineError(f"line {left[0]} of {file.name}: {left[1]} is not filled in")
     # One module name per path, so that two files called engine.py are two modules.
     name = f"{FILE_MODULE}{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
@@ -157,8 +164,8 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
         yield ' has no operations: set ops = {"add": ...} in the class'
     unknown = sorted(str(name) for name in engine.ops if name not in OPS)
     if unknown:
-        near = [close for name in unknown for close in difflib.get_close_matches(name, OPS, 2)]
-        hint = f"did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
+        close = [other for name in unknown for other in near(name, OPS, 2)]
+        hint = f"did you mean {' or '.join(dict.fromkeys(close))}? " if close else ""
         yield (
             f" has unknown operations in ops: {', '.join(unknown)}; {hint}"
             "docs/operations.md lists those that are known, and `extra_ops` adds others"
@@ -175,6 +182,8 @@ def _wrong_settings(engine: Engine) -> Iterator[str]:
     limit = engine.max_ndim
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         yield f": max_ndim {limit!r} is neither None nor an int of 0 or more"
+    for mistake in mistakes(engine.min_ndim, limit, engine.attribute_limits):
+        yield f": {mistake}".rstrip("; ")
     if not isinstance(engine.version, str):
         yield f": version {engine.version!r} is not a string"
 
@@ -185,7 +194,8 @@ def _wrong_quirks(engine: Engine) -> Iterator[str]:
         yield f": quirks {quirks!r} is not a set of strings"
     others = sorted(set(quirks) - QUIRKS.keys())
     if others:
-        yield f" has unknown quirks: {', '.join(others)}; known are {', '.join(QUIRKS)}"
+        hint = did_you_mean(others[0], QUIRKS)
+        yield f" has unknown quirks: {', '.join(others)}; {hint}known are {', '.join(QUIRKS)}"
     exclusive = contradicting(frozenset(quirks))
     if exclusive:
         yield f": the quirks {' and '.join(exclusive)} exclude each other: keep one"

@@ -21,6 +21,7 @@ from parity.engines.limits import Limits
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows
 from parity.language.program import Apply, Program
+from parity.language.restrictions import Restrictions
 
 #: Programs that run on the engine before they run on the reference.
 BATCH = 32
@@ -38,6 +39,8 @@ class Runner(ABC):
     ops: Collection[str]
     dtypes: tuple[str, ...]
     max_ndim: int | None
+    min_ndim: int = 0
+    attribute_limits: tuple[tuple[str, str | tuple[Any, ...]], ...] = ()
     bitwise: bool
     quirks: frozenset[str]
     #: From the functions of these names.
@@ -49,6 +52,11 @@ class Runner(ABC):
     warnings: tuple[str, ...] = ()
     #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
+
+    @functools.cached_property
+    def restrictions(self) -> Restrictions:
+        """The shapes and attributes that the engine takes."""
+        return Restrictions(self.min_ndim, dict(self.attribute_limits))
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -109,6 +117,7 @@ class Runner(ABC):
             all(s.op in ops for s in program.statements if isinstance(s, Apply))
             and all(leaf.dtype in dtypes for leaf in program.leaves)
             and (limit is None or all(len(info.shape) <= limit for info in program.infos))
+            and (not self.restrictions or self.restrictions.support(program))
         )
 
 
@@ -119,6 +128,11 @@ def facts_of(engine: Engine) -> dict[str, Any]:
         "ops": dict.fromkeys(map(str.__str__, engine.ops)),
         "dtypes": tuple(map(str.__str__, engine.dtypes)),
         "max_ndim": None if engine.max_ndim is None else int(engine.max_ndim),
+        "min_ndim": int(engine.min_ndim),
+        "attribute_limits": tuple(
+            (str(name), str(limit) if isinstance(limit, str) else tuple(limit))
+            for name, limit in engine.attribute_limits.items()
+        ),
         "bitwise": bool(engine.bitwise),
         "quirks": frozenset(map(str.__str__, engine.quirks)),
     }

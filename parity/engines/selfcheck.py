@@ -27,6 +27,7 @@ from parity.engines.runner import AnyEngine, EngineStopped, as_runner
 from parity.engines.trace import AdapterError, Trace
 from parity.language import program as pr
 from parity.language.draws import draw
+from parity.language.restrictions import Restrictions
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes, with_rules
 
@@ -157,6 +158,7 @@ def _accepted_array(engine: Engine) -> Any:
     """Return an array that ``leaf`` accepts: a vector, if the engine has vectors."""
     dtype = engine.dtypes[-1] if isinstance(engine.dtypes, (tuple, list)) else "float64"
     shapes: tuple[Shape, ...] = ((),) if engine.max_ndim == 0 else ((3,), (2, 3), ())
+    shapes = tuple(map(Restrictions(engine.min_ndim).padded, shapes))
     for shape in shapes:
         array = np.array(_values(size(shape), 1), dtype).reshape(shape)
         try:
@@ -207,25 +209,31 @@ def _operation(name: str, engine: Engine, reference: Engine) -> Iterator[Remark]
 
 def _cases(name: str, engine: Engine) -> Iterator[pr.Program]:
     """Yield programs of that operation alone, on leaves that are used once."""
-    shapes = [s for s in _SHAPES if engine.max_ndim is None or len(s) <= engine.max_ndim]
+    limits = Restrictions(engine.min_ndim, engine.attribute_limits)
+    padded = dict.fromkeys(map(limits.padded, _SHAPES))
+    shapes = [s for s in padded if engine.max_ndim is None or len(s) <= engine.max_ndim]
     dtype = tuple(engine.dtypes)[-1]
     if not OPS[name].has_rules:
-        yield from _draws(name, engine, dtype)
+        yield from _draws(name, engine, dtype, limits)
         return
     arity = OPS[name].arity or 2
     for chosen in sorted(itertools.product(shapes, repeat=arity), key=lambda s: len(set(s))):
-        for attrs in attribute_choices(name, chosen)[:2]:
-            if output_shapes(name, chosen, attrs) is not None:
+        allowed = (a for a in attribute_choices(name, chosen) if limits.allow(name, a))
+        for attrs in itertools.islice(allowed, 2):
+            outputs = output_shapes(name, chosen, attrs)
+            if outputs is not None and limits.have(*outputs):
                 values = [_values(size(s), i + 1) for i, s in enumerate(chosen)]
                 leaves = tuple(pr.Leaf(s, v, dtype) for s, v in zip(chosen, values, strict=True))
                 yield pr.Program(leaves, (pr.Apply(name, tuple(range(arity)), attrs),))
 
 
-def _draws(name: str, engine: Engine, dtype: str) -> Iterator[pr.Program]:
+def _draws(
+    name: str, engine: Engine, dtype: str, restrictions: Restrictions
+) -> Iterator[pr.Program]:
     """Yield programs of an operation without rules, on numbers of its domain."""
     limit = 8 if engine.max_ndim is None else engine.max_ndim
     for number in range(2 * SAMPLES):
-        drawn = draw(OPS[name], random.Random(number), False, dtype, limit)
+        drawn = draw(OPS[name], random.Random(number), False, dtype, limit, restrictions)
         if drawn is not None:
             inputs = tuple(range(len(drawn.leaves)))
             yield pr.Program(drawn.leaves, (pr.Apply(name, inputs, drawn.attrs),))

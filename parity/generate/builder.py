@@ -16,8 +16,16 @@ from parity.generate.actual_values import ActualValues
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
+from parity.language.restrictions import ANYTHING, Restrictions
 from parity.language.shapes import Attrs, Shape, size
-from parity.language.table import OPS, infer_operation, output_shapes, result_dtype
+from parity.language.table import (
+    OPS,
+    InferredOperation,
+    attribute_choices,
+    infer_operation,
+    output_shapes,
+    result_dtype,
+)
 
 #: Dyadic numbers: sums and products of a few of them are exact, also in float32.
 EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
@@ -59,6 +67,8 @@ class Builder:
     wild: bool
     #: The values themselves, where operations without rules are applied.
     actual: ActualValues | None = None
+    #: The shapes and attributes that the engine takes.
+    restrictions: Restrictions = ANYTHING
     leaves: list[pr.Leaf] = field(default_factory=list)
     statements: list[pr.Statement] = field(default_factory=list)
     infos: list[pr.Info] = field(default_factory=list)
@@ -159,7 +169,7 @@ class Builder:
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
-        inferred = infer_operation(op.name, shapes, extra)
+        inferred = self._inferred(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:
             return None
@@ -176,6 +186,21 @@ class Builder:
             pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
         )
 
+    def _inferred(
+        self, name: str, shapes: tuple[Shape, ...], number: int
+    ) -> InferredOperation | None:
+        """The operation with attributes number ``number``, or the next ones that the engine has."""
+        if not self.restrictions:
+            return infer_operation(name, shapes, number)
+        allowed = (
+            number + k
+            for k, attrs in enumerate(_from(attribute_choices(name, shapes), number))
+            if self.restrictions.allow(name, attrs)
+        )
+        several = (infer_operation(name, shapes, n) for n in allowed)
+        fits = (one for one in several if one and self.restrictions.have(*one.outputs))
+        return next(fits, None)
+
     def apply_to(self, op: Operation, inputs: tuple[int, ...], attrs: Attrs) -> int | None:
         """Apply an operation without rules, if its operands lie in its domain; its last result."""
         if self.actual is None or not self.dropped.isdisjoint(inputs):
@@ -185,6 +210,8 @@ class Builder:
         outputs = output_shapes(op.name, shapes, attrs)
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if outputs is None or dtype is None or max(map(len, outputs)) > self.max_ndim:
+            return None
+        if not (self.restrictions.have(*outputs) and self.restrictions.allow(op.name, attrs)):
             return None
         interval = self.actual.interval(op, inputs, attrs)
         if interval is None or max(-interval[0], interval[1]) > LIMIT:
@@ -436,6 +463,12 @@ class Builder:
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
         return self._define(statement, pr.outputs_of(statement, self.infos), _UNKNOWN)
+
+
+def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:
+    """Return the attributes from a number on, and after the last those before."""
+    first = number % len(choices) if choices else 0
+    return choices[first:] + choices[:first]
 
 
 #: What a profile may ask for as the end of its programs.

@@ -23,6 +23,7 @@ from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
 from parity.language.operation import Operation
 from parity.language.program import Program
+from parity.language.restrictions import Restrictions
 from parity.language.shapes import Shape
 from parity.language.table import OPS
 
@@ -47,6 +48,7 @@ class Decoder:
     shapes: tuple[Shape, ...]
     abilities: frozenset[str]
     max_ndim: int
+    restrictions: Restrictions
     #: What the profile asks for and the engine lacks.
     untested: tuple[str, ...]
 
@@ -62,13 +64,17 @@ class Decoder:
         if "split" in ops:
             events["join"] = 30 if profile.ops and "split" in profile.ops else 6
         limit = engine.max_ndim
+        restrictions = as_runner(engine).restrictions
         shapes = tuple(s for s in profile.shapes if limit is None or len(s) <= limit) or ((),)
+        shapes = tuple(filter(restrictions.have, shapes)) or tuple(map(restrictions.padded, shapes))
+        most = max(profile.max_ndim, restrictions.min_ndim)
         untested = [name for name in wanted if name not in engine.ops]
         untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
         untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
         untested += [] if CONSTANTS in able else [CONSTANTS]
         untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
         untested += [] if limit is None or limit >= 3 else [f"more than {limit} dimensions"]
+        untested += restrictions.words()
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
@@ -80,7 +86,8 @@ class Decoder:
             tuple(engine.dtypes),
             shapes,
             able,
-            min(profile.max_ndim, profile.max_ndim if limit is None else limit),
+            min(most, most if limit is None else limit),
+            restrictions,
             tuple(untested),
         )
 
@@ -102,7 +109,13 @@ class Decoder:
         mode, count, narrow = data[:HEADER_BYTES]
         exact = mode % 8 < profile.exact
         builder = Builder(
-            self.abilities, self.ops, profile.max_size, self.max_ndim, exact, profile.wild
+            self.abilities,
+            self.ops,
+            profile.max_size,
+            self.max_ndim,
+            exact,
+            profile.wild,
+            restrictions=self.restrictions,
         )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
@@ -125,6 +138,7 @@ class Decoder:
         builder = Builder(
             *(self.abilities, self.ops, self.profile.max_size, self.max_ndim, False, False),
             ActualValues(),
+            restrictions=self.restrictions,
         )
         head = HEADER_BYTES + self.profile.leaves * LEAF_BYTES
         rows.build(builder, self.rows, data[:head], self._dtypes(data[2]))

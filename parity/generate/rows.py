@@ -27,17 +27,25 @@ FOLLOWING = ("mul", "add", "sum", "sub", "square", "reshape", "tanh", "maximum",
 def build(builder: Builder, rows: Sequence[str], data: bytes, dtypes: Sequence[str]) -> None:
     """Add leaves and statements to an empty builder: one operation, and those that follow."""
     source = random.Random(int.from_bytes(data, "little"))
+    alone = builder.restrictions.padded(())
     if not rows:
-        builder.add_leaf(pr.Leaf((), (1.0,), dtypes[0]))
+        builder.add_leaf(pr.Leaf(alone, (1.0,), dtypes[0]))
         return
     op = OPS[rows[int.from_bytes(data[:2], "little") % len(rows)]]
     grid = data[2] % 2 == 1
     dtype = source.choice(dtypes)
     drawn = next(
-        filter(None, (draw(op, source, grid, dtype, builder.max_ndim) for _ in range(_TRIED))), None
+        filter(
+            None,
+            (
+                draw(op, source, grid, dtype, builder.max_ndim, builder.restrictions)
+                for _ in range(_TRIED)
+            ),
+        ),
+        None,
     )
     if drawn is None:
-        builder.add_leaf(pr.Leaf((), (1.0,), dtype))
+        builder.add_leaf(pr.Leaf(alone, (1.0,), dtype))
         return
     for leaf in _varied(drawn.leaves, source, CONSTANTS in builder.abilities):
         builder.add_leaf(leaf)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from parity.language import program as pr
 from parity.language.domains import DomainError
 from parity.language.operation import Operation
+from parity.language.restrictions import ANYTHING, Restrictions
 from parity.language.shapes import Attrs, Shape
 from parity.language.table import attribute_choices, output_shapes
 
@@ -30,11 +31,17 @@ class Draw:
 
 
 def draw(
-    op: Operation, source: random.Random, grid: bool, dtype: str = "float64", limit: int = 8
+    op: Operation,
+    source: random.Random,
+    grid: bool,
+    dtype: str = "float64",
+    limit: int = 8,
+    restrictions: Restrictions = ANYTHING,
 ) -> Draw | None:
     """Return numbers of the domain in shapes of the template; None if PyTorch refuses them.
 
-    ``grid``: with zeros and ties where the domain has them. ``limit``: the most dimensions.
+    ``grid``: with zeros and ties where the domain has them. ``limit``: the most dimensions. None
+    also for shapes or attributes beyond the ``restrictions`` of an engine.
 
     Examples
     --------
@@ -42,9 +49,11 @@ def draw(
     [(2, 3), (3, 1)]
     """
     shapes = op.template.draw(source)
-    if any(len(shape) > limit for shape in shapes):
+    if any(len(shape) > limit for shape in shapes) or not restrictions.have(*shapes):
         return None
     choices = attribute_choices(op.name, shapes)
+    if restrictions:
+        choices = tuple(c for c in choices if restrictions.allow(op.name, c))
     if not choices:
         return None
     attrs = choices[0] if source.random() < 0.25 else source.choice(choices)

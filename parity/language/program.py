@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity._util.decode import Check, Convert, one_of, shown
+from parity._util.names import did_you_mean
 from parity.language.attributes import LONGEST, as_attributes, as_number, is_length
 from parity.language.shapes import Attrs, Shape, extent, size
 from parity.language.table import OPS, output_shapes, result_dtype
@@ -365,7 +366,8 @@ def apply_infos(statement: Apply, inputs: list[Info]) -> list[Info]:
     """Return the properties of the outputs; ProgramError if the operation does not apply."""
     op = OPS.get(statement.op)
     if op is None:
-        raise ProgramError(f"there is no operation {shown(statement.op)}")
+        hint = did_you_mean(statement.op[:40], OPS).rstrip()
+        raise ProgramError(f"there is no operation {shown(statement.op)}{hint and f': {hint}'}")
     if len(inputs) != (op.arity or len(inputs)) or not inputs:
         raise ProgramError(f"{op.name} takes {op.arity} operands, not {len(inputs)}")
     if tuple(sorted(op.kinds)) != tuple(name for name, _ in statement.attrs):

@@ -15,32 +15,117 @@ class Kind(enum.StrEnum):
     """The kind of a difference. A string, equal to its name in JSON and reports."""
 
     description: str
+    #: Where to look first.
+    advice: str
 
-    def __new__(cls, name: str, description: str) -> Kind:
+    def __new__(cls, name: str, description: str, advice: str) -> Kind:
         kind = str.__new__(cls, name)
         kind._value_ = name
-        kind.description = description
+        kind.description, kind.advice = description, advice
         return kind
 
-    VALUE = "value", "a forward value differs"
-    GRADIENT = "gradient", "a gradient differs"
-    MISSING_GRADIENT = "missing-gradient", "there is no gradient where PyTorch has one"
-    SPURIOUS_GRADIENT = "spurious-gradient", "there is a gradient where PyTorch has none"
-    ACCUMULATION = "accumulation", "a gradient is wrong only from the second backward on"
-    CLEAR = "clear", "cleargrad does not make the gradient None"
-    ZERO = "zero", "zero_ does not fill the gradient with zeros in place"
-    ALIAS = "alias", "arrays share memory: changing one changes another"
-    DTYPE = "dtype", "a dtype differs"
-    SHAPE = "shape", "a shape differs"
-    SECOND_ORDER = "second-order", "a gradient of a gradient differs"
-    EXCEPTION = "exception", "the engine raised, PyTorch did not"
-    NO_EXCEPTION = "no-exception", "PyTorch raised, the engine did not"
-    DEPTH = "depth", "a deep graph exhausts the stack"
-    TIME = "time", "the work grows faster than the graph, or does not end"
-    LEAK = "leak", "a graph that was dropped stays in memory"
-    CRASH = "crash", "the engine ends the process that it runs in"
-    MEMORY = "memory", "a small program takes more memory than it may"
-    FLAKY = "flaky", "the same program differs in some runs and agrees in others"
+    VALUE = (
+        "value",
+        "a forward value differs",
+        "`parity ops ENGINE` says for which operands and attributes the operation is wrong",
+    )
+    GRADIENT = (
+        "gradient",
+        "a gradient differs",
+        "`parity ops ENGINE` says which formulas are wrong; if all are right, it is "
+        "the accumulation or the order of the backward",
+    )
+    MISSING_GRADIENT = (
+        "missing-gradient",
+        "there is no gradient where PyTorch has one",
+        "is the operation recorded, and does the backward reach every operand that "
+        "requires a gradient?",
+    )
+    SPURIOUS_GRADIENT = (
+        "spurious-gradient",
+        "there is a gradient where PyTorch has none",
+        "skip constants, detached values and what was computed under no_grad",
+    )
+    ACCUMULATION = (
+        "accumulation",
+        "a gradient is wrong only from the second backward on",
+        "add to the gradient of a leaf, and keep nothing of intermediate values from "
+        "one backward to the next",
+    )
+    CLEAR = (
+        "clear",
+        "cleargrad does not make the gradient None",
+        "x.grad = None",
+    )
+    ZERO = (
+        "zero",
+        "zero_ does not fill the gradient with zeros in place",
+        "x.grad.fill(0), where there is a gradient: the same array, None stays None",
+    )
+    ALIAS = (
+        "alias",
+        "arrays share memory: changing one changes another",
+        "copy where an array becomes a gradient, unless it is new",
+    )
+    DTYPE = (
+        "dtype",
+        "a dtype differs",
+        "a gradient has the dtype of its variable, a result that of its operands",
+    )
+    SHAPE = (
+        "shape",
+        "a shape differs",
+        "sum the gradient of a broadcast operand to its shape; 0-d arrays stay 0-d",
+    )
+    SECOND_ORDER = (
+        "second-order",
+        "a gradient of a gradient differs",
+        "compute gradients with operations that are recorded, on tensors of the graph",
+    )
+    EXCEPTION = (
+        "exception",
+        "the engine raised, PyTorch did not",
+        "the report names file and line; raise `parity.engines.Unsupported` for what "
+        "the engine is not meant to do",
+    )
+    NO_EXCEPTION = (
+        "no-exception",
+        "PyTorch raised, the engine did not",
+        "raise where PyTorch does: a freed graph, a gradient of another shape, a root "
+        "without a gradient",
+    )
+    DEPTH = (
+        "depth",
+        "a deep graph exhausts the stack",
+        "replace recursion by a loop",
+    )
+    TIME = (
+        "time",
+        "the work grows faster than the graph, or does not end",
+        "run each node once, after all that use its result",
+    )
+    LEAK = (
+        "leak",
+        "a graph that was dropped stays in memory",
+        "no cycles and no global lists: let the result hold its operands, not the "
+        "operands their results",
+    )
+    CRASH = (
+        "crash",
+        "the engine ends the process that it runs in",
+        "run the script of the finding under a debugger; no code of the engine calls exit",
+    )
+    MEMORY = (
+        "memory",
+        "a small program takes more memory than it may",
+        "what a program takes must grow with its arrays only: do not keep results in the engine",
+    )
+    FLAKY = (
+        "flaky",
+        "the same program differs in some runs and agrees in others",
+        "look for arrays that are not initialized, races between threads, random "
+        "numbers and state that outlives a program",
+    )
 
 
 #: The kinds by name.

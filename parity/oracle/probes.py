@@ -41,6 +41,10 @@ class Probe:
     search: Callable[[Engine], Iterator[Finding]]
     #: Operations; the probe applies to engines that have one of them.
     needs: tuple[str, ...]
+    #: What it does, as code of the engine, typical code on which it fails, and how to mend that.
+    example: str = ""
+    code: str = ""
+    mend: str = ""
 
     def run(self, engine: Engine) -> Iterator[Finding]:
         """Yield findings on an engine in this process.
@@ -89,7 +93,7 @@ def _exception(kind: Kind, engine: str, reference: str = "no exception", step: i
 def _scalar(engine: Engine) -> Any:
     """Create a leaf of one element: 0-d, or (1, 1) if the engine has only matrices."""
     try:
-        return engine.leaf(np.ones((), engine.dtypes[-1]))
+        return engine.leaf(np.ones((1,) * engine.min_ndim, engine.dtypes[-1]))
     except Unsupported:
         return engine.leaf(np.ones((1, 1), engine.dtypes[-1]))
 
@@ -281,11 +285,60 @@ def first_finding(engine: Engine, name: str) -> list[Any] | None:
 
 
 PROBES: tuple[Probe, ...] = (
-    Probe("deep-chain", f"a chain of {DEEP:,} nodes", deep_chain, ("add", "neg")),
-    Probe("wide-use", f"a value used {WIDE:,} times", wide_use, ("add",)),
-    Probe("doublings", f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths", doublings, ("add",)),
-    Probe("dropped-graph", "memory of a dropped graph", dropped_graph, ("mul",)),
-    Probe("no-grad", "no_grad inside no_grad", nested_no_grad, ("add",)),
-    Probe("no-grad-exception", "no_grad left by an exception", no_grad_and_exception, ("add",)),
+    Probe(
+        "deep-chain",
+        f"a chain of {DEEP:,} nodes",
+        deep_chain,
+        ("add", "neg"),
+        f"y = x\nfor _ in range({DEEP:_}):\n    y = y + x\ny.backward()",
+        "def visit(x): for y in x.parents: visit(y)",
+        "a loop over a list of what is left to visit",
+    ),
+    Probe(
+        "wide-use",
+        f"a value used {WIDE:,} times",
+        wide_use,
+        ("add",),
+        f"h = x + x\nsum(h + x for _ in range({WIDE // 2:_})).backward()",
+        "if x not in visited_list: ...",
+        "a set of what was visited, and one sum of gradients for each value",
+    ),
+    Probe(
+        "doublings",
+        f"{DOUBLINGS} doublings, 2**{DOUBLINGS} paths",
+        doublings,
+        ("add",),
+        f"y = x\nfor _ in range({DOUBLINGS}):\n    y = y + y\ny.backward()",
+        "def backward(self, gy): for x, gx in ...: x.backward(gx)",
+        "sum all contributions to a value, then run its function once",
+    ),
+    Probe(
+        "dropped-graph",
+        "memory of a dropped graph",
+        dropped_graph,
+        ("mul",),
+        "y = x * x\nalive = weakref.ref(y)\nz = y * x\ndel y, z\nassert alive() is None",
+        "tape.append(f), in a list of the engine that nothing empties",
+        "let a result hold its function and that its operands, with weak references back",
+    ),
+    Probe(
+        "no-grad",
+        "no_grad inside no_grad",
+        nested_no_grad,
+        ("add",),
+        "with no_grad():\n    with no_grad():\n        pass\n    y = x + x  # not recorded",
+        "recording = False; yield; recording = True",
+        "before, recording = recording, False; yield; recording = before",
+    ),
+    Probe(
+        "no-grad-exception",
+        "no_grad left by an exception",
+        no_grad_and_exception,
+        ("add",),
+        "try:\n    with no_grad():\n        raise ValueError\nexcept ValueError:\n"
+        "    y = x + x  # recorded",
+        "recording = False; yield; recording = before",
+        "recording = False; try: yield; finally: recording = before",
+    ),
 )
 PROBES_BY_NAME = {probe.name: probe for probe in PROBES}

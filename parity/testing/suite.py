@@ -14,6 +14,7 @@ import pytest
 
 from parity import __version__
 from parity._util.escape import file_name, one_line
+from parity._util.names import named
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import (
     FLAKY_RUNS,
@@ -106,7 +107,7 @@ class Suite:
         ``needs``: abilities and operations without which the test is skipped.
         """
         __tracebackhide__ = True
-        decoder = Decoder.of(PROFILES[profile], self.engine)
+        decoder = Decoder.of(named(profile, PROFILES, "profile"), self.engine)
         self.need(needs, decoder.abilities)
         count = max(1, round(share * self.programs))
         name = file_name(self.node.name)
@@ -130,7 +131,7 @@ class Suite:
     def probe(self, name: str) -> None:
         """Run a probe of ``parity.oracle.probes``; fail with its finding."""
         __tracebackhide__ = True
-        probe = PROBES_BY_NAME[name]
+        probe = named(name, PROBES_BY_NAME, "probe")
         if not probe.applies(self.engine):
             pytest.skip(f"{label(self.engine)} has none of {', '.join(probe.needs)}")
         finding = probe.first(self.engine)

@@ -11,7 +11,7 @@ import pytest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "adapters.md"
 FENCES = PAGE.read_text().split("```")[1::2]
-ADAPTER, SESSION = (f.removeprefix("python\n") for f in FENCES if f.startswith("python\n"))
+ADAPTER, LIMITS, SESSION = (f.removeprefix("python\n") for f in FENCES if f.startswith("python\n"))
 (SHOWN,) = (f.strip() for f in FENCES if f.startswith("\n"))
 
 
@@ -53,6 +53,24 @@ def test_a_mistake_in_a_row_is_one_line(tmp_path: Path, old: str, new: str, mess
     assert ended.returncode == 2
     assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_engine_with_limits_is_tested_within_them(tmp_path: Path) -> None:
+    more = LIMITS.replace("Limited(Mine):", 'Limited(Mine):\n    ops = {**Mine.ops, "sum": one}')
+    (tmp_path / "limited.py").write_text(f"from adapter import *\n\n\n{ONE}\n\n{more}")
+    command = "check --engine limited.py:Limited --ops add,sum --examples 60"
+    ended = run(tmp_path, *command.split())
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    assert "programs ended early" not in ended.stdout
+
+
+#: A sum along one axis or all, without keepdims.
+ONE = """
+def one(a, *, axis, keepdims):
+    assert not keepdims
+    assert axis is None or axis >= 0
+    return a.sum() if axis is None else a.sum(axis)
+"""
 
 
 def test_the_session_prints_what_it_says() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.errors import UsageError
+from parity._util.names import did_you_mean
 from parity.bench.backends.base import Backend, TapeBackend
 from parity.bench.workload import Array, Shape, Workload
 
@@ -216,8 +217,8 @@ def check_names(specs: list[str]) -> None:
     for spec in specs:
         if spec not in BACKENDS and ":" not in spec:
             raise UsageError(
-                f"--engines {spec!r} is not known: use {', '.join(BACKENDS)}, package.module:Class "
-                "or path/to/file.py:Class"
+                f"--engines {spec!r} is not known: {did_you_mean(spec, BACKENDS)}use "
+                f"{', '.join(BACKENDS)}, package.module:Class or path/to/file.py:Class"
             )
         if spec in BACKENDS and not _found(spec):
             raise UsageError(

@@ -25,6 +25,8 @@ class SecondBackwardOverwrites(Defect):
 class OldGradientDoubled(Defect):
     description = "from the second backward on the gradient so far is counted twice"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
+    code = "total = x.grad; total += gx; x.grad += total"
+    mend = "start the sum of each backward at zero, and add it once"
 
     def store_again(self, leaf: Tensor, g: Any) -> None:
         # The sum of a pass starts from the old gradient and is added to it again.
@@ -154,6 +156,8 @@ class IntermediatesSentAgain(Defect):
         backward(x2, retain_graph=True)
         backward(x2, gradient=2.0)
     """)
+    code = "if y.grad is None: y.grad = gy"
+    mend = "start each backward without the gradients of intermediate values"
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,6 +185,8 @@ class StaleRoot(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = neg(x0)", "backward(x1, retain_graph=True)", "backward(x1)"
     )
+    code = "self.grad += np.ones_like(self.data)"
+    mend = "self.grad = np.ones_like(self.data)"
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         g = super().seed(t, gradient)
@@ -194,6 +200,8 @@ class RootLeafOverwritten(Defect):
     description = "a backward from a leaf itself sets its gradient instead of adding to it"
     seen = "micrograd 0.1.0"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
+    code = "self.grad = 1.0"
+    mend = "self.grad += 1.0, if self is a leaf"
 
     def start(self, grads: Any, t: Tensor, g: Any) -> None:
         if t.node is None:
@@ -209,6 +217,8 @@ class MicrogradBackward(RootLeafOverwritten, StaleIntermediates):
     )
     seen = "micrograd 0.1.0 and engines after its pattern"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "backward(x0)")
+    code = StaleIntermediates.code
+    mend = StaleIntermediates.mend
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,6 +59,8 @@ class UserGradientKept(_KeepsUserArray):
     description = "the array that the user passes to backward becomes the gradient as it is"
     seen = "candle#363"
     smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=1.0)", "change_gradient()")
+    code = "x.grad = gradient"
+    mend = "x.grad = gradient.copy()"
     forms = (_UserGradientOrViewKept,)
 
 
@@ -74,6 +76,8 @@ class UserGradientViewKept(_KeepsUserArray):
         backward(x1, gradient=[1.0])
         change_gradient()
     """)
+    code = "gx = gy.reshape(x.shape); x.grad = gx"
+    mend = "x.grad = gx.copy()"
 
     def keeps(self, g: Any) -> bool:
         return g is not self.user_array and np.shares_memory(g, self.user_array)
@@ -89,6 +93,8 @@ class RootGradientShared(Defect):
         backward(x1, retain_graph=True)
         backward(x1, gradient=2.0)
     """)
+    code = "y.grad[...] = gradient; x.grad = y.grad"
+    mend = "x.grad = y.grad.copy()"
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,6 +20,8 @@ class NotUndone(Defect):
     name = "broadcasting-not-undone"
     description = "the gradient of a broadcast operand keeps the larger shape"
     smallest = _ROWS
+    code = "ga, gb = gy, gy"
+    mend = "ga, gb = sum_to(gy, a.shape), sum_to(gy, b.shape)"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         return g
@@ -29,6 +31,8 @@ class UndoneByMean(Defect):
     name = "broadcasting-undone-by-mean"
     description = "the gradient of a broadcast operand is averaged instead of summed"
     smallest = _ROWS
+    code = "gx = gy.mean(axes)"
+    mend = "gx = gy.sum(axes)"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         summed = super().unbroadcast(g, shape)
@@ -39,6 +43,8 @@ class FirstElement(Defect):
     name = "broadcasting-undone-by-first-element"
     description = "a broadcast operand gets the gradient of the first of its copies, not the sum"
     smallest = _ROWS
+    code = "gx = gy[0]"
+    mend = "gx = gy.sum(0)"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         if g.shape == shape or not g.size:
@@ -57,6 +63,8 @@ class WrongAxis(Defect):
         x2 = add(x0, x1)
         backward(x2, gradient=[[1.0, 2.0], [3.0, 4.0]])
     """)
+    code = "while gx.ndim > x.ndim: gx = gx.sum(-1)"
+    mend = "while gx.ndim > x.ndim: gx = gx.sum(0)"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         while g.ndim > len(shape):
@@ -74,6 +82,8 @@ class LengthOneKept(Defect):
         x2 = add(x0, x1)
         backward(x2, gradient=[1.0, 2.0])
     """)
+    code = "while gx.ndim > x.ndim: gx = gx.sum(0)"
+    mend = "then gx.sum(i, keepdims=True) for each axis i of length 1 in x"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         return super().unbroadcast(g, g.shape[g.ndim - len(shape) :])
@@ -83,6 +93,8 @@ class RightOnly(Defect):
     name = "broadcasting-undone-right-only"
     description = "broadcasting is undone for right-hand operands only"
     smallest = _ROWS
+    code = "ga, gb = gy, sum_to(gy, b.shape)"
+    mend = "ga, gb = sum_to(gy, a.shape), sum_to(gy, b.shape)"
 
     def fit(self, node: Node, index: int, g: Any) -> Any:
         parent = node.parents[index]
@@ -98,6 +110,8 @@ class OneOperationOnly(Defect):
         x2 = mul(x0, x1)
         backward(x2, gradient=[1.0, 2.0])
     """)
+    code = "ga, gb = gy * b, gy * a"
+    mend = "ga, gb = sum_to(gy * b, a.shape), sum_to(gy * a, b.shape)"
 
     def fit(self, node: Node, index: int, g: Any) -> Any:
         if node.vjp is RULES["add"].vjp:

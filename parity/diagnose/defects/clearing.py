@@ -16,6 +16,8 @@ _ZEROED = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)")
 class ClearDoesNothing(Defect):
     description = "clearing a gradient leaves it as it is"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "cleargrad(x0)")
+    code = "grad = None"
+    mend = "self.grad = None"
 
     def clear_grad(self, t: Tensor) -> None:
         pass
@@ -24,6 +26,8 @@ class ClearDoesNothing(Defect):
 class ClearsFirstLeafOnly(Defect):
     description = "of several leaves only the first is cleared"
     smallest = program("x0 = leaf(3.0)", "x1 = leaf(3.0)", "backward(x1)", "cleargrad(x0, x1)")
+    code = "for p in params: p.cleargrad(); return"
+    mend = "for p in params: p.cleargrad()"
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,6 +46,8 @@ class ClearsFirstLeafOnly(Defect):
 class ClearLeavesZeroScalar(Defect):
     description = "clearing a gradient puts a zero of shape () in its place"
     smallest = program("x0 = leaf(3.0)", "cleargrad(x0)")
+    code = "self.grad = np.array(0.0)"
+    mend = "self.grad = None"
 
     def clear_grad(self, t: Tensor) -> None:
         t.grad = np.zeros((), t.dtype)
@@ -53,6 +59,8 @@ class ClearLeavesZeroScalar(Defect):
 class ZeroReplaces(Defect):
     description = "zeroing a gradient puts a new array in its place instead of filling it"
     smallest = _ZEROED
+    code = "self.grad = np.zeros_like(self.data)"
+    mend = "self.grad.fill(0)"
 
     def zero_grad(self, t: Tensor) -> None:
         t.grad = np.zeros_like(t.data)
@@ -61,6 +69,8 @@ class ZeroReplaces(Defect):
 class ZeroClears(Defect):
     description = "zeroing a gradient makes it None"
     smallest = _ZEROED
+    code = "self.grad = None"
+    mend = "self.grad.fill(0)"
 
     def zero_grad(self, t: Tensor) -> None:
         t.grad = None
@@ -71,6 +81,8 @@ class ZeroesSiblings(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)", "zero_grad(x0)"
     )
+    code = "a.grad = gy; b.grad = gy"
+    mend = "a.grad = gy.copy(); b.grad = gy.copy()"
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +101,8 @@ class ZeroesSiblings(Defect):
 class ZeroUndone(Defect):
     description = "a zeroed gradient is there again after the next backward"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)", "backward(x0)")
+    code = "self.grad.copy().fill(0)"
+    mend = "self.grad.fill(0)"
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +124,8 @@ class ZeroStopsAccumulation(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "backward(x0)", "zero_grad(x0)", "backward(x0)", "backward(x0)"
     )
+    code = "if not x.grad.any(): x.grad = gx, from then on"
+    mend = "x.grad = x.grad + gx"
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,6 +144,8 @@ class ZeroStopsAccumulation(Defect):
 class ZeroDoesNothing(Defect):
     description = "zeroing a gradient leaves it as it is"
     smallest = _ZEROED
+    code = "self.grad * 0"
+    mend = "self.grad.fill(0)"
 
     def zero_grad(self, t: Tensor) -> None:
         pass
@@ -136,6 +154,8 @@ class ZeroDoesNothing(Defect):
 class ClearUndone(Defect):
     description = "a cleared gradient is counted again in the next backward"
     smallest = program("x0 = leaf(3.0)", "backward(x0)", "cleargrad(x0)", "backward(x0)")
+    code = "self.grad = None, and the sum is kept elsewhere"
+    mend = "clear the sum as well"
 
     def __init__(self) -> None:
         super().__init__()

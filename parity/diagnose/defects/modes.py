@@ -13,6 +13,8 @@ from parity.diagnose.defects.tensor import Tensor
 class NoGradNotRestored(Defect):
     description = "after an exception under no_grad nothing is recorded any more"
     probe = "no-grad-exception"
+    code = "recording = False; yield; recording = before"
+    mend = "recording = False; try: yield; finally: recording = before"
 
     @contextmanager
     def no_grad(self) -> Iterator[None]:
@@ -25,6 +27,8 @@ class NestedNoGrad(Defect):
     description = "leaving a no_grad inside another one switches recording on again"
     seen = "PyTorch#10858"
     probe = "no-grad"
+    code = "recording = False; yield; recording = True"
+    mend = "before, recording = recording, False; yield; recording = before"
 
     @contextmanager
     def no_grad(self) -> Iterator[None]:
@@ -38,6 +42,8 @@ class NestedNoGrad(Defect):
 class NestedNoGradKept(Defect):
     description = "after a no_grad inside another one nothing is recorded any more"
     probe = "no-grad"
+    code = "the mode before is kept in one place of the engine"
+    mend = "keep it in a local variable of each no_grad"
 
     @contextmanager
     def no_grad(self) -> Iterator[None]:
@@ -51,6 +57,8 @@ class NestedNoGradKept(Defect):
 class DetachPropagates(Defect):
     description = "gradients flow through a detached value"
     smallest = program("x0 = leaf(3.0)", "x1 = detach(x0)", "x2 = add(x0, x1)", "backward(x2)")
+    code = "def detach(self): return self"
+    mend = "def detach(self): return Tensor(self.data)"
 
     def detach(self, t: Tensor) -> Tensor:
         return t
@@ -61,6 +69,8 @@ class ConstantGetsGradient(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0, requires_grad=False)", "x2 = add(x0, x1)", "backward(x2)"
     )
+    code = "for x, gx in zip(f.inputs, gxs): x.grad = gx"
+    mend = "skip each x without x.requires_grad"
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
         return super().leaf(array)

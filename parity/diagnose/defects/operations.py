@@ -21,6 +21,8 @@ class SumAxisForgotten(Defect):
         x1 = sum(x0, axis=1, keepdims=False)
         backward(x1, gradient=[1.0, 2.0])
     """)
+    code = "gx = np.broadcast_to(gy, x.shape)"
+    mend = "gx = np.broadcast_to(np.expand_dims(gy, axis), x.shape)"
     rules = rules_with(sum=lambda g, y, a, axis, keepdims: (do("broadcast_to", g, shape=a.shape),))
 
 
@@ -31,6 +33,8 @@ class MeanDivisor(Defect):
         x1 = mean(x0, axis=0, keepdims=False)
         backward(x1, gradient=[1.0, 2.0])
     """)
+    code = "gx = gy / x.size"
+    mend = "gx = gy * (y.size / x.size)"
     rules = rules_with(mean=lambda g, y, a, axis, keepdims: (spread(g, a.shape, axis) / a.size,))
 
 
@@ -51,6 +55,8 @@ class RepeatedIndexOverwritten(Defect):
         x1 = get_item(x0, index=(('list', (0, 0)),))
         backward(x1, gradient=[1.0, 2.0])
     """)
+    code = "gx[index] = gy"
+    mend = "np.add.at(gx, index, gy)"
     rules = rules_with(get_item=_overwriting_vjp)
 
 
@@ -76,6 +82,8 @@ class SliceShifted(Defect):
         x1 = get_item(x0, index=(('slice', 1, None, None),))
         backward(x1)
     """)
+    code = "gx[start - 1 : stop - 1] = gy"
+    mend = "gx[start:stop] = gy"
     rules = rules_with(get_item=_get_item_vjp)
 
 
@@ -86,6 +94,8 @@ class TransposeNotInverted(Defect):
         x1 = transpose(x0, axes=(2, 0, 1))
         backward(x1, gradient=[[[1.0]], [[2.0]]])
     """)
+    code = "gx = gy.transpose(axes)"
+    mend = "gx = gy.transpose(np.argsort(axes))"
     rules = rules_with(transpose=lambda g, y, a, axes: (g.transpose(axes),))
 
 
@@ -97,6 +107,8 @@ def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 class MatmulSwapped(Defect):
     description = "the gradients of a matrix product have their factors swapped"
     smallest = program("x0 = leaf([3.0, 2.0])", "x1 = matmul(x0, x0)", "backward(x1)")
+    code = "ga, gb = b.T @ gy, gy @ a.T"
+    mend = "ga, gb = gy @ b.T, a.T @ gy"
     rules = rules_with(matmul=_matmul_vjp)
 
 
@@ -108,12 +120,16 @@ def _maximum_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 class MaximumTies(Defect):
     description = "both operands of a maximum get the whole gradient where they are equal"
     smallest = program("x0 = leaf(3.0)", "x1 = maximum(x0, x0)", "backward(x1)")
+    code = "ga, gb = gy * (a >= b), gy * (b >= a)"
+    mend = "give half of the gradient to each where a == b"
     rules = rules_with(maximum=_maximum_vjp)
 
 
 class PowExponentKept(Defect):
     description = "the exponent of a power is not reduced in its gradient"
     smallest = program("x0 = leaf(3.0)", "x1 = pow(x0, exponent=2)", "backward(x1)")
+    code = "gx = gy * c * x**c"
+    mend = "gx = gy * c * x ** (c - 1)"
     rules = rules_with(pow=lambda g, y, a, exponent: (g * (exponent * y),))
 
 
@@ -125,6 +141,8 @@ class UnusedOutputCrashes(Defect):
     smallest = program(
         "x0 = leaf([3.0, 2.0])", "x1, x2 = split(x0, axis=0, sizes=(1, 1))", "backward(x1)"
     )
+    code = "gys = [y.grad for y in f.outputs]"
+    mend = "zeros in place of None, for outputs that are not used"
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         return tuple(grads.get(t) for t in node.outputs)
@@ -136,6 +154,8 @@ class SiblingsGradientUsed(Defect):
     smallest = program(
         "x0 = leaf([3.0, 2.0])", "x1, x2 = split(x0, axis=0, sizes=(1, 1))", "backward(x1)"
     )
+    code = "gy = next(y.grad for y in f.outputs if y.grad is not None)"
+    mend = "each output's own gradient, or zeros"
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         used = next(t for t in node.outputs if t in grads)
@@ -145,4 +165,6 @@ class SiblingsGradientUsed(Defect):
 class OffByABillionth(Defect):
     description = "the gradients of a product are off by a relative 1e-9"
     smallest = program("x0 = leaf(3.0)", "x1 = mul(x0, x0)", "backward(x1)")
+    code = "a constant or a difference quotient in the formula"
+    mend = "ga, gb = gy * b, gy * a"
     rules = rules_with(mul=lambda g, y, a, b: (g * b * (1 + 1e-9), g * a * (1 + 1e-9)))

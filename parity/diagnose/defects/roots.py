@@ -54,6 +54,8 @@ class UserGradientUnchecked(Defect):
     description = "the shape of the gradient that the user passes is not checked"
     smallest = program("x0 = leaf([3.0])", "backward(x0, gradient=1.0)")
     category = "convention"
+    code = "self.grad = gradient"
+    mend = "raise if gradient.shape != self.data.shape"
 
     def check(self, t: Tensor, gradient: Any) -> None:
         pass
@@ -70,6 +72,8 @@ class RootLeafRaises(Defect):
     seen = "DeZero"
     smallest = program("x0 = leaf(3.0)", "backward(x0)")
     category = "convention"
+    code = "funcs = [self.creator]"
+    mend = "funcs = [self.creator] if self.creator is not None else []"
 
     def start(self, grads: Any, t: Tensor, g: Any) -> None:
         if t.node is None:
@@ -81,6 +85,8 @@ class RootLeafIgnored(Defect):
     description = "a backward from a leaf itself does nothing; in PyTorch the leaf gets a gradient"
     smallest = program("x0 = leaf(3.0)", "backward(x0)")
     category = "convention"
+    code = "if self.creator is None: return"
+    mend = "add the gradient to self.grad first"
 
     def start(self, grads: Any, t: Tensor, g: Any) -> None:
         if t.node is not None:

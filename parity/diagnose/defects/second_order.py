@@ -18,6 +18,8 @@ class FirstOrderAgain(Defect):
         x2 = grad_of(x0)
         backward(x2)
     """)
+    code = "x.grad = Tensor(gx.data), connected with the first pass"
+    mend = "compute gradients with operations that are recorded"
 
     def total(self, leaf: Tensor, g: Tensor) -> Tensor:
         # As if the gradient were its own derivative.
@@ -37,6 +39,8 @@ class CrossTermLost(Defect):
         x3 = add(x0, x2)
         backward(x3)
     """)
+    code = "ga, gb = gy * b.data, gy * a.data"
+    mend = "ga, gb = gy * b, gy * a"
     rules = rules_with(mul=lambda g, y, a, b: (g * raw(b), g * raw(a)))
 
 
@@ -51,6 +55,8 @@ class SavedResultDetached(Defect):
         x3 = grad_of(x0)
         backward(x3)
     """)
+    code = "gx = gy * y.data"
+    mend = "gx = gy * y, with y as a tensor of the graph"
 
     def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
         outputs = node.outputs

@@ -14,6 +14,8 @@ from parity.diagnose.defects.vjps import RULES, Rule
 class ZeroDimBecomesVector(Defect):
     description = "the gradient of a 0-d leaf has shape (1,)"
     smallest = program("x0 = leaf(3.0)", "backward(x0)")
+    code = "x.grad = np.atleast_1d(gx)"
+    mend = "x.grad = np.asarray(gx)"
 
     def store(self, leaf: Tensor, g: Any) -> None:
         super().store(leaf, np.atleast_1d(g))
@@ -30,6 +32,8 @@ class ScalarGetsVector(Defect):
         x2 = add(x0, x1)
         backward(x2, gradient=[1.0, 2.0])
     """)
+    code = "gx = gy if x.ndim == 0 else sum_to(gy, x.shape)"
+    mend = "gx = sum_to(gy, x.shape)"
 
     def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
         return super().unbroadcast(g, shape) if shape else g
@@ -39,6 +43,8 @@ class Float32Widened(Defect):
     description = "the gradient of a float32 variable is float64"
     seen = "HIPS autograd#163"
     smallest = program("x0 = leaf(3.0, float32)", "backward(x0)")
+    code = "np.ones(shape)"
+    mend = "np.ones(shape, dtype=x.dtype)"
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         return super().seed(t, gradient).astype(np.float64)
@@ -84,6 +90,8 @@ class GradientDtypeOfResult(_DtypeOfIndexed, _DtypeOfSum):
     smallest = program(
         "x0 = leaf(3.0, float32)", "x1 = leaf(3.0)", "x2 = add(x0, x1)", "backward(x2)"
     )
+    code = "ga = gy"
+    mend = "ga = gy.astype(a.dtype)"
     forms = (_DtypeKept, _DtypeOfIndexed, _DtypeOfSum)
 
 
@@ -91,6 +99,8 @@ class PythonScalarsPromote(Defect):
     description = "a Python number makes a float32 operand float64"
     category = "value"
     smallest = program("x0 = leaf(3.0, float32)", "x1 = add_scalar(x0, c=1.0)")
+    code = "x + np.array(c)"
+    mend = "x + np.array(c, dtype=x.dtype)"
     rules = RULES | {
         # The scalar is a float64 array first.
         name: Rule(lambda a, c, value=rule.value: value(a, np.array(c, np.float64)), rule.vjp)
@@ -104,6 +114,8 @@ class DtypeOfOtherOperand(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = leaf(3.0, float32)", "x2 = add(x0, x1)", "backward(x2)"
     )
+    code = "ga = gy.astype(b.dtype)"
+    mend = "ga = gy.astype(a.dtype)"
 
     def fit(self, node: Node, index: int, g: Any) -> Any:
         other = node.parents[index - 1]  # itself, if there is one operand

@@ -155,6 +155,8 @@ class CreationOrderIgnored(Defect):
     )
     seen = "DeZero step 14"
     smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x1, x1)", "backward(x2)")
+    code = "funcs.append(x.creator), and funcs.pop() is next"
+    mend = "run each function once, the one that was made last first"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         return _whenever_reached(root, deque.pop)
@@ -167,6 +169,8 @@ class SendsAgain(Defect):
     )
     seen = "micrograd#2; cTensor#5; DLFS_code#13"
     smallest = program("x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x1, x1)", "backward(x2)")
+    code = "queue.append(x.creator) each time that x is reached"
+    mend = "run each function once, after all that use its result"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         return _whenever_reached(root, deque.popleft)
@@ -181,6 +185,8 @@ class DepthFirst(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = add(x0, x0)", "x2 = add(x0, x1)", "x3 = add(x2, x1)", "backward(x3)"
     )
+    code = "for x in f.inputs: if x not in seen: seen.add(x); visit(x)"
+    mend = "sort the graph first: a function runs after all that use its result"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         visited: set[Node] = set()
@@ -265,6 +271,8 @@ class NodeCleared(Defect):
     smallest = program(
         "x0 = leaf(3.0)", "x1 = neg(x0)", "backward(x1, retain_graph=True)", "backward(x1)"
     )
+    code = "f.inputs = None after f.backward"
+    mend = "only without retain_graph"
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         if node.parents:
@@ -278,6 +286,8 @@ class Recursion(Defect):
     )
     seen = "micrograd"
     probe = "deep-chain"
+    code = "def visit(x): for y in x.parents: visit(y)"
+    mend = "a loop over a list of what is left to visit"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         found: set[Node] = set()
@@ -295,6 +305,8 @@ class Recursion(Defect):
 class OnePassAPath(Defect):
     description = "a node runs once for each path that leads to it: the time is exponential"
     probe = "doublings"
+    code = "def backward(self, gy): for x, gx in ...: x.backward(gx)"
+    mend = "sum all contributions to a value, then run its function once"
 
     def order(self, root: Tensor, grads: dict[Tensor, Any]) -> Iterator[Node]:
         todo, ran = [(root, grads[root])], set[Node]()
@@ -326,6 +338,8 @@ class GraphKept(Defect):
 
     category = "convention"
     quirk = "keeps-graphs"
+    code = "f.backward() leaves f.inputs as they are"
+    mend = "forget what f has saved, unless retain_graph, and raise if it is gone"
 
     def free(self, node: Node, retain: bool) -> None:
         pass
@@ -335,6 +349,8 @@ class FreedStopsQuietly(Defect):
     description = "a second backward through a graph that was freed does nothing; PyTorch raises"
     smallest = program("x0 = leaf(3.0)", "x1 = mul(x0, x0)", "backward(x1)", "backward(x1)")
     category = "convention"
+    code = "if f.freed: return"
+    mend = "if f.freed: raise RuntimeError(...)"
 
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         if not node.freed:

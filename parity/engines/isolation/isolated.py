@@ -25,6 +25,7 @@ from parity.engines.runner import BATCH, EngineStopped, Runner
 from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
+from parity.language.restrictions import are_limits
 from parity.language.table import OPS
 
 #: Seconds for loading an engine, at least; that and a call have the time of ``_CALL`` programs.
@@ -54,6 +55,11 @@ class _Facts:
     name: str
     version: str
     max_ndim: Count | None
+    min_ndim: Count
+    attribute_limits: Annotated[
+        tuple[tuple[str, str | tuple[Any, ...]], ...],
+        Check("limits of attributes", are_limits),
+    ]
     bitwise: bool
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
@@ -85,7 +91,8 @@ class IsolatedRunner(Runner):
         self._fresh = False
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
-        for name in ("name", "version", "max_ndim", "bitwise", "ops", "dtypes"):
+        shapes = ("max_ndim", "min_ndim", "attribute_limits")
+        for name in ("name", "version", *shapes, "bitwise", "ops", "dtypes"):
             setattr(self, name, getattr(facts, name))
         self.quirks, self.abilities = facts.quirks, facts.abilities
         try:  # it runs a backward, which may hang or crash

@@ -39,6 +39,8 @@ class Quirk(Engine):
     description: ClassVar[str] = ""
     #: The rule of PyTorch that is replaced. Two quirks about the same rule exclude each other.
     about: ClassVar[str] = ""
+    #: A program that shows it, as text; "" if no result of a program does.
+    example: ClassVar[str] = ""
     #: Abilities that an engine with the quirk must not have.
     without: ClassVar[frozenset[str]] = frozenset()
 

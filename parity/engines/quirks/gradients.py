@@ -14,6 +14,7 @@ class ClearsGradsOnUse(Quirk):
     quirk = "clears-grads-on-use"
     description = "a variable loses its gradient when a recorded operation uses it"
     about = "use"
+    example = "x0 = leaf(3.0)\nbackward(x0)\nx1 = neg(x0)\nbackward(x1)\n"
 
     def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
         if self.recording:
@@ -33,6 +34,13 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
         "a variable loses its gradient when a recorded operation uses it, unless the result "
         "is a NumPy view of it"
     )
+    example = (
+        "x0 = leaf([3.0])\n"
+        "backward(x0)\n"
+        "x1 = neg(x0)\n"
+        "x2 = reshape(x0, shape=(1, 1))\n"
+        "backward(x2)\n"
+    )
     #: Operations whose NumPy result is a view of a C-contiguous operand.
     views = ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
 
@@ -46,6 +54,7 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
 class ClearsGradsOnBackward(Quirk):
     quirk = "clears-grads-on-backward"
     description = "a backward replaces the gradients of the variables that it reaches"
+    example = "x0 = leaf(3.0)\nbackward(x0)\nbackward(x0)\n"
 
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
         # The variables that the pass reaches are those that have a gradient afterwards.
@@ -84,6 +93,7 @@ class ClearsGradsOnBackward(Quirk):
 class SeedsAnyShapeWithOnes(Quirk):
     quirk = "seeds-any-shape-with-ones"
     description = "a backward without a gradient starts with ones, whatever the shape of the root"
+    example = "x0 = leaf([3.0, 2.0])\nbackward(x0)\n"
 
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
         if gradient is None:
@@ -97,6 +107,7 @@ class ZerosInsteadOfNone(Quirk):
     description = (
         "a variable has a gradient of zeros where PyTorch has None: at first and when it is cleared"
     )
+    example = "x0 = leaf(3.0)\nbackward(x0)\ncleargrad(x0)\n"
 
     def leaf(self, array: Any, requires_grad: bool = True) -> WrappedTensor:
         wrapped = super().leaf(array, requires_grad)

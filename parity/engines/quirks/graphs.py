@@ -15,6 +15,7 @@ class KeepsGraphs(Quirk):
     description = (
         "a backward keeps its graph, so that a second one through it needs no retain_graph"
     )
+    example = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1)\nbackward(x1)\n"
     about = "graphs"
 
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
@@ -44,6 +45,7 @@ class ClearsGraphs(Quirk):
         "a backward, also with retain_graph, takes all tensors that it reaches out of every "
         "graph: a later one ends at them, and fails at one that no operation has used since"
     )
+    example = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1, retain_graph=True)\nbackward(x1)\n"
     about = "graphs"
     without = frozenset({"grad_tensor"})
 
@@ -117,6 +119,7 @@ class NoGradGivesVariables(Quirk):
     description = (
         "the result of an operation under no_grad is a variable of its own, not a constant"
     )
+    example = "x0 = leaf(3.0)\nx1 = neg(x0)  # under no_grad\nbackward(x1)\n"
 
     def apply(self, name: str, *xs: WrappedTensor, **attrs: Any) -> Any:
         result = super().apply(name, *xs, **attrs)
@@ -129,6 +132,7 @@ class NoGradGivesVariables(Quirk):
 class ConstantsStopQuietly(Quirk):
     quirk = "constants-stop-quietly"
     description = "a backward from a constant does nothing; in PyTorch it raises"
+    example = "x0 = leaf(3.0, requires_grad=False)\nbackward(x0)\n"
 
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
         if t.requires_grad:

@@ -111,6 +111,25 @@ def _on_bounds(arrays: list[Any], attrs: dict[str, Any]) -> Any:
     return np.isin(arrays[0], np.array(bounds, arrays[0].dtype))
 
 
+#: A program with a tie or kink of each operation.
+_EXAMPLES: dict[str, str] = {
+    **{
+        op: f"x0 = leaf([2.0, 3.0, 3.0, 2.0])\nx1 = {op}(x0, axis=None, keepdims=False)"
+        for op in ("max", "min")
+    },
+    **{op: f"x0 = leaf(3.0)\nx1 = leaf(3.0)\nx2 = {op}(x0, x1)" for op in ("maximum", "minimum")},
+    "clip": "x0 = leaf(1.0)\nx1 = clip(x0, x_max=1.0, x_min=-1.0)",
+    **{op: f"x0 = leaf(0.0)\nx1 = {op}(x0)" for op in ("absolute", "relu")},
+    "leaky_relu": "x0 = leaf(0.0)\nx1 = leaky_relu(x0, slope=0.5)",
+}
+
+
+def _example(op: str) -> str:
+    program = _EXAMPLES[op]
+    root = program.splitlines()[-1].partition(" ")[0]
+    return f"{program}\nbackward({root})\n"
+
+
 # The operations: how the place is described, and where it is, in the shape of the result or flat.
 
 _PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -175,6 +194,7 @@ def quirk_of(choice: Choice) -> type[Quirk]:
         quirk = f"{choice.op.replace('_', '-')}-{choice.name}"
         description = f"{words} {choice.rule}"
         about = choice.op
+        example = _example(choice.op)
 
         def compute(self, name: str, *ts: Any, **attrs: Any) -> Any:
             if name != choice.op:
