@@ -60,7 +60,7 @@ def check_programs(
             if ours is None or theirs is None or ours.left_reals or theirs.left_reals:
                 yield program, None
                 continue
-            tolerance = tolerance_of(program, bitwise, runner.quirks, reference)
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference, theirs)
             finding = compare(program, ours, theirs, tolerance=tolerance)
             if finding is not None:
                 finding = replace(finding, non_finite=theirs.non_finite, trace=ours)

@@ -31,7 +31,7 @@ from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.choices import Choice
 from parity.oracle.perturbed import NOISE_RANGE
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.tolerance import CLEARLY_OPEN, Tolerance
 
 #: The errors of one operation of ATen, and of leaves and seeds, in units in the last place.
 ULPS, LEAF_ULPS = 4.0, 2.0
@@ -197,14 +197,17 @@ class NormwiseTolerance(Tolerance):
     @functools.cached_property
     def _still(self) -> NormwiseTolerance:
         """The bounds without errors in leaves, so that those that tie still do."""
-        still = NormwiseTolerance(self.program, self.bitwise, self.quirks)
+        still = NormwiseTolerance(self.program, self.bitwise, self.quirks, self._right)
         still.leaf_ulps = 0.0
         return still
 
     def _prepared(self) -> Trace:
         if self._base is None:
-            self._base, _ = self._run(0.0, self._seed)
+            self._base = self._without_errors()
         return self._base
+
+    #: Choices inside operations are not seen.
+    _clearly = CLEARLY_OPEN
 
     def _run(self, unit: float, seed: Any, choices: Sequence[Choice] = ()) -> tuple[Trace, int]:
         applied = (s.op for s in self.program.statements if isinstance(s, pr.Apply))
@@ -224,12 +227,16 @@ def tolerance_of(
     bitwise: bool = False,
     quirks: frozenset[str] = frozenset(),
     reference: Engine | None = None,
+    right: Trace | None = None,
 ) -> Tolerance:
-    """Return the error bounds of a program: by the rules of its operations, if all have some."""
+    """Return the error bounds of a program: by the rules of its operations, if all have some.
+
+    ``right``: the run of the reference, if there is one already.
+    """
     if is_own(reference):
         return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
-    return kind(program, bitwise, quirks)
+    return kind(program, bitwise, quirks, right)
 
 
 def is_own(reference: Engine | None) -> bool:
