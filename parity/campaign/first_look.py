@@ -19,6 +19,7 @@ from parity.diagnose.cells import Scope, cells_of
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import Runner
+from parity.engines.trace import STOPPED
 from parity.language.program import Program
 from parity.language.text_format import program_from_text
 from parity.oracle.compare import compare
@@ -72,6 +73,8 @@ def look(engine: Runner, watch: Watch, ops: Collection[str] | None = None) -> Fi
     sentences = dict(_programs(engine, engine.ops if ops is None else ops))
     for runs in engine.run_many(sentences, batch=1):
         for program, ours in runs:
+            if ours is not None and ours.failure is not None and ours.failure.kind in STOPPED:
+                return None  # each program like it may take seconds
             if ours is None or ours.failure is not None:
                 continue
             finding = compare(program, ours, execute(program, right), Coarse(program))
