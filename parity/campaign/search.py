@@ -5,6 +5,7 @@ The same seed gives the same programs and the same findings.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -17,6 +18,7 @@ from parity.campaign.baseline import Baseline, BaselineMatcher
 from parity.campaign.finish import judge_finding, report_of
 from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.flaky import STATE as STATE
+from parity.campaign.jobs import Checked, Jobs
 from parity.campaign.report import by_harm
 from parity.campaign.result import Report, SearchResult
 from parity.campaign.scripts import replace_scripts
@@ -60,20 +62,21 @@ def search(
     seconds: float = math.inf,
     first: bool = False,
     watch: Watch | None = None,
+    jobs: Jobs | None = None,
 ) -> SearchResult:
     """Run ``examples`` programs and the probes; write a script for each finding to ``folder``.
 
     ``stopped`` is called before each program; once it returns True, the search ends with the
     findings so far and runs no probes. No program starts after ``seconds``; with ``first``, none
-    after the first fault, which alone is reported. ``watch`` is told what is found. The other
-    arguments are as of ``check``.
+    after the first fault, which alone is reported. ``watch`` is told what is found, and ``jobs``
+    are processes that check programs. The other arguments are as of ``check``.
     """
     started = time.perf_counter()
     runner = as_runner(engine)
     running = _Search(runner, reference, seed, ops, baseline, watch or Watch())
     result = running.result
     result.coverage = Coverage.of(runner, ops) if coverage else None
-    running.first, running.until = first, started + seconds
+    running.first, running.until, running.jobs = first, started + seconds, jobs
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
         if ops is None and not running.ended:
@@ -183,6 +186,7 @@ class _Search:
         self.told: set[Cause] = set()
         self.first, self.until = False, math.inf
         self.modelled = False
+        self.jobs: Jobs | None = None
         self.result = SearchResult(engine, reference, seed)
         self.sides = engine, reference
         self.triage = Triage(engine, reference, ops)
@@ -218,14 +222,23 @@ class _Search:
     def run_programs(self, examples: int | None, stopped: Callable[[], bool]) -> None:
         result = self.result
         self.watch.stage("")
+        with contextlib.closing(self.checked(examples)) as checked:
+            self.handle(checked, stopped)
+
+    def checked(self, examples: int | None) -> Checked:
+        """Yield the programs with their findings."""
+        result, sides = self.result, self.sides
+        if self.jobs is not None:
+            yield from self.jobs.checked(sides, examples, result.unsupported, result.stability)
+            return
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
-        for program, finding in check_programs(
-            programs,
-            result.engine,
-            result.reference,
-            result.unsupported,
-            stability=result.stability,
-        ):
+        counts = result.unsupported
+        yield from check_programs(programs, *sides, counts, stability=result.stability)
+
+    def handle(self, checked: Checked, stopped: Callable[[], bool]) -> None:
+        """Count programs and handle their findings until the search ends."""
+        result = self.result
+        for program, finding in checked:
             if stopped():
                 result.interrupted = True
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import sys
 import threading
 from pathlib import Path
@@ -35,9 +36,14 @@ from parity.cli.options import (
 
 if TYPE_CHECKING:
     from parity.campaign.baseline import Baseline
+    from parity.campaign.jobs import Jobs
     from parity.campaign.result import SearchResult
     from parity.engines.base import Engine
     from parity.engines.runner import Runner
+
+
+#: From so many seconds, or programs, on all cores are used: each process takes seconds to start.
+_LONG, _MANY = 30.0, 20_000
 
 
 def add_check(commands: Any) -> None:
@@ -91,6 +97,13 @@ def _add_budget(check: argparse.ArgumentParser) -> None:
     )
     budget.add_argument(
         "--time", type=duration, metavar="T", help="run programs for so long: 30s, 10m, 2h"
+    )
+    check.add_argument(
+        "--jobs",
+        type=count,
+        metavar="N",
+        help="processes that run programs, default: all cores for more than a few seconds; the "
+        "report is the same for any number",
     )
     check.add_argument(
         "-x", "--first", action="store_true", help="end at the first fault, and report it alone"
@@ -151,6 +164,7 @@ def _searched(
     from parity.campaign.search import search
 
     stop = threading.Event()
+    jobs = _jobs(options, examples, ops)
 
     def ending() -> None:
         stop.set()
@@ -171,7 +185,22 @@ def _searched(
             seconds=options.time or math.inf,
             first=options.first,
             watch=live,
+            jobs=jobs,
         )
+
+
+def _jobs(
+    options: argparse.Namespace, examples: int | None, ops: tuple[str, ...] | None
+) -> Jobs | None:
+    """Return the processes that check programs; None if this one does it alone."""
+    from parity.campaign.jobs import Jobs, Setting
+
+    long = (options.time or 0) >= _LONG or (examples or 0) >= _MANY
+    number = options.jobs or ((os.cpu_count() or 1) if long and not options.first else 1)
+    if number == 1:
+        return None
+    sides = options.engine, options.reference, options.isolate
+    return Jobs(number, Setting(*sides, limits_of(options), options.seed, ops))
 
 
 def _report(options: argparse.Namespace, result: SearchResult) -> int:
