@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from parity._util.escape import one_line, printable
 from parity._util.style import PLAIN, Style
+from parity.campaign.baseline import BaselineEntry
 from parity.diagnose.causes import Category, Cause, category_of
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
-from parity.engines.runner import AnyEngine
+from parity.engines.runner import AnyEngine, Runner
+from parity.generate.coverage import Coverage
 from parity.language.program import Apply, Program
 from parity.language.table import OPS
-from parity.oracle.finding import Kind
-from parity.oracle.verdict import OWN_FORWARD, REFERENCE, no_findings, plural
-
-if TYPE_CHECKING:
-    from parity.campaign.result import Report, SearchResult
+from parity.oracle.finding import Finding, Kind
+from parity.oracle.stability import Stability
+from parity.oracle.verdict import OWN_FORWARD, REFERENCE, Verdict, no_findings, plural
 
 #: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
 MOST_ELEMENTS = 1000
@@ -78,12 +78,54 @@ _ORDER = (Kind.CRASH, Kind.EXCEPTION, Kind.DEPTH, Kind.TIME, Kind.LEAK, Kind.MEM
 _WIDTH, _BETWEEN = 96, 3
 
 
-def category(report: Report) -> Category:
+class Reported(Protocol):
+    """What the text of a finding needs of ``parity.campaign.result.Report``."""
+
+    finding: Finding
+    program: Program | None
+    probe: str
+    script: str
+    verdict: Verdict
+    cause: Cause | None
+    programs: int
+
+    @property
+    def wrong(self) -> str | None: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+
+class Searched(Protocol):
+    """What the text of a report needs of ``parity.campaign.result.SearchResult``."""
+
+    engine: Runner
+    reference: Engine
+    seed: int
+    programs: int
+    seconds: float
+    unexplained: int
+    ill_conditioned: int
+    interrupted: bool
+    folder: str
+    known: Counter[BaselineEntry]
+    stale: tuple[BaselineEntry, ...]
+    untested: tuple[str, ...]
+    unsupported: Counter[str]
+    coverage: Coverage | None
+    stability: Stability
+
+    @property
+    def findings(self) -> Sequence[Reported]: ...
+    @property
+    def fails(self) -> bool: ...
+
+
+def category(report: Reported) -> Category:
     """Return the category of what a report says."""
     return report.cause.category if report.cause else category_of(report.finding)
 
 
-def by_harm(report: Report) -> tuple[int, int, int, int]:
+def by_harm(report: Reported) -> tuple[int, int, int, int]:
     """Return the key that sorts findings: wrong gradients first, conventions last."""
     kind = report.finding.observed
     order = _ORDER.index(kind) if kind in _ORDER else -1
@@ -91,7 +133,7 @@ def by_harm(report: Report) -> tuple[int, int, int, int]:
     return category(report).rank, order, -programs, report.size[0]
 
 
-def headline(result: SearchResult) -> str:
+def headline(result: Searched) -> str:
     """Return the first line of a report: what was found, in numbers."""
     names: Counter[tuple[str, str]] = Counter()
     for report in result.findings:
@@ -108,7 +150,7 @@ def headline(result: SearchResult) -> str:
     return text
 
 
-def result_lines(result: SearchResult, style: Style, verbose: bool) -> Iterator[str]:
+def result_lines(result: Searched, style: Style, verbose: bool) -> Iterator[str]:
     """Yield the lines of a report, without that of the verdict at its end."""
     colour = style.bad if result.fails else style.good
     yield style.paint(colour, headline(result))
@@ -133,7 +175,7 @@ def result_lines(result: SearchResult, style: Style, verbose: bool) -> Iterator[
     yield from _rest(result, verbose)
 
 
-def _rest(result: SearchResult, verbose: bool) -> Iterator[str]:
+def _rest(result: Searched, verbose: bool) -> Iterator[str]:
     """Yield what a report says after the findings."""
     if result.unexplained:
         programs = plural(result.unexplained, "program")
@@ -159,7 +201,7 @@ def _rest(result: SearchResult, verbose: bool) -> Iterator[str]:
 
 
 def finding_lines(
-    report: Report, engine: AnyEngine, reference: Engine, style: Style = PLAIN
+    report: Reported, engine: AnyEngine, reference: Engine, style: Style = PLAIN
 ) -> Iterator[str]:
     """Yield the lines of a finding: sentence, program, both results, cause and script."""
     finding, cause = report.finding, report.cause
@@ -189,7 +231,7 @@ def _cause_lines(cause: Cause) -> Iterator[str]:
         yield f"explains {cause.programs:,} programs that differ"
 
 
-def _both(report: Report, engine: AnyEngine, reference: Engine) -> Iterator[str]:
+def _both(report: Reported, engine: AnyEngine, reference: Engine) -> Iterator[str]:
     """Yield both results: side by side, or one after the other where that is too wide."""
     expected = f"expected ({expected_by(report.program, reference)})"
     actual = f"actual ({label(engine)})"

@@ -220,7 +220,6 @@ class _Search:
         return any(found) or bool(self.flaky.groups) or self.repetition.disturbed > 0
 
     def run_programs(self, examples: int | None, stopped: Callable[[], bool]) -> None:
-        result = self.result
         self.watch.stage("")
         with contextlib.closing(self.checked(examples)) as checked:
             self.handle(checked, stopped)

@@ -101,7 +101,7 @@ def test_the_output_is_written_where_files_cannot_be(
 def test_a_file_that_cannot_be_written_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*arguments: Any) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
 
     monkeypatch.setattr("parity.campaign.search.search", full)
@@ -141,7 +141,7 @@ def test_half_an_adapter_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupt_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def pressed(*arguments: Any) -> None:
+    def pressed(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("parity.campaign.search.search", pressed)
