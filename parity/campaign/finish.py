@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from parity.campaign.flaky import KEPT
@@ -85,12 +85,19 @@ def add_cause(reported: Report, triage: Triage) -> None:
         reported.cause = triage.cause_of_probe(probe, finding)
 
 
-def write_scripts(reported: Iterable[Report], engine: AnyEngine, folder: Path) -> None:
-    """Write a script for each finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ..."""
+def write_scripts(
+    reported: Iterable[Report], engine: AnyEngine, folder: Path, taken: Collection[str] = ()
+) -> None:
+    """Write a script for each finding that has a program: ``KIND-1.py``, ``KIND-2.py``, ...
+
+    ``taken``: names of files that stay as they are.
+    """
     numbers: Counter[str] = Counter()
     for one in reported:
         kind = one.finding.kind
         numbers[kind] += 1
+        while f"{kind}-{numbers[kind]}.py" in taken:
+            numbers[kind] += 1
         write_script(one, engine, folder, f"{kind}-{numbers[kind]}")
 
 

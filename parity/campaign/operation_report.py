@@ -89,7 +89,7 @@ class OperationReport:
             yield f"  typical code: {cause.code}"
             yield f"  instead: {cause.mend}"
         if cause.quirk:
-            yield f"  if that is intended, declare the quirk `{cause.quirk}`"
+            yield f'  if that is meant, the adapter says so: quirks = {{"{cause.quirk}"}}'
 
     def verdict_line(self) -> str:
         """Return the last line of the command."""

@@ -3,72 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from parity._util.decode import encode
-from parity._util.escape import one_line, printable
+from parity._util.escape import one_line
+from parity._util.style import PLAIN, Style
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
 from parity.campaign.records import FindingData
+from parity.campaign.report import MOST_ELEMENTS, finding_lines, result_lines, with_form
+from parity.campaign.report import distinguishable_texts as distinguishable_texts
+from parity.campaign.report import expected_by as expected_by
 from parity.diagnose.causes import UNEXPLAINED, Cause
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
-from parity.language.program import Apply, Program
-from parity.language.table import OPS
+from parity.language.program import Program
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
 from parity.oracle.verdict import (
-    OWN_FORWARD,
-    REFERENCE,
     UNDECIDED,
     Verdict,
-    no_findings,
     plural,
     verdict_line,
     verdict_of,
 )
-
-#: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
-MOST_ELEMENTS = 1000
-
-
-def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
-    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
-    texts = _shown(a), _shown(b)
-    if texts[0] == texts[1]:
-        texts = _shown(a, floatmode="unique"), _shown(b, floatmode="unique")
-    return texts if texts[0] != texts[1] else (_with_form(a), _with_form(b))
-
-
-def _shown(value: Any, floatmode: Any = "maxprec") -> str:
-    if not isinstance(value, np.ndarray):
-        return one_line(value)
-    value, form = np.asarray(value), ""  # not as a subclass shows it
-    if value.size > MOST_ELEMENTS:  # NumPy shows all of an array with many short axes
-        value, form = value.ravel(), f" (shape {value.shape})"
-    # An engine may have changed the options.
-    with np.printoptions(8, MOST_ELEMENTS, 3, 75, suppress=False, floatmode=floatmode):
-        return printable(value) + form
-
-
-def _with_form(value: Any) -> str:
-    form = f" ({value.dtype} {value.shape})" if isinstance(value, np.ndarray) else ""
-    return _shown(value, "unique") + one_line(form)
-
-
-def expected_by(program: Program | None, reference: Engine) -> str:
-    """Return what says which result is right: the engine itself for what PyTorch lacks."""
-    statements = program.statements if program else ()
-    ops = [OPS[s.op] for s in statements if isinstance(s, Apply)]
-    return OWN_FORWARD if any(op.torch is None for op in ops) else label(reference)
 
 
 @dataclass
@@ -109,34 +74,7 @@ class Report:
 
     def text(self, engine: AnyEngine, reference: Engine) -> str:
         """Return the report as text: program, both results, kind and script."""
-        finding = self.finding
-        program = str(self.program) if self.program else self.probe
-        sentence = self.cause.sentence if self.cause else finding.says
-        lines = [f"{finding.kind}: {sentence}"]
-        lines += ["    " + line for line in program.splitlines()]
-        shown = distinguishable_texts(finding.engine, finding.reference)
-        sides = label(engine), expected_by(self.program, reference)
-        for who, text in zip(sides, shown, strict=True):
-            lines.append(f"  {who}: " + text.replace("\n", "\n" + " " * 12))
-        if self.wrong == REFERENCE and not self.verdict.note:  # else the note says it
-            lines.append(f"  by an exact evaluation it is {one_line(reference.name)} that is wrong")
-        if self.verdict.note:
-            undecided = "who is wrong is undecided: " if self.wrong is None else ""
-            lines.append(f"  {undecided}{self.verdict.note}")
-        if finding.error_over_bound is not None and not self.verdict.bits:
-            lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
-        if finding.repeats is not None:
-            lines.append(f"  flaky like this: {plural(self.programs, 'program')}")
-        if self.cause is not None:
-            lines += ["  " + one_line(line) for line in self._cause_lines(self.cause)]
-        if self.script:
-            lines.append(f"  script: {one_line(self.script)}")
-        return "\n".join(lines)
-
-    def _cause_lines(self, cause: Cause) -> Iterator[str]:
-        if cause.programs > 1:
-            yield f"explains {cause.programs:,} programs that differ"
-        yield from cause.text()
+        return "\n".join(finding_lines(self, engine, reference))
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON data (``parity check --json``)."""
@@ -191,6 +129,8 @@ class SearchResult:
     interrupted: bool = False
     #: Whether the search ended early, as most programs end the process of the engine.
     cut: bool = False
+    #: The folder of the scripts, or "" where none was written.
+    folder: str = ""
     #: Why scripts could not be written, or "".
     unwritten: str = ""
     findings: list[Report] = field(default_factory=list)
@@ -259,35 +199,12 @@ class SearchResult:
     def __str__(self) -> str:
         return f"{self.text()}\n\n{self.verdict_line()}"
 
-    def text(self) -> str:
-        """Return the report without the line of the verdict."""
-        lines = [
-            f"{label(self.engine)} against {label(self.reference)}: {self.programs} programs, "
-            f"seed {self.seed}, {self.seconds:.1f} s"
-        ]
-        lines += [
-            f"quirk {name}: {text}" for name, text in descriptions(self.engine.quirks).items()
-        ]
-        lines += [f"warning: {text}" for text in self.engine.warnings]
-        for report in self.findings:
-            lines.append("\n" + report.text(self.engine, self.reference))
-        if self.unexplained:
-            programs = plural(self.unexplained, "program")
-            lines.append(f"\nnot reduced: {programs} more that no cause explains")
-        if self.ill_conditioned:
-            lines.append("\n" + no_findings(self.ill_conditioned))
-        if self.untested:
-            lines.append(f"\nnot tested, since the engine lacks it: {', '.join(self.untested)}")
-        if self.unsupported:
-            ended = self.unsupported.total()
-            lines.append(f"{ended} programs ended early, at what the adapter does not support")
-        lines += [f"\nknown, found {n} times: {entry}" for entry, n in self.known.items()]
-        lines += ["\n" + entry.stale() for entry in self.stale]
-        if self.stability.programs:
-            lines.append(f"\n{self.stability}")
-        if self.coverage is not None:
-            lines.append("\n" + self.coverage.text())
-        return "\n".join(lines)
+    def text(self, style: Style = PLAIN, verbose: bool = False) -> str:
+        """Return the report without the line of the verdict.
+
+        ``style``: the colours; ``verbose``: whether to list what was not tested.
+        """
+        return "\n".join(result_lines(self, style, verbose))
 
     def verdict_line(self) -> str:
         """Return the last line of the report, ``verdict: ...``."""
@@ -327,7 +244,7 @@ def _plain(value: Any) -> Any:
         return value if value is None else one_line(value)
     value = np.asarray(value)  # a subclass may have other methods
     if value.dtype.kind not in "fiub" or value.size > MOST_ELEMENTS:
-        return one_line(_with_form(value))
+        return one_line(with_form(value))
     with np.errstate(all="ignore"):  # a longer float may be too large
         flat = value.astype(np.float64).ravel().tolist()
     return [v if np.isfinite(v) else str(v) for v in flat]

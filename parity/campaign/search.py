@@ -5,7 +5,9 @@ The same seed gives the same programs and the same findings.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
@@ -13,11 +15,15 @@ from pathlib import Path
 
 from parity._util.process import fuzzing_runtime
 from parity.campaign.baseline import Baseline, BaselineMatcher
-from parity.campaign.finish import judge_finding, report_of, write_scripts
+from parity.campaign.finish import judge_finding, report_of
 from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.flaky import STATE as STATE
+from parity.campaign.jobs import Checked, Jobs
+from parity.campaign.report import by_harm
 from parity.campaign.result import Report, SearchResult
-from parity.diagnose.causes import UNEXPLAINED, Cause, category_of
+from parity.campaign.scripts import replace_scripts
+from parity.campaign.watch import Watch
+from parity.diagnose.causes import UNEXPLAINED, WRONG_OPERATION, Cause
 from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
@@ -38,32 +44,43 @@ REDUCED, REPEATED = 16, 3
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
+#: So many operations that fail alone are told of before the tape is known, which may explain more.
+ALONE = 2
 
 
 def search(
     engine: AnyEngine,
     reference: Engine,
-    examples: int,
+    examples: int | None,
     seed: int = 0,
     ops: tuple[str, ...] | None = None,
     folder: Path | None = None,
     coverage: bool = False,
     baseline: Baseline | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    *,
+    seconds: float = math.inf,
+    first: bool = False,
+    watch: Watch | None = None,
+    jobs: Jobs | None = None,
 ) -> SearchResult:
     """Run ``examples`` programs and the probes; write a script for each finding to ``folder``.
 
     ``stopped`` is called before each program; once it returns True, the search ends with the
-    findings so far and runs no probes. The other arguments are as of ``check``.
+    findings so far and runs no probes. No program starts after ``seconds``; with ``first``, none
+    after the first fault, which alone is reported. ``watch`` is told what is found, and ``jobs``
+    are processes that check programs. The other arguments are as of ``check``.
     """
+    started = time.perf_counter()
     runner = as_runner(engine)
-    running = _Search(runner, reference, seed, ops, baseline)
+    running = _Search(runner, reference, seed, ops, baseline, watch or Watch())
     result = running.result
     result.coverage = Coverage.of(runner, ops) if coverage else None
-    started = time.perf_counter()
+    running.first, running.until, running.jobs = first, started + seconds, jobs
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
-        if ops is None and not result.interrupted and not result.cut:
+        if ops is None and not running.ended:
+            running.watch.stage("probes")
             running.run_probes()
         running.add_causes()
         running.add_flaky()
@@ -71,9 +88,12 @@ def search(
         result.untested += tuple(sorted(result.unsupported))
         result.stale = running.matcher.stale()
     result.findings.sort(key=by_harm)
+    if first:
+        del result.findings[1:]
     if folder is not None:
         try:
-            write_scripts(result.findings, runner, folder)
+            replace_scripts(result.findings, runner, folder)
+            result.folder = f"{folder}" if any(r.script for r in result.findings) else ""
         except OSError as error:  # a full disk: the report is as good without scripts
             result.unwritten = str(error)
     result.seconds = time.perf_counter() - started
@@ -150,13 +170,6 @@ def check(
             runner.close()
 
 
-def by_harm(reported: Report) -> tuple[int, int, int]:
-    """Return the key that sorts findings: wrong gradients first, conventions last."""
-    category = reported.cause.category if reported.cause else category_of(reported.finding)
-    programs = reported.cause.programs if reported.cause else reported.programs
-    return category.rank, -programs, reported.size[0]
-
-
 class _Search:
     """The state of a running search: the result so far, and the causes already seen."""
 
@@ -167,7 +180,13 @@ class _Search:
         seed: int,
         ops: tuple[str, ...] | None,
         baseline: Baseline | None,
+        watch: Watch,
     ) -> None:
+        self.watch = watch
+        self.told: set[Cause] = set()
+        self.first, self.until = False, math.inf
+        self.modelled = False
+        self.jobs: Jobs | None = None
         self.result = SearchResult(engine, reference, seed)
         self.sides = engine, reference
         self.triage = Triage(engine, reference, ops)
@@ -188,20 +207,44 @@ class _Search:
         untested = (u for decoder in self.decoders for u in decoder.untested)
         self.result.untested = tuple(dict.fromkeys(untested))
 
-    def run_programs(self, examples: int, stopped: Callable[[], bool]) -> None:
-        result = self.result
+    @property
+    def ended(self) -> bool:
+        """Whether the search ended early, so that no probes run."""
+        return self.result.interrupted or self.result.cut or (self.first and self.has_fault)
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether a failing program has led to a fault that is not in the baseline."""
+        causes = self._causes() if self.result.failing else []
+        found = (c for c in causes if c.programs and self.matcher.entry(c) is None)
+        return any(found) or bool(self.flaky.groups) or self.repetition.disturbed > 0
+
+    def run_programs(self, examples: int | None, stopped: Callable[[], bool]) -> None:
+        self.watch.stage("")
+        with contextlib.closing(self.checked(examples)) as checked:
+            self.handle(checked, stopped)
+
+    def checked(self, examples: int | None) -> Checked:
+        """Yield the programs with their findings."""
+        result, sides = self.result, self.sides
+        if self.jobs is not None:
+            yield from self.jobs.checked(sides, examples, result.unsupported, result.stability)
+            return
         programs = itertools.islice(stream(self.decoders, result.seed), examples)
-        for program, finding in check_programs(
-            programs,
-            result.engine,
-            result.reference,
-            result.unsupported,
-            stability=result.stability,
-        ):
+        counts = result.unsupported
+        yield from check_programs(programs, *sides, counts, stability=result.stability)
+
+    def handle(self, checked: Checked, stopped: Callable[[], bool]) -> None:
+        """Count programs and handle their findings until the search ends."""
+        result = self.result
+        for program, finding in checked:
             if stopped():
                 result.interrupted = True
                 return
+            if time.perf_counter() > self.until:
+                return
             result.programs += 1
+            self.watch.ran(result.programs)
             if result.coverage is not None:
                 result.coverage.add(program)
             if finding is not None:
@@ -209,6 +252,8 @@ class _Search:
                 self.stops += finding.stopped
                 if self.stops >= STOPS and 2 * self.stops > result.programs:
                     result.cut = True
+                    return
+                if self.first and self.has_fault:
                     return
             self.repetition.ran(program, finding)
 
@@ -222,6 +267,8 @@ class _Search:
         first = not result.failing
         judged = self.repetition.judged(program, finding) if first else finding
         irregular = judged.kind is Kind.FLAKY or judged.what == KEPT
+        if not irregular and not self.modelled:
+            self.tell_model()
         blamed = () if irregular else self.triage.blame(program, judged)
         if blamed:
             result.failing += 1
@@ -274,6 +321,29 @@ class _Search:
             alike = (c for c in self.triage.causes() if cause.quirk and c.quirk == cause.quirk)
             self.reduced[key] = next(alike, cause)
         self.reduced[key].count(result.programs - 1)
+        self.tell(self.reduced[key])
+
+    def tell_model(self) -> None:
+        """Measure the operations and fit the tape, and tell of what is wrong there."""
+        self.modelled = True
+        self.watch.stage("every operation alone")
+        suspicious = self.triage.table.suspicious()
+        if len(suspicious) <= ALONE:  # of more, the tape may be at fault
+            for op in sorted(suspicious):
+                failing = next(r for r in self.triage.table.of(op) if r.fails)
+                assert failing.finding is not None
+                says = WRONG_OPERATION.get(failing.finding.kind, "`{}` is wrong").format(op)
+                self.watch.fault(says, failing.cell.program, certain=False)
+        self.watch.stage("the tape")
+        for cause in self.triage.causes():
+            self.tell(cause)
+        self.watch.stage("")
+
+    def tell(self, cause: Cause) -> None:
+        """Tell of a cause once, unless it is in the baseline."""
+        if cause not in self.told and self.matcher.entry(cause) is None:
+            self.told.add(cause)
+            self.watch.fault(cause.sentence, cause.witness)
 
     def _known_key(self, key: Hashable) -> Hashable:
         """Return the key of a cause with some of these operations, if there is one.
@@ -346,6 +416,8 @@ class _Search:
         entry = self.matcher.baseline.find(reported.finding.kind, reported.key)
         if entry is None:
             self.result.findings.append(reported)
+            cause = reported.cause
+            self.watch.fault(cause.sentence if cause else reported.finding.says, reported.program)
         else:
             self.result.known[entry] += reported.programs
 

@@ -21,8 +21,9 @@ import numpy as np
 from parity._util import escape
 from parity._util.markdown import table
 from parity.campaign.finish import write_scripts
+from parity.campaign.report import by_harm
 from parity.campaign.result import Report, distinguishable_texts
-from parity.campaign.search import by_harm, search
+from parity.campaign.search import search
 from parity.diagnose.causes import UNEXPLAINED
 from parity.engines.base import Engine, label
 from parity.engines.limits import Limits

@@ -46,6 +46,14 @@ def category_of(finding: Finding) -> Category:
     return _CATEGORIES.get(finding.observed, Category.GRADIENT)
 
 
+#: Sentences about an operation that is wrong by itself, by the kind of the finding.
+WRONG_OPERATION: dict[str, str] = {
+    Kind.GRADIENT: "the gradient of `{}` is wrong",
+    Kind.VALUE: "the value of `{}` is wrong",
+    Kind.SHAPE: "the shape of the result of `{}` is wrong",
+    Kind.DTYPE: "the dtype of the result of `{}` is wrong",
+    Kind.EXCEPTION: "`{}` raises",
+}
 #: The name of a cause that is a reduced program by itself.
 UNEXPLAINED = "unexplained"
 
@@ -111,7 +119,8 @@ class Cause:
         lines += [f"how to mend it: {self.mend}"] if self.mend else []
         if self.quirk:
             description = QUIRKS[self.quirk].description
-            lines.append(f"if that is intended, declare the quirk `{self.quirk}`: {description}")
+            declared = f'quirks = {{"{self.quirk}"}}  # {description}'
+            lines.append(f"if that is meant, the adapter says so: {declared}")
         return lines
 
     def to_json(self) -> dict[str, Any]:

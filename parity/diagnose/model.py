@@ -146,7 +146,7 @@ def _compared(
     program: pr.Program, ours: Trace, theirs: Trace, engine: Runner, right: Engine
 ) -> Sample:
     bitwise = engine.bitwise and right.bitwise
-    tolerance = tolerance_of(program, bitwise, engine.quirks, right)
+    tolerance = tolerance_of(program, bitwise, engine.quirks, right, theirs)
     finding = compare(program, ours, theirs, tolerance=tolerance)
     if finding is not None:
         finding = replace(finding, non_finite=theirs.non_finite, trace=ours)

@@ -110,7 +110,7 @@ def results_of(cells: Collection[Cell], engine: Runner, reference: Engine) -> It
             theirs = execute(program, judge)
             if not _is_comparable(program, theirs):
                 continue
-            tolerance = tolerance_of(program, bitwise, engine.quirks, judge)
+            tolerance = tolerance_of(program, bitwise, engine.quirks, judge, theirs)
             result = _result(of_program[program], ours, theirs, tolerance)
             if not _is_convention(result, engine, reference):
                 yield result

@@ -13,7 +13,13 @@ import functools
 from collections.abc import Collection, Hashable, Iterator
 
 from parity._util.process import fuzzing_runtime
-from parity.diagnose.causes import UNEXPLAINED, Category, Cause, category_of
+from parity.diagnose.causes import (
+    UNEXPLAINED,
+    WRONG_OPERATION,
+    Category,
+    Cause,
+    category_of,
+)
 from parity.diagnose.defects import DEFECTS
 from parity.diagnose.model import Model, fit
 from parity.diagnose.operation_causes import used_by
@@ -31,15 +37,6 @@ from parity.oracle.compare import compare
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import Probe
 from parity.oracle.rounded_operations import tolerance_of
-
-#: Sentences about an operation that is wrong by itself, by the kind of the finding.
-WRONG_OPERATION: dict[str, str] = {
-    Kind.GRADIENT: "the gradient of `{}` is wrong",
-    Kind.VALUE: "the value of `{}` is wrong",
-    Kind.SHAPE: "the shape of the result of `{}` is wrong",
-    Kind.DTYPE: "the dtype of the result of `{}` is wrong",
-    Kind.EXCEPTION: "`{}` raises",
-}
 
 
 class Triage:

@@ -11,6 +11,7 @@ programs of the run find those.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import itertools
 import random
@@ -77,7 +78,7 @@ def mistake_and_warnings(engine: Engine) -> list[str | None]:
         return found
     try:
         with np.errstate(all="ignore"):
-            for remark in remarks(engine, load_engine("torch")):
+            for remark in remarks(engine):
                 if remark.fatal:
                     return [remark.text]
                 found.append(f"adapter: {remark.text}; check the adapter first")
@@ -86,14 +87,21 @@ def mistake_and_warnings(engine: Engine) -> list[str | None]:
     return found
 
 
-def remarks(engine: Engine, reference: Engine) -> Iterator[Remark]:
+def remarks(engine: Engine, reference: Engine | None = None) -> Iterator[Remark]:
     """Yield what is noticed of an adapter; one may be the cause of the next."""
     yield from map(Remark, _signatures(engine))
     yield from map(Remark, _leaves(engine))
     for name in OPS:
         if name in engine.ops:
-            yield from _operation(name, engine, reference)
+            yield from _operation(name, engine, reference or _reference_of(name))
     yield from _events(engine)
+
+
+@functools.cache
+def _reference_of(name: str) -> Engine:
+    """Return the engine whose results are right: PyTorch takes seconds to load, if need be."""
+    exact = load_engine("exact")
+    return exact if name in exact.ops else load_engine("torch")
 
 
 def _signatures(engine: Engine) -> Iterator[str]:

@@ -49,12 +49,21 @@ def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[D
 
 def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
     """The profiles' programs in turn, without end."""
-    streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
-    return (next(stream) for stream in itertools.cycle(streams))
+    return (decoder.decode(data) for decoder, data in inputs(decoders, seed))
+
+
+def inputs(decoders: list[Decoder], seed: int) -> Iterator[tuple[Decoder, bytes]]:
+    """The bytes of these programs, each with its decoder: some can be left out at no cost."""
+    streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
+    return ((d, source.randbytes(d.profile.size)) for d, source in itertools.cycle(streams))
 
 
 def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:
     """Programs without end, the same for the same seed, outside Hypothesis."""
-    source = random.Random(f"{decoder.profile.name}:{seed}")
+    source = _source(decoder, seed)
     while True:
         yield decoder.decode(source.randbytes(decoder.profile.size))
+
+
+def _source(decoder: Decoder, seed: Any) -> random.Random:
+    return random.Random(f"{decoder.profile.name}:{seed}")

@@ -62,7 +62,7 @@ def check_programs(
             if ours is None or theirs is None:
                 yield program, None
                 continue
-            tolerance = tolerance_of(program, bitwise, runner.quirks, reference)
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference, theirs)
             yield program, _compared(program, ours, theirs, tolerance)
 
 
@@ -83,8 +83,8 @@ def check_repeatedly(
             continue
         ours = runner.run(program)
         if (result := ours.result()) not in known:
-            tolerance = tolerance_of(program, bitwise, runner.quirks, reference)
             theirs = execute(program, reference)
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference, theirs)
             known[result] = _compared(program, ours, theirs, tolerance)
         yield known[result]
 

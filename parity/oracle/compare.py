@@ -9,7 +9,6 @@ import numpy as np
 from parity.engines.trace import STOPPED, UNSUPPORTED, Observation, Trace
 from parity.language import program as pr
 from parity.oracle.finding import KINDS, Finding, Kind
-from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.tolerance import Tolerance, same
 
 
@@ -22,7 +21,10 @@ def compare(
     gradient of None equals one of zeros after a backward (PyTorch rule: docs/semantics.md 5.3,
     11.2), but not after a clear or a zero.
     """
-    tolerance = tolerance or tolerance_of(program)
+    if tolerance is None:
+        from parity.oracle.rounded_operations import tolerance_of  # PyTorch, where it is needed
+
+        tolerance = tolerance_of(program)
     tolerance.between(engine, reference)
     none_or_zeros: set[int] = set()  # leaves with None on one side and zeros on the other
     pairs = zip(engine.observations, reference.observations, strict=False)

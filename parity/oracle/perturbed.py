@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from parity.engines.adapters.torch import Functions, Torch, with_gradient
 from parity.language.operation import Operation
@@ -22,6 +23,8 @@ from parity.oracle.choices import Choice
 #: Noise is uniform in absolute value between these, a and b. The mean square is 1:
 #: (a**2 + a*b + b**2) / 3 == 1.
 NOISE_RANGE = (0.5, (math.sqrt(45) - 1) / 4)
+#: Random numbers that are drawn at a time.
+DRAWN = 512
 
 
 def _graph_nodes(t: Any) -> dict[Any, None]:
@@ -56,7 +59,8 @@ class Perturbed(Torch):
         self.random = np.random.default_rng(seed)
         self.unit = unit
         self.accumulations = accumulations
-        self.count = 0  # of random numbers drawn so far
+        self.count = 0  # of random numbers used so far
+        self._drawn = self._draw(DRAWN)
         self.plain = self.ops
         self.ops = Functions(  # type: ignore[misc]
             lambda name: partial(self.perturbed_operation, OPS[name])
@@ -102,24 +106,31 @@ class Perturbed(Torch):
         """
         if not self.unit:
             return t
-        error = t.detach() * (self.unit * ulps * self.noise(t))
+        error = t.detach() * self.noise(t, self.unit * ulps)
         t = t + torch.where(torch.isfinite(error), error, 0.0)
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:
-        return g * (1 + self.unit * ulps * self.noise(g))
+        return g * (1 + self.noise(g, self.unit * ulps))
 
-    def noise(self, t: Any) -> Any:
+    def noise(self, t: Any, scale: float = 1.0) -> Any:
         """Draw random numbers of either sign in the shape of ``t``, with mean square 1.
 
         Plain signs would not do: the errors of two equally weighted elements would cancel in all
         ``SAMPLES`` samples once in 2**8 programs, and the bound would be zero.
         """
-        self.count += t.numel()
-        drawn = self.random.uniform(-1.0, 1.0, tuple(t.shape))
+        n = t.numel()
+        self.count += n
+        if n > len(self._drawn):  # many at a time: most programs have few elements
+            self._drawn = self._draw(max(n, DRAWN))
+        noise, self._drawn = self._drawn[:n], self._drawn[n:]
+        return torch.from_numpy(noise * scale).reshape(t.shape)
+
+    def _draw(self, count: int) -> NDArray[Any]:
+        drawn = self.random.uniform(-1.0, 1.0, count)
         low, high = NOISE_RANGE
-        noise = np.copysign(low + (high - low) * np.abs(drawn), drawn)
-        return super().leaf(np.asarray(noise), requires_grad=False)
+        noise: NDArray[Any] = np.copysign(low + (high - low) * np.abs(drawn), drawn)
+        return noise
 
     def perturbed_operation(self, op: Operation, *xs: Any, **attrs: Any) -> Any:
         """Run an operation with errors in its operands and results."""
@@ -167,7 +178,7 @@ class Perturbed(Torch):
         """
         fixed = x.detach()
         step = x - fixed  # zero, with derivative 1
-        value, first, second = (self.unit * op.slope_ulps * self.noise(x) for _ in range(3))
+        value, first, second = (self.noise(x, self.unit * op.slope_ulps) for _ in range(3))
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
             second = second * (1 + y.detach().abs().max() / smallest**2)

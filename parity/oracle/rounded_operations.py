@@ -197,14 +197,18 @@ class NormwiseTolerance(Tolerance):
     @functools.cached_property
     def _still(self) -> NormwiseTolerance:
         """The bounds without errors in leaves, so that those that tie still do."""
-        still = NormwiseTolerance(self.program, self.bitwise, self.quirks)
+        still = NormwiseTolerance(self.program, self.bitwise, self.quirks, self._right)
         still.leaf_ulps = 0.0
         return still
 
     def _prepared(self) -> Trace:
         if self._base is None:
-            self._base, _ = self._run(0.0, self._seed)
+            self._base = self._without_errors()
         return self._base
+
+    @property
+    def _clearly(self) -> dict[int, float]:
+        return {}  # choices inside operations are not seen
 
     def _run(self, unit: float, seed: Any, choices: Sequence[Choice] = ()) -> tuple[Trace, int]:
         applied = (s.op for s in self.program.statements if isinstance(s, pr.Apply))
@@ -224,12 +228,16 @@ def tolerance_of(
     bitwise: bool = False,
     quirks: frozenset[str] = frozenset(),
     reference: Engine | None = None,
+    right: Trace | None = None,
 ) -> Tolerance:
-    """Return the error bounds of a program: by the rules of its operations, if all have some."""
+    """Return the error bounds of a program: by the rules of its operations, if all have some.
+
+    ``right``: the run of the reference, if there is one already.
+    """
     if is_own(reference):
         return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
-    return kind(program, bitwise, quirks)
+    return kind(program, bitwise, quirks, right)
 
 
 def is_own(reference: Engine | None) -> bool:

@@ -39,14 +39,15 @@ from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.oracle.choices import Choice, agreed_choices
 from parity.oracle.exactness import is_exact, is_rounded, narrowest
-from parity.oracle.perturbed import Perturbed
 
+FLOAT64 = np.finfo(np.float64)
 #: How many samples there are.
 SAMPLES = 8
 #: Numbers of samples after which a difference is compared with the bound.
 SAMPLE_COUNTS = (1, 2, SAMPLES)
-#: An error that exceeds the bound of one or two samples that many times needs no further ones.
-#: The noise is continuous: that one sample is so much too small has the chance of 1e-9.
+#: An error that exceeds the bound of so many samples that many times needs no further ones. The
+#: noise is continuous: samples are so much smaller than usual with a chance of about 1e-9. Where a
+#: choice is open, half of the samples choose otherwise, and all are needed.
 CLEARLY = {1: 1e9, 2: 1e6}
 
 
@@ -54,15 +55,21 @@ class Tolerance:
     """The error bounds of one program. Samples are drawn when they are first needed.
 
     ``bitwise``: whether both engines declare ``Engine.bitwise``. ``quirks``: those with which
-    the program runs (``parity.engines.quirks``).
+    the program runs (``parity.engines.quirks``). ``right``: a run of the reference, which in
+    float64 is what the program gives without random errors.
     """
 
     def __init__(
-        self, program: pr.Program, bitwise: bool = False, quirks: frozenset[str] = frozenset()
+        self,
+        program: pr.Program,
+        bitwise: bool = False,
+        quirks: frozenset[str] = frozenset(),
+        right: Trace | None = None,
     ) -> None:
         self.program = program
         self.bitwise = bitwise
         self.quirks = quirks
+        self._right = right
         self._traces: tuple[Trace, ...] = ()
         self._choices: list[Choice] | None = None
         self._base: Trace | None = None  # without random errors
@@ -102,10 +109,14 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
-            if wanted in CLEARLY and np.any(error > CLEARLY[wanted] * bound):
+            if np.any(error > self._clearly.get(wanted, np.inf) * bound):
                 self._clear = True  # no further sample raises the bound that much
                 break
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
+
+    @property
+    def _clearly(self) -> dict[int, float]:
+        return CLEARLY if all(self._decided) else {}
 
     def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
         """Return the bound of each element of the observation number ``index``.
@@ -156,9 +167,16 @@ class Tolerance:
             decided = [choice is not None for choice in self._choices]
             if self._base is None or decided != self._decided:
                 self._decided, self._samples = decided, []
-                self._base = alone or self._run(0.0, self._seed, self._choices)[0]
+                self._base = alone or self._without_errors(self._choices)
         assert self._base is not None
         return self._base
+
+    def _without_errors(self, choices: Sequence[Choice] = ()) -> Trace:
+        """Return the run without random errors: that of the reference, if it is in float64."""
+        right = self._right
+        if right is not None and right.failure is None and self.unit == FLOAT64.epsneg:
+            return right
+        return self._run(0.0, self._seed, choices)[0]
 
     def _run(self, unit: float, seed: Any, choices: Sequence[Choice] = ()) -> tuple[Trace, int]:
         """A run with random errors, and how many elements had one."""
@@ -166,6 +184,8 @@ class Tolerance:
         uses = Counter(v for s in self.program.statements for v in pr.operands(s))
         passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
+        from parity.oracle.perturbed import Perturbed  # PyTorch, only where it is needed
+
         engine = Perturbed(unit, accumulations, seed, choices)
         return execute(self.program, with_quirks(engine, self.quirks)), engine.count
 

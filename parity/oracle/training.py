@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
-from parity.oracle.perturbed import Perturbed
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
 #: Operations that a training run uses.
@@ -91,6 +90,8 @@ class TrainingRun:
         if all(np.array_equal(a, b) for a, b in pairs):
             return None
         unit, accumulations = 2.0**-53, 4 * len(self.clears)
+        from parity.oracle.perturbed import Perturbed  # PyTorch, only where it is needed
+
         base = self.trace(Perturbed(0.0, accumulations, 0))
         engines = [Perturbed(unit, accumulations, k + 1) for k in range(SAMPLES)]
         samples = [self.trace(e) for e in engines]

@@ -45,7 +45,7 @@ def test_a_wrong_operation_ends_with_one(
 def test_an_isolated_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert _ops(TIES, "--isolate", "--ops", "maximum") == 1
     out = capsys.readouterr().out
-    assert "if that is intended, declare the quirk `maximum-ties-both`" in out
+    assert 'if that is meant, the adapter says so: quirks = {"maximum-ties-both"}' in out
 
 
 @pytest.mark.parametrize("arguments", [("nothing",), ("dezero", "--ops", "nothing")])

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.output import without_version
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,14 +50,14 @@ def kinds(output: str) -> set[str]:
 
 def shown() -> list[str]:
     """The findings that the page shows, each as a paragraph; what follows is cut on the page."""
-    report = next(block for block in blocks() if block.strip().startswith("gradient:"))
-    return report.partition("[...]")[0].strip().split("\n\n")
+    report = next(block for block in blocks() if "\ngradient:" in block)
+    return report.split("[...]")[1].strip().split("\n\n")
 
 
 def comparable(text: str) -> str:
     """A report without what depends on PyTorch's version and on the number of programs."""
     text = re.sub(r"\n  explains .* programs that differ", "", text)
-    return re.sub(r"torch \S+:", "torch:", text)
+    return without_version(text)
 
 
 def test_the_page_has_a_command_for_each_example() -> None:

@@ -121,6 +121,7 @@ class IsolatedRunner(Runner):
         try:
             if isinstance(facts, dict):  # the operations of the engine may be rows of its own
                 register_rows(rows_from_plain(facts.pop("rows", ())))
+                self._process.source.slow = bool(facts.pop("slow", False))
             return Decoder(text=one_line).decode(_Facts, facts)
         except ValueError as error:
             end = self._process.foreign(str(error))

@@ -22,7 +22,7 @@ from subprocess import DEVNULL, PIPE
 from typing import Any, BinaryIO, TypeAlias
 
 from parity.engines.isolation import codec
-from parity.engines.isolation.worker import KILL, POSITION, START, STATUS
+from parity.engines.isolation.worker import KILL, POSITION, START, START_SLOW, STATUS
 
 #: Seconds that a process has to exit by itself after it closed its channel, and to be started and
 #: to be gone once it was killed.
@@ -235,6 +235,9 @@ class Spawned:
     its standard error, which is discarded otherwise.
     """
 
+    #: As of ``Forked``; each interpreter imports what it needs.
+    slow = False
+
     def __init__(self, environment: Mapping[str, str] | None = None, errors: Any = None) -> None:
         self.running: subprocess.Popen[bytes] | None = None
         self.environment = dict(environment or {})
@@ -266,6 +269,8 @@ class Forked:
     def __init__(self) -> None:
         self.parent: subprocess.Popen[bytes] | None = None
         self.channel: socket.socket
+        #: Whether the engine imports PyTorch, which the parent then does once for all children.
+        self.slow = False
         self._child = 0
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
@@ -275,7 +280,7 @@ class Forked:
                 self.parent = _interpreter(str(other.fileno()), pass_fds=(other.fileno(),))
         (theirs, requests), (replies, mine) = os.pipe(), os.pipe()
         with contextlib.suppress(OSError):  # it has ended: the pipe says so
-            socket.send_fds(self.channel, [START], [theirs, mine])
+            socket.send_fds(self.channel, [START_SLOW if self.slow else START], [theirs, mine])
         os.close(theirs)
         os.close(mine)
         self._child = self.wait(_STARTING) or 0

@@ -48,8 +48,10 @@ POSITION = struct.Struct("<i")
 #: The message with the exit status of a child, as ``subprocess`` has it.
 STATUS = struct.Struct("<i")
 #: Modules that every child needs and that are slow to import.
-_PRELOADED = ("torch", "parity.oracle.probes", "parity.oracle.training")
-START, KILL = b"s", b"k"
+_PRELOADED = ("parity.engines.selfcheck", "parity.oracle.probes", "parity.oracle.training")
+#: PyTorch takes seconds. A parent imports it only once a child has done so.
+_SLOW = "torch"
+START, START_SLOW, KILL = b"s", b"S", b"k"
 _STATM = "/proc/self/statm"
 
 
@@ -128,7 +130,8 @@ class Worker:
             name: v if isinstance(v, (str, int)) or v is None else list(v)
             for name, v in facts.items()
         }
-        return {**plain, "rows": rows_to_plain(engine.extra_ops)}, b""
+        slow = _SLOW in sys.modules
+        return {**plain, "rows": rows_to_plain(engine.extra_ops), "slow": slow}, b""
 
     def on_statement(self, number: int) -> None:
         """Write the index of the statement that runs next."""
@@ -217,7 +220,9 @@ def serve_children(channel: socket.socket) -> None:
         message, files, _, _ = socket.recv_fds(channel, 1, 2)
         if not message:
             return
-        if message == START:
+        if message == START_SLOW:
+            importlib.import_module(_SLOW)
+        if message in (START, START_SLOW):
             pid = os.fork()
             if pid == 0:
                 with contextlib.suppress(BaseException):
