@@ -30,6 +30,7 @@ from parity.oracle.verdict import (
     REFERENCE,
     UNDECIDED,
     Verdict,
+    left_out_lines,
     no_findings,
     plural,
     verdict_line,
@@ -219,6 +220,7 @@ class SearchResult:
             "stability": self.stability.to_json(),
             "verdict": self.verdict,
             "untested": list(self.untested),
+            "left_out": dict(self.engine.left_out),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
             "warnings": list(self.engine.warnings),
@@ -278,6 +280,7 @@ class SearchResult:
             lines.append("\n" + no_findings(self.ill_conditioned))
         if self.untested:
             lines.append(f"\nnot tested, since the engine lacks it: {', '.join(self.untested)}")
+        lines += ["\n" + line for line in left_out_lines(self.engine.left_out)]
         if self.unsupported:
             ended = self.unsupported.total()
             lines.append(f"{ended} programs ended early, at what the adapter does not support")

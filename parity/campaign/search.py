@@ -190,17 +190,20 @@ class _Search:
 
     def run_programs(self, examples: int, stopped: Callable[[], bool]) -> None:
         result = self.result
-        programs = itertools.islice(stream(self.decoders, result.seed), examples)
+        programs = itertools.islice(self._programs(), examples)
         for program, finding in check_programs(
             programs,
             result.engine,
             result.reference,
             result.unsupported,
             stability=result.stability,
+            leave_out=True,
         ):
             if stopped():
                 result.interrupted = True
                 return
+            if finding is None and result.engine.leaves_out(program):
+                continue  # it was read before its operation was left out
             result.programs += 1
             if result.coverage is not None:
                 result.coverage.add(program)
@@ -211,6 +214,21 @@ class _Search:
                     result.cut = True
                     return
             self.repetition.ran(program, finding)
+
+    def _programs(self) -> Iterator[Program]:
+        """Yield programs; each time an operation is left out, of those that are left."""
+        engine, seed, left_out = self.result.engine, self.result.seed, frozenset[str]()
+        programs = stream(self.decoders, seed)
+        while True:
+            if left_out != engine.left_out.keys():
+                left_out = frozenset(engine.left_out)
+                ops = tuple(n for n in self.triage.ops or engine.ops if n not in left_out)
+                programs = stream(decoders_of(engine, ops), f"{seed}:{len(left_out)}")
+            program = next(programs, None)
+            if program is None:  # none is left
+                self.result.cut = True
+                return
+            yield program
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding under the causes that explain it, or reduce it to a cause of its own."""

@@ -47,7 +47,7 @@ def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[D
     return [Decoder.of(profile, engine) for profile in profiles]
 
 
-def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
     """The profiles' programs in turn, without end."""
     streams = [sweep(d, f"{seed}:{i}") for i, d in enumerate(decoders)]
     return (next(stream) for stream in itertools.cycle(streams))
