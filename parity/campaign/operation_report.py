@@ -15,6 +15,7 @@ from parity.diagnose.operations import OperationTable
 from parity.engines.base import label
 from parity.language.json_format import program_to_json
 from parity.language.table import OPS
+from parity.oracle.combined import size_line
 from parity.oracle.verdict import left_out_lines, plural, verdict_line, verdict_of
 
 #: Conditions that are listed of an operation that fails in some cells.
@@ -88,6 +89,8 @@ class OperationReport:
             shown = distinguishable_texts(cause.finding.engine, cause.finding.reference)
             for side, text in zip(sides, shown, strict=True):
                 yield f"  {side}: " + text.replace("\n", "\n" + " " * 12)
+        if line := size_line(cause.error_size):
+            yield f"  {line}"
         if cause.code:
             yield f"  typical code: {cause.code}"
             yield f"  instead: {cause.mend}"
@@ -160,4 +163,5 @@ def _cause_to_json(cause: Cause) -> dict[str, Any]:
         "quirk": cause.quirk,
         "code": cause.code,
         "mend": cause.mend,
+        "error_size": cause.error_size,
     }

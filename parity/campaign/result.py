@@ -22,6 +22,7 @@ from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Apply, Program
 from parity.language.table import OPS
+from parity.oracle.combined import ErrorSize, error_size, size_line
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
@@ -108,6 +109,11 @@ class Report:
         """The name of the probe, or "" for a finding that no probe made."""
         return next((p.name for p in PROBES if p.description == self.probe), "")
 
+    @property
+    def error_size(self) -> ErrorSize | None:
+        """How large the error is; None where the engine declares that it has every bit right."""
+        return None if self.verdict.bits else error_size(self.finding, self.program)
+
     def text(self, engine: AnyEngine, reference: Engine) -> str:
         """Return the report as text: program, both results, kind and script."""
         finding = self.finding
@@ -126,6 +132,8 @@ class Report:
             lines.append(f"  {undecided}{self.verdict.note}")
         if finding.error_over_bound is not None and not self.verdict.bits:
             lines.append(f"  error: {finding.error_over_bound:.3g} times what rounding explains")
+        if line := size_line(self.error_size):
+            lines.append(f"  {line}")
         if finding.repeats is not None:
             lines.append(f"  flaky like this: {plural(self.programs, 'program')}")
         if self.cause is not None:
@@ -152,6 +160,7 @@ class Report:
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
             "error_over_bound": None if self.verdict.bits else self.finding.error_over_bound,
+            "error_size": self.error_size,
             "diagnosis": self._diagnosis(),
             "program_number": self.number,
             "script": self.script,
