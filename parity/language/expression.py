@@ -3,8 +3,8 @@
 Rows travel as text from an engine's process to the harness, so an expression may only compute: it
 calls functions of ``torch`` on tensors and methods of tensors, and reaches no file, module or
 private name. ``compiled`` refuses anything else. What is accepted is listed, not what is refused:
-modules of PyTorch hold other modules, such as ``torch.os``. What takes much time or memory in Python
-is refused as well (``parity.language.bounded``); what functions of PyTorch take is not bounded.
+modules of PyTorch hold other modules, such as ``torch.os``. What takes much time or memory in
+Python is refused as well (``parity.language.bounded``); PyTorch's functions are not bounded.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class IsolatedRunner(Runner):
             raise EngineError(str(facts["error"]))
         try:
             if isinstance(facts, dict):  # the operations of the engine may be rows of its own
-                register_rows(rows_from_plain(facts.pop("rows", ())))
+                register_rows(rows_from_plain(facts.pop("rows", ())), checked=True)
             return Decoder(text=one_line).decode(_Facts, facts)
         except ValueError as error:
             end = self._process.foreign(str(error))
