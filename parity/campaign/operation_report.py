@@ -15,7 +15,8 @@ from parity.diagnose.operations import OperationTable
 from parity.engines.base import label
 from parity.language.json_format import program_to_json
 from parity.language.table import OPS
-from parity.oracle.verdict import plural, verdict_line, verdict_of
+from parity.oracle.combined import size_line
+from parity.oracle.verdict import left_out_lines, plural, verdict_line, verdict_of
 
 #: Conditions that are listed of an operation that fails in some cells.
 _LISTED = 6
@@ -48,6 +49,7 @@ class OperationReport:
                 for op, results in self.by_op.items()
             },
             "not_there": self._missing(),
+            "left_out": dict(self.table.engine.left_out),
             "causes": [_cause_to_json(cause) for cause in self.causes],
         }
 
@@ -65,6 +67,8 @@ class OperationReport:
             others = len(missing) - len(named)  # hundreds, for most engines
             named += [f"{others} more of docs/operations.md"] if others else []
             lines += ["", f"operations that are not there: {', '.join(named)}"]
+        for line in left_out_lines(self.table.engine.left_out):
+            lines += ["", line]
         for cause in self.causes:
             lines += ["", *self._cause(cause)]
         return "\n".join(lines)
@@ -85,6 +89,8 @@ class OperationReport:
             shown = distinguishable_texts(cause.finding.engine, cause.finding.reference)
             for side, text in zip(sides, shown, strict=True):
                 yield f"  {side}: " + text.replace("\n", "\n" + " " * 12)
+        if line := size_line(cause.error_size):
+            yield f"  {line}"
         if cause.code:
             yield f"  typical code: {cause.code}"
             yield f"  instead: {cause.mend}"
@@ -157,4 +163,5 @@ def _cause_to_json(cause: Cause) -> dict[str, Any]:
         "quirk": cause.quirk,
         "code": cause.code,
         "mend": cause.mend,
+        "error_size": cause.error_size,
     }

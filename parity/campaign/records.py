@@ -98,6 +98,12 @@ class _FirstSeen:
 
 
 @dataclass(frozen=True)
+class _ErrorSize:
+    relative: float
+    says: str
+
+
+@dataclass(frozen=True)
 class _Finding:
     """The fields that the file of a finding must have; it may have more."""
 
@@ -121,6 +127,7 @@ class _Finding:
     count: Count
     #: "" also in files of earlier versions.
     place: str = ""
+    error_size: _ErrorSize | None = None
 
     def __post_init__(self) -> None:
         if not self.probe:

@@ -19,9 +19,17 @@ from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.program import Apply, Program
 from parity.language.table import OPS
+from parity.oracle.combined import ErrorSize, size_line
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.stability import Stability
-from parity.oracle.verdict import OWN_FORWARD, REFERENCE, Verdict, no_findings, plural
+from parity.oracle.verdict import (
+    OWN_FORWARD,
+    REFERENCE,
+    Verdict,
+    left_out_lines,
+    no_findings,
+    plural,
+)
 
 #: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
 MOST_ELEMENTS = 1000
@@ -93,6 +101,8 @@ class Reported(Protocol):
     def wrong(self) -> str | None: ...
     @property
     def size(self) -> tuple[int, int]: ...
+    @property
+    def error_size(self) -> ErrorSize | None: ...
 
 
 class Searched(Protocol):
@@ -187,6 +197,7 @@ def _rest(result: Searched, verbose: bool) -> Iterator[str]:
         count = plural(len(result.untested), "operation or ability")
         count = count.replace("operation or abilitys", "operations and abilities")
         yield f"\nnot tested, since the engine lacks it: {count}{names}"
+    yield from ("\n" + line for line in left_out_lines(result.engine.left_out))
     if result.unsupported:
         ended = result.unsupported.total()
         yield f"{ended} programs ended early, at what the adapter does not support"
@@ -217,6 +228,8 @@ def finding_lines(
         yield f"  {undecided}{report.verdict.note}"
     if finding.error_over_bound is not None and not report.verdict.bits:
         yield f"  error: {finding.error_over_bound:.3g} times what rounding explains"
+    if line := size_line(report.error_size):
+        yield f"  {line}"
     if cause is not None:
         yield from ("  " + one_line(line) for line in _cause_lines(cause))
     if finding.repeats is not None:

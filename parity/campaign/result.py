@@ -24,6 +24,7 @@ from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
+from parity.oracle.combined import ErrorSize, error_size
 from parity.oracle.finding import Finding
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
@@ -72,6 +73,11 @@ class Report:
         """The name of the probe, or "" for a finding that no probe made."""
         return next((p.name for p in PROBES if p.description == self.probe), "")
 
+    @property
+    def error_size(self) -> ErrorSize | None:
+        """How large the error is; None where the engine declares that it has every bit right."""
+        return None if self.verdict.bits else error_size(self.finding, self.program)
+
     def text(self, engine: AnyEngine, reference: Engine) -> str:
         """Return the report as text: program, both results, kind and script."""
         return "\n".join(finding_lines(self, engine, reference))
@@ -89,6 +95,7 @@ class Report:
             "reference": _plain(self.finding.reference),
             "wrong": self.wrong,
             "error_over_bound": None if self.verdict.bits else self.finding.error_over_bound,
+            "error_size": self.error_size,
             "diagnosis": self._diagnosis(),
             "program_number": self.number,
             "script": self.script,
@@ -159,6 +166,7 @@ class SearchResult:
             "stability": self.stability.to_json(),
             "verdict": self.verdict,
             "untested": list(self.untested),
+            "left_out": dict(self.engine.left_out),
             "quirks": sorted(self.engine.quirks),
             "quirks_say": descriptions(self.engine.quirks),
             "warnings": list(self.engine.warnings),

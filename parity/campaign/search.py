@@ -230,9 +230,11 @@ class _Search:
         if self.jobs is not None:
             yield from self.jobs.checked(sides, examples, result.unsupported, result.stability)
             return
-        programs = itertools.islice(stream(self.decoders, result.seed), examples)
+        programs = itertools.islice(self._programs(), examples)
         counts = result.unsupported
-        yield from check_programs(programs, *sides, counts, stability=result.stability)
+        yield from check_programs(
+            programs, *sides, counts, stability=result.stability, leave_out=True
+        )
 
     def handle(self, checked: Checked, stopped: Callable[[], bool]) -> None:
         """Count programs and handle their findings until the search ends."""
@@ -243,6 +245,8 @@ class _Search:
                 return
             if time.perf_counter() > self.until:
                 return
+            if finding is None and result.engine.leaves_out(program):
+                continue  # it was read before its operation was left out
             result.programs += 1
             self.watch.ran(result.programs)
             if result.coverage is not None:
@@ -256,6 +260,21 @@ class _Search:
                 if self.first and self.has_fault:
                     return
             self.repetition.ran(program, finding)
+
+    def _programs(self) -> Iterator[Program]:
+        """Yield programs; each time an operation is left out, of those that are left."""
+        engine, seed, left_out = self.result.engine, self.result.seed, frozenset[str]()
+        programs = stream(self.decoders, seed)
+        while True:
+            if left_out != engine.left_out.keys():
+                left_out = frozenset(engine.left_out)
+                ops = tuple(n for n in self.triage.ops or engine.ops if n not in left_out)
+                programs = stream(decoders_of(engine, ops), f"{seed}:{len(left_out)}")
+            program = next(programs, None)
+            if program is None:  # none is left
+                self.result.cut = True
+                return
+            yield program
 
     def handle_finding(self, program: Program, finding: Finding) -> None:
         """Count a finding under the causes that explain it, or reduce it to a cause of its own."""

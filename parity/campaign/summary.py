@@ -17,6 +17,7 @@ from parity.campaign.records import FindingData
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import as_runner
+from parity.oracle.combined import size_line
 from parity.oracle.verdict import ILL_CONDITIONED, no_findings, plural, verdict_line, verdict_of
 
 #: Seconds between two lines if the output is no terminal.
@@ -160,6 +161,8 @@ def _facts(
         yield plain(f"by an exact evaluation it is {outcome.reference.name} that is wrong")
     if finding["error_over_bound"] is not None:
         yield f"error: {finding['error_over_bound']:.3g} times what rounding explains"
+    if line := size_line(finding.get("error_size")):
+        yield plain(line)
     for one in finding["diagnosis"]:
         yield f"cause {quoted(one['defect'])}: {plain(one['says'])}"
     if finding["script"]:

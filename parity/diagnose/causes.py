@@ -9,6 +9,7 @@ from typing import Any
 from parity.engines.quirks.table import QUIRKS
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
+from parity.oracle.combined import ErrorSize, error_size
 from parity.oracle.finding import Finding, Kind
 
 
@@ -107,6 +108,11 @@ class Cause:
         """The name with the condition, which baselines and surveys compare."""
         return f"{self.name} {self.where}".rstrip()
 
+    @property
+    def error_size(self) -> ErrorSize | None:
+        """How large the error is in the witness."""
+        return error_size(self.finding, self.witness)
+
     def count(self, number: int) -> None:
         """Count a failing program that the cause explains."""
         self.programs += 1
@@ -136,4 +142,5 @@ class Cause:
             "alternatives": list(self.alternatives),
             "code": self.code,
             "mend": self.mend,
+            "error_size": self.error_size,
         }

@@ -22,7 +22,7 @@ from parity.engines.runner import Runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.language.attributes import NUMBER, OPTIONAL_NUMBER
-from parity.language.draws import Draw, draw
+from parity.language.draws import Draw, draw, filled
 from parity.language.dyadic import EXTREMES
 from parity.language.operation import Operation
 from parity.language.shapes import Attrs, Shape, elementwise, size
@@ -62,6 +62,9 @@ class Cell:
 
 #: Draws of numbers for an operation without rules, and the most dimensions they have.
 DRAWN, MOST_DIMENSIONS = 32, 8
+#: What the second and third draw have in place of other numbers, as far as the domain of an operand
+#: allows: zeros alone, and ties, also between operands. A wrong rule for these is seldom drawn.
+SPECIAL = (((0.0,),), ((0.5, 0.75, 0.5, 0.5), (2.0, 1.5, 2.0, 2.0)))
 #: Kinds of attributes that fit operands of any shapes.
 NUMBERS = (NUMBER, OPTIONAL_NUMBER)
 #: Shapes of operands by their number. The first are those on which values are varied.
@@ -213,12 +216,16 @@ class _Cells:
     def _draws(self) -> Iterator[Draw]:
         dtypes = self.scope.dtypes or ("float64",)
         limit = MOST_DIMENSIONS if self.scope.max_ndim is None else self.scope.max_ndim
+        special: tuple[tuple[tuple[float, ...], ...], ...] = SPECIAL
         for number in range(DRAWN):
             source = random.Random(f"{self.op.name} {number}")
             dtype = dtypes[number % 8 == 7 and len(dtypes) > 1]
             drawn = draw(self.op, source, number % 2 == 1, dtype, limit)
             if drawn is not None and self._is_flat(drawn.shapes, drawn.attrs):
                 yield drawn
+                if special:
+                    yield from filter(None, (filled(drawn, *patterns) for patterns in special))
+                    special = ()
 
     def _is_flat(self, shapes: tuple[Shape, ...], attrs: Attrs) -> bool:
         """Return whether an engine with this limit of dimensions has the results."""

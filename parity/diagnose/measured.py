@@ -45,17 +45,18 @@ class Measured:
         inputs: tuple[Array, ...],
         requires: tuple[bool, ...],
         gradients: tuple[Array, ...],
+        arrived: tuple[int, ...],
     ) -> tuple[Array | None, ...]:
         """Return the gradients of the operands; None for those that get none.
 
         ``requires`` says which operands require a gradient, ``gradients`` has one for each result.
-        Of several results one is the root at a time, and what the operands get is summed.
+        Of several results one is the root at a time, of those that ``arrived`` says: an engine may
+        raise for one, be its gradient zero or empty. What the operands get is summed.
         """
         total: list[Array | None] = [None] * len(inputs)
         if not self.constants:
             requires = (True,) * len(inputs)
-        used = [i for i, g in enumerate(gradients) if g.any()] or [0]
-        for output, gradient in ((i, gradients[i]) for i in used):
+        for output, gradient in ((i, gradients[i]) for i in arrived or (0,)):
             root = len(inputs) + output
             trace = self._run(op, attrs, inputs, requires, root, gradient)
             if trace.failure is not None:
@@ -137,6 +138,8 @@ class MeasuredTape(Defect):
         self.exact: dict[
             tuple[Node, int], Any
         ] = {}  # gradients that are in the form of their operands
+        #: The outputs of a node to which a gradient has come in this pass.
+        self.arrivals: dict[Node, tuple[int, ...]] = {}
         measured = {name: partial(self._measured, name) for name in self.suspicious}
         self.ops = {**self.ops, **measured}  # type: ignore[misc]
 
@@ -152,6 +155,10 @@ class MeasuredTape(Defect):
 
         return self.operation(value, _MeasuredVjp(name, attrs, rule and rule.vjp))(*xs, **keywords)
 
+    def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
+        self.arrivals[node] = tuple(i for i, t in enumerate(node.outputs) if t in grads)
+        return super().arrived(node, grads)
+
     def slopes(self, node: Node, gs: tuple[Any, ...]) -> tuple[Any, ...]:
         vjp = node.vjp
         if not isinstance(vjp, _MeasuredVjp):
@@ -160,7 +167,8 @@ class MeasuredTape(Defect):
         inputs = tuple(t.data for t in node.parents)
         with self.recording_set(False):
             plain = tuple(map(raw, gs))
-            found = self._slopes(vjp, inputs, requires, plain)
+            came = self.arrivals[node]
+            found = self._slopes(vjp, inputs, requires, plain, came)
             right = self._right_slopes(node, vjp, plain)
         if self.recording:
             return tuple(None if g is None else self._recorded(node, gs, g) for g in found)
@@ -196,10 +204,16 @@ class MeasuredTape(Defect):
     def _chosen(self, node: Node, index: int, found: Any, right: Any) -> Any:
         if found is None:
             return None
-        if right is not None and _same(super().fit(node, index, right), found):
+        if self._is_right(node, index, found, right):
             return right
         self.exact[node, index] = found
         return found
+
+    def _is_right(self, node: Node, index: int, found: Any, right: Any) -> bool:
+        try:  # of one result the formula for several may give a gradient of any shape
+            return right is not None and _same(super().fit(node, index, right), found)
+        except Exception:
+            return False
 
     def by_operand(self, node: Node, slopes: tuple[Any, ...]) -> list[tuple[int, Any]]:
         return [(i, g) for i, g in super().by_operand(node, slopes) if g is not None]

@@ -6,7 +6,6 @@ wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -31,9 +30,6 @@ from parity.oracle.tolerance import Tolerance
 #: Cells of an operation without rules that run although none of them fails: there are hundreds of
 #: such operations.
 FIRST = 10
-#: Cells of an operation that end the process, or do not end, after which its others do not run:
-#: each costs the time to load an engine, or the time limit.
-_STOPS = 3
 #: Engines that are made anew to find out whether a program disturbs later ones, at most.
 _RENEWALS = 40
 #: An error, relative to the largest number, that no rounding in a cell comes to.
@@ -80,14 +76,14 @@ def measure_operations(
     names = [name for name in OPS if name in engine.ops and (ops is None or name in ops)]
     first = [cell for name in names for cell in cells_of(name, scope, _first(name))]
     table = OperationTable(engine, reference)
+    engine.forget_stops()  # operations that random programs left out have a cause too
     with fuzzing_runtime():
-        table.results = list(results_of(first, engine, reference))
+        table.results = list(results_of(first, engine, reference, leave_out=True))
         suspicious = table.suspicious()
-        stops = Counter(r.cell.op for r in table.results if r.finding and r.finding.stopped)
-        wrong = [n for n in names if _first(n) and n in suspicious and stops[n] < _STOPS]
+        wrong = [n for n in names if _first(n) and n in suspicious]
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
-        table.results += results_of(rest, engine, reference)
+        table.results += results_of(rest, engine, reference, leave_out=True)
         return _undisturbed(table)
 
 
@@ -96,16 +92,21 @@ def _first(name: str) -> int | None:
     return None if OPS[name].has_rules else FIRST
 
 
-def results_of(cells: Collection[Cell], engine: Runner, reference: Engine) -> Iterator[CellResult]:
+def results_of(
+    cells: Collection[Cell], engine: Runner, reference: Engine, leave_out: bool = False
+) -> Iterator[CellResult]:
     """Run cells on both sides and compare them.
 
-    What PyTorch lacks is compared with the forward of the engine itself.
+    What PyTorch lacks is compared with the forward of the engine itself. ``leave_out``: without
+    operations that end the process of the engine again and again (``Runner.run_many``).
     """
     right, own = with_quirks(reference, engine.quirks), OwnReference(engine)
     bitwise = engine.bitwise and right.bitwise
     of_program = {cell.program: cell for cell in cells}
-    for runs in engine.run_many(of_program):
+    for runs in engine.run_many(of_program, leave_out=leave_out):
         for program, ours in runs:
+            if ours is None and leave_out and engine.leaves_out(program):
+                continue
             judge = own if OPS[of_program[program].op].torch is None else right
             theirs = execute(program, judge)
             if not _is_comparable(program, theirs):
@@ -157,7 +158,8 @@ def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> boo
 
 def _undisturbed(table: OperationTable) -> OperationTable:
     """Run failing cells again, each on a new engine, if some fail after other programs only."""
-    failing = [r for r in table.results if r.fails]
+    known = table.engine.left_out  # each ended several processes already
+    failing = [r for r in table.results if r.fails and r.cell.op not in known]
     # The last of each operation, on one new engine: where an earlier one disturbs, some are right.
     samples = [r.cell for r in {(r.cell.op, r.outcome): r for r in failing}.values()]
     if not samples:

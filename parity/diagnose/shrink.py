@@ -7,6 +7,7 @@ are small, so that this takes a few hundred runs.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Collection
 from typing import Any
@@ -109,6 +110,7 @@ def reruns_freed_graph(program: pr.Program) -> bool:
 
 def _cost(program: pr.Program) -> tuple[Any, ...]:
     """Return the size of a program, to compare: the most important criterion first."""
+    positions = _positions(len(OPS), next(reversed(OPS)))
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     backwards = [s for s in program.statements if isinstance(s, pr.Backward)]
     infos = program.infos
@@ -124,7 +126,7 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(isinstance(s, pr.Drop) for s in program.statements),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
-        sum(map(list(OPS).index, (s.op for s in applied))),
+        sum(positions[s.op] for s in applied),
         _attribute_rank(program),
         sum(len(pr.leaf_operands(s)) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
@@ -135,6 +137,12 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         sum(sum(pr.operands(s)) for s in program.statements),
         [(*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements],
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _positions(count: int, last: str) -> dict[str, int]:
+    """Return the position of each operation; the table changes at its end, if at all."""
+    return {name: position for position, name in enumerate(OPS)}
 
 
 def _mismatch_cost(gradient: Shape, root: Shape) -> int:

@@ -10,8 +10,9 @@ import functools
 import itertools
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from parity.engines.base import Engine, abilities
@@ -52,6 +53,8 @@ class Runner(ABC):
     warnings: tuple[str, ...] = ()
     #: Whether the engine runs in a worker process, which can be replaced by a new one.
     isolated = False
+    #: Operations that ended the worker process too often, with the kind of the last finding.
+    left_out: Mapping[str, str] = MappingProxyType({})
 
     @functools.cached_property
     def restrictions(self) -> Restrictions:
@@ -74,13 +77,14 @@ class Runner(ABC):
 
     @abstractmethod
     def run_many(
-        self, programs: Iterable[Program], batch: int = BATCH
+        self, programs: Iterable[Program], batch: int = BATCH, leave_out: bool = False
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         """Run programs in order; they are read as far as needed.
 
         A local engine runs ``batch`` programs before it yields: its code and data stay in the
         caches of the processor. A worker process runs ahead on its own and ignores it. The trace
-        is None where the engine does not support the program.
+        is None where the engine does not support the program, and with ``leave_out`` where the
+        program has one of the operations that are left out.
         """
 
     @abstractmethod
@@ -110,6 +114,13 @@ class Runner(ABC):
     def close(self) -> None:  # noqa: B027 - a local engine has no worker process
         """End the worker process, if there is one."""
 
+    def forget_stops(self) -> None:  # noqa: B027 - a local engine has no worker process
+        """Leave no operation out any more, until it ends the process again and again."""
+
+    def leaves_out(self, program: Program) -> bool:
+        """Return whether a program has one of the operations that are left out."""
+        return not self.left_out.keys().isdisjoint(operations_of(program))
+
     def supports(self, program: Program) -> bool:
         """Return whether the engine has the operations, dtypes and dimensions of a program."""
         ops, dtypes, limit = self.ops, self.dtypes, self.max_ndim
@@ -119,6 +130,11 @@ class Runner(ABC):
             and (limit is None or all(len(info.shape) <= limit for info in program.infos))
             and (not self.restrictions or self.restrictions.support(program))
         )
+
+
+def operations_of(program: Program) -> set[str]:
+    """Return the names of the operations that a program applies."""
+    return {s.op for s in program.statements if isinstance(s, Apply)}
 
 
 def facts_of(engine: Engine) -> dict[str, Any]:
@@ -181,7 +197,7 @@ class LocalRunner(Runner):
         return trace
 
     def run_many(
-        self, programs: Iterable[Program], batch: int = BATCH
+        self, programs: Iterable[Program], batch: int = BATCH, leave_out: bool = False
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         programs = iter(programs)
         while some := list(itertools.islice(programs, batch)):

@@ -34,6 +34,9 @@ class Observation(NamedTuple):
 UNSUPPORTED = "unsupported"
 #: ``Failure.kind`` of runs that ended the process of the engine; these are kinds of findings.
 STOPPED = frozenset({"crash", "time", "memory"})
+#: Runs of one operation alone that end so, after which it is left out of further batches: each
+#: costs the time to load an engine, or the time limit.
+STOPS = 3
 #: Frames in NumPy and in this package are left out of locations: their caller is of interest.
 _FRAMES_LEFT_OUT = (
     str(Path(np.__file__).parent),

@@ -47,12 +47,12 @@ def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[D
     return [Decoder.of(profile, engine) for profile in profiles]
 
 
-def stream(decoders: list[Decoder], seed: int) -> Iterator[Program]:
+def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
     """The profiles' programs in turn, without end."""
     return (decoder.decode(data) for decoder, data in inputs(decoders, seed))
 
 
-def inputs(decoders: list[Decoder], seed: int) -> Iterator[tuple[Decoder, bytes]]:
+def inputs(decoders: list[Decoder], seed: int | str) -> Iterator[tuple[Decoder, bytes]]:
     """The bytes of these programs, each with its decoder: some can be left out at no cost."""
     streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
     return ((d, source.randbytes(d.profile.size)) for d, source in itertools.cycle(streams))

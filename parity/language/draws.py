@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from parity.language import program as pr
 from parity.language.domains import DomainError
 from parity.language.operation import Operation
 from parity.language.restrictions import ANYTHING, Restrictions
-from parity.language.shapes import Attrs, Shape
+from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import attribute_choices, output_shapes
 
 
@@ -71,6 +72,31 @@ def draw(
         attrs,
         tuple(replace(leaf, requires_grad=f) for leaf, f in zip(leaves, flags, strict=True)),
     )
+
+
+def filled(drawn: Draw, *patterns: tuple[float, ...]) -> Draw | None:
+    """Return a draw with other numbers: in each operand the first pattern that its domain has.
+
+    A pattern is repeated as needed; operands whose domain has none keep their numbers. None if
+    that changes no operand.
+
+    Examples
+    --------
+    >>> drawn = draw(OPS["xlogy"], random.Random(1), grid=False)
+    >>> [leaf.values[:2] for leaf in filled(drawn, (0.0,), (0.5, 0.5)).leaves]
+    [(0.0, 0.0), (0.5, 0.5)]
+    """
+    domains = drawn.op.domains(len(drawn.leaves))
+    leaves = []
+    for leaf, domain in zip(drawn.leaves, domains, strict=True):
+        others = (_cycled(leaf, pattern) for pattern in patterns)
+        leaves.append(next((o for o in others if domain.contains(o.array())), leaf))
+    changed = replace(drawn, leaves=tuple(leaves))
+    return changed if changed != drawn else None
+
+
+def _cycled(leaf: pr.Leaf, pattern: tuple[float, ...]) -> pr.Leaf:
+    return replace(leaf, values=tuple(itertools.islice(itertools.cycle(pattern), size(leaf.shape))))
 
 
 def leaf_of(array: NDArray[Any], dtype: str) -> pr.Leaf:

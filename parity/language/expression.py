@@ -3,7 +3,8 @@
 Rows travel as text from an engine's process to the harness, so an expression may only compute: it
 calls functions of ``torch`` on tensors and methods of tensors, and reaches no file, module or
 private name. ``compiled`` refuses anything else. What is accepted is listed, not what is refused:
-modules of PyTorch hold other modules, such as ``torch.os``.
+modules of PyTorch hold other modules, such as ``torch.os``. What takes much time or memory in
+Python is refused as well (``parity.language.bounded``); PyTorch's functions are not bounded.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
+
+from parity.language.bounded import NAMES, Bounded, check_size
+from parity.language.bounded import ExpressionError as ExpressionError
 
 #: What an expression may consist of.
 _NODES: Final = (
@@ -40,10 +44,6 @@ _BUILTINS: Final = frozenset(
 )
 
 
-class ExpressionError(ValueError):
-    """An expression that is not accepted; the message says what and why."""
-
-
 def spelled_out(expression: str) -> str:
     """Return an expression with ``torch.nn.functional`` in place of ``F``.
 
@@ -66,22 +66,24 @@ def compiled(source: str) -> Callable[..., Any]:
     ...
     parity.language.expression.ExpressionError: 'open' is no operand, attribute or function here
     """
-    check(source)
+    tree = ast.fix_missing_locations(Bounded().visit(check(source)))
     import torch  # only here: the table is read where PyTorch is not needed
 
-    return eval(source, {"torch": torch})  # type: ignore[no-any-return]
+    return eval(compile(tree, "<expression>", "eval"), {"torch": torch, **NAMES})  # type: ignore[no-any-return]
 
 
-def check(source: str) -> None:
-    """Raise ExpressionError if a source is no expression that only computes."""
+def check(source: str) -> ast.Expression:
+    """Parse a source. Raises ExpressionError if it is no expression that only computes."""
     try:
         tree = ast.parse(source, mode="eval")
         compile(source, "<expression>", "eval")  # it refuses more, such as `lambda a, a: a`
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"{source[:200]!r} is no Python expression: {error}") from None
     nodes = list(ast.walk(tree))
-    bound = {node.arg for node in nodes if isinstance(node, ast.arg)} | _BUILTINS
-    bound |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    check_size(nodes)
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound = own | _BUILTINS
     of_torch = {id(part) for node in nodes for part in _parts_of_function(node)}
     for node in nodes:
         if not isinstance(node, _NODES):
@@ -92,6 +94,16 @@ def check(source: str) -> None:
             raise ExpressionError(f"{node.id!r} is no operand, attribute or function here")
         if isinstance(node, ast.Attribute) and node.attr not in _methods():
             raise ExpressionError(f"{node.attr!r} is not called in an expression")
+        if isinstance(node, ast.Call) and not _is_named(node.func, own):
+            raise ExpressionError(f"{ast.unparse(node.func)[:80]!r} is called, which may be a loop")
+    return tree
+
+
+def _is_named(function: ast.expr, variables: Collection[str]) -> bool:
+    """Return whether a function is called by a name of its own, or where it is written."""
+    if isinstance(function, ast.Name):
+        return function.id not in variables
+    return isinstance(function, (ast.Attribute, ast.Lambda))
 
 
 def _parts_of_function(node: ast.AST) -> list[ast.AST]:

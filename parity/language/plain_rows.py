@@ -62,8 +62,10 @@ def rows_to_plain(operations: Iterable[Operation]) -> list[dict[str, Any]]:
     return [{name: encode(getattr(op, name)) for name in names} for op in operations]
 
 
-def register_rows(operations: object) -> None:
+def register_rows(operations: object, checked: bool = False) -> None:
     """Add the rows of an engine to the table; rows that are there already, alike, are left out.
+
+    ``checked``: they come from ``rows_from_plain``, which has checked them.
 
     Raises
     ------
@@ -75,16 +77,21 @@ def register_rows(operations: object) -> None:
     for op in operations:
         if not isinstance(op, Operation):
             raise ValueError(f"extra_ops has {one_line(repr(op))[:80]}, which is no Operation")
-        try:
-            checked = plain_row(op).operation()
-        except ValueError as error:
-            raise ValueError(f"extra_ops: {one_line(op.name)}: {one_line(error)}") from None
+        plain = op if checked else _checked(op)
         known = OPS.get(op.name)
         if known is None:
             _check_on_operands(op)
-            register(checked if op.shape is None and op.interval is None else op)
+            register(plain if op.shape is None and op.interval is None else op)
         elif rows_to_plain([known]) != rows_to_plain([op]):
             raise ValueError(f"extra_ops: there is another operation {op.name!r}: rename yours")
+
+
+def _checked(op: Operation) -> Operation:
+    """Return an operation as its plain data have it. Raises ValueError if it is wrong."""
+    try:
+        return plain_row(op).operation()
+    except ValueError as error:
+        raise ValueError(f"extra_ops: {one_line(op.name)}: {one_line(error)}") from None
 
 
 def _check_on_operands(op: Operation) -> None:

@@ -41,6 +41,7 @@ def check_programs(
     unsupported: Counter[str] | None = None,
     batch: int = BATCH,
     stability: Stability | None = None,
+    leave_out: bool = False,
 ) -> Iterator[tuple[Program, Finding | None]]:
     """Check several programs in order, faster than by ``check_program``.
 
@@ -48,12 +49,13 @@ def check_programs(
     processor's caches. That many programs are read before the first result is yielded. A
     worker process runs ahead instead, and results are yielded one by one. ``stability`` counts
     programs that run twice on the engine; the second run is not compared with the reference.
+    ``leave_out``: as of ``Runner.run_many``.
     """
     runner = as_runner(engine)
     reference = with_quirks(reference, runner.quirks)
     bitwise = runner.bitwise and reference.bitwise
     stability = stability or Stability(sampled=0)
-    for runs in runner.run_many(stability.doubled(programs), batch):
+    for runs in runner.run_many(stability.doubled(programs), batch, leave_out):
         traces = stability.first_runs(runs)
         expected = [None if trace is None else execute(p, reference) for p, trace in traces]
         for (program, ours), theirs in zip(traces, expected, strict=True):

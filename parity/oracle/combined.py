@@ -7,7 +7,12 @@ and the gradients at points around (``parity.oracle.neighbours``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
+import numpy as np
+
+from parity.language.program import Program
+from parity.oracle.finding import Finding
 from parity.oracle.neighbours import Surroundings
 from parity.oracle.own_forward import Outcome
 from parity.oracle.verdict import ENGINE, REFERENCE, Verdict
@@ -92,6 +97,10 @@ _REASONS: dict[Surroundings | None, str] = {
 }
 
 
+#: The words for a size that a report need not explain: what is judged by each number, or is plain.
+ROUNDING, WRONG = "rounding", "wrong"
+
+
 def size_in_words(relative: float, unit: float = 2.0**-53) -> str:
     """Say what a difference may come from, by its size relative to the largest number.
 
@@ -101,9 +110,47 @@ def size_in_words(relative: float, unit: float = 2.0**-53) -> str:
     'a float32 constant, or an epsilon in the formula'
     """
     if relative <= 8 * unit:
-        return "rounding"
+        return ROUNDING
     if not relative < GROSS:
-        return "wrong"
+        return WRONG
     if FORMULA[0] <= relative <= FORMULA[1] and unit < FORMULA[0]:
         return "a float32 constant, or an epsilon in the formula"
     return "more than rounding" if relative < FORMULA[0] or unit > FORMULA[0] else "inaccurate"
+
+
+class ErrorSize(TypedDict):
+    """How large an error is: relative to the largest number of both arrays, and in words."""
+
+    relative: float
+    says: str
+
+
+def error_size(finding: Finding | None, program: Program | None) -> ErrorSize | None:
+    """Return the size of the error of a finding; None where no finite numbers are compared."""
+    if finding is None or finding.allowed is None:
+        return None
+    pair = np.asarray(finding.engine), np.asarray(finding.reference)
+    if pair[0].shape != pair[1].shape or any(a.dtype.kind != "f" or not a.size for a in pair):
+        return None
+    ours, right = (array.astype(np.float64) for array in pair)
+    with np.errstate(all="ignore"):
+        relative = float(np.abs(ours - right).max() / max(np.abs(ours).max(), np.abs(right).max()))
+    if not np.isfinite(relative):
+        return None
+    dtypes = {str(a.dtype) for a in pair} | {i.dtype for i in (program.infos if program else ())}
+    unit = 2.0**-24 if "float32" in dtypes else 2.0**-53
+    return ErrorSize(relative=relative, says=size_in_words(relative, unit))
+
+
+def size_line(size: ErrorSize | None) -> str:
+    """Return what a report says of the size of an error; "" if the size explains nothing.
+
+    Each number has a bound of its own, so that one may be wrong by no more than a rounding of
+    the largest. A gross error needs no words.
+
+    >>> size_line({"relative": 1e-5, "says": size_in_words(1e-5)})
+    'size of the error: 1e-05 of the largest number: inaccurate'
+    """
+    if size is None or size["says"] in (ROUNDING, WRONG):
+        return ""
+    return f"size of the error: {size['relative']:.2g} of the largest number: {size['says']}"

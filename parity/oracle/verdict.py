@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from parity.engines.trace import STOPS
 
 ENGINE, REFERENCE, ILL_CONDITIONED = "engine", "reference", "ill-conditioned"
 #: The name of the reference that is the engine's own forward.
@@ -31,6 +34,28 @@ UNDECIDED = Verdict(None)
 def no_findings(count: int) -> str:
     """Return the line of a report about differences that are ill-conditioned."""
     return f"{count} differences are no findings: rounding or a convention decides there"
+
+
+#: Operations that are left out and named; those of an engine that always stops are hundreds.
+_NAMED = 20
+#: What an operation does that is left out, by the kind of its findings.
+_STOPS_SAY = {
+    "crash": f"{STOPS} crashes",
+    "time": f"{STOPS} runs without an end",
+    "memory": f"{STOPS} runs out of memory",
+}
+
+
+def left_out_lines(left_out: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a report about operations that are left out (``Runner.left_out``).
+
+    >>> list(left_out_lines({"foo": "crash", "bar": "crash"}))
+    ['left out after 3 crashes: foo, bar']
+    """
+    for kind, says in _STOPS_SAY.items():
+        if names := [op for op, of_op in left_out.items() if of_op == kind]:
+            more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+            yield f"left out after {says}: {', '.join(names[:_NAMED] + more)}"
 
 
 def verdict_of(found: bool, interrupted: bool) -> str:

@@ -69,6 +69,7 @@ FINDINGS = [
             says="a value differs",
             wrong="reference",
             error_over_bound=1234.5,
+            error_size={"relative": 1e-5, "says": "inaccurate"},
             diagnosis=LIKE,
             script="scripts/c.py",
         ),
@@ -117,6 +118,7 @@ value: a value differs
   {THEIRS}: 2.0
   by an exact evaluation it is torch that is wrong
   error: 1.23e+03 times what rounding explains
+  size of the error: 1e-05 of the largest number: inaccurate
   cause `overwrite`: forgets a path
   script: scripts/c.py
   found 3 times, first by program 7
@@ -161,6 +163,7 @@ backward(x0)
 - {THEIRS}: 2.0
 - by an exact evaluation it is torch that is wrong
 - error: 1.23e+03 times what rounding explains
+- size of the error: 1e-05 of the largest number: inaccurate
 - cause `overwrite`: forgets a path
 - script: scripts/c.py
 - found 3 times, first by program 7

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
+import torch
 
 from parity.diagnose.cells import Outcome, Scope, cells_of
 from parity.diagnose.operations import FIRST, measure_operations
@@ -92,3 +96,34 @@ def test_wrong_operations_are_told_from_right_ones() -> None:
     assert {cause.name for cause in table.causes()} == {"lerp", "expm1", "topk"}
     # Few cells of what is right run, all of what is not.
     assert len(table.of("cumprod")) <= FIRST < len(table.of("lerp"))
+
+
+@pytest.mark.parametrize("name", ["xlogy", "lerp", "fmax", "hypot", "lgamma"])
+def test_the_first_cells_have_zeros_and_ties_where_the_domain_has_them(name: str) -> None:
+    domains = OPS[name].domains(OPS[name].arity)
+    leaves = [cell.program.leaves for cell in cells_of(name, Scope(), 5)]
+    zeros = [d.contains(np.zeros(2)) for d in domains]
+    assert any(
+        all(set(x.values) == {0.0} for x, z in zip(xs, zeros, strict=True) if z) for xs in leaves
+    )
+    assert any(all(set(x.values) <= {0.5, 0.75} for x in xs) for xs in leaves)
+
+
+class WrongAtZero(Torch):
+    """The gradient of ``xlogy`` is zero where the first operand is zero, as in other libraries."""
+
+    name = "wrong-at-zero"
+
+    def __init__(self) -> None:
+        super().__init__()
+        xlogy = self.ops["xlogy"]
+
+        def wrong(a: Any, b: Any) -> Any:
+            return xlogy(with_gradient(a, lambda g: torch.where(a == 0, 0.0, g)), b)
+
+        self.ops = {"xlogy": wrong}  # type: ignore[misc]
+
+
+def test_what_is_wrong_at_zero_only_is_seen() -> None:
+    (cause,) = measure_operations(as_runner(WrongAtZero()), TORCH).causes()
+    assert cause.sentence == "the gradient of `xlogy` is wrong at zero"

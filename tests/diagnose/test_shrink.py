@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from parity.diagnose import shrink
 from parity.diagnose.defects.base import rules_with
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import (
@@ -19,7 +20,9 @@ from parity.diagnose.shrink import SIMPLER, reduce_program
 from parity.diagnose.shrink_passes import simpler
 from parity.engines.base import Engine
 from parity.language import program as pr
+from parity.language.operation import Operation
 from parity.language.shapes import size
+from parity.language.table import OPS
 from parity.oracle.finding import KINDS, Finding
 from tests.helpers.programs import (
     DEZERO,
@@ -465,3 +468,12 @@ def test_what_is_computed_becomes_a_leaf_where_the_computation_does_not_matter()
     assert first is not None
     small, _ = reduce_program(case, first, found)
     assert [s.op for s in small.statements if isinstance(s, pr.Apply)] == ["mul"]
+
+
+def test_positions_follow_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("new_other", "new_last"):
+        with monkeypatch.context() as context:
+            context.setitem(OPS, name, Operation(name, "torch.sin(a)"))
+            costs = [shrink._cost(program([leaf(3.0)], apply(op, 0))) for op in ("neg", name)]
+            assert costs[0] < costs[1]
+            assert shrink._positions(len(OPS), name)[name] == len(OPS) - 1

@@ -11,6 +11,7 @@ from typing import Any
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.traversal import Overwrite as OverwriteDefect
 from parity.diagnose.defects.traversal import SendsAgain
+from parity.engines import Operation
 
 
 def _with_neg(name: str, act: Callable[[], Any]) -> type[TapeEngine]:
@@ -133,3 +134,26 @@ class LoopsInBackward(TapeEngine):
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         _loop()
+
+
+class CrashesInFive(TapeEngine):
+    """Ends the process in five operations, two of which are its own; one in the backward only."""
+
+    name = "crashes-in-five"
+    crashing = ("neg", "exp", "add_scalar", "crash_one", "crash_two")
+    extra_ops = tuple(Operation(name, "torch.sin(a)") for name in crashing[3:])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {**self.ops, **dict.fromkeys(self.crashing, lambda *a, **k: os._exit(3))}
+        self.ops["exp"] = self.operation(self.rules["exp"].value, lambda *a, **k: os._exit(3))
+
+
+class LoopsInTwo(TapeEngine):
+    """Two operations never end."""
+
+    name = "loops-in-two"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = {**self.ops, **dict.fromkeys(("neg", "exp"), lambda a: _loop())}

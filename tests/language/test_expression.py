@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from parity.language.expression import ExpressionError, check, compiled, spelled_out
+from parity.language.operation import Operation
+from parity.language.plain_rows import register_rows
 from parity.language.table import OPS
 
 HOSTILE = (
@@ -78,6 +80,17 @@ HOSTILE = (
     "a; a",
     "a\n    a",
     "(" * 500 + "a" + ")" * 500,
+    "-" * 500 + "a",
+    " + ".join("a" * 300),
+    "1 if a else " * 130 + "1",
+    # What runs for long or becomes large, said in the text.
+    "range(10**12, 99999)",
+    "a * 10_000_000",
+    "[0 for i in range(9) for j in range(9) for k in range(9) for m in range(9)]",
+    "(lambda f: f(f(f(2))))(lambda n: n)",
+    "[lambda: 0][0]()",
+    "(lambda f: f(2))(a)",
+    "(lambda len: len(2))(lambda n: n)",
     "\0",
 )
 
@@ -87,6 +100,46 @@ def test_what_does_more_than_compute_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         compiled(f"lambda a: {text}")
     assert str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("range(n)", "a range of more than 256 numbers"),
+        ("list(range(n))", "a range of more than 256 numbers"),
+        ("range(int(1e12))", "a range of more than 256 numbers"),
+        ("[0] * n", "a sequence of more than 10,000 elements"),
+        ("n * (0, 1)", "a sequence of more than 10,000 elements"),
+        ("'a' * 9999 * 9999", "a sequence of more than 10,000 elements"),
+        ("a.shape * n", "a sequence of more than 10,000 elements"),
+        ("(lambda s: (lambda s: s + s)(s * 9999))([0])", "a sequence of more than 10,000 elements"),
+        ("2 ** n", "a whole number of more than 1024 bits"),
+        ("9 ** 9 ** 9 ** 9", "a whole number of more than 1024 bits"),
+        ("2 ** 10 ** 9", "a whole number of more than 1024 bits"),
+        ("1 << n", "a whole number of more than 1024 bits"),
+        ("n " + "* n " * 40, "a whole number of more than 1024 bits"),
+    ],
+)
+def test_what_becomes_large_is_refused_when_it_runs(text: str, reason: str) -> None:
+    function = compiled(f"lambda a, *, n: {text}")
+    with pytest.raises(ExpressionError, match=reason):
+        function(torch.ones(2), n=10**12)
+
+
+def test_a_row_that_becomes_large_is_refused_in_one_line() -> None:
+    row = Operation("large_row", "a + len([0] * n)", attributes={"n": (100_000,)})
+    with pytest.raises(ValueError, match=r"large_row: .* a sequence of more than 10,000 elements$"):
+        register_rows([row])
+    row = Operation("long_row", "a + sum(i for i in range(1_000_000_000))")
+    with pytest.raises(ValueError, match=r"long_row: a whole number above 10,000$"):
+        register_rows([row])
+
+
+def test_operators_do_what_they_do() -> None:
+    text = "(a + 1) * 2 ** n, (1,) * n * 2, 'a' + 'b', 2.0 ** -n, 0 ** n, [1] * 0, n * True, 1 << n"
+    found = compiled(f"lambda a, *, n: ({text})")(torch.ones(1), n=3)
+    assert found[0].tolist() == [16.0]
+    assert found[1:] == ((1,) * 6, "ab", 0.125, 0, [], 3, 8)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parity._util.decode import FormatError
+from parity.language import plain_rows
 from parity.language import shapes as sh
 from parity.language.operation import Operation
 from parity.language.plain_rows import plain_row, register_rows, rows_from_plain, rows_to_plain
@@ -116,6 +117,15 @@ def test_rows_are_added_once() -> None:
     register_rows((replace(NEW),))
     assert sum(name == "new_cumprod" for name in OPS) == 1
     register_rows([])
+
+
+@pytest.mark.usefixtures("table")
+def test_rows_that_arrive_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources: list[str] = []
+    monkeypatch.setattr(plain_rows, "check", sources.append)
+    register_rows(rows_from_plain(rows_to_plain([NEW])), checked=True)
+    assert sources == [NEW.source]
+    assert "new_cumprod" in OPS
 
 
 @pytest.mark.usefixtures("table")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
@@ -21,8 +21,8 @@ from parity.engines.isolation.process import End, Process, Source
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.quirks.table import QUIRKS
-from parity.engines.runner import BATCH, EngineStopped, Runner
-from parity.engines.trace import STOPPED, Failure, RemoteFailure, Trace
+from parity.engines.runner import BATCH, EngineStopped, Runner, operations_of
+from parity.engines.trace import STOPPED, STOPS, Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
 from parity.language.restrictions import are_limits
@@ -45,7 +45,10 @@ class _Sent:
     program: Program
     size: int
     impatient: bool | None
+    #: Whether it need not run where one of its operations is left out.
+    optional: bool = False
     trace: Trace | None = None
+    skipped: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +92,8 @@ class IsolatedRunner(Runner):
         self._waits = 0
         self._impatient: bool | None = None
         self._fresh = False
+        self._stops: Counter[str] = Counter()
+        self.left_out: dict[str, str] = {}
         facts = self._start()
         # The attributes of the engine, which only the worker process has imported.
         shapes = ("max_ndim", "min_ndim", "attribute_limits")
@@ -120,7 +125,7 @@ class IsolatedRunner(Runner):
             raise EngineError(str(facts["error"]))
         try:
             if isinstance(facts, dict):  # the operations of the engine may be rows of its own
-                register_rows(rows_from_plain(facts.pop("rows", ())))
+                register_rows(rows_from_plain(facts.pop("rows", ())), checked=True)
                 self._process.source.slow = bool(facts.pop("slow", False))
             return Decoder(text=one_line).decode(_Facts, facts)
         except ValueError as error:
@@ -133,6 +138,9 @@ class IsolatedRunner(Runner):
         """Start a new process and send it the programs whose traces are missing."""
         self._process.stop()
         self._start()
+        for sent in self._sent:
+            sent.skipped = sent.optional and self.leaves_out(sent.program)
+        self._sent = deque(sent for sent in self._sent if not sent.skipped)
         for sent in self._sent:
             self._process.send(("run", codec.program_head(sent.program)))
 
@@ -152,10 +160,12 @@ class IsolatedRunner(Runner):
             setattr(self, name, before)
 
     def run(self, program: Program) -> Trace:
-        return self._result(self._send(program))
+        trace = self._result(self._send(program))
+        assert trace is not None  # it is not optional
+        return trace
 
     def run_many(
-        self, programs: Iterable[Program], batch: int = BATCH
+        self, programs: Iterable[Program], batch: int = BATCH, leave_out: bool = False
     ) -> Iterator[list[tuple[Program, Trace | None]]]:
         """Run programs in order and yield batches of one, while the next ones run already."""
         source, ahead = iter(programs), 1 if self._fresh else _AHEAD
@@ -166,25 +176,26 @@ class IsolatedRunner(Runner):
                 and sum(sent.size for sent in self._sent) < _BYTES
                 and (following := next(source, None)) is not None
             ):
-                sent = self._send(following) if self.supports(following) else None
-                waiting.append((following, sent))
+                skipped = leave_out and self.leaves_out(following)
+                runs = self.supports(following) and not skipped
+                waiting.append((following, self._send(following, leave_out) if runs else None))
             if not waiting:
                 return
             program, sent = waiting.popleft()
             yield [(program, None if sent is None else self._result(sent))]
 
-    def _send(self, program: Program) -> _Sent:
+    def _send(self, program: Program, optional: bool = False) -> _Sent:
         if self._fresh:
             self._receive_all()
             self.restart()
         if sum(sent.size for sent in self._sent) >= _BYTES:
             self._receive_all()
         size = self._process.send(("run", codec.program_head(program)))
-        self._sent.append(_Sent(program, size, self._impatient))
+        self._sent.append(_Sent(program, size, self._impatient, optional))
         return self._sent[-1]
 
-    def _result(self, sent: _Sent) -> Trace:
-        while sent.trace is None:
+    def _result(self, sent: _Sent) -> Trace | None:
+        while sent.trace is None and not sent.skipped:
             self._receive()
         return sent.trace
 
@@ -213,7 +224,20 @@ class IsolatedRunner(Runner):
             self._longest = max(self._longest, took)
         sent.trace = trace
         if trace.failure is not None and trace.failure.kind in STOPPED:
+            self._count_stop(sent.program, trace.failure.kind)
             self.restart()
+
+    def forget_stops(self) -> None:
+        self._receive_all()  # programs that were sent before it do not count afterwards
+        self._stops.clear()
+        self.left_out = {}
+
+    def _count_stop(self, program: Program, kind: str) -> None:
+        """Leave an operation out from now on that alone has ended the process often enough."""
+        ops = operations_of(program)
+        if len(ops) == 1:
+            self._stops.update(ops)
+            self.left_out |= dict.fromkeys((op for op in ops if self._stops[op] >= STOPS), kind)
 
     def call(self, function: str, *data: Any) -> Any:
         self._receive_all()

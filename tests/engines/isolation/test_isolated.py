@@ -60,7 +60,7 @@ OPS = ("neg", "add", "mul", "sum")
 #: What each engine's only finding is, and how it ended.
 ENDS = {
     "Aborts": ("crash", "the process was ended by SIGABRT"),
-    "Exits": ("crash", "SystemExit: 3 (isolated_engines.py:56)"),
+    "Exits": ("crash", "SystemExit: 3 (isolated_engines.py:57)"),
     "ExitsAtOnce": ("crash", "the process exited with status 0"),
     "Closes": ("crash", None),
     "Loops": ("time", "no end after 1 s"),
