@@ -20,16 +20,20 @@ from parity.cli.options import (
     add_engines,
     add_isolation,
     check_file,
+    check_html,
     count,
     deliver,
     duration,
     limits_of,
+    write_html,
     write_json,
     write_text,
 )
 from parity.engines.builtin import BUILT_IN
 
 if TYPE_CHECKING:
+    from parity.bench.report.findings import FindingsPage
+    from parity.campaign.campaign import Outcome
     from parity.campaign.corpus import Corpus
     from parity.campaign.executors import Executor
     from parity.campaign.records import FindingData
@@ -88,6 +92,12 @@ def add_fuzz(commands: Any) -> None:
     )
     fuzz.add_argument("--summary", type=Path, metavar="FILE.md", help="write it as Markdown")
     fuzz.add_argument(
+        "--html",
+        type=Path,
+        metavar="DIR",
+        help="write findings.html there, a page without network, with the history of the folder",
+    )
+    fuzz.add_argument(
         "--database",
         metavar="URL",
         help="redis://host:port, where Hypothesis shares failing programs; default: .hypothesis",
@@ -107,6 +117,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     check_file("--json", options.json)
     check_file("--summary", options.summary)
     check_file("--status", options.status)
+    check_html(options.html)
     if options.database:
         check_database(options.database)
     pair = _load_engines(options, options.engine)
@@ -133,12 +144,19 @@ def _fuzz(options: argparse.Namespace) -> int:
     deliver(
         lambda: write_text("--summary", options.summary, markdown(outcome, store.where)),
         lambda: write_json("--json", options.json, outcome.to_json()),
+        lambda: write_html(options.html, lambda: _page(outcome)),
         lambda: print(text(outcome, store.where)),
         lambda: print(verdict(outcome), flush=True),
     )
     if outcome.interrupted:
         return INTERRUPTED
     return 1 if outcome.findings else 0
+
+
+def _page(outcome: Outcome) -> FindingsPage:
+    from parity.bench.report.findings import page_of_campaign
+
+    return page_of_campaign(outcome)
 
 
 def _load_engines(options: argparse.Namespace, engine: str) -> tuple[Runner, Engine]:

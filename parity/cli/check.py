@@ -26,15 +26,18 @@ from parity.cli.options import (
     add_isolation,
     check_file,
     check_folder,
+    check_html,
     chosen_ops,
     count,
     deliver,
     duration,
     limits_of,
+    write_html,
     write_json,
 )
 
 if TYPE_CHECKING:
+    from parity.bench.report.findings import FindingsPage
     from parity.campaign.baseline import Baseline
     from parity.campaign.jobs import Jobs
     from parity.campaign.result import SearchResult
@@ -71,6 +74,12 @@ def add_check(commands: Any) -> None:
         "--exposure",
         action="store_true",
         help="show what the programs exercised and what they did not, also in the JSON",
+    )
+    check.add_argument(
+        "--html",
+        type=Path,
+        metavar="DIR",
+        help="write findings.html, a page without network, there",
     )
     check.add_argument("--verbose", "-v", action="store_true", help="list what was not tested, too")
     check.add_argument(
@@ -123,6 +132,7 @@ def _check(options: argparse.Namespace) -> int:
     ops = chosen_ops(options.ops, set(engine.ops))
     check_file("--json", options.json)
     check_folder("--findings", options.findings or FINDINGS_FOLDER)
+    check_html(options.html)
     check_adapter(engine)
     examples = options.examples or (None if options.time else DEFAULT_EXAMPLES)
     live = Live(sys.stderr, examples, options.time)
@@ -179,7 +189,7 @@ def _searched(
             options.seed,
             ops,
             options.findings or own_folder(FINDINGS_FOLDER, engine),
-            options.coverage,
+            options.coverage or options.html is not None,
             baseline,
             stop.is_set,
             seconds=options.time or math.inf,
@@ -203,6 +213,12 @@ def _jobs(
     return Jobs(number, Setting(*sides, limits_of(options), options.seed, ops))
 
 
+def _page(result: SearchResult) -> FindingsPage:
+    from parity.bench.report.findings import page_of_search
+
+    return page_of_search(result)
+
+
 def _report(options: argparse.Namespace, result: SearchResult) -> int:
     """Write and print the result, and return the status of the command."""
     from parity.campaign.baseline import propose
@@ -215,6 +231,7 @@ def _report(options: argparse.Namespace, result: SearchResult) -> int:
 
     deliver(
         lambda: write_json("--json", options.json, result.to_json()),
+        lambda: write_html(options.html, lambda: _page(result)),
         lambda: print(result.text(style_for(sys.stdout), options.verbose)),
         proposals,
         lambda: print(f"\n{result.verdict_line()}", flush=True),

@@ -10,13 +10,18 @@ import re
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parity._util.errors import UsageError
+from parity._util.escape import one_line
 from parity._util.names import did_you_mean
 from parity._util.process import uninterrupted
+from parity.campaign.errors import optional
 from parity.engines.builtin import BUILT_IN
 from parity.engines.limits import Limits
+
+if TYPE_CHECKING:
+    from parity.bench.report.findings import FindingsPage
 
 PARITY, FINDINGS = 0, 1
 REFERENCE_HELP = "default: torch; self: differences of the engine's own forward"
@@ -125,6 +130,22 @@ def write_text(option: str, file: Path | None, text: str) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         raise UsageError(f"{option} {file} cannot be written: {error.strerror}") from error
+
+
+def check_html(folder: Path | None) -> None:
+    """Raise UsageError if the page of ``--html`` cannot be written to a folder."""
+    if folder is not None:
+        optional("jinja2", "report", "--html")
+        check_folder("--html", folder)
+
+
+def write_html(folder: Path | None, page: Callable[[], FindingsPage]) -> None:
+    """Write the page of findings to a folder; do nothing for None. Raises UsageError."""
+    if folder is not None:
+        from parity.bench.report.findings import write_page
+
+        write_page(page(), folder)
+        print(one_line(f"page: {folder / 'findings.html'}"))
 
 
 def write_json(option: str, file: Path | None, data: Any) -> None:

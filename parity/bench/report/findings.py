@@ -1,0 +1,262 @@
+"""The findings of a check or a campaign as one HTML page, with the look of the other report.
+
+The page needs no network: style, drawings and scripts are in it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity._util.decode import Count, FormatError, decode, encode
+from parity._util.errors import UsageError
+from parity._util.escape import one_line
+from parity._util.files import parse_json, read_bytes
+from parity.bench.report.svg import variables
+from parity.campaign.campaign import Outcome
+from parity.campaign.errors import optional
+from parity.campaign.report import category, distinguishable_texts, expected_by, headline
+from parity.campaign.result import Report, SearchResult
+from parity.campaign.summary import headline as campaign_headline
+from parity.diagnose.causes import Category
+from parity.engines.base import Engine, label
+from parity.engines.quirks.table import descriptions
+from parity.engines.runner import AnyEngine, EngineStopped
+from parity.language.json_format import program_from_json
+from parity.language.program import Program
+from parity.oracle.drawing import drawing
+from parity.oracle.finding import Kind
+from parity.oracle.one_program import run_on
+from parity.oracle.verdict import plural
+
+#: Files in the folder of a page. The history has one entry for each run that wrote a page there.
+PAGE, HISTORY = "findings.html", "history.json"
+#: Runs that a history keeps, and findings that are drawn and shown in full.
+MOST_RUNS, MOST_SHOWN = 1000, 100
+#: Characters of a script that the page shows.
+_LONGEST = 20_000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A cause on the page: what is wrong, its smallest program, and both results."""
+
+    kind: str
+    sentence: str
+    program: str
+    expected: tuple[str, str]
+    actual: tuple[str, str]
+    notes: tuple[str, ...] = ()
+    script: str = ""
+    picture: str = ""
+    convention: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in the history of a folder."""
+
+    when: str
+    programs: Count
+    failing: Count
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FindingsPage:
+    """What a page shows."""
+
+    engine: str
+    verdict: str
+    facts: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    #: Groups of features with how many were reached, of how many, and those that were not.
+    coverage: tuple[tuple[str, int, int, tuple[str, ...]], ...]
+    untested: tuple[str, ...]
+    programs: int
+    failing: int
+
+
+def page_of_search(result: SearchResult) -> FindingsPage:
+    """Return the page of ``parity check``."""
+    facts = (
+        f"{plural(result.programs, 'program')}, seed {result.seed}, against "
+        f"{label(result.reference)}",
+        *(f"quirk {name}: {text}" for name, text in descriptions(result.engine.quirks).items()),
+        *((str(result.stability),) if result.stability.programs else ()),
+    )
+    counts = result.coverage
+    groups = counts.reachable if counts is not None else {}
+    return FindingsPage(
+        label(result.engine),
+        headline(result),
+        facts,
+        tuple(_fault(r, result.engine, result.reference) for r in result.findings[:MOST_SHOWN]),
+        tuple(
+            (
+                name,
+                len(cells) - len(missed),
+                len(cells),
+                tuple(" ".join(map(str, c)) for c in missed),
+            )
+            for name, cells in groups.items()
+            if counts is not None
+            for missed in [counts.missed(name)]
+        ),
+        result.untested,
+        result.programs,
+        result.failing,
+    )
+
+
+def _fault(report: Report, engine: AnyEngine, reference: Engine) -> Fault:
+    finding, cause = report.finding, report.cause
+    actual, expected = distinguishable_texts(finding.engine, finding.reference)
+    notes = [*cause.text()] if cause is not None else []
+    if cause is not None and cause.programs > 1:
+        notes.append(f"explains {cause.programs:,} programs that differ")
+    alone = report.program if finding.kind is not Kind.FLAKY and not finding.stopped else None
+    return Fault(
+        str(finding.kind),
+        one_line(cause.sentence if cause else finding.says),
+        str(report.program) if report.program else report.probe,
+        (expected_by(report.program, reference), expected),
+        (label(engine), actual),
+        tuple(map(one_line, notes)),
+        _script(report.script),
+        _picture(alone, engine, reference) if not report.before else "",
+        category(report) is Category.CONVENTION,
+    )
+
+
+def page_of_campaign(outcome: Outcome) -> FindingsPage:
+    """Return the page of ``parity fuzz``: one finding of each kind and cause."""
+    missed = tuple(sorted(outcome.reachable - set(outcome.total.coverage)))
+    reached = len(outcome.reachable) - len(missed)
+    verdict = (
+        f"{plural(len(outcome.causes()), 'cause')} of {plural(len(outcome.findings), 'finding')}"
+    )
+    return FindingsPage(
+        label(outcome.engine),
+        verdict if outcome.findings else "no difference",
+        (campaign_headline(outcome), str(outcome.total.stability)),
+        tuple(_faults(outcome)),
+        (("features", reached, len(outcome.reachable), missed),),
+        outcome.untested,
+        outcome.total.programs,
+        outcome.total.failing.total(),
+    )
+
+
+def _faults(outcome: Outcome) -> Iterator[Fault]:
+    sides = outcome.engine, outcome.reference
+    for kind, _, several in outcome.causes()[:MOST_SHOWN]:
+        name, finding = several[0]
+        plain = kind not in (Kind.FLAKY, Kind.CRASH, Kind.TIME, Kind.MEMORY)
+        program = None if finding["probe"] else program_from_json(finding["program"])
+        actual, expected = finding["shown"]
+        notes = [f"cause {one['defect']}: {one['says']}" for one in finding["diagnosis"]]
+        notes.append(f"finding {name}, found {finding['count']} times")
+        if len(several) > 1:
+            notes.append(f"and {len(several) - 1} more findings of the same kind and cause")
+        yield Fault(
+            kind,
+            one_line(finding["says"]),
+            finding["text"],
+            (label(outcome.reference), expected),
+            (label(outcome.engine), actual),
+            tuple(map(one_line, notes)),
+            finding["script"],
+            _picture(program, *sides) if plain and not finding.get("before") else "",
+        )
+
+
+def _picture(program: Program | None, engine: AnyEngine, reference: Engine) -> str:
+    """Draw the graph of a program with both sides; "" if that is not possible."""
+    if program is None:
+        return ""
+    try:
+        run = run_on(program, engine, reference)
+    except (UsageError, EngineStopped):
+        return ""
+    return drawing(program, run.engine, run.reference)
+
+
+def _script(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text("utf-8")[:_LONGEST]
+    except OSError:  # it could not be written
+        return ""
+
+
+def write_page(page: FindingsPage, folder: Path) -> None:
+    """Write the page to a folder, and add the run to the history there. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        history = (*_history(folder / HISTORY), _run(page))[-MOST_RUNS:]
+        (folder / PAGE).write_text(render(page, history), "utf-8", newline="\n")
+        data = json.dumps(encode(list(history)), indent=1)
+        (folder / HISTORY).write_text(data + "\n", "utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"--html {folder}: {error.strerror or error}") from error
+
+
+def _run(page: FindingsPage) -> Run:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
+    sentences = tuple(fault.sentence for fault in page.faults if not fault.convention)
+    return Run(now, page.programs, page.failing, sentences)
+
+
+def _history(file: Path) -> tuple[Run, ...]:
+    """Read the history of a folder. Raises UsageError if the file is of anything else."""
+    try:
+        return decode(tuple[Run, ...], parse_json(read_bytes(file)))
+    except FileNotFoundError:
+        return ()
+    except (FormatError, ValueError) as error:
+        raise UsageError(
+            f"--html {file.parent}: {HISTORY}: {error}; name another folder or remove the file"
+        ) from error
+
+
+def render(page: FindingsPage, history: Sequence[Run]) -> str:
+    """Return the page as HTML."""
+    jinja2, markup = (optional(name, "report", "--html") for name in ("jinja2", "markupsafe"))
+    loader = jinja2.PackageLoader("parity.bench.report")
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inline"] = markup.Markup  # drawings, whose text is already escaped
+    style = loader.get_source(environment, "report.css")[0]
+    faults = [fault for fault in page.faults if not fault.convention]
+    text: str = environment.get_template("findings.html").render(
+        page=page,
+        faults=faults,
+        conventions=[fault for fault in page.faults if fault.convention],
+        history=_rows(history),
+        style=markup.Markup(style),
+        light=markup.Markup(variables(0)),
+        dark=markup.Markup(variables(1)),
+    )
+    return text
+
+
+def _rows(history: Sequence[Run]) -> list[tuple[Run, tuple[str, ...], tuple[str, ...]]]:
+    """Return the runs, the newest first, with the findings that came and those that went."""
+    rows = []
+    before: tuple[str, ...] = ()
+    for run in history:
+        came = tuple(one for one in run.findings if one not in before)
+        gone = tuple(one for one in before if one not in run.findings)
+        rows.append((run, came, gone))
+        before = run.findings
+    return rows[::-1]
