@@ -229,9 +229,14 @@ def _report(options: argparse.Namespace, result: SearchResult) -> int:
             count = propose(file, ((r.finding.kind, r.program, r.probe_name) for r in found))
             print(one_line(f"{count} proposals written to {file}") if count else "no proposals")
 
+    def page() -> None:
+        write_html(options.html, lambda: _page(result))
+        if not options.coverage:
+            result.coverage = None  # it was counted for the page
+
     deliver(
+        page,
         lambda: write_json("--json", options.json, result.to_json()),
-        lambda: write_html(options.html, lambda: _page(result)),
         lambda: print(result.text(style_for(sys.stdout), options.verbose)),
         proposals,
         lambda: print(f"\n{result.verdict_line()}", flush=True),

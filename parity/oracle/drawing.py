@@ -5,6 +5,7 @@ For pages such as ``parity.run`` in a notebook: it needs no library and no scrip
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +16,8 @@ from parity.oracle.side_by_side import texts_of
 
 #: Pixels: of a box and the room around it, and of a line of text in it.
 _WIDTH, _GAP_X, _GAP_Y, _LINE, _MARGIN = 190, 30, 46, 16, 12
+#: Pixels between the lines of several uses.
+_USES = 14
 #: Characters of a line in a box.
 _CHARACTERS = 26
 #: Programs with more values are not drawn.
@@ -107,13 +110,15 @@ def _left(box: _Box) -> int:
 
 
 def _edges(program: pr.Program, boxes: list[_Box], tops: list[int]) -> Iterator[str]:
+    """Yield a line for each use of a value: several beside each other for the same operand."""
     for statement, values in zip(program.statements, program.defined, strict=True):
-        for value in values:
-            for i in (*pr.operands(statement), *pr.leaf_operands(statement)):
-                start, end = boxes[i], boxes[value]
-                x1, x2 = (_left(box) + _WIDTH // 2 for box in (start, end))
-                y1 = tops[start.layer] + _LINE * len(start.lines) + 10
-                yield f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{tops[end.layer]}"/>'
+        inputs = (*pr.operands(statement), *pr.leaf_operands(statement))
+        for value, (number, i) in itertools.product(values, enumerate(inputs)):
+            start, end = boxes[i], boxes[value]
+            beside = _USES * (inputs[:number].count(i) - (inputs.count(i) - 1) / 2)
+            x1, x2 = (_left(box) + _WIDTH // 2 + beside for box in (start, end))
+            y1 = tops[start.layer] + _LINE * len(start.lines) + 10
+            yield f'<line x1="{x1:g}" y1="{y1}" x2="{x2:g}" y2="{tops[end.layer]}"/>'
 
 
 def _drawn(box: _Box, top: int) -> str:

@@ -20,11 +20,11 @@ from parity.campaign.campaign import Outcome
 from parity.campaign.errors import optional
 from parity.campaign.report import category, distinguishable_texts, expected_by, headline
 from parity.campaign.result import Report, SearchResult
-from parity.campaign.summary import headline as campaign_headline
 from parity.diagnose.causes import Category
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, EngineStopped
+from parity.generate.coverage import Coverage
 from parity.language.json_format import program_from_json
 from parity.language.program import Program
 from parity.oracle.drawing import drawing
@@ -88,28 +88,23 @@ def page_of_search(result: SearchResult) -> FindingsPage:
         *(f"quirk {name}: {text}" for name, text in descriptions(result.engine.quirks).items()),
         *((str(result.stability),) if result.stability.programs else ()),
     )
-    counts = result.coverage
-    groups = counts.reachable if counts is not None else {}
     return FindingsPage(
         label(result.engine),
         headline(result),
         facts,
         tuple(_fault(r, result.engine, result.reference) for r in result.findings[:MOST_SHOWN]),
-        tuple(
-            (
-                name,
-                len(cells) - len(missed),
-                len(cells),
-                tuple(" ".join(map(str, c)) for c in missed),
-            )
-            for name, cells in groups.items()
-            if counts is not None
-            for missed in [counts.missed(name)]
-        ),
+        tuple(_coverage(result.coverage)),
         result.untested,
         result.programs,
         result.failing,
     )
+
+
+def _coverage(coverage: Coverage | None) -> Iterator[tuple[str, int, int, tuple[str, ...]]]:
+    for name, cells in coverage.reachable.items() if coverage else ():
+        missed = coverage.missed(name) if coverage else []
+        texts = tuple(" ".join(map(str, cell)) for cell in missed)
+        yield name, len(cells) - len(missed), len(cells), texts
 
 
 def _fault(report: Report, engine: AnyEngine, reference: Engine) -> Fault:
@@ -136,13 +131,13 @@ def page_of_campaign(outcome: Outcome) -> FindingsPage:
     """Return the page of ``parity fuzz``: one finding of each kind and cause."""
     missed = tuple(sorted(outcome.reachable - set(outcome.total.coverage)))
     reached = len(outcome.reachable) - len(missed)
-    verdict = (
-        f"{plural(len(outcome.causes()), 'cause')} of {plural(len(outcome.findings), 'finding')}"
-    )
+    found, causes = len(outcome.findings), len(outcome.causes())
+    verdict = f"{plural(found, 'finding')} of {plural(causes, 'cause')}"
+    programs = f"{plural(outcome.total.programs, 'program')}, seed {outcome.identity.seed}"
     return FindingsPage(
         label(outcome.engine),
         verdict if outcome.findings else "no difference",
-        (campaign_headline(outcome), str(outcome.total.stability)),
+        (f"{programs}, against {label(outcome.reference)}", str(outcome.total.stability)),
         tuple(_faults(outcome)),
         (("features", reached, len(outcome.reachable), missed),),
         outcome.untested,
