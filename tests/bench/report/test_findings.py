@@ -1,4 +1,4 @@
-"""The page of findings: what it shows, its history, and that nothing of an engine gets out of it."""
+"""The page of findings: what it shows, its history, and names of engines that stay text."""
 
 from __future__ import annotations
 
