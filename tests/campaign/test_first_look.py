@@ -54,10 +54,9 @@ def test_a_right_engine_has_no_plain_fault(name: str) -> None:
 
 
 def test_a_declared_convention_is_no_plain_fault() -> None:
-    class Declared(DEFECTS["graph-kept"]):  # type: ignore[misc]
-        quirks = frozenset({"keeps-graphs"})
-
-    assert look(as_runner(Declared()), Watch()) is None
+    members = {"quirks": frozenset({"keeps-graphs"})}
+    declared = type("Declared", (DEFECTS["graph-kept"],), members)
+    assert look(as_runner(declared()), Watch()) is None
 
 
 def test_an_engine_that_ends_its_process_is_left_to_the_search() -> None:
