@@ -9,8 +9,8 @@ from collections.abc import Iterator
 def unfilled(source: str, class_name: str) -> tuple[int, str] | None:
     """Return the line and what it is about, or None if nothing was left.
 
-    Only names of the module and the class of the adapter count. A file that Python cannot read has
-    no such line.
+    Only names of the module and the class of the adapter count. A method of ``...`` alone is no
+    line of the template, and a file that Python cannot read has none.
 
     Examples
     --------
@@ -35,13 +35,19 @@ def _found(module: ast.Module, class_name: str) -> Iterator[tuple[int, str]]:
 
 def _in_class(part: ast.stmt) -> Iterator[tuple[int, str]]:
     name = getattr(part, "name", "") or ast.unparse(getattr(part, "targets", [part])[0])
-    for node in ast.walk(part):
+    for node in () if _is_stub(part) else ast.walk(part):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if key is not None and _is_dots(value):
                     yield value.lineno, f"operation `{ast.literal_eval(key)}`"
         elif isinstance(node, (ast.Assign, ast.Return, ast.Expr)) and _is_dots(node.value):
             yield node.lineno, f"`{name}`"
+
+
+def _is_stub(part: ast.stmt) -> bool:
+    """Whether a part of a class is ``...``, or a method of nothing else."""
+    body = getattr(part, "body", [part])
+    return len(body) == 1 and isinstance(body[0], ast.Expr) and _is_dots(body[0].value)
 
 
 def _is_dots(value: ast.expr | None) -> bool:
