@@ -27,19 +27,21 @@ SHORT = {
     "--parity-programs 24000": "--parity-programs 200",
     "--examples 2000": "--examples 200",
 }
-RIGHT = """
+#: With few operations, since each is run alone where something is found.
+ENGINE = """
     from parity.diagnose.defects.engine import TapeEngine
-
-    class Mine(TapeEngine):
-        name = "mine"
-"""
-#: Finds itself with the first programs.
-WRONG = """
     from parity.diagnose.defects.traversal import Overwrite
 
-    class Mine(Overwrite):
+    class Mine({base}):
         name = "mine"
+
+        def __init__(self):
+            super().__init__()
+            self.ops = {{name: self.ops[name] for name in ("add", "mul", "sum")}}
 """
+RIGHT = ENGINE.format(base="TapeEngine")
+#: Finds itself with the first programs.
+WRONG = ENGINE.format(base="Overwrite")
 #: Commands as files on the path: those of the package under test, not of another installation.
 MODULES = {"parity": "parity.cli.main", "pytest": "pytest -p no:cacheprovider"}
 

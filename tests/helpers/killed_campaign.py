@@ -43,7 +43,7 @@ def killed(
                 os.waitpid(child, 0)
                 done += 1
                 break
-            time.sleep(0.0005)
+            time.sleep(0.005)
 
 
 def compare(programs: int, seed: str, kills: int, engine: str = OVERWRITE) -> tuple[int, bool]:
