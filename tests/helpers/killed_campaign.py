@@ -1,4 +1,4 @@
-"""Campaigns that are killed at random moments: FOLDER PROGRAMS SEED [KILLS]."""
+"""Campaigns that are killed at random moments: FOLDER PROGRAMS SEED ENGINE."""
 
 from __future__ import annotations
 
@@ -75,4 +75,4 @@ def _files(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(killed(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    print(killed(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], engine=sys.argv[4]))
