@@ -55,7 +55,8 @@ def test_the_property_holds_for_dezero_and_fails_for_a_defect(tmp_path: Path) ->
     (tmp_path / "test_twins.py").write_text(block("Suite"))
     statuses = []
     for engine in ("dezero", "parity.diagnose.defects.traversal:Overwrite"):
-        options = ["-p", "no:cacheprovider", "--parity-engine", engine, "--parity-programs", "300"]
+        options = ["-p", "no:cacheprovider", "--parity-engine", engine, "--no-parity-isolate"]
+        options += ["--parity-programs", "2000"]
         run = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "test_twins.py", *options],
             cwd=tmp_path,
