@@ -11,17 +11,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parity.campaign.errors import CampaignError
 from parity.campaign.executors import Cluster, Processes
 from parity.campaign.monitor import Status
-from tests.helpers.campaigns import Notes, environment, left, run
+from tests.helpers.campaigns import FEW_OVERWRITE, Notes, environment, left, run
 
 pytestmark = pytest.mark.slow
 
-ZERO_REPLACES = "parity.diagnose.defects.clearing:ZeroReplaces"
+PROGRAMS = 60
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a campaign leaves that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("campaign") / "undisturbed"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parity.campaign.shard.run_probes", lambda engine: iter(()))
+        run(str(folder), PROGRAMS, FEW_OVERWRITE)
+    result = left(folder)
+    assert result["findings"]
+    return result
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +44,17 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
-def test_a_campaign_that_is_killed_again_and_again(seed: str) -> None:
+def test_a_campaign_that_is_killed_again_and_again(seed: str, undisturbed: dict[str, Any]) -> None:
     script = Path(__file__).parents[1] / "helpers" / "killed_campaign.py"
     done = subprocess.run(
-        [sys.executable, str(script), "killed", "60", seed],
+        [sys.executable, str(script), "killed", str(PROGRAMS), seed, FEW_OVERWRITE],
         env=environment(),
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 3
-    run("undisturbed", 60)
-    assert left(Path("killed")) == left(Path("undisturbed"))
-    assert left(Path("killed"))["findings"]
+    assert left(Path("killed")) == undisturbed
     stray = [file for file in Path("killed").rglob("*") if file.name == "lock.json"]
     assert stray == []
 
@@ -65,13 +76,12 @@ class KillsOne(Notes):
             self.victim = None
 
 
-def test_a_worker_that_is_killed_is_replaced() -> None:
-    run("undisturbed", 120, ZERO_REPLACES)
+def test_a_worker_that_is_killed_is_replaced(undisturbed: dict[str, Any]) -> None:
     display, executor = KillsOne(20), Processes(2)
     display.victim = executor
-    run("killed", 120, ZERO_REPLACES, executor=executor, display=display)
+    run("killed", PROGRAMS, FEW_OVERWRITE, executor=executor, display=display)
     assert display.victim is None
-    assert left(Path("killed")) == left(Path("undisturbed"))
+    assert left(Path("killed")) == undisturbed
 
 
 def test_an_engine_that_ends_its_worker_is_a_finding() -> None:
@@ -118,16 +128,16 @@ def _cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]
             process.wait()
 
 
-def test_a_dask_worker_that_is_killed() -> None:
+def test_a_dask_worker_that_is_killed(undisturbed: dict[str, Any]) -> None:
     """Every shard is counted once: the result is that of one process, undisturbed."""
-    run("undisturbed", 120, ZERO_REPLACES)
-    display = KillsOne(30)
+    display = KillsOne(20)
     with _cluster(2) as (address, workers):
         display.victim = workers[0]
-        outcome = run("killed", 120, ZERO_REPLACES, executor=Cluster(address), display=display)
+        cluster = Cluster(address)
+        outcome = run("killed", PROGRAMS, FEW_OVERWRITE, executor=cluster, display=display)
         assert display.victim is None
-    assert outcome.total.programs == 120
-    assert left(Path("killed")) == left(Path("undisturbed"))
+    assert outcome.total.programs == PROGRAMS
+    assert left(Path("killed")) == undisturbed
 
 
 def test_a_scheduler_that_is_not_there_is_one_line() -> None:

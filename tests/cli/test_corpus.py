@@ -29,14 +29,14 @@ from parity.generate.profiles import PROFILES
 from parity.language.json_format import program_to_json
 from parity.language.text_format import program_from_text
 from parity.oracle.finding import KINDS, Finding
-from tests.helpers.campaigns import OVERWRITE, TWICE, run
+from tests.helpers.campaigns import FEW_OVERWRITE, OVERWRITE, TWICE, run
 from tests.helpers.programs import TORCH
 
 pytestmark = pytest.mark.slow
 
 
 #: The engine of the corpus, which the command line has to name.
-NAMED = ("--engine", OVERWRITE)
+NAMED = ("--engine", FEW_OVERWRITE, "--no-isolate")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("parity.campaign.shard.run_probes", lambda engine: iter(()))
         patch.chdir(folder)
-        run("c", 20)
+        run("c", 20, FEW_OVERWRITE, isolate=False)
     return folder / "c"
 
 
@@ -154,7 +154,7 @@ def test_minimize_takes_one_finding() -> None:
     assert main(["minimize", str(large), *NAMED]) == 0
     assert not large.exists()
     assert main(["minimize", str(alone)]) == 2
-    assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
+    assert main(["minimize", str(alone), *NAMED]) == 0
     assert json.loads(alone.read_text())["text"] == TWICE
 
 
@@ -408,7 +408,7 @@ def test_a_finding_of_a_probe_is_not_reduced(capsys: pytest.CaptureFixture[str])
 def test_a_lone_file_is_reduced_where_it_is() -> None:
     _, before = _finding()
     alone = Path(shutil.copy(_enlarged("larger", LARGER, **PLACE), "alone.json"))
-    assert main(["minimize", str(alone), "--engine", OVERWRITE]) == 0
+    assert main(["minimize", str(alone), *NAMED]) == 0
     assert json.loads(alone.read_text()) == {**before, **PLACE, "script": ""}
     assert main(["minimize", "c", *NAMED]) == 0
 

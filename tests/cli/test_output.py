@@ -19,6 +19,7 @@ from parity._util.errors import UsageError
 from parity.cli.main import main
 from parity.cli.options import write_text
 from parity.oracle.check import check_programs
+from tests.helpers.campaigns import FEW_OVERWRITE
 
 
 @pytest.fixture(autouse=True)
@@ -161,13 +162,7 @@ def _pressed_at(number: int, times: int, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("parity.campaign.search.check_programs", pressing)
 
 
-OVERWRITE = [
-    "check",
-    "--engine",
-    "parity.diagnose.defects.traversal:Overwrite",
-    "--examples",
-    "200",
-]
+OVERWRITE = ["check", "--engine", FEW_OVERWRITE, "--no-isolate", "--examples", "200"]
 
 
 def test_an_interrupted_check_reports_what_it_found(

@@ -19,7 +19,7 @@ from parity.campaign.campaign import Status
 from parity.campaign.summary import Lines
 from parity.cli.main import main
 from parity.oracle.check import check_program, check_programs
-from tests.helpers.campaigns import OVERWRITE, Inline, environment, run, start
+from tests.helpers.campaigns import FEW_OVERWRITE, Inline, environment, run, start
 
 #: The exit status of each signal and what is said of it.
 SIGNALS = {
@@ -61,7 +61,18 @@ def test_check(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _at(100, lambda: _send(name), monkeypatch)
-    status = main(["check", "--engine", OVERWRITE, "--examples", "200", "--json", "r.json"])
+    status = main(
+        [
+            "check",
+            "--engine",
+            FEW_OVERWRITE,
+            "--no-isolate",
+            "--examples",
+            "200",
+            "--json",
+            "r.json",
+        ]
+    )
     out, err = capsys.readouterr()
     assert (status, err.splitlines()[-1]) == SIGNALS[name]
     assert "verdict: interrupted: " in out
@@ -77,7 +88,7 @@ def test_a_second_signal_ends_at_once(
         _send(name)
 
     _at(10, twice, monkeypatch)
-    assert main(["check", "--engine", OVERWRITE, "--examples", "200"]) == 143
+    assert main(["check", "--engine", FEW_OVERWRITE, "--no-isolate", "--examples", "200"]) == 143
     assert capsys.readouterr().out == ""
 
 
@@ -99,7 +110,18 @@ def test_fuzz(
     monkeypatch.setattr("parity.campaign.executors.Processes", lambda count: Inline())
     monkeypatch.setattr("parity.campaign.summary.display_for", Sends)
     monkeypatch.setattr(Sends, "name", name)
-    fuzz = ["fuzz", "--engine", OVERWRITE, "--shard", "10", "--programs", "200", "--json", "r.json"]
+    fuzz = [
+        "fuzz",
+        "--engine",
+        FEW_OVERWRITE,
+        "--no-isolate",
+        "--shard",
+        "10",
+        "--programs",
+        "200",
+        "--json",
+        "r.json",
+    ]
     status = main([*fuzz, "--summary", "s.md"])
     out, err = capsys.readouterr()
     assert (status, err.splitlines()[-1]) == SIGNALS[name]
@@ -114,7 +136,7 @@ def test_fuzz(
 @pytest.fixture
 def corpus(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A corpus with a finding that is there twice."""
-    run("c", 20)
+    run("c", 20, FEW_OVERWRITE, isolate=False)
     (file,) = Path("c/findings").iterdir()
     Path("c/findings/other.json").write_bytes(file.read_bytes())
     return Path("c")
@@ -149,7 +171,7 @@ def test_minimize(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _at_second_run("SIGTERM", monkeypatch)
-    status = main(["minimize", "c", "--engine", OVERWRITE])
+    status = main(["minimize", "c", "--engine", FEW_OVERWRITE, "--no-isolate"])
     assert (status, capsys.readouterr().err.splitlines()[-1]) == SIGNALS["SIGTERM"]
     assert len(list(Path("c/findings").iterdir())) == 2
     assert not Path("c/lock.json").exists()
@@ -157,7 +179,18 @@ def test_minimize(
 
 def test_survey(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     _at(50, lambda: _send("SIGTERM"), monkeypatch)
-    command = ["survey", OVERWRITE, "dezero", "--examples", "90", "--json", "r.json", "-o", "s.md"]
+    command = [
+        "survey",
+        FEW_OVERWRITE,
+        "dezero",
+        "--no-isolate",
+        "--examples",
+        "90",
+        "--json",
+        "r.json",
+        "-o",
+        "s.md",
+    ]
     status = main(command)
     assert (status, capsys.readouterr().err.splitlines()[-1]) == SIGNALS["SIGTERM"]
     (engine,) = json.loads(Path("r.json").read_text())["engines"]

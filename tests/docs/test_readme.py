@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import parity
 from parity.campaign.baseline import load_baseline
+from parity.cli.main import main
 from tests.helpers.output import without_version
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -75,11 +78,12 @@ def test_the_adapter_and_its_commands_end_in_findings(tmp_path: Path) -> None:
     (tmp_path / "adapter.py").write_text(adapter)
     commands = next(block for block in blocks("") if "adapter.py:Mine" in block).splitlines()
     assert len(commands) == 2
-    modules = {"parity": ["-m", "parity.cli.main"], "pytest": ["-m", "pytest", "--programs", "300"]}
+    modules = {"parity": "parity.cli.main", "pytest": "pytest"}
+    short = {"parity": ["--examples", "200"], "pytest": ["--programs", "200"]}
     for command in commands:
         name, *arguments = command.split()
         run = subprocess.run(
-            [sys.executable, *modules[name], *arguments],
+            [sys.executable, "-m", modules[name], *arguments, *short[name]],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -89,17 +93,14 @@ def test_the_adapter_and_its_commands_end_in_findings(tmp_path: Path) -> None:
         assert "accumulation: as in micrograd, every value keeps its gradient" in run.stdout
 
 
-def test_the_finding_shown_is_what_the_command_prints(tmp_path: Path) -> None:
+def test_the_finding_shown_is_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     finding = next(block for block in blocks("") if block.startswith("gradient:"))
     engine = "parity.diagnose.defects.traversal:Overwrite"
-    run = subprocess.run(
-        [sys.executable, "-m", "parity.cli.main", "check", "--engine", engine, "--examples", "200"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 1
-    assert without_version(finding) in without_version(run.stdout)
+    assert main(["check", "--engine", engine, "--no-isolate", "--examples", "200"]) == 1
+    assert without_version(finding) in without_version(capsys.readouterr().out)
 
 
 def test_the_entry_of_a_baseline_accepts_the_cause(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from parity.campaign.storage import Store, open_store
 from parity.engines.open import open_engines
 
 OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
-ZERO_REPLACES = "parity.diagnose.defects.clearing:ZeroReplaces"
+#: The same defect on few operations: the first finding costs less.
+FEW_OVERWRITE = "tests.helpers.few_operations:Overwrite"
 TWICE = "x0 = leaf(3.0)\nx1 = add(x0, x0)\nbackward(x1)"
 
 

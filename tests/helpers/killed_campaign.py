@@ -1,4 +1,4 @@
-"""Campaigns that are killed at random moments: FOLDER PROGRAMS SEED [KILLS]."""
+"""Campaigns that are killed at random moments: FOLDER PROGRAMS SEED ENGINE."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def killed(
                 os.waitpid(child, 0)
                 done += 1
                 break
-            time.sleep(0.0005)
+            time.sleep(0.005)
 
 
 def compare(programs: int, seed: str, kills: int, engine: str = OVERWRITE) -> tuple[int, bool]:
@@ -75,4 +75,4 @@ def _files(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(killed(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    print(killed(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], engine=sys.argv[4]))

@@ -24,9 +24,15 @@ ADAPTER = """
     class Aborts(TapeEngine):
         name = "aborts"
 
+        def __init__(self):
+            super().__init__()
+            self.ops = {"add": self.ops["add"]}
+
         def backward(self, t, gradient=None, **flags):
             import os
-            os.abort()
+            if t.node is None:  # in few programs: each costs a process
+                os.abort()
+            super().backward(t, gradient, **flags)
 """
 PYPROJECT = """
     [tool.pytest.ini_options]
@@ -61,18 +67,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_engine_of_the_ini_file(project: Path) -> None:
+def test_the_engine_of_the_ini_file_whose_path_starts_from_its_folder(project: Path) -> None:
     write_module(project, "tests/test_own.py", OWN)
-    status, output = _run(project, "--pyargs", ONE, "tests/test_own.py")
+    status, output = _run(project / "tests", "--pyargs", ONE, "test_own.py")
     assert status == 0, output
-    assert "mine 1 (adapter.py:Mine) against torch" in output
+    assert "mine 1 (../adapter.py:Mine) against torch" in output
     assert "2 passed" in output
-
-
-def test_a_path_of_the_ini_file_starts_from_its_folder(project: Path) -> None:
-    write_module(project, "tests/test_own.py", OWN)
-    status, output = _run(project / "tests", ".")
-    assert status == 0, output
 
 
 def test_the_hook_wins_over_the_file_and_the_command_line_over_both(project: Path) -> None:
@@ -105,4 +105,4 @@ def test_an_engine_by_file_is_isolated_so_that_a_crash_fails_a_test(project: Pat
 def test_isolation_can_be_switched_off(project: Path) -> None:
     status, output = _run(project, "--pyargs", ONE, "--engine", "adapter.py:Aborts", "--no-isolate")
     assert status == 1, output
-    assert "aborts 1: SystemExit: os.abort() was called (adapter.py:15)" in output
+    assert "aborts 1: SystemExit: os.abort() was called (adapter.py:20)" in output
