@@ -97,7 +97,20 @@ def _measure(options: argparse.Namespace) -> int:
         return _say_interrupted(progress, options.json)
     for wrong in session.wrong:
         print(one_line(f"wrong: {wrong}"))
+    _say_verdict(result)
     return 1 if session.wrong else 0
+
+
+def _say_verdict(result: dict[str, Any]) -> None:
+    """The first line of a report, and its warning about the load of the machine."""
+    from parity.bench.report.results import from_json
+    from parity.bench.report.speed import verdict
+    from parity.bench.report.summary import busy
+
+    results = from_json(result)
+    print()
+    for line in (*busy(results), verdict(results)):
+        print(one_line(line))
 
 
 def _say_interrupted(progress: Progress, file: Path | None) -> int:

@@ -127,6 +127,32 @@ def _generator(what: str, speed: float) -> dict[str, Any]:
     return {"what": what, "engine": "dezero", **count, **shares}
 
 
+def ratio(value: float, low: float, high: float, noisy: bool = False) -> dict[str, Any]:
+    """A ratio with its interval."""
+    return {"ratio": value, "low": low, "high": high, "noisy": noisy}
+
+
+def one(engine: str = "dezero", nodes: int = 10, **ratios: dict[str, Any]) -> dict[str, Any]:
+    """A result with a case of 4 elements for each ratio, the workload named by its keyword."""
+    return {
+        "format": "parity-bench",
+        "format_version": 1,
+        "created": "2026-11-24T12:00:00+00:00",
+        "complete": True,
+        "engines": {engine: {}, "torch": {}, "numpy": {"control": True}},
+        "times": [
+            {
+                "workload": workload,
+                "shape": [2, 2],
+                "dtype": "float32",
+                "nodes": nodes,
+                "ratios": {engine: found},
+            }
+            for workload, found in ratios.items()
+        ],
+    }
+
+
 def small() -> dict[str, Any]:
     """All sections with fewer cases, for what takes its time for each plot."""
     data = sample()

@@ -46,7 +46,7 @@ def moment(text: str) -> str:
 
 def percent(share: float) -> str:
     """A share, from 0 to 1, in percent."""
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.0f} %"
 
 
 def counted(number: int, one: str) -> str:

@@ -13,6 +13,7 @@ from parity.bench.report import formatting
 from parity.bench.report.charts import charts
 from parity.bench.report.compare import Comparison
 from parity.bench.report.results import REFERENCE, Results
+from parity.bench.report.speed import verdict
 from parity.bench.report.summary import summary
 from parity.bench.report.svg import variables
 from parity.bench.report.tables import tables
@@ -20,7 +21,7 @@ from parity.bench.report.tables import tables
 #: Name, heading and tables of each section, in order; plots name the table of their numbers.
 _SECTIONS = (
     ("changes", "Changes", ("changes",)),
-    ("ratios", f"Speed against {REFERENCE}", ("ratios",)),
+    ("ratios", f"Speed against {REFERENCE}", ("ratios", "noise")),
     ("times", "Time against size", ("times",)),
     ("lengths", "Growth with the length of the graph", ("growth", "points")),
     ("memory", "Memory", ("memory",)),
@@ -47,6 +48,7 @@ def page(results: Results, comparison: Comparison | None) -> str:
     text: str = environment.get_template("report.html").render(
         results=results,
         comparison=comparison,
+        verdict=verdict(results, comparison),
         summary=summary(results, comparison),
         sections=_sections(results, comparison),
         style=Markup(style),

@@ -7,7 +7,7 @@ import importlib.util
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
@@ -270,6 +270,11 @@ def load(file: Path) -> Results:
             f"reads {VERSION}; measure again with it"
         )
     try:
-        return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)
+        return from_json(data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
+
+
+def from_json(data: dict[str, Any]) -> Results:
+    """The result in a JSON object. Raises FormatError if a field is missing or wrong."""
+    return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)

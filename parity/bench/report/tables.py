@@ -39,6 +39,7 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
     made = [
         *([changes(comparison)] if comparison else []),
         _ratios(results),
+        noise(results),
         _times(results),
         _growth(results),
         _points(results),
@@ -64,6 +65,20 @@ def _ratios(results: Results) -> Table:
         f"{REFERENCE}'s time / the engine's time with its 95 % interval; above 1 the engine is "
         "faster. Bold: the interval lies above or below 1.",
     )
+
+
+def noise(results: Results) -> Table:
+    """Per engine the cases whose ratio is too noisy, each workload once."""
+    rows = []
+    for name in results.compared:
+        cases = [t for t in results.times if name in t.ratios]
+        noisy = [t for t in cases if t.ratios[name].noisy]
+        groups = formatting.grouped(noisy, lambda t: t.workload)
+        texts = [f"{group[0].workload} {', '.join(t.size for t in group)}" for group in groups]
+        share = Cell(f"{len(noisy):,} of {len(cases):,}", len(noisy))
+        if noisy:
+            rows.append((_word(name), share, Cell("; ".join(texts), None, "long")))
+    return Table("noise", "Cases too noisy to tell", ("engine", "ratios", "cases"), rows, 3)
 
 
 def _times(results: Results) -> Table:
