@@ -23,6 +23,7 @@ _SECTIONS = (
     ("changes", "Changes", ("changes",)),
     ("ratios", f"Speed against {REFERENCE}", ("ratios", "noise")),
     ("times", "Time against size", ("times",)),
+    ("gradients", "Backward against forward", ("gradients",)),
     ("lengths", "Growth with the length of the graph", ("growth", "points")),
     ("memory", "Memory", ("memory",)),
     ("generator", "Program generator", ("generator",)),

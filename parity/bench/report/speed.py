@@ -19,6 +19,12 @@ def told(times: Iterable[Times], name: str) -> list[tuple[Times, Ratio]]:
     return [(t, ratio) for t, ratio in ratios if not ratio.noisy]
 
 
+def gradient_ratios(times: Times) -> dict[str, Ratio]:
+    """Time of forward and backward / time of forward alone, of the engines that have one."""
+    found = {name: timing.gradient_to_forward for name, timing in times.engines.items()}
+    return {name: ratio for name, ratio in found.items() if ratio}
+
+
 def mean(ratios: Sequence[float]) -> float:
     """The geometric mean; the mean of the inverse ratios is its inverse.
 

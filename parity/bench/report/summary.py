@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
 from parity.bench.report.results import REFERENCE, Ratio, ReportCase, Results
-from parity.bench.report.speed import Common, mean, told, two
+from parity.bench.report.speed import Common, gradient_ratios, mean, told, two
 
 #: Examples beyond these are counted, not named.
 NAMED = 3
@@ -33,6 +33,7 @@ def summary(results: Results, comparison: Comparison | None = None) -> list[Para
         Paragraph("Not the same machine, versions or settings", conditions, loud=True),
         Paragraph("Changes", tuple(_changes(comparison)) if comparison else ()),
         Paragraph(f"Speed against {REFERENCE}", tuple(_speed(results))),
+        Paragraph("Backward against forward", tuple(_gradients(results))),
         Paragraph("Growth with the length of the graph", tuple(_growth(results))),
         Paragraph("Memory", tuple(_memory(results))),
         Paragraph("Noise", tuple(_noise(results))),
@@ -149,6 +150,26 @@ def _where(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
         worst = [f"{two(ratio)} on {title}" for ratio, title in slower[:NAMED]]
         text += f" Slowest: {'; '.join(worst)}."
     return text
+
+
+def _gradients(results: Results) -> Iterator[str]:
+    """One sentence on the engines with a forward alone, over the cases that all of them have."""
+    ratios = [
+        {name: r.value for name, r in gradient_ratios(t).items() if not r.noisy}
+        for t in results.times
+    ]
+    names = [name for name in results.names if any(name in case for case in ratios)]
+    # An engine with few cases would leave few for the others.
+    most = max((sum(n in case for case in ratios) for n in names), default=0)
+    names = [n for n in names if 2 * sum(n in case for case in ratios) >= most]
+    shared = [case for case in ratios if all(n in case for n in names)]
+    if names and shared:
+        means = [f"{name} {two(mean([case[name] for case in shared]))}" for name in names]
+        cases = formatting.counted(len(shared), "case")
+        yield (
+            f"Forward and backward take so many times the forward alone: {', '.join(means)}, "
+            f"in the geometric mean of the {cases} that all of these have."
+        )
 
 
 def _growth(results: Results) -> Iterator[str]:

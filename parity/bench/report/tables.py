@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison
-from parity.bench.report.results import REFERENCE, Estimate, Ratio, ReportCase, Results
+from parity.bench.report.results import (
+    REFERENCE,
+    Estimate,
+    Growth,
+    Ratio,
+    ReportCase,
+    Results,
+)
+from parity.bench.report.speed import gradient_ratios
 
 NONE = "\N{EN DASH}"
 _CASE = ("workload", "shape", "dtype")
@@ -41,6 +49,7 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
         _ratios(results),
         noise(results),
         _times(results),
+        _gradients(results),
         _growth(results),
         _points(results),
         _memory(results),
@@ -98,6 +107,29 @@ def _times(results: Results) -> Table:
     )
 
 
+def _gradients(results: Results) -> Table:
+    """Forward and backward divided by the forward alone, of libraries with a forward alone."""
+    figures = [(t, gradient_ratios(t)) for t in results.times]
+    names = [n for n in results.names if any(n in ratios for _, ratios in figures)]
+    rows = []
+    for times, ratios in figures:
+        found = [(str(r), r) if (r := ratios.get(name)) else (NONE, None) for name in names]
+        cells = [
+            Cell(text, None if r is None or r.noisy else r.value, "noisy" if r and r.noisy else "")
+            for text, r in found
+        ]
+        if ratios:
+            rows.append((*_case(times), *cells))
+    return Table(
+        "gradients",
+        "Time of forward and backward / time of forward alone",
+        (*_CASE, *map(results.titled, names)),
+        rows,
+        3,
+        "Medians with their 95 % intervals; the forward makes the leaves and builds the graph.",
+    )
+
+
 def _growth(results: Results) -> Table:
     """Exponents, and time and memory per node of the longest graph."""
     rows = [
@@ -110,20 +142,29 @@ def _growth(results: Results) -> Table:
                 for exponent in (g.time_exponent, g.memory_exponent)
             ),
             _number(g.microseconds_per_node),
+            _number(g.forward_microseconds_per_node),
+            _number(_backward(g)),
             _number(g.bytes_per_node),
             _count(max(p.nodes for p in g.points)) if g.points else Cell("none"),
         )
         for g in results.lengths
     ]
     exponents = ("exponent of time", "exponent of memory")
+    parts = ("µs per node", "of it to build the graph", "of it backward")
     return Table(
         "growth",
         "Growth with the length of the graph",
-        ("engine", "end", *_CASE, *exponents, "µs per node", "bytes per node", "longest graph"),
+        ("engine", "end", *_CASE, *exponents, *parts, "bytes per node", "longest graph"),
         rows,
         5,
         "An exponent of 1: twice as many nodes take twice as much.",
     )
+
+
+def _backward(growth: Growth) -> float | None:
+    """Microseconds per node of the backward alone."""
+    whole, forward = growth.microseconds_per_node, growth.forward_microseconds_per_node
+    return None if whole is None or forward is None else max(0.0, whole - forward)
 
 
 def _points(results: Results) -> Table:

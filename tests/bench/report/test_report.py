@@ -76,6 +76,31 @@ def test_interrupted_and_missing_sections_are_said(tmp_path: Path) -> None:
     assert _said(_loaded(tmp_path, samples.sample()), "Incomplete") == ""
 
 
+def test_backward_is_set_against_forward(tmp_path: Path) -> None:
+    results = _loaded(tmp_path, samples.sample())
+    assert _said(results, "Backward") == (
+        "Forward and backward take so many times the forward alone: dezero 3.0, torch 3.0, "
+        "mygrad 3.0, in the geometric mean of the 64 cases that all of these have."
+    )
+    table = tables(results, None)["gradients"]
+    assert table.columns[3:] == ("dezero", "torch", "mygrad", "micrograd")
+    assert _texts(table)[0][3:] == ["3.00 (2.90 to 3.10)"] * 4
+    growth = tables(results, None)["growth"]
+    at = growth.columns.index("of it to build the graph")
+    assert _texts(growth)[1][at - 1 : at + 2] == ["2.60", "0.900", "1.70"]
+
+
+def test_a_result_without_times_of_the_forward_has_no_word_on_them(tmp_path: Path) -> None:
+    data = samples.sample()
+    for times in data["times"]:
+        for timing in times["engines"].values():
+            timing.pop("forward", None)
+            timing.pop("gradient_to_forward", None)
+    results = _loaded(tmp_path, data)
+    assert _said(results, "Backward") == ""
+    assert "gradients" not in tables(results, None)
+
+
 def test_growth_names_who_ended_early(tmp_path: Path) -> None:
     said = _said(_loaded(tmp_path, samples.sample()), "Growth")
     assert "grows as nodes to the power: dezero 1.01 (0.980 to 1.03), torch 1.01" in said
@@ -109,7 +134,7 @@ def test_rows_have_a_cell_for_every_column(tmp_path: Path) -> None:
     results = _loaded(tmp_path, samples.sample())
     made = tables(results, compare(results, results))
     assert set(made) == {
-        *("changes", "ratios", "noise", "times", "growth"),
+        *("changes", "ratios", "noise", "times", "gradients", "growth"),
         *("points", "memory", "generator", "conditions"),
     }
     for table in made.values():
@@ -268,7 +293,7 @@ _BROKEN = {
     "key twice": ('{"format": 1, "format": 2}', "the key 'format' is there twice"),
     "half of a pair": (r'{"a": "\ud800"}', "it has half of a surrogate pair"),
     "figures": (
-        json.dumps(samples.sample() | {"times": samples.sample()["times"][:1] * 8000}),
+        json.dumps(samples.sample() | {"times": _one(a=_ratio(1, 1, 1))["times"] * 8000}),
         "it has 7 engines and 56,",
     ),
     "beyond floats": ('{"seconds": 1e999}', "1e999 is beyond all floats"),
