@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from parity.bench.report import formatting
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, ReportCase, Results, Times
 from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
 
@@ -32,6 +33,8 @@ WIDTH = 5.6
 MOST_PLOTS, MOST_ROWS = 40, 60
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
+#: Dates that fit below a plot.
+_DATES = 4
 #: For axes of up to so many decades: ticks at these multiples of powers of ten.
 _TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
@@ -47,10 +50,11 @@ class Chart:
     table: str
 
 
-def charts(results: Results) -> list[Chart]:
+def charts(results: Results, history: History | None = None) -> list[Chart]:
     kinds = (_ratio_charts, _size_charts, _length_charts, _memory_charts)
     with _settings():
-        every = itertools.chain.from_iterable(kind(results) for kind in kinds)
+        first = _history_charts(history) if history else ()
+        every = itertools.chain(first, *(kind(results) for kind in kinds))
         return list(itertools.islice(every, MOST_PLOTS))
 
 
@@ -100,6 +104,29 @@ def _ratio_charts(results: Results) -> Iterator[Chart]:
     for number, cases in enumerate(groups):
         title = f"{cases[0].workload}: speed relative to {REFERENCE}"
         yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
+
+
+def _history_charts(history: History) -> Iterator[Chart]:
+    """One line per engine: its mean speed by result, at equal distances."""
+    results = history.last
+    courses = [c for c in history.courses if c.engine in results.names and any(c.means)]
+    if not courses:
+        return
+    engines = [course.engine for course in courses]
+    figure, axes = _figure(results, 2.6, engines)
+    for course in courses:
+        dots = [(x, value) for x, value in enumerate(course.means) if value]
+        axes.plot(*zip(*dots, strict=True), **_style(results, course.engine))
+    axes.axhline(1, color=AXIS, linewidth=1.2)
+    last = len(history.results) - 1
+    shown = sorted({round(part * last / (_DATES - 1)) for part in range(_DATES)})
+    axes.set_xticks(shown, [formatting.day(history.results[x].created)[:10] for x in shown])
+    _log(axes, "y", f"times as fast as {REFERENCE}", formatting.plain)
+    axes.grid()
+    _legend(figure, results, engines, lines=True)
+    description = f"Lines by date on a log axis for {formatting.listed(engines)}."
+    title = f"Speed relative to {REFERENCE} over time"
+    yield _chart(figure, "history-of-speed", title, description, "history")
 
 
 def _in_two_lines(case: ReportCase) -> str:

@@ -8,10 +8,11 @@ from parity._util.escape import markdown as escape
 from parity._util.markdown import table
 from parity.bench.report import formatting
 from parity.bench.report.compare import Comparison, Verdict
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Results, Times
 from parity.bench.report.speed import Common, mean, told, verdict
 from parity.bench.report.summary import Paragraph, summary
-from parity.bench.report.tables import NONE, change_row, changes, noise
+from parity.bench.report.tables import NONE, change_row, changes, history_table, noise
 
 #: Changes beyond these are counted, since comments on pull requests have a limited length.
 MOST = 50
@@ -19,13 +20,17 @@ MOST = 50
 _IN_TABLE = f"Speed against {REFERENCE}"
 
 
-def markdown(results: Results, comparison: Comparison | None) -> str:
+def markdown(
+    results: Results, comparison: Comparison | None, history: History | None = None
+) -> str:
     """The summary as text; the same result gives the same text."""
     lines = [f"## Performance of {escape(formatting.listed(results.names or ['nothing']))}", ""]
     lines += [f"**{escape(verdict(results, comparison))}**", "", _origin(results, comparison), ""]
-    for paragraph in summary(results, comparison):
+    for paragraph in summary(results, comparison, history):
         if paragraph.heading != _IN_TABLE:
             lines += [*_block(paragraph), ""]
+    if history:
+        lines += _history(history)
     if comparison:
         lines += _changed(comparison)
     lines += [*_ratios(results), *_noise(results)]
@@ -62,6 +67,14 @@ def _changed(comparison: Comparison) -> list[str]:
     lines = _escaped_table(["", *changes(comparison).columns], rows[:MOST])
     more = len(rows) - MOST
     return [*lines, "", *([f"And {more:,} more in report.html.", ""] if more > 0 else [])]
+
+
+def _history(history: History) -> list[str]:
+    table = history_table(history)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    if not rows:
+        return []
+    return [f"{table.caption}. {table.note}", "", *_escaped_table(table.columns, rows), ""]
 
 
 def _ratios(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from parity.bench.report import formatting
 from parity.bench.report.charts import charts
 from parity.bench.report.compare import Comparison
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Results
 from parity.bench.report.speed import verdict
 from parity.bench.report.summary import summary
@@ -21,6 +22,7 @@ from parity.bench.report.tables import tables
 #: Name, heading and tables of each section, in order; plots name the table of their numbers.
 _SECTIONS = (
     ("changes", "Changes", ("changes",)),
+    ("history", "History", ("history", "steps")),
     ("ratios", f"Speed against {REFERENCE}", ("ratios", "noise")),
     ("times", "Time against size", ("times",)),
     ("gradients", "Backward against forward", ("gradients",)),
@@ -31,8 +33,8 @@ _SECTIONS = (
 )
 
 
-def page(results: Results, comparison: Comparison | None) -> str:
-    """The HTML of a result and, if given, of its comparison with an older one."""
+def page(results: Results, comparison: Comparison | None, history: History | None = None) -> str:
+    """The HTML of a result and, if given, of its comparison with an older one and its history."""
     loader = jinja2.PackageLoader("parity.bench.report")
     environment = jinja2.Environment(
         loader=loader,
@@ -50,8 +52,8 @@ def page(results: Results, comparison: Comparison | None) -> str:
         results=results,
         comparison=comparison,
         verdict=verdict(results, comparison),
-        summary=summary(results, comparison),
-        sections=_sections(results, comparison),
+        summary=summary(results, comparison, history),
+        sections=_sections(results, comparison, history),
         style=Markup(style),
         script=Markup(script),
         # By this hash the content security policy allows this script alone.
@@ -62,9 +64,11 @@ def page(results: Results, comparison: Comparison | None) -> str:
     return text
 
 
-def _sections(results: Results, comparison: Comparison | None) -> list[dict[str, Any]]:
+def _sections(
+    results: Results, comparison: Comparison | None, history: History | None
+) -> list[dict[str, Any]]:
     """Name, heading, plots and tables of the sections that have a table."""
-    plots, made = charts(results), tables(results, comparison)
+    plots, made = charts(results, history), tables(results, comparison, history)
     return [
         {
             "name": name,

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.bench.report import formatting
-from parity.bench.report.compare import Comparison, Verdict
+from parity.bench.report.compare import Comparison, Verdict, differences
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Ratio, ReportCase, Results
 from parity.bench.report.speed import Common, gradient_ratios, mean, told, two
 
 #: Examples beyond these are counted, not named.
 NAMED = 3
+#: The same for steps of the history.
+_STEPS = 12
 _MOVED = (Verdict.REGRESSION, Verdict.IMPROVEMENT)
 
 
@@ -24,7 +27,9 @@ class Paragraph:
     loud: bool = False
 
 
-def summary(results: Results, comparison: Comparison | None = None) -> list[Paragraph]:
+def summary(
+    results: Results, comparison: Comparison | None = None, history: History | None = None
+) -> list[Paragraph]:
     """Paragraphs on a result, warnings first; those without a sentence are left out."""
     conditions = tuple(_conditions(comparison)) if comparison else ()
     paragraphs = [
@@ -32,6 +37,7 @@ def summary(results: Results, comparison: Comparison | None = None) -> list[Para
         Paragraph("The machine was busy", tuple(busy(results)), loud=True),
         Paragraph("Not the same machine, versions or settings", conditions, loud=True),
         Paragraph("Changes", tuple(_changes(comparison)) if comparison else ()),
+        Paragraph("History", tuple(_history(history)) if history else ()),
         Paragraph(f"Speed against {REFERENCE}", tuple(_speed(results))),
         Paragraph("Backward against forward", tuple(_gradients(results))),
         Paragraph("Growth with the length of the graph", tuple(_growth(results))),
@@ -109,6 +115,37 @@ def _some(texts: list[str]) -> str:
     """The first texts, and the number of the others."""
     more = [f"and {len(texts) - NAMED:,} more"] if len(texts) > NAMED else []
     return "; ".join([*texts[:NAMED], *more])
+
+
+def _history(history: History) -> Iterator[str]:
+    *older, last = history.results
+    steps = history.steps
+    counted = formatting.counted(len(history.results), "result")
+    since = formatting.day(history.results[0].created)
+    if steps:
+        yield f"{formatting.counted(len(steps), 'step')} in {counted} since {since}."
+    else:
+        yield f"No step in {counted} since {since}."
+    for step in steps[:_STEPS]:
+        was, now = two(step.before), two(step.now)
+        if was == now:
+            was, now = map(formatting.significant, (step.before, step.now))
+        first = history.results[step.at]
+        revision = first.versions.get("revision")
+        at = f", revision {revision}" if revision else ""
+        yield (
+            f"{_who(last, step.engine)} on {step.case.title}: {was} to {now} from "
+            f"{formatting.day(first.created)}{at}."
+        )
+    if len(steps) > _STEPS:
+        yield f"And {formatting.counted(len(steps) - _STEPS, 'more step')}, all in the table."
+    others = sum(any(differences(last, one)) for one in older)
+    if others:
+        yield (
+            f"{others:,} of the {formatting.counted(len(older), 'older result')} "
+            f"{'was' if others == 1 else 'were'} measured on "
+            "another machine, or with other versions or settings."
+        )
 
 
 def _speed(results: Results) -> Iterator[str]:

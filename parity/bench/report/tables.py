@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison
+from parity.bench.report.history import History, label
 from parity.bench.report.results import (
     REFERENCE,
     Estimate,
@@ -42,10 +43,13 @@ class Table:
     note: str = ""
 
 
-def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
+def tables(
+    results: Results, comparison: Comparison | None, history: History | None = None
+) -> dict[str, Table]:
     """All tables that are not empty, by name."""
     made = [
         *([changes(comparison)] if comparison else []),
+        *([history_table(history), _steps(history)] if history else []),
         _ratios(results),
         noise(results),
         _times(results),
@@ -57,6 +61,44 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
         _conditions(results),
     ]
     return {table.name: table for table in made if table.rows}
+
+
+def history_table(history: History) -> Table:
+    """One row per engine, one column per result."""
+    rows = [
+        (_word(course.engine), _count(course.cases), *map(_number, course.means))
+        for course in history.courses
+    ]
+    return Table(
+        "history",
+        f"How many times as fast as {REFERENCE}, by result",
+        ("engine", "cases", *map(label, history.results)),
+        rows,
+        1,
+        "Geometric means over the cases that all of the results with the engine have.",
+    )
+
+
+def _steps(history: History) -> Table:
+    rows = [
+        (
+            _word(step.engine),
+            *_case(step.case),
+            _number(step.before),
+            _number(step.now),
+            _number(step.now / step.before),
+            _word(label(history.results[step.at])),
+        )
+        for step in history.steps
+    ]
+    return Table(
+        "steps",
+        "Steps: figures that changed for good",
+        ("engine", *_CASE, "before", "now", "now / before", "from"),
+        rows,
+        4,
+        "The 95 % intervals before a step and those after it do not overlap.",
+    )
 
 
 def _ratios(results: Results) -> Table:
