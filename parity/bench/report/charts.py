@@ -6,6 +6,7 @@ drawing fits both colour schemes.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import warnings
@@ -41,13 +42,14 @@ _TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot; ``table``: the name of the table with its numbers."""
+    """A plot; ``table``: the name of the table with its numbers; ``closed``: shown on demand."""
 
     name: str
     title: str
     description: str
     svg: str
     table: str
+    closed: bool = False
 
 
 def charts(results: Results, history: History | None = None) -> list[Chart]:
@@ -91,7 +93,7 @@ def _settings() -> Iterator[None]:
 
 
 def _ratio_charts(results: Results) -> Iterator[Chart]:
-    """An overview with one case per workload, then all cases of each workload."""
+    """An overview with one case per workload; the table has all cases."""
     groups = formatting.grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     typical = []
     for group in groups:
@@ -100,10 +102,7 @@ def _ratio_charts(results: Results) -> Iterator[Chart]:
         typical.append(same[len(same) // 2])
     if typical:
         title = f"Speed relative to {REFERENCE}, one case per workload"
-        yield _bars(results, "overview", title, typical, _in_two_lines)
-    for number, cases in enumerate(groups):
-        title = f"{cases[0].workload}: speed relative to {REFERENCE}"
-        yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
+        yield _bars(results, "overview", title, typical)
 
 
 def _history_charts(history: History) -> Iterator[Chart]:
@@ -133,9 +132,7 @@ def _in_two_lines(case: ReportCase) -> str:
     return f"{_short(case.workload)}\n{case.size}"
 
 
-def _bars(
-    results: Results, name: str, title: str, cases: Sequence[Times], label: Callable[[Times], str]
-) -> Chart:
+def _bars(results: Results, name: str, title: str, cases: Sequence[Times]) -> Chart:
     """Bars from 1 on a log axis: one group per case, one bar per engine."""
     left_out = _left_out(cases)
     cases = cases[:MOST_ROWS]
@@ -146,7 +143,7 @@ def _bars(
         below = (number - (len(engines) - 1) / 2) / (len(engines) + 1)
         _bars_of(axes, results, cases, engine, below)
     axes.axvline(1, color=AXIS, linewidth=1.2)
-    _rows(axes, [label(t) for t in cases], 0.45, 0.55)
+    _rows(axes, [_in_two_lines(t) for t in cases], 0.45, 0.55)
     _log(axes, "x", f"times as fast as {REFERENCE} (right of 1: faster)", formatting.plain)
     axes.grid(axis="x")
     _legend(figure, results, engines, lines=False)
@@ -186,8 +183,10 @@ def _bars_of(
 
 
 def _size_charts(results: Results) -> Iterator[Chart]:
-    groups = formatting.grouped(results.times, lambda t: (t.workload, t.dtype))
-    for number, cases in enumerate(groups):
+    """One per workload, of its first dtype."""
+    groups = formatting.grouped(results.times, lambda t: t.workload)
+    for number, group in enumerate(groups):
+        cases = [t for t in group if t.dtype == group[0].dtype]
         if len({t.elements for t in cases}) < 2:
             continue
         in_order = sorted(cases, key=lambda t: t.elements)
@@ -199,7 +198,8 @@ def _size_charts(results: Results) -> Iterator[Chart]:
         figure, description = _lines(
             results, "elements of an array", ("milliseconds", formatting.plain), lines, {}
         )
-        yield _chart(figure, f"sizes-{number}", title, description, "times")
+        chart = _chart(figure, f"sizes-{number}", title, description, "times")
+        yield dataclasses.replace(chart, closed=True)
 
 
 def _length_charts(results: Results) -> Iterator[Chart]:

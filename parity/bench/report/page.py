@@ -44,6 +44,8 @@ def page(results: Results, comparison: Comparison | None, history: History | Non
         lstrip_blocks=True,
     )
     environment.filters["moment"] = formatting.moment
+    environment.filters["rows_of"] = lambda count: formatting.counted(count, "row")
+    environment.filters["plots_of"] = lambda count: formatting.counted(count, "plot")
     environment.filters["inline"] = Markup  # plots, whose text is already escaped
     style, script = (
         loader.get_source(environment, name)[0] for name in ("report.css", "report.js")
@@ -73,7 +75,8 @@ def _sections(
         {
             "name": name,
             "heading": heading,
-            "charts": [plot for plot in plots if plot.table in names],
+            "charts": [plot for plot in plots if plot.table in names and not plot.closed],
+            "closed": [plot for plot in plots if plot.table in names and plot.closed],
             "tables": [made[table] for table in names if table in made],
         }
         for name, heading, names in _SECTIONS
