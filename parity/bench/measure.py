@@ -42,6 +42,14 @@ def clock(threads: int) -> Callable[[], float]:
 
 
 @dataclass(frozen=True)
+class Took:
+    """Seconds of one run, and of its forward alone; None where a library has none."""
+
+    seconds: float
+    forward: float | None = None
+
+
+@dataclass(frozen=True)
 class TimedCase:
     """A workload with leaves of one shape and dtype; its graph is ``longer`` times the usual."""
 
@@ -85,6 +93,18 @@ class TimedCase:
         run(workload, leaves, steps)
         return now() - begin
 
+    def parts(self, backend: Backend, now: Callable[[], float]) -> Took:
+        """Time a run as ``seconds`` does, with the forward apart where that is possible."""
+        workload, leaves, steps = self.workload, self.leaves, self.steps
+        start = now()
+        backward = backend.begin(workload, leaves, steps)
+        if backward is None:
+            return Took(self.seconds(backend, now))
+        middle = now()
+        backward()
+        del backward  # it holds the leaves with their gradients, whose freeing is timed as well
+        return Took(now() - start, middle - start)
+
 
 def row(
     case: TimedCase, backends: Sequence[Backend], seconds: float, seed: int, threads: int = 1
@@ -104,13 +124,10 @@ def row(
     engines: dict[str, Any] = {}
     ratios: dict[str, Any] = {}
     for name, rounds in all_rounds.items():
-        samples = [s * 1e3 for s in rounds if s is not None]
-        engines[name] = statistics.median(samples, seed).to_json("median", 5)
-        engines[name]["samples"] = [statistics.significant(s) for s in samples]
+        engines[name] = _figures([r for r in rounds if r], seed)
         if name != REFERENCE:
-            pairs = [(t, s) for t, s in zip(reference, rounds, strict=True) if t and s]
-            found = statistics.ratio([t for t, _ in pairs], [s for _, s in pairs], seed)
-            ratios[name] = {**found.to_json("ratio"), "noisy": found.noisy}
+            both = zip(reference, rounds, strict=True)
+            ratios[name] = _ratio([(t.seconds, s.seconds) for t, s in both if t and s], seed)
     return {
         **case.to_json(),
         "nodes": case.nodes,
@@ -121,14 +138,32 @@ def row(
     }
 
 
+def _figures(rounds: Sequence[Took], seed: int) -> dict[str, Any]:
+    """An object of ``engines`` in the JSON, in milliseconds."""
+    samples = [took.seconds * 1e3 for took in rounds]
+    found: dict[str, Any] = statistics.median(samples, seed).to_json("median", 5)
+    found["samples"] = [statistics.significant(sample) for sample in samples]
+    pairs = [(took.seconds, took.forward) for took in rounds if took.forward]
+    if pairs:
+        forward = statistics.median([1e3 * forward for _, forward in pairs], seed)
+        found["forward"] = forward.to_json("median", 5)
+        found["gradient_to_forward"] = _ratio(pairs, seed)
+    return found
+
+
+def _ratio(pairs: Sequence[tuple[float, float]], seed: int) -> dict[str, Any]:
+    found = statistics.ratio([a for a, _ in pairs], [b for _, b in pairs], seed)
+    return {**found.to_json("ratio"), "noisy": found.noisy}
+
+
 def _rounds(
     case: TimedCase,
     backends: list[Backend],
     seconds: float,
     source: random.Random,
     now: Callable[[], float],
-) -> dict[str, list[float | None]]:
-    """Seconds per round by engine, None where it was left out; nothing without the reference.
+) -> dict[str, list[Took | None]]:
+    """Times per round by engine, None where it was left out; nothing without the reference.
 
     There are rounds until each engine has run for about ``seconds``, at least ``LEAST``. An engine
     that has run for twice its time, and for ``LEAST`` rounds, is left out of further rounds; the
@@ -139,7 +174,7 @@ def _rounds(
     for backend in backends:  # a round that is not timed
         backend.run(case.workload, case.leaves, case.steps)
     gc.collect()
-    rounds: dict[str, list[float | None]] = {backend.name: [] for backend in backends}
+    rounds: dict[str, list[Took | None]] = {backend.name: [] for backend in backends}
     spent = dict.fromkeys(rounds, 0.0)
     end = time.perf_counter() + seconds * len(backends)
     for number in range(MOST):
@@ -148,8 +183,8 @@ def _rounds(
         for backend in source.sample(backends, len(backends)):
             name = backend.name
             left_out = number >= LEAST and spent[name] > 2 * seconds and name != REFERENCE
-            took = None if left_out else case.seconds(backend, now)
-            spent[name] += took or 0.0
+            took = None if left_out else case.parts(backend, now)
+            spent[name] += took.seconds if took else 0.0
             rounds[name].append(took)
     return rounds
 

@@ -31,7 +31,10 @@ def available() -> bool:
 
 
 def peak(backend: Backend, case: TimedCase, threads: int) -> dict[str, Any]:
-    """Peak live memory of a run, less the memory before it, in bytes; and seconds of a run."""
+    """Peak live memory of a run, less the memory before it, in bytes; and seconds of a run.
+
+    ``forward`` is the part of the seconds that builds the graph, None where that is not apart.
+    """
     # Loads what libraries load late, with a graph too small to leave free memory for the next.
     warm = () if backend.max_ndim == 0 else (64, 64)
     backend.run(DEEP_CHAIN, (start(warm, case.dtype),), 5)
@@ -41,11 +44,16 @@ def peak(backend: Backend, case: TimedCase, threads: int) -> dict[str, Any]:
         before = _kilobytes("VmRSS")
         _RESET.write_text("5")  # the peak is now the memory in use
     gc.collect()  # otherwise the first full collection takes place during the run
-    times = [case.seconds(backend, now)]
+    times = [case.parts(backend, now)]
     found = 1024 * (_kilobytes("VmHWM") - before) if available() else None
-    while len(times) < _AGAIN and sum(times) < _SECONDS:
-        times.append(case.seconds(backend, now))
-    return {"bytes": found, "seconds": statistics.median(times)}
+    while len(times) < _AGAIN and sum(took.seconds for took in times) < _SECONDS:
+        times.append(case.parts(backend, now))
+    forward = [took.forward for took in times if took.forward is not None]
+    return {
+        "bytes": found,
+        "seconds": statistics.median(took.seconds for took in times),
+        "forward": statistics.median(forward) if forward else None,
+    }
 
 
 def _kilobytes(name: str) -> int:
@@ -63,6 +71,8 @@ class Growth:
     nodes: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
+    #: Seconds of the forward alone of the longest graph.
+    forward: float | None = None
     ended: str | None = None
 
     def goes_on(self, nodes: int, limit: float) -> bool:
@@ -77,6 +87,7 @@ class Growth:
         self.nodes.append(nodes)
         self.seconds.append(answer["seconds"])
         self.bytes.append(answer["bytes"] or 0)
+        self.forward = answer.get("forward")
 
     def end(self, nodes: int, reason: str) -> None:
         """Record that the engine failed on a graph of ``nodes`` nodes."""
@@ -87,6 +98,7 @@ class Growth:
         """An object of ``lengths`` in the JSON; numbers per node are of the longest graph."""
         time, memory = (exponent(self.nodes, values) for values in (self.seconds, self.bytes))
         last = self.nodes[-1] if self.nodes else None
+        forward = self.forward / last if last and self.forward is not None else None
         return {
             "workload": DEEP_CHAIN.name,
             "engine": self.engine,
@@ -100,5 +112,6 @@ class Growth:
             "memory_exponent": memory and memory.to_json(),
             "bytes_a_node": significant(self.bytes[-1] / last) if last else None,
             "microseconds_a_node": significant(self.seconds[-1] / last * 1e6) if last else None,
+            "forward_microseconds_a_node": forward and significant(forward * 1e6),
             "ended": self.ended,
         }

@@ -98,7 +98,20 @@ def _measure(options: argparse.Namespace) -> int:
         return _say_interrupted(progress, options.json)
     for wrong in session.wrong:
         print(one_line(f"wrong: {wrong}"))
+    _say_verdict(result)
     return 1 if session.wrong else 0
+
+
+def _say_verdict(result: dict[str, Any]) -> None:
+    """The first line of a report, and its warning about the load of the machine."""
+    from parity.bench.report.results import from_json
+    from parity.bench.report.speed import verdict
+    from parity.bench.report.summary import busy
+
+    results = from_json(result)
+    print()
+    for line in (*busy(results), verdict(results)):
+        print(one_line(line))
 
 
 def _say_interrupted(progress: Progress, file: Path | None) -> int:
@@ -198,9 +211,18 @@ def add_report(commands: Any) -> None:
         "Exit status: 0 written, 2 cannot run.",
     )
     report.set_defaults(run=_report)
-    report.add_argument("results", type=Path, metavar="RESULTS.json")
     report.add_argument(
-        "--against", type=Path, metavar="OLDER.json", help="mark what changed since this result"
+        "results",
+        type=Path,
+        nargs="+",
+        metavar="RESULTS.json",
+        help="of several, the newest is reported, and the others are its history",
+    )
+    report.add_argument(
+        "--against",
+        type=Path,
+        metavar="OLDER.json",
+        help="mark what changed since this result, default: the last one before, if there is one",
     )
     report.add_argument(
         "-o",
@@ -214,6 +236,7 @@ def add_report(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from parity.bench.report.compare import compare
+    from parity.bench.report.history import History
     from parity.bench.report.markdown import markdown
     from parity.bench.report.results import ReportError, load, require
 
@@ -222,9 +245,14 @@ def _report(options: argparse.Namespace) -> int:
     from parity.bench.report.page import page
     from parity.bench.report.svg import standalone
 
-    results = load(options.results)
-    comparison = compare(results, load(options.against)) if options.against else None
-    files = {"report.html": page(results, comparison), "report.md": markdown(results, comparison)}
+    read = History.read(options.results)
+    results, older = read.last, load(options.against) if options.against else read.previous
+    comparison = compare(results, older) if older else None
+    history = read if read.previous else None
+    files = {
+        "report.html": page(results, comparison, history),
+        "report.md": markdown(results, comparison, history),
+    }
     plot = overview(results)
     if plot:
         files["ratios.svg"] = standalone(plot.svg)

@@ -139,6 +139,58 @@ def test_a_row_has_what_the_format_says():
         assert ratio["low"] <= ratio["ratio"] <= ratio["high"]
 
 
+def test_the_forward_is_timed_apart_where_there_is_one():
+    case = TimedCase(WORKLOADS["chain"], (), "float64")
+    names = ("dezero", "torch", "autograd", "numpy")
+    engines = row(case, [load_backend(n) for n in names], 0.0, 0)["engines"]
+    assert [n for n in names if "forward" in engines[n]] == ["dezero", "torch"]
+    for name in ("dezero", "torch"):
+        forward, gradient = (engines[name][key] for key in ("forward", "gradient_to_forward"))
+        assert 0 < forward["low"] <= forward["median"] <= forward["high"]
+        assert 1 < gradient["low"] <= gradient["ratio"] <= gradient["high"]
+        assert isinstance(gradient["noisy"], bool)
+
+
+class _Traced(TapeBackend):
+    """Writes down what happens and when its output is freed."""
+
+    class Tensor:
+        def __init__(self, events, grad=1.0):
+            self.events, self.grad = events, grad
+
+        def __mul__(self, other):
+            self.events.append("forward")
+            return _Traced.Tensor(self.events)
+
+        __add__ = __mul__
+
+        def backward(self):
+            self.events.append("backward")
+
+        def __del__(self):
+            self.events.append("freed")
+
+    def __init__(self):
+        self.events = []
+
+    def leaf(self, array):
+        return self.Tensor(self.events)
+
+
+def test_freeing_the_graph_is_part_of_the_time():
+    backend, ticks = _Traced(), iter(range(9))
+
+    def now():
+        backend.events.append("now")
+        return float(next(ticks))
+
+    took = TimedCase(DEEP_CHAIN, (), "float64").parts(backend, now)
+    assert (took.seconds, took.forward) == (2.0, 1.0)
+    forward = ["forward", "forward", "freed"]
+    expected = ["now", *forward, "now", "backward", "freed", "freed", "now"]
+    assert backend.events == expected
+
+
 # Statistics.
 
 
@@ -194,7 +246,10 @@ def test_growth_ends_where_an_engine_does():
         growth.add(nodes, {"seconds": nodes * 1e-5, "bytes": nodes * 200})
     growth.end(100_000, "RecursionError: maximum recursion depth exceeded")
     assert not growth.goes_on(1_000_000, 100.0)
+    assert growth.to_json()["forward_microseconds_a_node"] is None
+    growth.forward = 0.04
     found = growth.to_json()
+    assert found["forward_microseconds_a_node"] == 4
     assert found["ended"] == "RecursionError at 100000 nodes"
     assert found["time_exponent"]["value"] == 1
     assert (found["bytes_a_node"], found["microseconds_a_node"]) == (200, 10)
@@ -217,6 +272,7 @@ def test_peaks_grow_with_the_graph():
     short, long = _peak(2_000), _peak(40_000)
     assert long["bytes"] > 5 * short["bytes"] > 0
     assert 100 < long["bytes"] / 40_000 < 1000
+    assert 0 < long["forward"] < long["seconds"]
 
 
 def test_a_process_says_how_it_failed():

@@ -87,6 +87,14 @@ def test_the_json_is_what_the_report_reads(small, tmp_path, capsys):
         assert 100 <= made["programs"] <= 200
     out = capsys.readouterr().out
     assert "growth: time ~ nodes ** exponent" in out
+    last = out.splitlines()[-1]
+    assert last.startswith("dezero ")
+    assert " times as fast as torch over the 1 case that all engines have; " in last or (
+        last == "dezero cannot be told from noise in any case."
+    )
+    forward = [g["forward_microseconds_a_node"] for g in data["lengths"]]
+    assert forward[0] > 0 < forward[1]
+    assert forward[2] is None
     assert "\x1b" not in out
 
 

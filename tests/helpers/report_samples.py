@@ -12,6 +12,9 @@ SPEEDS = {"dezero": 1.8, "torch": 1.0, "mygrad": 0.5, "autograd": 0.35, "microgr
 SPEEDS |= {"jax": 0.12, "numpy": 6.0}
 WORKLOADS = ("chain", "fan-out", "random-dag", "diamond", "broadcast", "matmul", "mlp", "second")
 SHAPES: tuple[list[int], ...] = ([], [16], [64, 64], [512, 512])
+#: Engines that record operations, whose forward is timed apart.
+TAPES = ("dezero", "torch", "mygrad", "micrograd")
+TO_FORWARD = {"ratio": 3.0, "low": 2.9, "high": 3.1, "noisy": False}
 NOT_MEASURED = {"micrograd": "scalars only"}
 HOSTILE = "<img src=x onerror=alert(1)>|$a$_b_`c`"
 
@@ -70,6 +73,9 @@ def _times(
         median = base / ratio
         times[name] = {"median": median, "low": median * 0.97, "high": median * 1.04}
         times[name]["samples"] = [median * 0.97, median, median * 1.04]
+        if name in TAPES:
+            times[name]["forward"] = {"median": median / 3, "low": median / 4, "high": median / 2}
+            times[name]["gradient_to_forward"] = TO_FORWARD
         if name != "torch":
             noisy = (name, workload, dtype) == ("jax", "diamond", "float64")
             ratios[name] = {
@@ -105,6 +111,7 @@ def _growth(name: str) -> dict[str, Any]:
         "memory_exponent": fitted,
         "bytes_a_node": 220.0 / SPEEDS[name] ** 0.5,
         "microseconds_a_node": 2.6 / SPEEDS[name],
+        "forward_microseconds_a_node": 0.9 / SPEEDS[name] if name in TAPES else None,
         "ended": "RecursionError at 100000 nodes" if recursive else None,
     }
 
@@ -125,6 +132,32 @@ def _generator(what: str, speed: float) -> dict[str, Any]:
     shares = {"decoding": 0.2, "in_engine": 0.2, "in_reference": 0.25, "rest": 0.35}
     count = {"programs": 3000, "statements": 9.0, "programs_a_second": speed}
     return {"what": what, "engine": "dezero", **count, **shares}
+
+
+def ratio(value: float, low: float, high: float, noisy: bool = False) -> dict[str, Any]:
+    """A ratio with its interval."""
+    return {"ratio": value, "low": low, "high": high, "noisy": noisy}
+
+
+def one(engine: str = "dezero", nodes: int = 10, **ratios: dict[str, Any]) -> dict[str, Any]:
+    """A result with a case of 4 elements for each ratio, the workload named by its keyword."""
+    return {
+        "format": "parity-bench",
+        "format_version": 1,
+        "created": "2026-11-24T12:00:00+00:00",
+        "complete": True,
+        "engines": {engine: {}, "torch": {}, "numpy": {"control": True}},
+        "times": [
+            {
+                "workload": workload,
+                "shape": [2, 2],
+                "dtype": "float32",
+                "nodes": nodes,
+                "ratios": {engine: found},
+            }
+            for workload, found in ratios.items()
+        ],
+    }
 
 
 def small() -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Backend:
     """A library under measurement; a subclass is added to ``BACKENDS`` of ``libraries``.
 
     Tensors must have the operators ``+ - * @``. Subclass ``TapeBackend`` for a library that records
-    operations; a library that transforms functions overrides ``gradients``.
+    operations; a library that transforms functions overrides ``gradients`` and has no forward that
+    could be timed alone.
     """
 
     name: str = ""
@@ -45,9 +46,24 @@ class Backend:
         """
         raise NotImplementedError
 
+    def record(
+        self, function: Callable[..., Any], arrays: Sequence[Array], order: int
+    ) -> Callable[[], Sequence[Any]] | None:
+        """Do the forward of ``gradients``; the result, called once, does the backward.
+
+        None without doing anything where a library has no forward alone.
+        """
+        return None
+
     def run(self, workload: Workload, leaves: Sequence[Array], steps: int) -> Sequence[Any]:
         """The gradients of a workload, by forward and backward: this is timed."""
         return self.gradients(lambda *xs: workload.value(self, steps, *xs), leaves, workload.order)
+
+    def begin(
+        self, workload: Workload, leaves: Sequence[Array], steps: int
+    ) -> Callable[[], Sequence[Any]] | None:
+        """The forward of ``run``; the result is that of ``record``."""
+        return self.record(lambda *xs: workload.value(self, steps, *xs), leaves, workload.order)
 
     def array(self, t: Any) -> Array:
         """The values of a tensor that ``gradients`` returned."""
@@ -98,13 +114,24 @@ class TapeBackend(Backend):
     def clear(self, x: Any) -> None:
         x.grad = None
 
+    def record(
+        self, function: Callable[..., Any], arrays: Sequence[Array], order: int
+    ) -> Callable[[], Sequence[Any]]:
+        leaves = [self.leaf(array) for array in arrays]
+        outputs = [function(*leaves)]
+
+        def backward() -> Sequence[Any]:
+            # No name keeps the output, so that its graph can be freed as early as possible.
+            self.backward(outputs.pop(), order > 1)
+            if order > 1:
+                first = self.grad_tensor(leaves[0])
+                self.clear(leaves[0])
+                self.backward(first, False)
+            return [self.grad(x) for x in leaves]
+
+        return backward
+
     def gradients(
         self, function: Callable[..., Any], arrays: Sequence[Array], order: int
     ) -> Sequence[Any]:
-        leaves = [self.leaf(array) for array in arrays]
-        self.backward(function(*leaves), order > 1)
-        if order > 1:
-            first = self.grad_tensor(leaves[0])
-            self.clear(leaves[0])
-            self.backward(first, False)
-        return [self.grad(x) for x in leaves]
+        return self.record(function, arrays, order)()

@@ -6,6 +6,7 @@ drawing fits both colour schemes.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import warnings
@@ -23,6 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from parity.bench.report import formatting
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, ReportCase, Results, Times
 from parity.bench.report.svg import AXIS, GRID, TEXT, recolored, series_color
 
@@ -32,25 +34,29 @@ WIDTH = 5.6
 MOST_PLOTS, MOST_ROWS = 40, 60
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _LONGEST = 26
+#: Dates that fit below a plot.
+_DATES = 4
 #: For axes of up to so many decades: ticks at these multiples of powers of ten.
 _TICKS = ((0.7, (1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot; ``table``: the name of the table with its numbers."""
+    """A plot; ``table``: the name of the table with its numbers; ``closed``: shown on demand."""
 
     name: str
     title: str
     description: str
     svg: str
     table: str
+    closed: bool = False
 
 
-def charts(results: Results) -> list[Chart]:
+def charts(results: Results, history: History | None = None) -> list[Chart]:
     kinds = (_ratio_charts, _size_charts, _length_charts, _memory_charts)
     with _settings():
-        every = itertools.chain.from_iterable(kind(results) for kind in kinds)
+        first = _history_charts(history) if history else ()
+        every = itertools.chain(first, *(kind(results) for kind in kinds))
         return list(itertools.islice(every, MOST_PLOTS))
 
 
@@ -87,7 +93,7 @@ def _settings() -> Iterator[None]:
 
 
 def _ratio_charts(results: Results) -> Iterator[Chart]:
-    """An overview with one case per workload, then all cases of each workload."""
+    """An overview with one case per workload; the table has all cases."""
     groups = formatting.grouped((t for t in results.times if t.ratios), lambda t: t.workload)
     typical = []
     for group in groups:
@@ -96,19 +102,37 @@ def _ratio_charts(results: Results) -> Iterator[Chart]:
         typical.append(same[len(same) // 2])
     if typical:
         title = f"Speed relative to {REFERENCE}, one case per workload"
-        yield _bars(results, "overview", title, typical, _in_two_lines)
-    for number, cases in enumerate(groups):
-        title = f"{cases[0].workload}: speed relative to {REFERENCE}"
-        yield _bars(results, f"ratios-{number}", title, cases, lambda case: case.size)
+        yield _bars(results, "overview", title, typical)
+
+
+def _history_charts(history: History) -> Iterator[Chart]:
+    """One line per engine: its mean speed by result, at equal distances."""
+    results = history.last
+    courses = [c for c in history.courses if c.engine in results.names and any(c.means)]
+    if not courses:
+        return
+    engines = [course.engine for course in courses]
+    figure, axes = _figure(results, 2.6, engines)
+    for course in courses:
+        dots = [(x, value) for x, value in enumerate(course.means) if value]
+        axes.plot(*zip(*dots, strict=True), **_style(results, course.engine))
+    axes.axhline(1, color=AXIS, linewidth=1.2)
+    last = len(history.results) - 1
+    shown = sorted({round(part * last / (_DATES - 1)) for part in range(_DATES)})
+    axes.set_xticks(shown, [formatting.day(history.results[x].created)[:10] for x in shown])
+    _log(axes, "y", f"times as fast as {REFERENCE}", formatting.plain)
+    axes.grid()
+    _legend(figure, results, engines, lines=True)
+    description = f"Lines by date on a log axis for {formatting.listed(engines)}."
+    title = f"Speed relative to {REFERENCE} over time"
+    yield _chart(figure, "history-of-speed", title, description, "history")
 
 
 def _in_two_lines(case: ReportCase) -> str:
     return f"{_short(case.workload)}\n{case.size}"
 
 
-def _bars(
-    results: Results, name: str, title: str, cases: Sequence[Times], label: Callable[[Times], str]
-) -> Chart:
+def _bars(results: Results, name: str, title: str, cases: Sequence[Times]) -> Chart:
     """Bars from 1 on a log axis: one group per case, one bar per engine."""
     left_out = _left_out(cases)
     cases = cases[:MOST_ROWS]
@@ -119,7 +143,7 @@ def _bars(
         below = (number - (len(engines) - 1) / 2) / (len(engines) + 1)
         _bars_of(axes, results, cases, engine, below)
     axes.axvline(1, color=AXIS, linewidth=1.2)
-    _rows(axes, [label(t) for t in cases], 0.45, 0.55)
+    _rows(axes, [_in_two_lines(t) for t in cases], 0.45, 0.55)
     _log(axes, "x", f"times as fast as {REFERENCE} (right of 1: faster)", formatting.plain)
     axes.grid(axis="x")
     _legend(figure, results, engines, lines=False)
@@ -159,8 +183,10 @@ def _bars_of(
 
 
 def _size_charts(results: Results) -> Iterator[Chart]:
-    groups = formatting.grouped(results.times, lambda t: (t.workload, t.dtype))
-    for number, cases in enumerate(groups):
+    """One per workload, of its first dtype."""
+    groups = formatting.grouped(results.times, lambda t: t.workload)
+    for number, group in enumerate(groups):
+        cases = [t for t in group if t.dtype == group[0].dtype]
         if len({t.elements for t in cases}) < 2:
             continue
         in_order = sorted(cases, key=lambda t: t.elements)
@@ -172,7 +198,8 @@ def _size_charts(results: Results) -> Iterator[Chart]:
         figure, description = _lines(
             results, "elements of an array", ("milliseconds", formatting.plain), lines, {}
         )
-        yield _chart(figure, f"sizes-{number}", title, description, "times")
+        chart = _chart(figure, f"sizes-{number}", title, description, "times")
+        yield dataclasses.replace(chart, closed=True)
 
 
 def _length_charts(results: Results) -> Iterator[Chart]:

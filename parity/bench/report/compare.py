@@ -57,7 +57,7 @@ def compare(now: Results, before: Results) -> Comparison:
         before.created,
         tuple(c for c in changes if not now.is_baseline(c.engine)),
         tuple(c for c in changes if now.is_baseline(c.engine)),
-        tuple(_differences(now, before)),
+        tuple(differences(now, before)),
         len(ratios_now - ratios_before),
         len(ratios_before - ratios_now),
     )
@@ -98,7 +98,8 @@ def _exponents(now: Results, before: Results) -> Iterator[Change]:
                 yield Change(growth.engine, growth, figure, old, new, None, verdict)
 
 
-def _differences(now: Results, before: Results) -> Iterator[str]:
+def differences(now: Results, before: Results) -> Iterator[str]:
+    """Machines, versions and settings that are not the same."""
     # Loads differ between any two runs.
     machine = ("cpu", "cores", "memory_bytes", "system")
     versions = sorted({*before.versions, *now.versions} - {"revision"})

@@ -44,9 +44,17 @@ def moment(text: str) -> str:
     return f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip()
 
 
+def day(text: str) -> str:
+    """The date of ISO 8601; other text as it is."""
+    try:
+        return f"{datetime.datetime.fromisoformat(text):%Y-%m-%d}"
+    except ValueError:
+        return text
+
+
 def percent(share: float) -> str:
     """A share, from 0 to 1, in percent."""
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.0f} %"
 
 
 def counted(number: int, one: str) -> str:

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from parity.bench.report import formatting
 from parity.bench.report.charts import charts
 from parity.bench.report.compare import Comparison
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Results
+from parity.bench.report.speed import verdict
 from parity.bench.report.summary import summary
 from parity.bench.report.svg import variables
 from parity.bench.report.tables import tables
@@ -20,8 +22,10 @@ from parity.bench.report.tables import tables
 #: Name, heading and tables of each section, in order; plots name the table of their numbers.
 _SECTIONS = (
     ("changes", "Changes", ("changes",)),
-    ("ratios", f"Speed against {REFERENCE}", ("ratios",)),
+    ("history", "History", ("history", "steps")),
+    ("ratios", f"Speed against {REFERENCE}", ("ratios", "noise")),
     ("times", "Time against size", ("times",)),
+    ("gradients", "Backward against forward", ("gradients",)),
     ("lengths", "Growth with the length of the graph", ("growth", "points")),
     ("memory", "Memory", ("memory",)),
     ("generator", "Program generator", ("generator",)),
@@ -29,8 +33,8 @@ _SECTIONS = (
 )
 
 
-def page(results: Results, comparison: Comparison | None) -> str:
-    """The HTML of a result and, if given, of its comparison with an older one."""
+def page(results: Results, comparison: Comparison | None, history: History | None = None) -> str:
+    """The HTML of a result and, if given, of its comparison with an older one and its history."""
     loader = jinja2.PackageLoader("parity.bench.report")
     environment = jinja2.Environment(
         loader=loader,
@@ -40,6 +44,8 @@ def page(results: Results, comparison: Comparison | None) -> str:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = formatting.moment
+    environment.filters["rows_of"] = lambda count: formatting.counted(count, "row")
+    environment.filters["plots_of"] = lambda count: formatting.counted(count, "plot")
     environment.filters["inline"] = Markup  # plots, whose text is already escaped
     style, script = (
         loader.get_source(environment, name)[0] for name in ("report.css", "report.js")
@@ -47,8 +53,9 @@ def page(results: Results, comparison: Comparison | None) -> str:
     text: str = environment.get_template("report.html").render(
         results=results,
         comparison=comparison,
-        summary=summary(results, comparison),
-        sections=_sections(results, comparison),
+        verdict=verdict(results, comparison),
+        summary=summary(results, comparison, history),
+        sections=_sections(results, comparison, history),
         style=Markup(style),
         script=Markup(script),
         # By this hash the content security policy allows this script alone.
@@ -59,14 +66,17 @@ def page(results: Results, comparison: Comparison | None) -> str:
     return text
 
 
-def _sections(results: Results, comparison: Comparison | None) -> list[dict[str, Any]]:
+def _sections(
+    results: Results, comparison: Comparison | None, history: History | None
+) -> list[dict[str, Any]]:
     """Name, heading, plots and tables of the sections that have a table."""
-    plots, made = charts(results), tables(results, comparison)
+    plots, made = charts(results, history), tables(results, comparison, history)
     return [
         {
             "name": name,
             "heading": heading,
-            "charts": [plot for plot in plots if plot.table in names],
+            "charts": [plot for plot in plots if plot.table in names and not plot.closed],
+            "closed": [plot for plot in plots if plot.table in names and plot.closed],
             "tables": [made[table] for table in names if table in made],
         }
         for name, heading, names in _SECTIONS

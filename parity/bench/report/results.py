@@ -7,7 +7,7 @@ import importlib.util
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from parity._util.decode import Check, Count, Decoder, FormatError, shown
 from parity._util.errors import UsageError
@@ -68,8 +68,8 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Timing(Estimate):
-    """The median time of one run in milliseconds."""
+class Median(Estimate):
+    """A median time in milliseconds."""
 
     value: Positive = field(metadata={"key": "median"})
     low: Positive
@@ -78,7 +78,7 @@ class Timing(Estimate):
 
 @dataclass(frozen=True)
 class Ratio(Estimate):
-    """PyTorch's time divided by the engine's; not usable if ``noisy``."""
+    """A time divided by another, mostly PyTorch's by the engine's; not usable if ``noisy``."""
 
     value: Positive = field(metadata={"key": "ratio"})
     low: Positive
@@ -94,6 +94,17 @@ class Ratio(Estimate):
         if self.noisy or self.low <= 1 <= self.high:
             return ""
         return "faster" if self.low > 1 else "slower"
+
+
+@dataclass(frozen=True)
+class Timing(Median):
+    """The median time of one run, of its forward alone, and the ratio of the two.
+
+    Libraries that transform functions have no forward alone, and neither have older results.
+    """
+
+    forward: Median | None = None
+    gradient_to_forward: Ratio | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +167,10 @@ class Growth(ReportCase):
     bytes_per_node: FromZero | None = field(default=None, metadata={"key": "bytes_a_node"})
     microseconds_per_node: FromZero | None = field(
         default=None, metadata={"key": "microseconds_a_node"}
+    )
+    #: The part of it that builds the graph.
+    forward_microseconds_per_node: FromZero | None = field(
+        default=None, metadata={"key": "forward_microseconds_a_node"}
     )
     ended: str | None = None
 
@@ -270,6 +285,11 @@ def load(file: Path) -> Results:
             f"reads {VERSION}; measure again with it"
         )
     try:
-        return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)
+        return from_json(data)
     except FormatError as error:
         raise ReportError(f"{file}: {error}; {_HOW}") from error
+
+
+def from_json(data: dict[str, Any]) -> Results:
+    """The result in a JSON object. Raises FormatError if a field is missing or wrong."""
+    return Decoder(text=lambda text: one_line(text, LONGEST)).decode(Results, data)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.bench.report import formatting
-from parity.bench.report.compare import Comparison, Verdict
+from parity.bench.report.compare import Comparison, Verdict, differences
+from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Ratio, ReportCase, Results
+from parity.bench.report.speed import Common, gradient_ratios, mean, told, two
 
 #: Examples beyond these are counted, not named.
 NAMED = 3
+#: The same for steps of the history.
+_STEPS = 12
 _MOVED = (Verdict.REGRESSION, Verdict.IMPROVEMENT)
 
 
@@ -24,14 +27,19 @@ class Paragraph:
     loud: bool = False
 
 
-def summary(results: Results, comparison: Comparison | None = None) -> list[Paragraph]:
+def summary(
+    results: Results, comparison: Comparison | None = None, history: History | None = None
+) -> list[Paragraph]:
     """Paragraphs on a result, warnings first; those without a sentence are left out."""
     conditions = tuple(_conditions(comparison)) if comparison else ()
     paragraphs = [
         Paragraph("Incomplete", tuple(_incomplete(results)), loud=True),
+        Paragraph("The machine was busy", tuple(busy(results)), loud=True),
         Paragraph("Not the same machine, versions or settings", conditions, loud=True),
         Paragraph("Changes", tuple(_changes(comparison)) if comparison else ()),
+        Paragraph("History", tuple(_history(history)) if history else ()),
         Paragraph(f"Speed against {REFERENCE}", tuple(_speed(results))),
+        Paragraph("Backward against forward", tuple(_gradients(results))),
         Paragraph("Growth with the length of the graph", tuple(_growth(results))),
         Paragraph("Memory", tuple(_memory(results))),
         Paragraph("Noise", tuple(_noise(results))),
@@ -52,6 +60,24 @@ def _incomplete(results: Results) -> Iterator[str]:
     empty = [name for name, section in sections.items() if not section]
     if empty:
         yield f"The result has nothing on {formatting.listed(empty)}."
+
+
+def busy(results: Results) -> Iterator[str]:
+    """Sentences on other programs that used the machine, by its load."""
+    machine = results.machine
+    if not machine.cores:
+        return
+    used = results.settings.get("threads")
+    threads = used if isinstance(used, float | int) else 1
+    half = machine.cores / 2
+    loads = (("before", machine.load_before, half), ("after", machine.load_after, half + threads))
+    for when, load, most in loads:
+        if load is not None and load > most:
+            cores = formatting.counted(machine.cores, "core")
+            yield (
+                f"The load {when} the measurement was {two(load)} on {cores}, above "
+                f"{formatting.plain(most)}: other programs ran. Measure again on an idle machine."
+            )
 
 
 def _conditions(comparison: Comparison) -> Iterator[str]:
@@ -91,37 +117,62 @@ def _some(texts: list[str]) -> str:
     return "; ".join([*texts[:NAMED], *more])
 
 
+def _history(history: History) -> Iterator[str]:
+    *older, last = history.results
+    steps = history.steps
+    counted = formatting.counted(len(history.results), "result")
+    since = formatting.day(history.results[0].created)
+    if steps:
+        yield f"{formatting.counted(len(steps), 'step')} in {counted} since {since}."
+    else:
+        yield f"No step in {counted} since {since}."
+    for step in steps[:_STEPS]:
+        was, now = two(step.before), two(step.now)
+        if was == now:
+            was, now = map(formatting.significant, (step.before, step.now))
+        first = history.results[step.at]
+        revision = first.versions.get("revision")
+        at = f", revision {revision}" if revision else ""
+        yield (
+            f"{_who(last, step.engine)} on {step.case.title}: {was} to {now} from "
+            f"{formatting.day(first.created)}{at}."
+        )
+    if len(steps) > _STEPS:
+        yield f"And {formatting.counted(len(steps) - _STEPS, 'more step')}, all in the table."
+    others = sum(any(differences(last, one)) for one in older)
+    if others:
+        yield (
+            f"{others:,} of the {formatting.counted(len(older), 'older result')} "
+            f"{'was' if others == 1 else 'were'} measured on "
+            "another machine, or with other versions or settings."
+        )
+
+
 def _speed(results: Results) -> Iterator[str]:
+    common = Common.of(results)
     for name in results.compared:
-        ratios = ((t, t.ratios[name]) for t in results.times if name in t.ratios)
-        cases = [(t, ratio) for t, ratio in ratios if not ratio.noisy]
+        own, shared = told(results.times, name), told(common.cases, name)
         who = _who(results, name)
-        if cases:
-            yield f"{who} {_in_the_mean([r.value for _, r in cases])}. {_where(cases)}"
-        else:
+        if not own:
             yield f"{who} cannot be told from noise in any case."
-
-
-def _two(value: float) -> str:
-    """Two significant digits, and all digits before the decimal point."""
-    return formatting.significant(value, 2) if value < 100 else f"{value:,.0f}"
+            continue
+        if name in common.few or not shared:
+            shared, of = own, f"its own {formatting.counted(len(own), 'case')} alone"
+        elif len(shared) < len(common.cases):
+            of = f"{len(shared):,} of the {common.title}"
+        else:
+            of = f"the {common.title}"
+        mean_of = _in_the_mean([ratio.value for _, ratio in shared], of)
+        yield f"{who} {mean_of}. {_where(own)}"
 
 
 def _who(results: Results, name: str) -> str:
     return f"{name}, the baseline without an engine," if results.is_baseline(name) else name
 
 
-def mean(ratios: Sequence[float]) -> float:
-    """The geometric mean; the mean of the inverse ratios is its inverse."""
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
-
-
-def _in_the_mean(ratios: Sequence[float]) -> str:
-    times = f"is {_two(mean(ratios))} times as fast as {REFERENCE} in the"
-    if len(ratios) == 1:
-        return f"{times} one case that was measured"
-    low, high = _two(min(ratios)), _two(max(ratios))
-    return f"{times} geometric mean of {len(ratios):,} cases ({low} to {high})"
+def _in_the_mean(ratios: Sequence[float], of: str) -> str:
+    times = f"is {two(mean(ratios))} times as fast as {REFERENCE} in the geometric mean of {of}"
+    return f"{times} ({two(min(ratios))} to {two(max(ratios))})" if len(ratios) > 1 else times
 
 
 def _where(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
@@ -129,12 +180,33 @@ def _where(cases: Sequence[tuple[ReportCase, Ratio]]) -> str:
     slower.sort(key=lambda pair: pair[0])
     faster = sum(ratio.direction == "faster" for _, ratio in cases)
     even = len(cases) - faster - len(slower)
-    text = f"Faster in {faster:,}, slower in {len(slower):,}"
+    text = f"Of its {formatting.counted(len(cases), 'case')}, faster in {faster:,}"
+    text += f", slower in {len(slower):,}"
     text += f", no difference seen in {even:,}." if even else "."
     if slower:
-        worst = [f"{_two(ratio)} on {title}" for ratio, title in slower[:NAMED]]
+        worst = [f"{two(ratio)} on {title}" for ratio, title in slower[:NAMED]]
         text += f" Slowest: {'; '.join(worst)}."
     return text
+
+
+def _gradients(results: Results) -> Iterator[str]:
+    """One sentence on the engines with a forward alone, over the cases that all of them have."""
+    ratios = [
+        {name: r.value for name, r in gradient_ratios(t).items() if not r.noisy}
+        for t in results.times
+    ]
+    names = [name for name in results.names if any(name in case for case in ratios)]
+    # An engine with few cases would leave few for the others.
+    most = max((sum(n in case for case in ratios) for n in names), default=0)
+    names = [n for n in names if 2 * sum(n in case for case in ratios) >= most]
+    shared = [case for case in ratios if all(n in case for n in names)]
+    if names and shared:
+        means = [f"{name} {two(mean([case[name] for case in shared]))}" for name in names]
+        cases = formatting.counted(len(shared), "case")
+        yield (
+            f"Forward and backward take so many times the forward alone: {', '.join(means)}, "
+            f"in the geometric mean of the {cases} that all of these have."
+        )
 
 
 def _growth(results: Results) -> Iterator[str]:
@@ -173,16 +245,17 @@ def _memory(results: Results) -> Iterator[str]:
 
 
 def _range(counts: list[float]) -> str:
-    low, high = _two(min(counts)), _two(max(counts))
+    low, high = two(min(counts)), two(max(counts))
     return low if low == high else f"{low} to {high}"
 
 
 def _noise(results: Results) -> Iterator[str]:
     ratios = [(t, name, ratio) for t in results.times for name, ratio in t.ratios.items()]
-    noisy = [f"{name} on {t.title}" for t, name, ratio in ratios if ratio.noisy]
+    noisy = [name for _, name, ratio in ratios if ratio.noisy]
     if noisy:
         counted = formatting.counted(len(ratios), "ratio")
-        yield f"{len(noisy):,} of {counted} too noisy to tell: {_some(noisy)}."
+        by_engine = [f"{name} {noisy.count(name):,}" for name in dict.fromkeys(noisy)]
+        yield f"{len(noisy):,} of {counted} too noisy to tell: {', '.join(by_engine)}."
     elif ratios:
         yield "No ratio was too noisy to tell."
 

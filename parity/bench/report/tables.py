@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from parity.bench.report import formatting
 from parity.bench.report.compare import Change, Comparison
-from parity.bench.report.results import REFERENCE, Estimate, Ratio, ReportCase, Results
+from parity.bench.report.history import History, label
+from parity.bench.report.results import (
+    REFERENCE,
+    Estimate,
+    Growth,
+    Ratio,
+    ReportCase,
+    Results,
+)
+from parity.bench.report.speed import gradient_ratios
 
 NONE = "\N{EN DASH}"
 _CASE = ("workload", "shape", "dtype")
@@ -34,12 +43,17 @@ class Table:
     note: str = ""
 
 
-def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
+def tables(
+    results: Results, comparison: Comparison | None, history: History | None = None
+) -> dict[str, Table]:
     """All tables that are not empty, by name."""
     made = [
         *([changes(comparison)] if comparison else []),
+        *([history_table(history), _steps(history)] if history else []),
         _ratios(results),
+        noise(results),
         _times(results),
+        _gradients(results),
         _growth(results),
         _points(results),
         _memory(results),
@@ -47,6 +61,44 @@ def tables(results: Results, comparison: Comparison | None) -> dict[str, Table]:
         _conditions(results),
     ]
     return {table.name: table for table in made if table.rows}
+
+
+def history_table(history: History) -> Table:
+    """One row per engine, one column per result."""
+    rows = [
+        (_word(course.engine), _count(course.cases), *map(_number, course.means))
+        for course in history.courses
+    ]
+    return Table(
+        "history",
+        f"How many times as fast as {REFERENCE}, by result",
+        ("engine", "cases", *map(label, history.results)),
+        rows,
+        1,
+        "Geometric means over the cases that all of the results with the engine have.",
+    )
+
+
+def _steps(history: History) -> Table:
+    rows = [
+        (
+            _word(step.engine),
+            *_case(step.case),
+            _number(step.before),
+            _number(step.now),
+            _number(step.now / step.before),
+            _word(label(history.results[step.at])),
+        )
+        for step in history.steps
+    ]
+    return Table(
+        "steps",
+        "Steps: figures that changed for good",
+        ("engine", *_CASE, "before", "now", "now / before", "from"),
+        rows,
+        4,
+        "The 95 % intervals before a step and those after it do not overlap.",
+    )
 
 
 def _ratios(results: Results) -> Table:
@@ -66,6 +118,20 @@ def _ratios(results: Results) -> Table:
     )
 
 
+def noise(results: Results) -> Table:
+    """Per engine the cases whose ratio is too noisy, each workload once."""
+    rows = []
+    for name in results.compared:
+        cases = [t for t in results.times if name in t.ratios]
+        noisy = [t for t in cases if t.ratios[name].noisy]
+        groups = formatting.grouped(noisy, lambda t: t.workload)
+        texts = [f"{group[0].workload} {', '.join(t.size for t in group)}" for group in groups]
+        share = Cell(f"{len(noisy):,} of {len(cases):,}", len(noisy))
+        if noisy:
+            rows.append((_word(name), share, Cell("; ".join(texts), None, "long")))
+    return Table("noise", "Cases too noisy to tell", ("engine", "ratios", "cases"), rows, 3)
+
+
 def _times(results: Results) -> Table:
     """Medians in milliseconds: the numbers behind the plots of time against size."""
     names = [n for n in results.names if any(n in t.engines for t in results.times)]
@@ -83,6 +149,29 @@ def _times(results: Results) -> Table:
     )
 
 
+def _gradients(results: Results) -> Table:
+    """Forward and backward divided by the forward alone, of libraries with a forward alone."""
+    figures = [(t, gradient_ratios(t)) for t in results.times]
+    names = [n for n in results.names if any(n in ratios for _, ratios in figures)]
+    rows = []
+    for times, ratios in figures:
+        found = [(str(r), r) if (r := ratios.get(name)) else (NONE, None) for name in names]
+        cells = [
+            Cell(text, None if r is None or r.noisy else r.value, "noisy" if r and r.noisy else "")
+            for text, r in found
+        ]
+        if ratios:
+            rows.append((*_case(times), *cells))
+    return Table(
+        "gradients",
+        "Time of forward and backward / time of forward alone",
+        (*_CASE, *map(results.titled, names)),
+        rows,
+        3,
+        "Medians with their 95 % intervals; the forward makes the leaves and builds the graph.",
+    )
+
+
 def _growth(results: Results) -> Table:
     """Exponents, and time and memory per node of the longest graph."""
     rows = [
@@ -95,20 +184,29 @@ def _growth(results: Results) -> Table:
                 for exponent in (g.time_exponent, g.memory_exponent)
             ),
             _number(g.microseconds_per_node),
+            _number(g.forward_microseconds_per_node),
+            _number(_backward(g)),
             _number(g.bytes_per_node),
             _count(max(p.nodes for p in g.points)) if g.points else Cell("none"),
         )
         for g in results.lengths
     ]
     exponents = ("exponent of time", "exponent of memory")
+    parts = ("µs per node", "of it to build the graph", "of it backward")
     return Table(
         "growth",
         "Growth with the length of the graph",
-        ("engine", "end", *_CASE, *exponents, "µs per node", "bytes per node", "longest graph"),
+        ("engine", "end", *_CASE, *exponents, *parts, "bytes per node", "longest graph"),
         rows,
         5,
         "An exponent of 1: twice as many nodes take twice as much.",
     )
+
+
+def _backward(growth: Growth) -> float | None:
+    """Microseconds per node of the backward alone."""
+    whole, forward = growth.microseconds_per_node, growth.forward_microseconds_per_node
+    return None if whole is None or forward is None else max(0.0, whole - forward)
 
 
 def _points(results: Results) -> Table:

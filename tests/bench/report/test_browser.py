@@ -39,10 +39,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     before = samples.sample(seed=1, faster=1.3)
     before["machine"]["cpu"] = "Another CPU"
+    before["created"] = "2026-11-20T12:00:00+00:00"
     older = samples.write(folder, before, "older.json")
     for name, data in (("usual", samples.small()), ("hostile", samples.hostile())):
         file = samples.write(folder, data, f"{name}.json")
-        arguments = ["report", str(file), "--against", str(older), "-o", str(folder / name)]
+        arguments = ["report", str(older), str(file), "-o", str(folder / name)]
         assert main(arguments) == 0
     return folder
 
@@ -75,8 +76,13 @@ def _show(browser: Browser, scheme: str, width: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
+_SHOW_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
+
+
 def _open(browser: Browser, pages: Path, name: str = "usual/report.html") -> None:
+    """Open a page with all that is closed at first."""
     browser.get((pages / name).as_uri())
+    browser.execute_script(_SHOW_ALL)
 
 
 def _requests(browser: Browser) -> list[str]:
@@ -152,12 +158,33 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_summary(browser: Browser, p
     assert browser.switch_to.active_element.tag_name == "main"
 
 
+def test_tables_are_closed_until_a_link_or_a_key_opens_them(browser: Browser, pages: Path) -> None:
+    browser.get((pages / "usual" / "report.html").as_uri())
+    shown = (
+        "return [...document.querySelectorAll('details[open] table')].map((t) => t.parentNode.id)"
+    )
+    assert browser.execute_script(shown) == ["table-history"]
+    browser.find_element(By.CSS_SELECTOR, "a[href='#table-ratios']").click()
+    assert browser.execute_script(shown) == ["table-history", "table-ratios"]
+    summary = browser.find_element(By.CSS_SELECTOR, "details:has(#table-memory) summary")
+    summary.send_keys(Keys.ENTER)
+    assert browser.find_element(By.ID, "table-memory").is_displayed()
+
+
+def test_the_verdict_is_on_the_first_screen_of_a_phone(browser: Browser, pages: Path) -> None:
+    _show(browser, "light", 360)
+    browser.get((pages / "usual" / "report.html").as_uri())
+    verdict = browser.find_element(By.CSS_SELECTOR, ".verdict")
+    assert verdict.rect["y"] + verdict.rect["height"] < 640
+    assert "times as fast as torch" in verdict.text
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_every_plot_is_shown(width: int, browser: Browser, pages: Path) -> None:
     _show(browser, "light", width)
     _open(browser, pages)
     plots = browser.find_elements(By.CSS_SELECTOR, "figure svg")
-    assert len(plots) == 8
+    assert len(plots) == 7
     for plot in plots:
         assert plot.is_displayed()
         assert plot.rect["width"] > 250
@@ -237,7 +264,7 @@ def test_what_a_screen_reader_meets(browser: Browser, pages: Path) -> None:
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert len(roles[landmark]) == 1, landmark
     pictures = roles["image"]
-    assert len(pictures) == 8
+    assert len(pictures) == 7
     for node in [*pictures, *roles["table"], *roles["region"], *roles["button"]]:
         assert node["name"]["value"]
     assert all(" for dezero" in node["description"]["value"] for node in pictures)

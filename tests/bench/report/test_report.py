@@ -19,31 +19,8 @@ from parity.bench.report.summary import summary
 from parity.bench.report.tables import Table, tables
 from parity.cli.main import main
 from tests.helpers import report_samples as samples
-
-
-def _ratio(ratio: float, low: float, high: float, noisy: bool = False) -> dict[str, Any]:
-    return {"ratio": ratio, "low": low, "high": high, "noisy": noisy}
-
-
-def _one(engine: str = "dezero", nodes: int = 10, **ratios: dict[str, Any]) -> dict[str, Any]:
-    """A result with a case of 4 elements for each ratio, the workload named by its keyword."""
-    return {
-        "format": "parity-bench",
-        "format_version": 1,
-        "created": "2026-11-24T12:00:00+00:00",
-        "complete": True,
-        "engines": {engine: {}, "torch": {}, "numpy": {"control": True}},
-        "times": [
-            {
-                "workload": workload,
-                "shape": [2, 2],
-                "dtype": "float32",
-                "nodes": nodes,
-                "ratios": {engine: ratio},
-            }
-            for workload, ratio in ratios.items()
-        ],
-    }
+from tests.helpers.report_samples import one as _one
+from tests.helpers.report_samples import ratio as _ratio
 
 
 def _loaded(folder: Path, data: dict[str, Any]) -> Results:
@@ -74,15 +51,16 @@ def test_the_mean_is_geometric_and_directions_are_counted(tmp_path: Path) -> Non
         d=_ratio(90.0, 1.0, 100.0, noisy=True),
     )
     assert _said(_loaded(tmp_path, data), "Speed") == (
-        "dezero is 1.0 times as fast as torch in the geometric mean of 3 cases (0.25 to 4.0). "
-        "Faster in 1, slower in 1, no difference seen in 1. Slowest: 0.25 on b (2, 2) float32."
+        "dezero is 1.0 times as fast as torch in the geometric mean of the 3 cases that all "
+        "engines have (0.25 to 4.0). Of its 3 cases, faster in 1, slower in 1, no difference seen "
+        "in 1. Slowest: 0.25 on b (2, 2) float32."
     )
 
 
 def test_only_noise_is_said_to_be_so(tmp_path: Path) -> None:
     results = _loaded(tmp_path, _one(a=_ratio(2.0, 0.1, 9.0, noisy=True)))
     assert _said(results, "Speed") == "dezero cannot be told from noise in any case."
-    assert _said(results, "Noise") == "1 of 1 ratio too noisy to tell: dezero on a (2, 2) float32."
+    assert _said(results, "Noise") == "1 of 1 ratio too noisy to tell: dezero 1."
     assert "too noisy" in _texts(tables(results, None)["ratios"])[0]
 
 
@@ -96,6 +74,31 @@ def test_interrupted_and_missing_sections_are_said(tmp_path: Path) -> None:
     assert "interrupted" in said
     assert "nothing on growth, memory and generator" in said
     assert _said(_loaded(tmp_path, samples.sample()), "Incomplete") == ""
+
+
+def test_backward_is_set_against_forward(tmp_path: Path) -> None:
+    results = _loaded(tmp_path, samples.sample())
+    assert _said(results, "Backward") == (
+        "Forward and backward take so many times the forward alone: dezero 3.0, torch 3.0, "
+        "mygrad 3.0, in the geometric mean of the 64 cases that all of these have."
+    )
+    table = tables(results, None)["gradients"]
+    assert table.columns[3:] == ("dezero", "torch", "mygrad", "micrograd")
+    assert _texts(table)[0][3:] == ["3.00 (2.90 to 3.10)"] * 4
+    growth = tables(results, None)["growth"]
+    at = growth.columns.index("of it to build the graph")
+    assert _texts(growth)[1][at - 1 : at + 2] == ["2.60", "0.900", "1.70"]
+
+
+def test_a_result_without_times_of_the_forward_has_no_word_on_them(tmp_path: Path) -> None:
+    data = samples.sample()
+    for times in data["times"]:
+        for timing in times["engines"].values():
+            timing.pop("forward", None)
+            timing.pop("gradient_to_forward", None)
+    results = _loaded(tmp_path, data)
+    assert _said(results, "Backward") == ""
+    assert "gradients" not in tables(results, None)
 
 
 def test_growth_names_who_ended_early(tmp_path: Path) -> None:
@@ -131,7 +134,7 @@ def test_rows_have_a_cell_for_every_column(tmp_path: Path) -> None:
     results = _loaded(tmp_path, samples.sample())
     made = tables(results, compare(results, results))
     assert set(made) == {
-        *("changes", "ratios", "times", "growth"),
+        *("changes", "ratios", "noise", "times", "gradients", "growth"),
         *("points", "memory", "generator", "conditions"),
     }
     for table in made.values():
@@ -240,7 +243,8 @@ def test_markdown_counts_what_is_too_much(tmp_path: Path) -> None:
     text = markdown(now, compare(now, older))
     assert text.count("\N{LARGE GREEN CIRCLE}") == 50
     assert "And 3 more in report.html." in text
-    assert "| all | 4.00 (4.00 to 4.00); 53+ 0- of 53 |" in text
+    row = "| the 53 cases that all engines have | 4.00 (4.00 to 4.00); 53+ 0- of 53 (its own: 53) |"
+    assert row in text
 
 
 def test_markdown_shows_markup_in_names_as_text(tmp_path: Path) -> None:
@@ -250,7 +254,7 @@ def test_markdown_shows_markup_in_names_as_text(tmp_path: Path) -> None:
     text = markdown(_loaded(tmp_path, data), None)
     assert "<b>" not in text
     assert r"&lt;b&gt;\|\`x\`\[a\](b)@<!-- -->who#<!-- -->12 www.<!-- -->a.b" in text
-    table = [line for line in text.splitlines() if line.startswith("| ")]
+    table = [line for line in text.partition("<details>")[0].splitlines() if line[:2] == "| "]
     assert len({line.replace(r"\|", "").count("|") for line in table}) == 1
 
 
@@ -289,7 +293,7 @@ _BROKEN = {
     "key twice": ('{"format": 1, "format": 2}', "the key 'format' is there twice"),
     "half of a pair": (r'{"a": "\ud800"}', "it has half of a surrogate pair"),
     "figures": (
-        json.dumps(samples.sample() | {"times": samples.sample()["times"][:1] * 8000}),
+        json.dumps(samples.sample() | {"times": _one(a=_ratio(1, 1, 1))["times"] * 8000}),
         "it has 7 engines and 56,",
     ),
     "beyond floats": ('{"seconds": 1e999}', "1e999 is beyond all floats"),
@@ -365,7 +369,7 @@ def test_plots_are_few_and_have_few_rows(monkeypatch: pytest.MonkeyPatch, tmp_pa
     results = _loaded(tmp_path, samples.sample())
     found = charts(results)
     assert len(found) == 3
-    assert all(chart.description.endswith("6 more cases are in the table.") for chart in found)
+    assert found[0].description.endswith("6 more cases are in the table.")
 
 
 def test_an_empty_result_is_an_error_of_load_only_if_it_is_no_result(tmp_path: Path) -> None:
