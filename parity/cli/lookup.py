@@ -26,7 +26,11 @@ def add_lookup(commands: Any) -> None:
     )
     lists.set_defaults(run=_list)
     lists.add_argument("what", choices=CATEGORIES, metavar="WHAT", help=", ".join(CATEGORIES))
-    lists.add_argument("--json", action="store_true", help="as JSON: names with their sentences")
+    form = lists.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON: names with their sentences")
+    form.add_argument(
+        "--markdown", action="store_true", help="as a page with all that parity explain says"
+    )
     explains = commands.add_parser(
         "explain",
         help="say what a name means: of an operation, quirk, defect, probe, profile or finding",
@@ -54,9 +58,13 @@ def _add_run(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from parity.diagnose.lookup import CATEGORIES
+    from parity.diagnose.lookup import CATEGORIES, page
 
-    sentences = CATEGORIES[options.what].sentences()
+    category = CATEGORIES[options.what]
+    if options.markdown:
+        print(page(category), end="")
+        return 0
+    sentences = category.sentences()
     if options.json:
         print(json.dumps(dict(sentences), indent=1))
         return 0

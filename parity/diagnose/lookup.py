@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
+from parity._util import escape as escaping
 from parity._util.names import named
 from parity.diagnose.causes import category_of
 from parity.diagnose.defects import DEFECTS
@@ -58,6 +59,21 @@ _OF_KIND: Mapping[Kind, str] = {
     Kind.TIME: "one-pass-a-path",
     Kind.FLAKY: "every-fiftieth-backward",
 }
+#: Repositories on GitHub of the projects in which defects were seen.
+_REPOSITORIES = {
+    "PyTorch": "pytorch/pytorch",
+    "tinygrad": "tinygrad/tinygrad",
+    "micrograd": "karpathy/micrograd",
+    "HIPS autograd": "HIPS/autograd",
+    "jax": "jax-ml/jax",
+    "OneFlow": "Oneflow-Inc/oneflow",
+    "candle": "huggingface/candle",
+    "warp": "NVIDIA/warp",
+    "nnabla": "sony/nnabla",
+}
+#: Headings of facts that are code or names.
+_SEEN = "seen in"
+_CODE = ("typical code", "as an engine", "declared by")
 #: The number of elements that operands of an example have, if there is a choice.
 _SHOWN = 4
 #: Draws of which the shortest program with so many statements is the example of a profile.
@@ -107,12 +123,37 @@ class Explanation:
         title = f"<p><b>{escape(self.name)}</b> ({self.category}): {escape(self.sentence)}</p>"
         return f"{title}{shown}<table>{rows}</table>"
 
+    def markdown(self) -> Iterator[str]:
+        """Yield the lines of a section of a page."""
+        yield from (f"### `{self.name}`", "", f"{_sentence(self.sentence)}", "")
+        if shown := str(self.numbers) if self.numbers else self.example:
+            yield from (*escaping.block(shown), "")
+        for heading, text in self.facts:
+            shown = escaping.code(text) if heading in _CODE else escaping.markdown(text)
+            yield f"- {heading}: {_links(text) if heading == _SEEN else shown}"
+        yield ""
+
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as JSON data."""
         data = dataclasses.asdict(self)
         data["facts"] = dict(self.facts)
         data["numbers"] = str(self.numbers) if self.numbers else ""
         return data
+
+
+def _links(text: str) -> str:
+    """Return where a defect was seen, with links to issues of known projects."""
+    linked = []
+    for one in text.split("; "):
+        project, _, number = one.partition("#")
+        place = _REPOSITORIES.get(project)
+        url = f"https://github.com/{place}/issues/{number}"
+        linked.append(f"[{one}]({url})" if place and number else escaping.markdown(one))
+    return "; ".join(linked)
+
+
+def _sentence(text: str) -> str:
+    return f"{escaping.markdown(text[:1].upper() + text[1:])}."
 
 
 class Explanations(tuple[Explanation, ...]):
@@ -251,7 +292,7 @@ def _quirk(name: str) -> Explanation:
 def _defect(name: str) -> Explanation:
     defect = DEFECTS[name]
     facts = [("typical code", defect.code), ("how to mend it", defect.mend)]
-    facts += [("seen in", defect.seen)] if defect.seen else []
+    facts += [(_SEEN, defect.seen)] if defect.seen else []
     facts += [("if intended", f"the quirk {defect.quirk}")] if defect.quirk else []
     facts += [("found by", f"the probe {defect.probe}")] if defect.probe else []
     facts.append(("as an engine", f"{defect.__module__}:{defect.__name__}"))
@@ -337,3 +378,13 @@ CATEGORIES: Mapping[str, Category] = {
         "finding kind", lambda: {name: kind.description for name, kind in KINDS.items()}, _kind
     ),
 }
+
+
+def page(category: Category) -> str:
+    """Return all names of a category with what ``explain`` says of them, as a Markdown page."""
+    names = category.sentences()
+    title = f"{category.singular.capitalize()}s"
+    lines = [f"# {title}", "", f"{len(names)} names, each as `parity explain NAME` shows it.", ""]
+    for name in names:
+        lines += category.explain(name).markdown()
+    return "\n".join(lines)

@@ -15,7 +15,7 @@ from parity.language import program as pr
 from parity.oracle.side_by_side import texts_of
 
 #: Pixels: of a box and the room around it, and of a line of text in it.
-_WIDTH, _GAP_X, _GAP_Y, _LINE, _MARGIN = 190, 30, 46, 16, 12
+_WIDTH, _GAP_X, _GAP_Y, _LINE, _MARGIN = 210, 30, 46, 16, 12
 #: Pixels between the lines of several uses.
 _USES = 14
 #: Characters of a line in a box.
@@ -39,7 +39,7 @@ class _Box:
 
 
 def drawing(program: pr.Program, engine: Trace, reference: Trace) -> str:
-    """Return the graph of a program as SVG, with the values and last gradients of both sides.
+    """Return the graph of a program as SVG, with the values and gradients of both sides.
 
     A value whose numbers differ has another colour, and both numbers, the engine's first. The
     text is empty for a program with many values.
@@ -95,8 +95,9 @@ def _texts(
             [o.array for o in trace.observations if (o.what, o.which) == (what, value)]
             for trace in (engine, reference)
         ]
-        if arrays[0] and arrays[1]:
-            yield (word, *texts_of(arrays[0][-1], arrays[1][-1]))
+        pairs = [texts_of(a, b) for a, b in zip(*arrays, strict=False)]
+        if pairs:  # the first that differs, or else the last
+            yield (word, *next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1]))
 
 
 def _heights(boxes: list[_Box]) -> list[int]:
