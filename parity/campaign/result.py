@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,25 @@ from parity._util.style import PLAIN, Style
 from parity.campaign.baseline import BaselineEntry
 from parity.campaign.cases import FuzzInput
 from parity.campaign.records import FindingData
-from parity.campaign.report import MOST_ELEMENTS, finding_lines, result_lines, with_form
+from parity.campaign.report import (
+    MOST_ELEMENTS,
+    finding_lines,
+    headline,
+    result_lines,
+    with_form,
+)
 from parity.campaign.report import distinguishable_texts as distinguishable_texts
 from parity.campaign.report import expected_by as expected_by
 from parity.diagnose.causes import UNEXPLAINED, Cause
 from parity.engines.base import Engine, label
-from parity.engines.quirks.table import descriptions
+from parity.engines.quirks.table import descriptions, with_quirks
 from parity.engines.runner import AnyEngine, Runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_to_json
 from parity.language.program import Program
 from parity.oracle.combined import ErrorSize, error_size
 from parity.oracle.finding import Finding
+from parity.oracle.one_program import picture
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
 from parity.oracle.verdict import (
@@ -72,6 +80,13 @@ class Report:
     def probe_name(self) -> str:
         """The name of the probe, or "" for a finding that no probe made."""
         return next((p.name for p in PROBES if p.description == self.probe), "")
+
+    def picture(self, engine: Runner, reference: Engine) -> str:
+        """Return the graph of the program as SVG with both results; "" if it is not known."""
+        trace = self.finding.trace
+        if self.program is None or trace is None or self.before:
+            return ""
+        return picture(self.program, trace, with_quirks(reference, engine.quirks))
 
     @property
     def error_size(self) -> ErrorSize | None:
@@ -206,6 +221,15 @@ class SearchResult:
 
     def __str__(self) -> str:
         return f"{self.text()}\n\n{self.verdict_line()}"
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook, with the graph of each reduced program."""
+        sides = self.engine, self.reference
+        parts = [f"<p><b>{escape(headline(self))}</b></p>"]
+        for report in self.findings:
+            parts.append(f"<pre>{escape(report.text(*sides))}</pre>")
+            parts.append(report.picture(*sides))
+        return "".join([*parts, f"<pre>{escape(self.verdict_line())}</pre>"])
 
     def text(self, style: Style = PLAIN, verbose: bool = False) -> str:
         """Return the report without the line of the verdict.

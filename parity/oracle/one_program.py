@@ -177,3 +177,8 @@ def run_on(program: Program, engine: AnyEngine, reference: Engine) -> ProgramRun
     finding = compare(program, ours, theirs, tolerance=tolerance)
     verdict = None if finding is None else adjudicate(program, finding, runner, reference)
     return ProgramRun(program, names, ours, theirs, finding, verdict)
+
+
+def picture(program: Program, engine: Trace, reference: Engine) -> str:
+    """Return the graph of a program as SVG, with a run of the engine and one of the reference."""
+    return drawing(program, engine, execute(program, reference))

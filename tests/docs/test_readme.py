@@ -59,9 +59,9 @@ class Value:
 """
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = README) -> list[str]:
     """The fenced blocks of a language, or of none."""
-    fences = README.read_text().split("```")[1::2]
+    fences = page.read_text().split("```")[1::2]
     return [f.partition("\n")[2] for f in fences if f.partition("\n")[0] == language]
 
 
@@ -105,7 +105,7 @@ def test_the_finding_shown_is_what_the_command_prints(
 
 def test_the_entry_of_a_baseline_accepts_the_cause(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
-    file.write_text(*blocks("toml"))
+    file.write_text(*blocks("toml", README.parent / "docs" / "reports.md"))
     engine = "parity.diagnose.defects.traversal:Overwrite"
     result = parity.check(engine, examples=30, isolate=False, baseline=load_baseline(file))
     assert result.ok

@@ -4,5 +4,5 @@
 in order and finds steps, and ``speed`` has means and the verdict. ``tables`` and ``summary`` make
 tables and sentences of them, with numbers by ``formatting``. ``markdown``,
 ``charts`` (with ``svg``) and ``page`` write them; the last two need the extra ``report`` (jinja2
-and matplotlib), which ``extra`` checks for.
+and matplotlib), which ``results.require`` checks for.
 """

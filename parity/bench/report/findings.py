@@ -22,20 +22,20 @@ from parity.campaign.report import category, distinguishable_texts, expected_by,
 from parity.campaign.result import Report, SearchResult
 from parity.diagnose.causes import Category
 from parity.engines.base import Engine, label
-from parity.engines.quirks.table import descriptions
-from parity.engines.runner import AnyEngine, EngineStopped
+from parity.engines.quirks.table import descriptions, with_quirks
+from parity.engines.runner import Runner, as_runner
 from parity.generate.coverage import Coverage
 from parity.language.json_format import program_from_json
-from parity.language.program import Program
-from parity.oracle.drawing import drawing
 from parity.oracle.finding import Kind
-from parity.oracle.one_program import run_on
+from parity.oracle.one_program import picture
 from parity.oracle.verdict import plural
 
 #: Files in the folder of a page. The history has one entry for each run that wrote a page there.
 PAGE, HISTORY = "findings.html", "history.json"
 #: Runs that a history keeps, and findings that are drawn and shown in full.
 MOST_RUNS, MOST_SHOWN = 1000, 100
+#: Kinds of findings that one more run may not show, or does not survive.
+_NOT_DRAWN = (Kind.FLAKY, Kind.CRASH, Kind.TIME, Kind.MEMORY)
 #: Characters of a script that the page shows.
 _LONGEST = 20_000
 
@@ -107,13 +107,12 @@ def _coverage(coverage: Coverage | None) -> Iterator[tuple[str, int, int, tuple[
         yield name, len(cells) - len(missed), len(cells), texts
 
 
-def _fault(report: Report, engine: AnyEngine, reference: Engine) -> Fault:
+def _fault(report: Report, engine: Runner, reference: Engine) -> Fault:
     finding, cause = report.finding, report.cause
     actual, expected = distinguishable_texts(finding.engine, finding.reference)
     notes = [*cause.text()] if cause is not None else []
     if cause is not None and cause.programs > 1:
         notes.append(f"explains {cause.programs:,} programs that differ")
-    alone = report.program if finding.kind is not Kind.FLAKY and not finding.stopped else None
     return Fault(
         str(finding.kind),
         one_line(cause.sentence if cause else finding.says),
@@ -122,7 +121,7 @@ def _fault(report: Report, engine: AnyEngine, reference: Engine) -> Fault:
         (label(engine), actual),
         tuple(map(one_line, notes)),
         _script(report.script),
-        _picture(alone, engine, reference) if not report.before else "",
+        report.picture(engine, reference),
         category(report) is Category.CONVENTION,
     )
 
@@ -147,11 +146,15 @@ def page_of_campaign(outcome: Outcome) -> FindingsPage:
 
 
 def _faults(outcome: Outcome) -> Iterator[Fault]:
-    sides = outcome.engine, outcome.reference
+    runner = as_runner(outcome.engine)
+    expected_of = with_quirks(outcome.reference, runner.quirks)
     for kind, _, several in outcome.causes()[:MOST_SHOWN]:
         name, finding = several[0]
-        plain = kind not in (Kind.FLAKY, Kind.CRASH, Kind.TIME, Kind.MEMORY)
-        program = None if finding["probe"] else program_from_json(finding["program"])
+        program = (
+            None
+            if finding["probe"] or kind in _NOT_DRAWN or finding.get("before")
+            else (program_from_json(finding["program"]))
+        )
         actual, expected = finding["shown"]
         notes = [f"cause {one['defect']}: {one['says']}" for one in finding["diagnosis"]]
         notes.append(f"finding {name}, found {finding['count']} times")
@@ -165,19 +168,8 @@ def _faults(outcome: Outcome) -> Iterator[Fault]:
             (label(outcome.engine), actual),
             tuple(map(one_line, notes)),
             finding["script"],
-            _picture(program, *sides) if plain and not finding.get("before") else "",
+            picture(program, runner.run(program), expected_of) if program else "",
         )
-
-
-def _picture(program: Program | None, engine: AnyEngine, reference: Engine) -> str:
-    """Draw the graph of a program with both sides; "" if that is not possible."""
-    if program is None:
-        return ""
-    try:
-        run = run_on(program, engine, reference)
-    except (UsageError, EngineStopped):
-        return ""
-    return drawing(program, run.engine, run.reference)
 
 
 def _script(file: str) -> str:

@@ -19,7 +19,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import parity
+from parity.bench.report.findings import PAGE, page_of_search, write_page
 from parity.cli.main import main
+from parity.diagnose.defects.traversal import Overwrite
 from tests.helpers import report_samples as samples
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -287,3 +290,19 @@ def test_the_plot_of_the_readme_follows_the_scheme(browser: Browser, pages: Path
     _show(browser, "dark", 1280)
     assert (light, browser.execute_script(script)) == ("rgb(255, 255, 255)", "rgb(22, 24, 29)")
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_page_of_findings_fits_and_needs_no_network(
+    scheme: str, width: int, browser: Browser, tmp_path: Path
+) -> None:
+    result = parity.check(Overwrite, examples=40, ops=("add", "mul"))
+    write_page(page_of_search(result), tmp_path)
+    _show(browser, scheme, width)
+    _open(browser, tmp_path, PAGE)
+    assert browser.get_log("browser") == []
+    assert _requests(browser) == [(tmp_path / PAGE).as_uri()]
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    graph = browser.find_element(By.CSS_SELECTOR, ".picture svg")
+    assert graph.is_displayed()
