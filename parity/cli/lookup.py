@@ -10,7 +10,15 @@ from typing import Any
 
 from parity._util.errors import UsageError
 from parity._util.files import read_bytes
-from parity.cli.options import FINDINGS, PARITY, add_engines, add_isolation, limits_of
+from parity.cli.options import (
+    FINDINGS,
+    PARITY,
+    add_engines,
+    add_isolation,
+    check_file,
+    limits_of,
+    write_text,
+)
 
 #: What can be listed; ``parity.diagnose.lookup.CATEGORIES`` has them.
 CATEGORIES = ("ops", "quirks", "defects", "probes", "engines", "profiles", "kinds")
@@ -53,6 +61,7 @@ def _add_run(commands: Any) -> None:
     )
     runs.set_defaults(run=_run)
     runs.add_argument("program", metavar="PROGRAM.txt", help="a file, or - for standard input")
+    runs.add_argument("--svg", type=Path, metavar="FILE", help="draw the graph with both results")
     add_engines(runs)
     add_isolation(runs)
 
@@ -85,6 +94,7 @@ def _explain(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from parity.language.text_format import LONGEST  # the file is read before PyTorch is loaded
 
+    check_file("--svg", options.svg)
     text = _text(options.program, LONGEST)
     from parity.engines.open import open_engines
     from parity.oracle.one_program import read_program, run_on
@@ -96,6 +106,7 @@ def _run(options: argparse.Namespace) -> int:
         result = run_on(read_program(text, options.program), engine, reference)
     finally:
         engine.close()
+    write_text("--svg", options.svg, result.drawing() + "\n")
     print(result)
     return PARITY if result.ok else FINDINGS
 

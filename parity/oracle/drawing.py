@@ -23,7 +23,8 @@ _CHARACTERS = 26
 #: Programs with more values are not drawn.
 _MOST = 60
 _STYLE = (
-    "text{font:12px monospace;fill:#111}rect{fill:#f6f6f6;stroke:#888}line{stroke:#888}"
+    "text{font:12px monospace;fill:#111}rect{fill:#f6f6f6;stroke:#888}"
+    "line,path{stroke:#888;fill:none}"
     ".wrong rect{fill:#ffe3e0;stroke:#c22}.wrong text.side{fill:#a00}"
 )
 
@@ -49,7 +50,7 @@ def drawing(program: pr.Program, engine: Trace, reference: Trace) -> str:
     boxes = list(_boxes(program, engine, reference))
     heights = _heights(boxes)
     tops = [_MARGIN + sum(heights[:layer]) + _GAP_Y * layer for layer in range(len(heights))]
-    width = 2 * _MARGIN + max(box.column + 1 for box in boxes) * (_WIDTH + _GAP_X) - _GAP_X
+    width = 2 * _MARGIN + max(box.column + 1 for box in boxes) * (_WIDTH + _GAP_X)
     height = tops[-1] + heights[-1] + _MARGIN
     parts = [*_edges(program, boxes, tops), *(_drawn(box, tops[box.layer]) for box in boxes)]
     return (
@@ -116,10 +117,21 @@ def _edges(program: pr.Program, boxes: list[_Box], tops: list[int]) -> Iterator[
         inputs = (*pr.operands(statement), *pr.leaf_operands(statement))
         for value, (number, i) in itertools.product(values, enumerate(inputs)):
             start, end = boxes[i], boxes[value]
+            if end.layer - start.layer > 1:
+                yield _around(start, end, tops)
+                continue
             beside = _USES * (inputs[:number].count(i) - (inputs.count(i) - 1) / 2)
             x1, x2 = (_left(box) + _WIDTH // 2 + beside for box in (start, end))
             y1 = tops[start.layer] + _LINE * len(start.lines) + 10
             yield f'<line x1="{x1:g}" y1="{y1}" x2="{x2:g}" y2="{tops[end.layer]}"/>'
+
+
+def _around(start: _Box, end: _Box, tops: list[int]) -> str:
+    """Return a curve beside the boxes, for a use further down, which they would hide."""
+    x1, x2 = (_left(box) + _WIDTH for box in (start, end))
+    y1, y2 = (tops[box.layer] + (_LINE * len(box.lines) + 10) // 2 for box in (start, end))
+    bend = max(x1, x2) + _GAP_X
+    return f'<path d="M{x1} {y1}C{bend} {y1} {bend} {y2} {x2} {y2}"/>'
 
 
 def _drawn(box: _Box, top: int) -> str:

@@ -97,8 +97,12 @@ class ProgramRun:
     def __str__(self) -> str:
         return "\n".join((str(self.table), "", *self.raised, self.conclusion))
 
+    def drawing(self) -> str:
+        """Return the graph of the program as SVG with the results of both sides."""
+        return drawing(self.program, self.engine, self.reference)
+
     def _repr_html_(self) -> str:
-        picture = drawing(self.program, self.engine, self.reference)
+        picture = self.drawing()
         lines = "".join(f"<p>{escape(line)}</p>" for line in (self.conclusion, *self.raised))
         return f"{lines}{self.table.html()}{picture}"
 

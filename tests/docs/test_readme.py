@@ -110,3 +110,12 @@ def test_the_entry_of_a_baseline_accepts_the_cause(tmp_path: Path) -> None:
     result = parity.check(engine, examples=30, isolate=False, baseline=load_baseline(file))
     assert result.ok
     assert "times: cause overwrite, waits for the new traversal" in str(result)
+
+
+def test_the_picture_is_what_the_command_draws(tmp_path: Path) -> None:
+    program = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nx2 = add(x1, x0)\nbackward(x2)\n"
+    (tmp_path / "program.txt").write_text(program)
+    engine = ["--engine", "parity.diagnose.defects.traversal:Overwrite", "--no-isolate"]
+    drawn = tmp_path / "fault.svg"
+    assert main(["run", str(tmp_path / "program.txt"), *engine, "--svg", str(drawn)]) == 1
+    assert drawn.read_text() == (README.parent / "docs" / "fault.svg").read_text()
