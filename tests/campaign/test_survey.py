@@ -14,9 +14,10 @@ from parity.campaign.survey import Surveyed, markdown, named_number, survey
 from parity.cli.main import main
 from parity.engines.limits import Limits
 from parity.engines.open import open_engines
+from tests.helpers.campaigns import FEW_OVERWRITE
 from tests.helpers.programs import write_module
 
-OVERWRITE = "parity.diagnose.defects.traversal:Overwrite"
+OVERWRITE = FEW_OVERWRITE
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,8 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> list[Surveyed]:
                 add, one = self.ops["add"], self.ops["add_scalar"]
                 if "flaky" not in sys.argv[0]:
                     wrong = lambda a, b: one(add(a, b), c=1.0 if a is b else 0.0)
-                    self.ops = {**self.ops, "add": wrong}
+                    few = {name: self.ops[name] for name in ("add_scalar", "mul", "neg")}
+                    self.ops = {**few, "add": wrong}
         """,
     )
     return survey([OVERWRITE, f"{flaky}:Flaky", "no-such"], 80, 2, folder)
