@@ -53,7 +53,7 @@ _FIRST: tuple[tuple[Callable[[Evidence], bool], Cause], ...] = (
     (
         lambda e: not np.isfinite(e.actual).all(),
         Cause(
-            "the formula divides 0 by 0 or takes a root or logarithm of 0 where the limit is finite",
+            "the formula divides 0 by 0 or takes the root or logarithm of 0",
             "choose the value at that point, with torch.where around operand and result",
         ),
     ),

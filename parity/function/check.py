@@ -13,7 +13,7 @@ from parity.function.frameworks import Framework, Function, framework_of, open_f
 from parity.function.orders import check_values, first_order, second_order
 from parity.function.precision import check_precision, check_returned
 from parity.function.result import FunctionFinding, FunctionResult
-from parity.function.settings import COMPILED, EXPLAINED, REPEATED, SETTINGS, run_setting
+from parity.function.settings import COMPILED, EXPLAINED, REPEATED, SETTINGS, UNCHANGED, run_setting
 from parity.function.subject import Subject
 
 
@@ -150,28 +150,32 @@ def _checks(
 ) -> Iterator[tuple[str, list[FunctionFinding]]]:
     """Run the checks; yield the name of each with what it found."""
     is_torch = subject.framework.name == "torch"
-    if is_torch:
-        found = run_setting(REPEATED, subject)
-        yield REPEATED.name, [found] if found else []
-        if found:  # nothing can be compared
-            subject.untested.append("all else: results vary from run to run")
+    for setting in (REPEATED, UNCHANGED) if is_torch else ():
+        found = run_setting(setting, subject)
+        yield setting.name, found
+        if found:  # nothing else can be compared
+            subject.untested.append("all else, until this is mended")
             return
     yield "values", list(check_values(subject))
-    findings, _ = first_order(subject)
-    yield "first order", findings
-    if any(f.check == "error" for f in findings):
-        subject.untested.append("all else: the backward raises")
+    first = first_order(subject)
+    yield "first order", first
+    if any(f.check == "error" for f in first):
+        subject.untested.append("all else, until this is mended")
         return
     if order > 1:
         yield "second order", list(second_order(subject))
     yield from _precisions(subject)
+    yield from _settings(subject, compile) if is_torch else ()
     if not is_torch:
-        subject.untested.append(f"settings such as strides, which are not tested in {subject.framework.name}")
-        return
-    for setting in (*SETTINGS, COMPILED) if compile else SETTINGS:
-        found = run_setting(setting, subject, 1 if setting is COMPILED else 8)
-        yield setting.name, [found] if found else []
-    if not compile:
+        subject.untested.append("strides, repeated backwards and the like: only in torch")
+
+
+def _settings(subject: Subject, compile: bool) -> Iterator[tuple[str, list[FunctionFinding]]]:
+    for setting in SETTINGS:
+        yield setting.name, run_setting(setting, subject)
+    if compile:
+        yield COMPILED.name, run_setting(COMPILED, subject, most=1)
+    else:
         subject.untested.append("compile: pass compile=True, which takes seconds")
 
 
@@ -181,8 +185,6 @@ def _precisions(subject: Subject) -> Iterator[tuple[str, list[FunctionFinding]]]
     for dtype, optional in ("float32", False), ("bfloat16", True):
         if dtype == "bfloat16" and subject.framework.name != "torch":
             continue
-        found = check_precision(subject, dtype, optional)
-        yield dtype, [found] if found else []
+        yield dtype, check_precision(subject, dtype, optional)
     if subject.framework.name == "torch":
-        found = check_returned(subject)
-        yield "returned", [found] if found else []
+        yield "returned", check_returned(subject)

@@ -108,8 +108,12 @@ class _Tape(Framework):
         firsts = self._backward(self.outputs(f, leaves), leaves, vs, True)
         firsts = [None if w is None else g for g, w in zip(firsts, weights, strict=True)]
         ws = [None if w is None else self.leaf(w) for w in weights]
-        found = self._backward(firsts, [*leaves, *vs], ws, False)
+        found = self.accumulated(firsts, [*leaves, *vs], ws)
         return [None if g is None else self.numpy(g) for g in found]
+
+    def accumulated(self, ys: list[Any], xs: list[Any], vs: list[Any]) -> list[Any]:
+        """Return the gradients of leaves by a backward through the whole graph."""
+        return self._backward(ys, xs, vs, False)
 
     def _backward(self, ys: list[Any], xs: list[Any], vs: list[Any], graph: bool) -> list[Any]:
         pairs = [
@@ -167,6 +171,13 @@ class TorchFramework(_Tape):
         vs = [v.to(y.dtype) for y, v in zip(ys, vs, strict=True)]
         found = self.torch.autograd.grad(ys, xs, vs, create_graph=graph, allow_unused=True)
         return list(found)
+
+    def accumulated(self, ys: list[Any], xs: list[Any], vs: list[Any]) -> list[Any]:
+        # Not autograd.grad: it passes by the node of once_differentiable, which raises.
+        pairs = [(y, v) for y, v in zip(ys, vs, strict=True) if y is not None and y.requires_grad]
+        if pairs:
+            self.torch.autograd.backward([y for y, _ in pairs], [v.detach() for _, v in pairs])
+        return [x.grad for x in xs]
 
 
 class PaddleFramework(_Tape):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from parity.function.cases import Array
 from parity.function.frameworks import Framework, Function
-from parity.oracle.neighbours import Surroundings, judge_among_neighbours
+from parity.oracle.neighbours import Placement, Surroundings, judge_among_neighbours
 from parity.oracle.own_forward import Outcome, judge_gradient, wrong_partials
 from parity.oracle.rounded_operations import CLEAR, LEAF_ULPS, RoundedOperations
 from parity.oracle.tolerance import SAMPLES, sampled_bound
@@ -168,7 +168,13 @@ class Question:
         moved = [i for i, x in enumerate(self.leaves) if x.dtype.kind == "f" and x.size]
         if not moved or self._outcome(random, moved) is Outcome.RIGHT:
             return []
-        return [answer for i in moved if (answer := self._of(i, random)) is not None]
+        answers = [answer for i in moved if (answer := self._of(i, random)) is not None]
+        if answers or self.backward is None or len(moved) < 2:
+            return answers
+        placed = judge_among_neighbours(self._backwards, self.leaves, self.gradients, random)
+        if placed.surroundings is not Surroundings.OUTSIDE:
+            return []
+        return [Answer(i, None, _outside(placed)) for i in moved]  # each is in its range
 
     def _outcome(self, random: np.random.Generator, moved: Sequence[int]) -> Outcome:
         wanted = [i in moved for i in range(len(self.leaves))]
@@ -189,9 +195,7 @@ class Question:
             if around is Surroundings.ISOLATED:
                 return Answer(i, self._around(i, random), "those at points around agree on another")
             if around is Surroundings.OUTSIDE:
-                between = f"between {placed.low:.6g} and {placed.high:.6g}"
-                what = f"entry {placed.index}" if placed.leaf is not None else "the sum of it"
-                return Answer(i, None, f"at this kink {what} has to lie {between}")
+                return Answer(i, None, _outside(placed))
             if around is not Surroundings.SMOOTH:
                 return None
         if outcome is not Outcome.WRONG:
@@ -232,6 +236,14 @@ class Question:
     def _backwards(self, sets: Sequence[Sequence[Array]]) -> list[Arrays | None]:
         assert self.backward is not None
         return [_tried(self.backward, leaves) for leaves in sets]
+
+
+def _outside(placed: Placement) -> str:
+    """Say in which range a number has to lie."""
+    entry = f"entry {placed.index} of input {placed.leaf}"
+    what = "the sum of all gradients" if placed.leaf is None else entry
+    between = f"between {placed.low:.6g} and {placed.high:.6g}"
+    return f"at this tie or kink {what} has to lie {between}, and is {placed.actual:.6g}"
 
 
 def _tried(run: Callable[[Sequence[Array]], Arrays], leaves: Sequence[Array]) -> Arrays | None:
@@ -320,8 +332,3 @@ def unless_convention(
         if placed.surroundings is not Surroundings.CONVENTION:
             kept.append(answer)
     return kept
-
-
-def described_array(array: Any) -> Any:
-    """Return an array, or 0 dimensions as a number, for a report."""
-    return array.item() if isinstance(array, np.ndarray) and array.ndim == 0 else array

@@ -66,7 +66,16 @@ def finding(
     shows = shows or Shows()
     text = script(subject.f, subject.framework, says, point.arrays, tuple(seeds), shows)
     return FunctionFinding(
-        check, says, point.arrays, tuple(seeds), expected, actual, note, cause.text, cause.mend, text
+        check,
+        says,
+        point.arrays,
+        tuple(seeds),
+        expected,
+        actual,
+        note,
+        cause.text,
+        cause.mend,
+        text,
     )
 
 
@@ -78,7 +87,11 @@ def check_values(subject: Subject) -> Iterator[FunctionFinding]:
     for point in subject.points:
         expected = framework.values(reference, point.arrays)
         sample = sampler(
-            framework, lambda xs, vs: framework.values(reference, xs), point.arrays, (), subject.unit
+            framework,
+            lambda xs, vs: framework.values(reference, xs),
+            point.arrays,
+            (),
+            subject.unit,
         )
         if len(expected) != len(point.values):
             says = f"it has {len(point.values)} outputs, and the reference has {len(expected)}"
@@ -95,22 +108,24 @@ def check_values(subject: Subject) -> Iterator[FunctionFinding]:
             return
 
 
-def first_order(subject: Subject) -> tuple[list[FunctionFinding], list[Record]]:
+def first_order(subject: Subject) -> list[FunctionFinding]:
     """Judge all gradients; inputs that are wrong in the same places make one finding."""
     records = [record for point in subject.points for record in _records(subject, point)]
     failed = next((r for r in records if r.error), None)
     if failed is not None:
-        return [_raised(subject, failed, records)], records
+        return [_raised(subject, failed, records)]
     kept = [r for r in records if not r.point.case.is_empty]
     wrong = sorted({i for r in kept for i in r.answers})
     places: dict[str, list[int]] = {}
     for i in wrong:
         places.setdefault(place_of(kept, i), []).append(i)
-    return [_wrong(subject, kept, where, inputs) for where, inputs in places.items()], records
+    return [_wrong(subject, kept, where, inputs) for where, inputs in places.items()]
 
 
 def _raised(subject: Subject, failed: Record, records: Sequence[Record]) -> FunctionFinding:
-    where = "" if all(r.error for r in records) else f" at inputs of shapes {failed.point.case.shapes}"
+    where = (
+        "" if all(r.error for r in records) else f" at inputs of shapes {failed.point.case.shapes}"
+    )
     says = f"the backward raises{where}"
     given = failed.point, failed.starts
     return finding(subject, "error", says, *given, None, failed.error, CAUSES["error"])
@@ -148,18 +163,35 @@ def _any(test: Callable[[Array], bool]) -> _Holds:
     return lambda r: any(test(r.point.arrays[i]) for i in r.point.case.floats)
 
 
+#: Where an upstream gradient of ones hides a fault.
+UNEVEN = " where the upstream gradient is not uniform"
+
+
+def _ties(record: Record) -> bool:
+    arrays = [record.point.arrays[i] for i in record.point.case.floats]
+    pairs = ((a, b) for k, a in enumerate(arrays) for b in arrays[:k] if a.shape == b.shape)
+    return any((a == b).any() for a, b in pairs)
+
+
+_SIZES: dict[str, Callable[[Record], int]] = {
+    "input": lambda r: max(a.size for a in r.point.arrays),
+    "axis": lambda r: r.point.case.longest,
+}
+
+
 def _conditions(records: Sequence[Record], i: int) -> Iterator[tuple[str, _Holds]]:
     """Yield what may be said of the places in which the gradient of an input is wrong."""
     yield "", lambda r: True
-    yield " where the upstream gradient is not uniform", lambda r: r.kind != "uniform"
+    yield UNEVEN, lambda r: r.kind != "uniform"
     for k in range(len(records[0].seeds)):
         yield f" for the upstream gradient of output {k}", lambda r, k=k: r.seeds[k] is not None  # type: ignore[misc]
-    right = [r.point.case.longest for r in records if i not in r.answers]
-    most = max(right, default=0)
-    yield f" where an axis has more than {most} elements", lambda r: r.point.case.longest > most
+    for what, size in _SIZES.items():
+        most = max((size(r) for r in records if i not in r.answers), default=0)
+        yield f" where an {what} has more than {most} elements", lambda r, s=size, m=most: s(r) > m  # type: ignore[misc]
     yield " where an element is 0", _any(lambda a: bool((a == 0).any()))
     yield " where an element is negative", _any(lambda a: bool((a < 0).any()))
     yield " where elements are equal", _any(lambda a: np.unique(a).size < a.size)
+    yield " where elements of two inputs are equal", _ties
     yield " where an input has one element", _any(lambda a: a.size == 1)
 
 
@@ -187,6 +219,8 @@ def _wrong(
     evidence = Evidence(
         where, shown if expected is None else expected, shown, _scales(subject, record, i)
     )
+    if not evidence.scales and evidence.where == UNEVEN:
+        where = " where the upstream gradient is not 1"
     names = " and ".join(map(str, inputs))
     plural = "gradients of inputs" if len(inputs) > 1 else "gradient of input"
     verb = "are" if len(inputs) > 1 else "is"
@@ -195,7 +229,15 @@ def _wrong(
     cause = cause_of(evidence)
     sides = expected, "None (no gradient)" if actual is None else actual
     return finding(
-        subject, "first order", says, point, record.starts, *sides, cause, note, Difference(i, *sides)
+        subject,
+        "first order",
+        says,
+        point,
+        record.starts,
+        *sides,
+        cause,
+        note,
+        Difference(i, *sides),
     )
 
 
@@ -268,6 +310,4 @@ def _second(
     cause = CAUSES["second order"]
     weights = tuple(_weights(point, subject.seed))
     shows = Difference(answer.input, *sides, weights)
-    return finding(
-        subject, "second order", says, point, seeds, *sides, cause, note, shows
-    )
+    return finding(subject, "second order", says, point, seeds, *sides, cause, note, shows)

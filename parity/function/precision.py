@@ -11,7 +11,6 @@ from parity.function.frameworks import Framework, TorchFramework, open_framework
 from parity.function.judge import UNITS, Arrays, differing, sampler
 from parity.function.orders import finding
 from parity.function.result import FunctionFinding
-from parity.function.script import Shows, Variant
 from parity.function.settings import Setting, run_setting
 from parity.function.subject import Point, Subject
 from parity.function.variants import returned
@@ -20,7 +19,7 @@ from parity.function.variants import returned
 RETURNED = Setting("returned", returned, "where its backward is called", optional=True)
 
 
-def check_precision(subject: Subject, dtype: str, optional: bool) -> FunctionFinding | None:
+def check_precision(subject: Subject, dtype: str, optional: bool) -> list[FunctionFinding]:
     """Compare values and gradients of a narrow type with those of float64.
 
     ``optional``: whether the function may refuse the type.
@@ -36,10 +35,10 @@ def check_precision(subject: Subject, dtype: str, optional: bool) -> FunctionFin
             text = described(error, 200)
             if optional:
                 subject.untested.append(f"{dtype}: {text}")
-                return None
+                return []
             rounded = Point(Case(tuple(arrays)), point.values)
             says = f"it raises where inputs are {dtype}"
-            return finding(subject, dtype, says, rounded, seeds, None, text, CAUSES["error"])
+            return [finding(subject, dtype, says, rounded, seeds, None, text, CAUSES["error"])]
 
         def run(xs: Sequence[Array], vs: Sequence[Array]) -> Arrays:
             return _results(subject, subject.wide, xs, vs)
@@ -53,20 +52,17 @@ def check_precision(subject: Subject, dtype: str, optional: bool) -> FunctionFin
             rounded = Point(Case(tuple(arrays)), point.values)
             sides = wide[k], "None (no gradient)" if found[k] is None else found[k]
             note = f"expected is the result of float64, and rounding of {dtype} does not explain it"
-            return finding(
-                subject, dtype, says, rounded, seeds, *sides, CAUSES[dtype], note, Shows()
-            )
-    return None
+            return [finding(subject, dtype, says, rounded, seeds, *sides, CAUSES[dtype], note)]
+    return []
 
 
-def check_returned(subject: Subject) -> FunctionFinding | None:
+def check_returned(subject: Subject) -> list[FunctionFinding]:
     """Look at the types that backward returns for inputs of float32."""
     narrow = Subject(
         subject.f, None, _narrow(subject, "float32"), subject.wide, "float32", subject.seed
     )
     narrow.points = subject.plain[:2]
-    found = run_setting(RETURNED, narrow)
-    return found
+    return run_setting(RETURNED, narrow)
 
 
 def _narrow(subject: Subject, dtype: str) -> Framework:

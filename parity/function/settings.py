@@ -47,8 +47,9 @@ class Setting:
 
 #: The first setting; a function whose results vary fails all others as well.
 REPEATED = Setting("repeated", variants.repeated, "where it runs again")
+#: The second one; a function that changes what it is given disturbs all further checks.
+UNCHANGED = Setting("unchanged", variants.unchanged, "in a plain backward")
 SETTINGS = (
-    Setting("unchanged", variants.unchanged, "in a plain backward"),
     Setting(
         "upstream layouts",
         variants.upstream_layouts,
@@ -73,9 +74,7 @@ SETTINGS = (
         "where an input is broadcast",
         "no input is broadcast",
     ),
-    Setting(
-        "second backward", variants.second_backward, "in a second backward with retain_graph"
-    ),
+    Setting("second backward", variants.second_backward, "in a second backward with retain_graph"),
     Setting("interleaved", variants.interleaved, "where it is called again before the backward"),
     Setting("between", variants.copied, "between other operations"),
     Setting("freed", variants.freed, "in a plain backward"),
@@ -87,15 +86,15 @@ SETTINGS = (
 COMPILED = Setting("compile", variants.compiled, "under torch.compile", optional=True)
 #: Findings that explain another one: that one is left out.
 EXPLAINED = {
+    "second order": ("first order",),
     "freed": ("interleaved",),
-    "checkpoint": ("interleaved", "unchanged"),
-    "second backward": ("unchanged",),
-    "between": ("upstream layouts", "unchanged"),
+    "checkpoint": ("interleaved",),
+    "between": ("upstream layouts",),
     "vmap": ("upstream layouts", "input layouts"),
 }
 
 
-def run_setting(setting: Setting, subject: Subject, most: int = 8) -> FunctionFinding | None:
+def run_setting(setting: Setting, subject: Subject, most: int = 8) -> list[FunctionFinding]:
     """Run a setting at inputs from small to large; return the first difference.
 
     What does not apply is added to ``subject.untested``.
@@ -110,16 +109,16 @@ def run_setting(setting: Setting, subject: Subject, most: int = 8) -> FunctionFi
                 compared += 1
                 found = _difference(subject, point, actual, expected)
                 if found is not None:
-                    return _finding(subject, setting, says, point, *found)
+                    return [_finding(subject, setting, says, point, *found)]
         except Exception as error:
             text = described(error, 200)
             if setting.optional:
                 subject.untested.append(f"{setting.name}: {text}")
-                return None
-            return _finding(subject, setting, f"it raises {setting.where}", point, text, None)
+                return []
+            return [_finding(subject, setting, f"it raises {setting.where}", point, text, None)]
     if not compared and setting.absent:
         subject.untested.append(f"{setting.name}: {setting.absent}")
-    return None
+    return []
 
 
 def _finding(
@@ -128,9 +127,7 @@ def _finding(
     seeds = point.varied(subject.seed)
     shows = Variant(setting.run.__name__, 1e-8 if subject.dtype == "float64" else 1e-3)
     cause = CAUSES[setting.name]
-    return finding(
-        subject, setting.name, says, point, seeds, expected, actual, cause, shows=shows
-    )
+    return finding(subject, setting.name, says, point, seeds, expected, actual, cause, shows=shows)
 
 
 def _difference(

@@ -203,17 +203,20 @@ def interleaved(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
 
 
 def freed(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
-    """Count the tensors that are left once inputs and outputs are deleted."""
+    """Look which tensors are left once inputs and outputs are deleted."""
+    collects = gc.isenabled()
+    gc.disable()  # circles of references stay until it runs, which may take long
     leaves = leaves_of(xs)
     ys = outputs_of(f, leaves)
     pulled(ys, leaves, vs)
     held = [(f"input {i}", weakref.ref(x)) for i, x in enumerate(leaves)]
     held += [(f"output {k}", weakref.ref(y)) for k, y in enumerate(ys)]
     del leaves, ys
-    gc.collect()
-    for name, reference in held:
-        says = f"{name} is still in memory after the graph is gone"
-        yield says, torch.tensor(float(reference() is not None)), torch.tensor(0.0)
+    found = [(name, "freed" if reference() is None else "in memory") for name, reference in held]
+    if collects:
+        gc.enable()
+    for name, state in found:
+        yield f"{name} stays in memory after the graph is gone", state, "freed"
 
 
 def without_grad(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
@@ -233,9 +236,7 @@ def checkpointed(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
     ys = outputs_of(
         lambda *a: torch.utils.checkpoint.checkpoint(f, *a, use_reentrant=False), leaves
     )
-    for i, (a, b) in enumerate(
-        zip(pulled(ys, leaves, vs), gradients(f, xs, vs), strict=True)
-    ):
+    for i, (a, b) in enumerate(zip(pulled(ys, leaves, vs), gradients(f, xs, vs), strict=True)):
         yield f"the gradient of input {i} is wrong inside torch.utils.checkpoint", a, b
 
 
@@ -249,7 +250,7 @@ def copied(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
 
 def forward_mode(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
     """Compare the product of upstream gradient, derivative and tangent in both modes."""
-    ad = torch.autograd.forward_ad
+    ad: Any = torch.autograd.forward_ad
     found = expected = torch.zeros(())
     with ad.dual_level():
         duals = []
@@ -305,6 +306,8 @@ def returned(f: Any, xs: list[Any], vs: list[Any]) -> Iterator[Any]:
         if isinstance(g, torch.Tensor):
             says = f"backward returns {g.dtype} as its gradient {i} where inputs are {xs[0].dtype}"
             allowed = {x.dtype for x in xs}
-            yield f"{says}, and PyTorch casts it", str(g.dtype), str(
-                g.dtype if g.dtype in allowed else xs[0].dtype
+            yield (
+                f"{says}, and PyTorch casts it",
+                str(g.dtype),
+                str(g.dtype if g.dtype in allowed else xs[0].dtype),
             )
