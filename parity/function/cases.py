@@ -47,6 +47,12 @@ class Case:
         return [i for i, a in enumerate(self.arrays) if a.dtype.kind == "f"]
 
     @property
+    def is_generic(self) -> bool:
+        """Whether no number is 0 and no two of them are equal, so that there is no tie or kink."""
+        numbers = np.concatenate([self.arrays[i].ravel() for i in self.floats] or [np.zeros(1)])
+        return bool((numbers != 0).all()) and np.unique(np.abs(numbers)).size == numbers.size
+
+    @property
     def longest(self) -> int:
         return max((n for shape in self.shapes for n in shape), default=1)
 

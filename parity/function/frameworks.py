@@ -151,7 +151,7 @@ class TorchFramework(_Tape):
         return [self.leaf(a).detach() for a in arrays]
 
     def numpy(self, tensor: Any) -> Array:
-        array: Array = tensor.detach().to(self.torch.float64).cpu().numpy()
+        array: Array = tensor.detach().to(self.torch.float64).cpu().numpy(force=True)
         return array
 
     def array(self, tensor: Any) -> Array:

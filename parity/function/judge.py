@@ -123,6 +123,11 @@ def _largest(array: Array) -> float:
     sizes = np.abs(array[np.isfinite(array)])
     return float(sizes.max(initial=0.0))
 
+#: How many roundings of the upstream gradient may be left where a gradient cancels to 0.
+_CANCELLED = 2.0**16
+#: Of at most how many elements points around show all conventions of a tie.
+_MOST_TIED = 12
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -169,12 +174,29 @@ class Question:
         if not moved or self._outcome(random, moved) is Outcome.RIGHT:
             return []
         answers = [answer for i in moved if (answer := self._of(i, random)) is not None]
-        if answers or self.backward is None or len(moved) < 2:
+        answers = [answer for answer in answers if self._is_large(answer)]
+        if answers or self.backward is None or len(moved) < 2 or not self._is_small(moved):
             return answers
         placed = judge_among_neighbours(self._backwards, self.leaves, self.gradients, random)
         if placed.surroundings is not Surroundings.OUTSIDE:
             return []
         return [Answer(i, None, _outside(placed)) for i in moved]  # each is in its range
+
+    def _is_large(self, answer: Answer) -> bool:
+        """Return whether a difference is more than the rounding of numbers near 1 that cancel."""
+        if answer.expected is None:
+            return True
+        actual = self.gradients[answer.input]
+        with np.errstate(all="ignore"):
+            difference = np.abs(answer.expected - (0.0 if actual is None else actual))
+        single = any(leaf.dtype == np.float32 for leaf in self.leaves)
+        unit = UNITS["float32" if single else "float64"]
+        largest = max((float(np.abs(s).max(initial=0.0)) for s in self.seeds), default=0.0)
+        return not (difference <= _CANCELLED * unit * largest).all()
+
+    def _is_small(self, moved: Sequence[int]) -> bool:
+        """Return whether points around show all conventions of a tie."""
+        return sum(self.leaves[i].size for i in moved) <= _MOST_TIED
 
     def _outcome(self, random: np.random.Generator, moved: Sequence[int]) -> Outcome:
         wanted = [i in moved for i in range(len(self.leaves))]
@@ -194,7 +216,7 @@ class Question:
             around = placed.surroundings
             if around is Surroundings.ISOLATED:
                 return Answer(i, self._around(i, random), "those at points around agree on another")
-            if around is Surroundings.OUTSIDE:
+            if around is Surroundings.OUTSIDE and self._is_small([i]):
                 return Answer(i, None, _outside(placed))
             if around is not Surroundings.SMOOTH:
                 return None
