@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from parity._util.errors import UsageError
-from parity._util.escape import one_line
+from parity._util.escape import file_name, one_line
+from parity._util.process import fuzzing_runtime
 from parity.function.cases import Case, cases_of, shape_of
 from parity.function.frameworks import Framework, Function, framework_of, open_framework
 from parity.function.orders import check_values, first_order, second_order
@@ -27,6 +29,7 @@ def check_function(
     compile: bool = False,
     framework: str | None = None,
     device: str | None = None,
+    findings: Path | None = None,
 ) -> FunctionResult:
     """Check a function with a backward of its own: ``parity.check_function``.
 
@@ -55,6 +58,8 @@ def check_function(
         "torch", "jax" or "paddle"; by default that of the examples or the function.
     device
         Of the tensors; by default that of the examples, else "cpu".
+    findings
+        A folder to which a script is written for each finding; none by default.
 
     Returns
     -------
@@ -91,8 +96,7 @@ def check_function(
     shapes = [shape_of(given) for given in examples_or_shapes]
     arrays = [wide.array(g) if hasattr(g, "shape") else None for g in examples_or_shapes]
     cases = cases_of(shapes, arrays, domain, seed)
-    with warnings.catch_warnings(), wide.quiet():
-        warnings.simplefilter("ignore")  # of settings that the user did not ask for
+    with fuzzing_runtime(), wide.quiet():
         subject = _subject(f, reference, wide, cases, seed, place)
         result = FunctionResult(
             _name(f),
@@ -105,7 +109,17 @@ def check_function(
                 result.findings += found
     result.untested = list(dict.fromkeys(subject.untested))
     result.notes = subject.notes
+    if findings is not None:
+        result.findings = [_written(f, result.name, findings) for f in result.findings]
     return result
+
+
+def _written(finding: FunctionFinding, name: str, folder: Path) -> FunctionFinding:
+    """Write the script of a finding; return the finding with the name of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{file_name(f'{name}-{finding.check}')}.py"
+    file.write_text(finding.script)
+    return replace(finding, file=str(file))
 
 
 def _device_of(examples: tuple[Any, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -145,6 +145,16 @@ class TorchFramework(_Tape):
         if not tensor.is_floating_point():
             return tensor
         return tensor.to(self.dtype).requires_grad_()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Run on one thread: the tensors are small."""
+        threads = self.torch.get_num_threads()
+        self.torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            self.torch.set_num_threads(threads)
 
     def plain(self, arrays: Sequence[Array]) -> list[Any]:
         """Return tensors that require no gradient."""

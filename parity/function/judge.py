@@ -123,6 +123,7 @@ def _largest(array: Array) -> float:
     sizes = np.abs(array[np.isfinite(array)])
     return float(sizes.max(initial=0.0))
 
+
 #: How many roundings of the upstream gradient may be left where a gradient cancels to 0.
 _CANCELLED = 2.0**16
 #: Of at most how many elements points around show all conventions of a tie.

@@ -33,6 +33,8 @@ class FunctionFinding:
     script
         A script that shows the fault without parity; the inputs as code, if the function cannot be
         imported by its name.
+    file
+        Where the script was written, or "".
     """
 
     check: str
@@ -45,6 +47,7 @@ class FunctionFinding:
     cause: str = ""
     mend: str = ""
     script: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         lines = [self.says]
@@ -54,6 +57,7 @@ class FunctionFinding:
             lines.append(f"  expected: {_shown(self.expected)}")
         lines.append(f"  actual: {_shown(self.actual)}")
         texts = {"": self.note, "typical cause: ": self.cause, "how to mend it: ": self.mend}
+        texts["script: "] = self.file
         lines += [f"  {name}{one_line(text)}" for name, text in texts.items() if text]
         return "\n".join(lines)
 
@@ -70,6 +74,7 @@ class FunctionFinding:
             "cause": self.cause,
             "mend": self.mend,
             "script": self.script,
+            "file": self.file,
         }
 
 
