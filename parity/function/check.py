@@ -12,7 +12,7 @@ from parity._util.escape import file_name, one_line
 from parity._util.process import fuzzing_runtime
 from parity.function.cases import Case, cases_of, shape_of
 from parity.function.frameworks import Framework, Function, framework_of, open_framework
-from parity.function.orders import check_values, first_order, second_order
+from parity.function.orders import check_backward, check_values, first_order, second_order
 from parity.function.precision import check_precision, check_returned
 from parity.function.result import FunctionFinding, FunctionResult
 from parity.function.settings import COMPILED, EXPLAINED, REPEATED, SETTINGS, UNCHANGED, run_setting
@@ -164,6 +164,10 @@ def _checks(
 ) -> Iterator[tuple[str, list[FunctionFinding]]]:
     """Run the checks; yield the name of each with what it found."""
     is_torch = subject.framework.name == "torch"
+    yield "error", check_backward(subject)
+    if not subject.points:
+        subject.untested.append("all else, until this is mended")
+        return
     for setting in (REPEATED, UNCHANGED) if is_torch else ():
         found = run_setting(setting, subject)
         yield setting.name, found
@@ -171,11 +175,7 @@ def _checks(
             subject.untested.append("all else, until this is mended")
             return
     yield "values", list(check_values(subject))
-    first = first_order(subject)
-    yield "first order", first
-    if any(f.check == "error" for f in first):
-        subject.untested.append("all else, until this is mended")
-        return
+    yield "first order", first_order(subject)
     if order > 1:
         yield "second order", list(second_order(subject))
     yield from _precisions(subject)

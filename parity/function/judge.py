@@ -25,6 +25,9 @@ Sample: TypeAlias = Callable[[int, float], tuple[Arrays, int]]
 #: The unit roundoff of a type.
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 
+#: An array without larger numbers is 0 but for numbers near 1 that cancel, and some of them are left.
+_ZERO = 1e-12
+
 
 def sampler(
     framework: Framework,
@@ -61,11 +64,18 @@ def sampler(
     return sample
 
 
-def differing(actual: Arrays, expected: Arrays, unit: float, sample: Sample | None) -> list[int]:
+def differing(
+    actual: Arrays,
+    expected: Arrays,
+    unit: float,
+    sample: Sample | None,
+    clear: float = CLEAR,
+) -> list[int]:
     """Return the numbers of the arrays that differ by more than rounding explains.
 
     ``sample``: gives the bound (``parity.oracle.rounded_operations``) where errors are larger than
-    a few roundings of the largest number; None if none are allowed beyond those.
+    a few roundings of the largest number; None if none are allowed beyond those. ``clear``: a
+    difference above this part of the largest number is no rounding of the inputs.
 
     Examples
     --------
@@ -80,8 +90,8 @@ def differing(actual: Arrays, expected: Arrays, unit: float, sample: Sample | No
         return differ
     moving, still = (_sampled(wide, sample, ulps) for ulps in (LEAF_ULPS, 0.0))
     for i in differ:
-        clear = max(CLEAR, 16 * unit) * _largest(wide[i])
-        bounds[i] = bounds[i] + np.maximum(still[i], np.minimum(moving[i], clear))
+        most = max(clear, 16 * unit) * _largest(wide[i])
+        bounds[i] = bounds[i] + np.maximum(still[i], np.minimum(moving[i], most))
     return _beyond(actual, wide, bounds)
 
 
@@ -89,7 +99,9 @@ def _least(expected: Array, unit: float) -> Array:
     smallest = np.finfo(np.float64).tiny
     with np.errstate(all="ignore"):
         own: Array = np.nan_to_num(8 * unit * np.abs(expected), nan=0.0, posinf=0.0)
-    return np.asarray(own + 16 * unit * _largest(expected) + smallest)
+    largest = _largest(expected)
+    cancelled = min(1024 * unit, 2.0**-10) if largest <= _ZERO else 0.0
+    return np.asarray(own + 16 * unit * largest + cancelled + smallest)
 
 
 def _beyond(actual: Arrays, expected: Sequence[Array], bounds: Sequence[Array]) -> list[int]:
@@ -126,6 +138,8 @@ def _largest(array: Array) -> float:
 
 #: How many roundings of the upstream gradient may be left where a gradient cancels to 0.
 _CANCELLED = 2.0**16
+#: Where points around agree, or none of them explains the gradient.
+_SURE = (Surroundings.SMOOTH, Surroundings.ISOLATED)
 #: Of at most how many elements points around show all conventions of a tie.
 _MOST_TIED = 12
 
@@ -182,6 +196,11 @@ class Question:
         if placed.surroundings is not Surroundings.OUTSIDE:
             return []
         return [Answer(i, None, _outside(placed)) for i in moved]  # each is in its range
+
+    def is_convention(self, random: np.random.Generator) -> bool:
+        """Return whether the point is a tie or kink of anything, where gradients are a choice."""
+        placed = judge_among_neighbours(self._backwards, self.leaves, self.gradients, random)
+        return placed.surroundings not in _SURE
 
     def _is_large(self, answer: Answer) -> bool:
         """Return whether a difference is more than the rounding of numbers near 1 that cancel."""
@@ -313,8 +332,11 @@ def second_question(
         kept = [(g, a) for g, a, w in zip(found, arrays, weights, strict=True) if w is not None]
         return [np.zeros(a.shape) if g is None else g for g, a in kept]
 
+    def again(leaves: Sequence[Array]) -> Arrays:
+        return framework.second(f, leaves[:count], list(leaves[count:]), weights)
+
     starts = [w for w in weights if w is not None]
-    return Question(firsts, [*arrays, *seeds], starts, seconds)
+    return Question(firsts, [*arrays, *seeds], starts, seconds, again)
 
 
 def unlike_reference(

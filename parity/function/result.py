@@ -11,6 +11,9 @@ from parity._util.escape import one_line, printable
 from parity.function.cases import Array
 from parity.oracle.verdict import plural, verdict_line, verdict_of
 
+#: Rows of an array that a report shows.
+_MOST_ROWS = 8
+
 
 @dataclass(frozen=True)
 class FunctionFinding:
@@ -143,7 +146,9 @@ def _shown(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return one_line(value)
     with np.printoptions(8, 40, 3, 75, suppress=False):
-        text = printable(value).replace("\n", "\n" + " " * 12)
+        rows = printable(value).split("\n")
+        rows = [*rows[:_MOST_ROWS], "..."] if len(rows) > _MOST_ROWS else rows
+        text = ("\n" + " " * 13).join(rows)
     return text if value.ndim and value.size else f"{text} (shape {value.shape})"
 
 

@@ -77,6 +77,7 @@ SETTINGS = (
         variants.broadcast,
         "where an input is broadcast",
         "no input is broadcast",
+        generic=True,
     ),
     Setting("second backward", variants.second_backward, "in a second backward with retain_graph"),
     Setting("interleaved", variants.interleaved, "where it is called again before the backward"),

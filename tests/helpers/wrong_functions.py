@@ -299,7 +299,7 @@ class OnceSine(torch.autograd.Function):
         return torch.from_numpy(np.sin(x.detach().numpy()))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Any) -> Any:
         return grad * torch.from_numpy(np.cos(ctx.saved_tensors[0].numpy()))
 
