@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -12,7 +13,7 @@ import numpy as np
 from parity.function.cases import Array
 from parity.function.frameworks import Framework, Function
 from parity.oracle.neighbours import Placement, Surroundings, judge_among_neighbours
-from parity.oracle.own_forward import Outcome, judge_gradient, wrong_partials
+from parity.oracle.own_forward import Judgement, Outcome, judge_gradient, wrong_partials
 from parity.oracle.rounded_operations import CLEAR, LEAF_ULPS, RoundedOperations
 from parity.oracle.tolerance import SAMPLES, sampled_bound
 
@@ -25,7 +26,7 @@ Sample: TypeAlias = Callable[[int, float], tuple[Arrays, int]]
 #: The unit roundoff of a type.
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 
-#: An array without larger numbers is 0 but for numbers near 1 that cancel, and some of them are left.
+#: An array without larger numbers is 0, or what is left of numbers near 1 that cancel.
 _ZERO = 1e-12
 
 
@@ -152,15 +153,20 @@ class Answer:
     ----------
     input
         The number of the input.
-    expected
-        The gradient that is right; None where only a range of it is known.
+    right
+        Computes the gradient that is right, which takes longer than to see that one is wrong.
     note
         What else is to be said, or "".
     """
 
     input: int
-    expected: Array | None
+    right: Callable[[], Array | None]
     note: str = ""
+
+    @functools.cached_property
+    def expected(self) -> Array | None:
+        """The gradient that is right; None where only a range of it is known."""
+        return self.right()
 
 
 @dataclass(frozen=True)
@@ -186,48 +192,42 @@ class Question:
     def wrong(self, random: np.random.Generator) -> list[Answer]:
         """Return the inputs whose gradients are wrong by the slopes of the function."""
         moved = [i for i, x in enumerate(self.leaves) if x.dtype.kind == "f" and x.size]
-        if not moved or self._outcome(random, moved) is Outcome.RIGHT:
+        if not moved or self._judged(random, moved).outcome is Outcome.RIGHT:
             return []
         answers = [answer for i in moved if (answer := self._of(i, random)) is not None]
-        answers = [answer for answer in answers if self._is_large(answer)]
         if answers or self.backward is None or len(moved) < 2 or not self._is_small(moved):
             return answers
         placed = judge_among_neighbours(self._backwards, self.leaves, self.gradients, random)
         if placed.surroundings is not Surroundings.OUTSIDE:
             return []
-        return [Answer(i, None, _outside(placed)) for i in moved]  # each is in its range
+        return [Answer(i, lambda: None, _outside(placed)) for i in moved]  # each is in its range
 
     def is_convention(self, random: np.random.Generator) -> bool:
         """Return whether the point is a tie or kink of anything, where gradients are a choice."""
         placed = judge_among_neighbours(self._backwards, self.leaves, self.gradients, random)
         return placed.surroundings not in _SURE
 
-    def _is_large(self, answer: Answer) -> bool:
+    def _is_large(self, judged: Judgement) -> bool:
         """Return whether a difference is more than the rounding of numbers near 1 that cancel."""
-        if answer.expected is None:
-            return True
-        actual = self.gradients[answer.input]
-        with np.errstate(all="ignore"):
-            difference = np.abs(answer.expected - (0.0 if actual is None else actual))
         single = any(leaf.dtype == np.float32 for leaf in self.leaves)
         unit = UNITS["float32" if single else "float64"]
         largest = max((float(np.abs(s).max(initial=0.0)) for s in self.seeds), default=0.0)
-        return not (difference <= _CANCELLED * unit * largest).all()
+        return not abs(judged.expected - judged.actual) <= _CANCELLED * unit * largest
 
     def _is_small(self, moved: Sequence[int]) -> bool:
         """Return whether points around show all conventions of a tie."""
         return sum(self.leaves[i].size for i in moved) <= _MOST_TIED
 
-    def _outcome(self, random: np.random.Generator, moved: Sequence[int]) -> Outcome:
+    def _judged(self, random: np.random.Generator, moved: Sequence[int]) -> Judgement:
         wanted = [i in moved for i in range(len(self.leaves))]
         return judge_gradient(
             self._forwards, self.leaves, self.seeds, self.gradients, random, wanted
-        ).outcome
+        )
 
     def _of(self, i: int, random: np.random.Generator) -> Answer | None:
         """Judge the gradient of one input."""
-        outcome = self._outcome(random, [i])
-        if outcome is Outcome.RIGHT:
+        judged = self._judged(random, [i])
+        if judged.outcome is Outcome.RIGHT:
             return None
         if self.backward is not None:
             placed = judge_among_neighbours(
@@ -235,14 +235,15 @@ class Question:
             )
             around = placed.surroundings
             if around is Surroundings.ISOLATED:
-                return Answer(i, self._around(i, random), "those at points around agree on another")
+                note = "those at points around agree on another"
+                return Answer(i, lambda: self._around(i, random), note)
             if around is Surroundings.OUTSIDE and self._is_small([i]):
-                return Answer(i, None, _outside(placed))
+                return Answer(i, lambda: None, _outside(placed))
             if around is not Surroundings.SMOOTH:
                 return None
-        if outcome is not Outcome.WRONG:
+        if judged.outcome is not Outcome.WRONG or not self._is_large(judged):
             return None
-        return Answer(i, self._repaired(i, random))
+        return Answer(i, lambda: self._repaired(i, random))
 
     def _only(self, i: int) -> list[bool]:
         return [k == i for k in range(len(self.leaves))]
@@ -360,7 +361,8 @@ def unlike_reference(
     vs = [s for s in seeds if s is not None]
     sample = sampler(framework, run, arrays, vs, unit)
     wide = [np.zeros(a.shape) if e is None else e for e, a in zip(expected, arrays, strict=True)]
-    return [Answer(i, wide[i]) for i in differing(gradients, wide, unit, sample)]
+    differ = differing(gradients, wide, unit, sample)
+    return [Answer(i, functools.partial(wide.__getitem__, i)) for i in differ]
 
 
 def unless_convention(

@@ -99,6 +99,10 @@ EXPLAINED = {
 }
 
 
+#: How many roundings of the largest number are no fault: another setting may run other formulas.
+_ROUNDINGS = 2.0**20
+
+
 def run_setting(setting: Setting, subject: Subject, most: int = 8) -> list[FunctionFinding]:
     """Run a setting at inputs from small to large; return the first difference.
 
@@ -171,4 +175,5 @@ def _noise(subject: Subject, point: Point) -> float:
     scale = max((float(np.abs(a).max(initial=0.0)) for a in still if a is not None), default=0.0)
     pairs = zip(still, disturbed, strict=True)
     worst = [np.abs(a - b).max(initial=0.0) for a, b in pairs if a is not None and b is not None]
-    return min(16 * float(max(worst, default=0.0)), 1e-3 * scale) + 16 * subject.unit * scale
+    most = 16 * float(max(worst, default=0.0))
+    return min(max(most, _ROUNDINGS * subject.unit * scale), 1e-3 * scale)

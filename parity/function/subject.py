@@ -19,7 +19,7 @@ Seeds: TypeAlias = list[Array | None]
 
 #: Numbers of upstream gradients that are not uniform.
 _VARIED = np.array([0.5, 1.0, -1.0, 1.5, -0.75, 2.0, -0.25])
-#: At how many inputs with and without ties and zeros the checks run that compare the function with itself.
+#: At how many inputs the function is compared with itself, with ties or zeros and without.
 _MOST_PLAIN = 3
 
 
