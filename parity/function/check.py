@@ -11,12 +11,13 @@ from parity._util.errors import UsageError
 from parity._util.escape import file_name, one_line
 from parity._util.process import fuzzing_runtime
 from parity.function.cases import Case, cases_of, shape_of
-from parity.function.frameworks import Framework, Function, framework_of, open_framework
+from parity.function.frameworks import Function, framework_of, open_framework
 from parity.function.orders import check_backward, check_values, first_order, second_order
 from parity.function.precision import check_precision, check_returned
 from parity.function.result import FunctionFinding, FunctionResult
 from parity.function.settings import COMPILED, EXPLAINED, REPEATED, SETTINGS, UNCHANGED, run_setting
 from parity.function.subject import Subject
+from parity.language.shapes import Shape
 
 
 def check_function(
@@ -93,11 +94,11 @@ def check_function(
     name = framework or framework_of(f, examples_or_shapes)
     place = device or _device_of(examples_or_shapes)
     wide = open_framework(name, place)
-    shapes = [shape_of(given) for given in examples_or_shapes]
+    shapes = tuple(shape_of(given) for given in examples_or_shapes)
     arrays = [wide.array(g) if hasattr(g, "shape") else None for g in examples_or_shapes]
     cases = cases_of(shapes, arrays, domain, seed)
     with fuzzing_runtime(), wide.quiet():
-        subject = _subject(f, reference, wide, cases, seed, place)
+        subject = _subject(Subject(f, reference, wide, wide, "float64", seed), cases, shapes, place)
         result = FunctionResult(
             _name(f),
             _name(reference) if reference else "the slopes of its own values",
@@ -135,27 +136,22 @@ def _name(f: Function) -> str:
 
 
 def _subject(
-    f: Function,
-    reference: Function | None,
-    wide: Framework,
-    cases: list[Case],
-    seed: int,
-    device: str,
+    subject: Subject, cases: list[Case], shapes: tuple[Shape, ...], device: str
 ) -> Subject:
     """Return the function in the widest type that it accepts and in which it computes."""
-    subject = Subject(f, reference, wide, wide, "float64", seed)
     try:
-        subject.accept(cases)
+        subject.accept(cases, shapes)
     except UsageError:
         why = "float64: it is refused"
     else:
         if not subject.is_single:
             return subject
         why = "float64: the function computes in float32 there"
-    narrow = open_framework(wide.name, device, "float32")
-    single = Subject(f, reference, narrow, wide, "float32", seed)
-    single.accept(cases)
-    single.untested.insert(0, why)
+    narrow = open_framework(subject.wide.name, device, "float32")
+    single = replace(
+        subject, framework=narrow, dtype="float32", points=[], untested=[why], notes=[]
+    )
+    single.accept(cases, shapes)
     return single
 
 

@@ -101,7 +101,7 @@ def _least(expected: Array, unit: float) -> Array:
     with np.errstate(all="ignore"):
         own: Array = np.nan_to_num(8 * unit * np.abs(expected), nan=0.0, posinf=0.0)
     largest = _largest(expected)
-    cancelled = min(1024 * unit, 2.0**-10) if largest <= _ZERO else 0.0
+    cancelled = min(1024 * unit, 2.0**-4) if largest <= _ZERO else 0.0
     return np.asarray(own + 16 * unit * largest + cancelled + smallest)
 
 

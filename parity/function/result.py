@@ -56,9 +56,11 @@ class FunctionFinding:
         lines = [self.says]
         lines += [f"    input {i}: {_shown(a)}" for i, a in enumerate(self.inputs)]
         lines += [f"    upstream gradient: {_shown(v)}" for v in self.seeds]
-        if self.expected is not None:
-            lines.append(f"  expected: {_shown(self.expected)}")
-        lines.append(f"  actual: {_shown(self.actual)}")
+        sides = {"expected": self.expected, "actual": self.actual}
+        shown = {k: _shown(v) for k, v in sides.items() if v is not None}
+        if len(set(shown.values())) < len(shown):
+            shown = {k: _shown(v, "unique") for k, v in sides.items()}
+        lines += [f"  {name}: {text}" for name, text in shown.items()]
         texts = {"": self.note, "typical cause: ": self.cause, "how to mend it: ": self.mend}
         texts["script: "] = self.file
         lines += [f"  {name}{one_line(text)}" for name, text in texts.items() if text]
@@ -142,10 +144,10 @@ class FunctionResult:
         }
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, floatmode: Any = "maxprec") -> str:
     if not isinstance(value, np.ndarray):
         return one_line(value)
-    with np.printoptions(8, 40, 3, 75, suppress=False):
+    with np.printoptions(8, 40, 3, 75, suppress=False, floatmode=floatmode):
         rows = printable(value).split("\n")
         rows = [*rows[:_MOST_ROWS], "..."] if len(rows) > _MOST_ROWS else rows
         text = ("\n" + " " * 13).join(rows)

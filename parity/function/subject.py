@@ -13,6 +13,7 @@ from parity._util.escape import described
 from parity.function.cases import Array, Case
 from parity.function.frameworks import Framework, Function
 from parity.function.judge import UNITS
+from parity.language.shapes import Shape
 
 #: Upstream gradients of the outputs, None for an output that has none.
 Seeds: TypeAlias = list[Array | None]
@@ -111,8 +112,8 @@ class Subject:
         whole = all((256 * y == np.round(256 * y)).all() for y in values)  # such as signs
         return not whole and all((y == y.astype("f4")).all() for y in values)
 
-    def accept(self, cases: Sequence[Case]) -> None:
-        """Keep the inputs that the function accepts; UsageError if there are none."""
+    def accept(self, cases: Sequence[Case], shapes: tuple[Shape, ...]) -> None:
+        """Keep the inputs that the function accepts; UsageError if none has the given shapes."""
         refused: dict[str, str] = {}
         singular = 0
         for case in map(self.as_given, cases):
@@ -125,12 +126,13 @@ class Subject:
                 self.points.append(Point(case, values))
             else:
                 singular += 1
-        if not self.points or not any(p.values for p in self.points):
-            why = next(iter(refused.values()), "its outputs are not finite, or no real numbers")
+        if not any(p.values and p.case.shapes == shapes for p in self.points):
+            given = refused.get(str(list(shapes)))
+            why = given or "its outputs are not finite, or no real numbers"
             raise UsageError(f"the function cannot be tested: {why}")
         if refused:
-            shapes = ", ".join(list(refused)[:4])
+            text = ", ".join(list(refused)[:4])
             why = next(iter(refused.values()))
-            self.untested.append(f"inputs of shapes {shapes}: {why}")
+            self.untested.append(f"inputs of shapes {text}: {why}")
         if singular:
             self.untested.append(f"{singular} inputs at which an output is not finite")

@@ -175,7 +175,7 @@ def test_a_backward_that_raises_is_a_finding_also_for_some_sizes() -> None:
 
     (finding,) = parity.check_function(Fails.apply, (3,)).findings
     assert finding.says == "the backward raises at inputs of shape (17,)"
-    assert finding.actual == "AssertionError: a block of 16"
+    assert finding.actual.startswith("AssertionError: a block of 16")
 
 
 def test_compile_is_tried_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,15 +51,12 @@ def test_a_right_function_of_jax() -> None:
     ("backward", "says"),
     [
         (_wrong, "the gradient of input 1 is wrong"),
-        (
-            _constant,
-            "the second derivative by input 0 is wrong: the gradient cannot be differentiated again",
-        ),
+        (_constant, "the second derivative by input 0 is wrong"),
     ],
 )
 def test_a_wrong_function_of_jax(backward: Any, says: str) -> None:
     (finding,) = parity.check_function(_custom(backward), (2,), (2,)).findings
-    assert finding.says == says
+    assert finding.says.startswith(says)
     assert finding.script.startswith("import jax\n")
 
 
