@@ -111,6 +111,13 @@ _FIRST: tuple[tuple[Callable[[Evidence], bool], Cause], ...] = (
         Cause("the sign of the derivative is wrong", "compare the sign with that of the formula"),
     ),
     (
+        lambda e: np.allclose(e.actual, e.expected, rtol=1e-6),
+        Cause(
+            "a constant of float32, or an epsilon, in the formula of the gradient",
+            "write the constant as a Python float, or with dtype=grad_output.dtype",
+        ),
+    ),
+    (
         lambda e: _ratio(e) is not None,
         Cause(
             "a constant factor of the derivative is missing or counted twice",

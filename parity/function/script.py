@@ -153,8 +153,9 @@ def import_of(f: Function) -> tuple[str, str] | None:
 
     Examples
     --------
-    >>> import_of(np.sin), import_of(import_of)
-    (None, ('parity.function.script', 'import_of'))
+    >>> from parity.function.cases import shape_of
+    >>> import_of(shape_of), import_of(lambda x: x)
+    (('parity.function.cases', 'shape_of'), None)
     """
     owner = getattr(f, "__self__", f)
     bound = f".{getattr(f, '__name__', '')}" if owner is not f else ""

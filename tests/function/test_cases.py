@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.function.cases import cases_of
+from parity.function.cases import Case, cases_of
 
 
 def test_sizes_grow_and_zeros_ties_and_negative_numbers_are_there() -> None:
@@ -47,6 +47,4 @@ def test_given_numbers_are_a_case_and_integers_fix_the_sizes() -> None:
     ("numbers", "generic"), [([1.0, 2.0], True), ([1.0, -1.0], False), ([0.0, 2.0], False)]
 )
 def test_which_inputs_have_no_ties_and_kinks(numbers: list[float], generic: bool) -> None:
-    from parity.function.cases import Case
-
     assert Case((np.array(numbers),)).is_generic is generic

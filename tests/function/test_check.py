@@ -101,6 +101,40 @@ def test_a_reference_has_another_convention_at_a_kink() -> None:
     assert parity.check_function(torch.relu, (3,), reference=at_zero_one, order=1).ok
 
 
+def test_a_gradient_that_is_another_one_on_purpose_needs_a_reference() -> None:
+    class Straight(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.round()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad.clone()
+
+    assert not parity.check_function(Straight.apply, (3,)).ok
+    said = parity.check_function(
+        Straight.apply, (3,), reference=lambda x: x + (x.round() - x).detach()
+    )
+    assert said.ok, str(said)
+
+
+def test_a_constant_of_float32_is_told_with_numbers_that_differ() -> None:
+    class Tenth(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 0.1
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad * torch.tensor(0.1, dtype=torch.float32).double()
+
+    (finding,) = parity.check_function(Tenth.apply, (3,)).findings
+    assert finding.cause.startswith("a constant of float32")
+    lines = [line.partition(": ") for line in str(finding).splitlines()]
+    expected, actual = (t for name, _, t in lines if name in ("  expected", "  actual"))
+    assert expected != actual
+
+
 def test_without_second_order() -> None:
     assert parity.check_function(NumpyBackward.apply, (3,), order=1).ok
 

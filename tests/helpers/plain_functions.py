@@ -59,7 +59,9 @@ PLAIN: tuple[tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...], str], .
     ("pad", lambda x: F.pad(x, (1, 1)), ROW, "R"),
     ("solve", torch.linalg.solve, ((3, 3), (3, 2)), "M, R"),
     ("conv1d", F.conv1d, ((2, 3, 7), (4, 3, 2)), "R"),
+    ("prelu", F.prelu, ((3, 4), (4,)), "R"),
     ("huber_loss", F.huber_loss, PAIR, "R"),
     ("attention", F.scaled_dot_product_attention, ((1, 3, 4), (1, 3, 4), (1, 3, 4)), "R"),
+    ("standardize", lambda x: (x - x.mean(0)) / x.std(0, correction=0), ROW, "C"),
     ("identity", lambda x: x, ROW, "R"),
 )
