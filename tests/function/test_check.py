@@ -162,6 +162,19 @@ def test_a_function_that_changes_what_it_is_given_ends_the_check() -> None:
     assert result.untested[-1] == "all else, until this is mended"
 
 
+def test_inputs_of_which_only_one_is_positive_are_not_made_equal() -> None:
+    def power(x: Any, y: Any) -> Any:
+        assert bool((y > 0).all()), "positive numbers"
+        return x * y.log()
+
+    result = parity.check_function(power, (3,), (3,), domain="R, P")
+    assert result.ok, str(result)
+
+
+def test_whole_numbers_are_no_sign_of_float32() -> None:
+    assert not any("float32" in text for text in parity.check_function(torch.round, (3,)).untested)
+
+
 def test_a_function_of_float32_is_judged_in_float32() -> None:
     def single(x: Any) -> Any:
         return (x.float().sin() * 2).to(x.dtype)
