@@ -25,6 +25,8 @@ class Framework(ABC):
     """
 
     name: str
+    #: Whether each operation can have rounding errors (``parity.oracle.rounded_operations``).
+    rounds = False
 
     @abstractmethod
     def values(self, f: Function, arrays: Sequence[Array]) -> list[Array]:
@@ -139,6 +141,7 @@ class TorchFramework(_Tape):
     def __init__(self, device: str = "cpu", dtype: str = "float64") -> None:
         self.torch = importlib.import_module("torch")
         self.device, self.dtype = device, getattr(self.torch, dtype)
+        self.rounds = device == "cpu"  # random numbers are there
 
     def leaf(self, array: Array) -> Any:
         tensor = self.torch.tensor(array, device=self.device)

@@ -39,7 +39,7 @@ def sampler(
 ) -> Sample:
     """Return a way to run something with rounding errors of the size ``unit``.
 
-    In PyTorch each operation has errors, forward and backward, elsewhere the inputs alone.
+    In PyTorch each operation on the CPU has errors, forward and backward, else inputs alone.
     """
 
     def sample(seed: int, ulps: float) -> tuple[Arrays, int]:
@@ -55,7 +55,7 @@ def sampler(
             return np.asarray(array * (1 + unit * ulps * noise), np.float64)
 
         moved = [disturbed(a) for a in arrays], [disturbed(s) for s in seeds]
-        if framework.name != "torch":
+        if not framework.rounds:
             return run(*moved), count
         mode = RoundedOperations(unit, seed)
         with mode:

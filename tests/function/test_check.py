@@ -181,7 +181,7 @@ def test_a_function_of_float32_is_judged_in_float32() -> None:
 
     def only(x: Any) -> Any:
         assert x.dtype == torch.float32, "float32 alone"
-        return NoChain.apply(x)
+        return WRONG[0].f(x)
 
     right = parity.check_function(single, (3,))
     assert right.ok

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
-from parity.function.judge import Array, Question, differing
+from parity.function.cases import Array
+from parity.function.frameworks import TorchFramework
+from parity.function.judge import Question, differing, sampler
 
 
 def _question(backward: Callable[[Array], Array], gradient: float) -> Question:
@@ -52,3 +55,12 @@ def test_rounding_in_every_step_is_allowed_where_it_is_sampled() -> None:
 
     assert differing([found], [right], 2.0**-53, None) == [0]
     assert differing([found], [right], 2.0**-53, sample) == []
+
+
+@pytest.mark.parametrize(("device", "differs"), [("cpu", True), ("cuda", False)])
+def test_operations_have_rounding_errors_on_the_cpu_alone(device: str, differs: bool) -> None:
+    framework = TorchFramework(device)
+    framework.device = "cpu"  # there may be no other
+    one = [np.ones(3)]
+    sample = sampler(framework, lambda xs, vs: framework.values(torch.exp2, xs), one, [], 2.0**-10)
+    assert (sample(0, 0.0)[0][0] != 2.0).any() == differs
