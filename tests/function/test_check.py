@@ -14,7 +14,6 @@ import torch
 import parity
 from parity._util.errors import UsageError
 from parity.function.causes import CAUSES
-from tests.helpers.plain_functions import PLAIN
 from tests.helpers.wrong_functions import (
     RIGHT,
     WRONG,
@@ -46,11 +45,6 @@ def test_a_right_function_has_none(example: Example) -> None:
     result = parity.check_function(example.f, *example.shapes)
     assert (result.ok, result.verdict, result.findings) == (True, "parity", [])
     assert str(result).splitlines()[-1].startswith("verdict: parity: 0 findings; ")
-
-
-@pytest.mark.parametrize(("name", "f", "shapes", "domain"), PLAIN, ids=[p[0] for p in PLAIN])
-def test_a_function_of_pytorch_has_none(name: str, f: Any, shapes: Any, domain: str) -> None:
-    assert str(parity.check_function(f, *shapes, domain=domain).findings) == "[]"
 
 
 def test_the_smallest_inputs_the_numbers_and_the_cause_are_told() -> None:
