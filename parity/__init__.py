@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from parity.diagnose.lookup import explain as explain
     from parity.engines.base import Engine as Engine
     from parity.engines.base import Unsupported as Unsupported
+    from parity.function.check import check_function as check_function
+    from parity.function.result import FunctionResult as FunctionResult
     from parity.language.program import Program as Program
     from parity.oracle.finding import Finding as Finding
     from parity.oracle.one_program import run as run
 
 __version__ = "0.1.0"
 __all__ = [
-    *("Engine", "Finding", "Program", "Report", "SearchResult", "Unsupported"),
-    *("check", "explain", "run"),
+    *("Engine", "Finding", "FunctionResult", "Program", "Report", "SearchResult", "Unsupported"),
+    *("check", "check_function", "explain", "run"),
 ]
 
 #: Where public names are; a module is imported when a name of it is first asked for, since
@@ -40,11 +42,13 @@ __all__ = [
 _MODULES = {
     "Engine": "parity.engines.base",
     "Finding": "parity.oracle.finding",
+    "FunctionResult": "parity.function.result",
     "Program": "parity.language.program",
     "Report": "parity.campaign.result",
     "SearchResult": "parity.campaign.result",
     "Unsupported": "parity.engines.base",
     "check": "parity.campaign.search",
+    "check_function": "parity.function.check",
     "explain": "parity.diagnose.lookup",
     "run": "parity.oracle.one_program",
 }

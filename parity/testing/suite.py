@@ -35,6 +35,8 @@ from parity.engines.base import Engine, label
 from parity.engines.open import open_engines
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import Runner
+from parity.function.check import check_function
+from parity.function.frameworks import Function
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.oracle.check import check_repeatedly
@@ -167,6 +169,22 @@ class Suite:
             reported = Report(judged, program, -1)
             add_cause(reported, self.triage)
         self.report([reported], file_name(file.stem))
+
+    def check_function(self, f: Function, *examples_or_shapes: Any, **options: Any) -> None:
+        """Run ``parity.check_function``; write the scripts of findings, and fail with the report.
+
+        Examples
+        --------
+        In a test, with the fixture::
+
+            def test_my_function(parity):
+                parity.check_function(MyFunction.apply, (3, 4))
+        """
+        __tracebackhide__ = True
+        options = {"seed": self.seed, "findings": FINDINGS, **options}
+        result = check_function(f, *examples_or_shapes, **options)
+        if not result.ok:
+            pytest.fail(str(result), pytrace=False)
 
     def known_occur(self) -> None:
         """Fail if entries of the baseline no longer occur."""
