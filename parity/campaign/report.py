@@ -13,6 +13,7 @@ from parity._util.escape import one_line, printable
 from parity._util.style import PLAIN, Style
 from parity.campaign.baseline import BaselineEntry
 from parity.diagnose.causes import Category, Cause, category_of
+from parity.diagnose.defects import DEFECTS
 from parity.engines.base import Engine, label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, Runner
@@ -234,6 +235,8 @@ def finding_lines(
         yield from ("  " + one_line(line) for line in _cause_lines(cause))
     if finding.repeats is not None:
         yield f"  flaky like this: {plural(report.programs, 'program')}"
+    if cause is not None and cause.name in DEFECTS:
+        yield f"  name: {cause.key} (parity explain {cause.name} says more)"
     if report.script:
         yield f"  script: {one_line(report.script)}"
 

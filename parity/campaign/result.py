@@ -251,7 +251,8 @@ class SearchResult:
             found.append(f"{len(self.stale)} of the baseline no longer occur")
         if self.cut:
             found.append("not all programs ran, as most end the process")
-        return f"{', '.join(found)}; {self.failing:,} of {plural(self.programs, 'program')} differ"
+        differ = f"{self.failing:,} of {plural(self.programs, 'program')} differ"
+        return f"{', '.join(found)}; {differ}{'s' if self.programs == 1 else ''}"
 
     @property
     def fails(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Hashable, Iterator
+from dataclasses import replace
 
 from parity._util.process import fuzzing_runtime
 from parity.diagnose.causes import (
@@ -220,8 +221,10 @@ class Triage:
         for defect in DEFECTS.values():
             if defect.probe == probe.name and _fails_alike(probe, finding, probe.first(defect())):
                 sentence = defect.description
-                return Cause(category_of(finding), defect.name, sentence, finding=finding)
-        return Cause(category_of(finding), probe.name, finding.says, finding=finding)
+                cause = Cause(category_of(finding), defect.name, sentence, finding=finding)
+                return replace(cause, code=defect.code, mend=defect.mend)
+        cause = Cause(category_of(finding), probe.name, finding.says, finding=finding)
+        return replace(cause, code=probe.code, mend=probe.mend)
 
 
 def _statement(program: Program, number: int) -> pr.Statement | None:

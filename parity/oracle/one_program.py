@@ -13,10 +13,10 @@ from parity.engines.limits import Limits
 from parity.engines.load import load_engine
 from parity.engines.open import open_engines
 from parity.engines.quirks.table import with_quirks
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.engines.selfcheck import check_adapter
 from parity.engines.trace import Trace
-from parity.language.program import Program, ProgramError
+from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
@@ -171,7 +171,7 @@ def run_on(program: Program, engine: AnyEngine, reference: Engine) -> ProgramRun
     runner = as_runner(engine)
     names = label(runner), label(reference)
     if not runner.supports(program):
-        raise UsageError(f"{names[0]} has not all operations, dtypes and shapes of the program")
+        raise UsageError(f"{names[0]} has no {_missing(program, runner)}")
     expected = with_quirks(reference, runner.quirks)
     ours, theirs = runner.run(program), execute(program, expected)
     if ours.unsupported is not None:
@@ -181,6 +181,17 @@ def run_on(program: Program, engine: AnyEngine, reference: Engine) -> ProgramRun
     finding = compare(program, ours, theirs, tolerance=tolerance)
     verdict = None if finding is None else adjudicate(program, finding, runner, reference)
     return ProgramRun(program, names, ours, theirs, finding, verdict)
+
+
+def _missing(program: Program, runner: Runner) -> str:
+    """Return the first thing of a program that an engine does not have."""
+    for statement in program.statements:
+        if isinstance(statement, Apply) and statement.op not in runner.ops:
+            return f"operation {statement.op}"
+    for leaf in program.leaves:
+        if leaf.dtype not in runner.dtypes:
+            return leaf.dtype
+    return "arrays of so many dimensions, or attributes as the program has them"
 
 
 def picture(program: Program, engine: Trace, reference: Engine) -> str:

@@ -151,6 +151,7 @@ KEYS = {
     "stability": dict,
     "verdict": str,
     "untested": list,
+    "left_out": dict,
     "quirks": list,
     "quirks_say": dict,
     "warnings": list,
@@ -169,6 +170,7 @@ FINDING_KEYS = {
     "reference": (list, str, type(None)),
     "wrong": (str, type(None)),
     "error_over_bound": (float, type(None)),
+    "error_size": (dict, type(None)),
     "diagnosis": list,
     "program_number": int,
     "script": str,
@@ -185,6 +187,7 @@ CAUSE_KEYS = {
     "alternatives": list,
     "code": str,
     "mend": str,
+    "error_size": (dict, type(None)),
     "findings": list,
 }
 
