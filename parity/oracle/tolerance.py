@@ -45,9 +45,11 @@ FLOAT64 = np.finfo(np.float64)
 SAMPLES = 8
 #: Numbers of samples after which a difference is compared with the bound.
 SAMPLE_COUNTS = (1, 2, SAMPLES)
-#: An error that exceeds the bound of so many samples that many times needs no further ones. The
-#: noise is continuous: samples are so much smaller than usual with a chance of about 1e-9. Where a
-#: choice is open, half of the samples choose otherwise, and all are needed.
+#: An error that exceeds the bound of so many samples that many times, and the largest number of the
+#: program by this factor, needs no further ones. Small errors do: where gradients cancel, a sample
+#: often has no error at all, since its errors are whole units in the last place. Where a choice is
+#: open, half of the samples choose otherwise, and all are needed.
+GROSS = 1e-6
 CLEARLY = {1: 1e9, 2: 1e6}
 
 
@@ -109,10 +111,19 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
-            if np.any(error > self._clearly.get(wanted, np.inf) * bound):
+            gross = error > GROSS * self._largest
+            if np.any(gross & (error > self._clearly.get(wanted, np.inf) * bound)):
                 self._clear = True  # no further sample raises the bound that much
                 break
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
+
+    @cached_property
+    def _largest(self) -> float:
+        """The largest number of the program."""
+        arrays = [leaf.array() for leaf in self.program.leaves]
+        arrays += [o.array for o in self._prepared().observations if o.array is not None]
+        finite = (np.abs(a[np.isfinite(a)], dtype=np.float64) for a in arrays)
+        return max((float(a.max()) for a in finite if a.size), default=0.0)
 
     @property
     def _clearly(self) -> dict[int, float]:

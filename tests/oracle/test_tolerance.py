@@ -116,6 +116,15 @@ def test_legitimate_rounding_is_no_finding(cls: type[Engine]) -> None:
         assert check(case, engine) is None, str(case)
 
 
+def test_a_sample_without_errors_decides_nothing() -> None:
+    """The gradient of x / x cancels: what is left are units in the last place, or nothing."""
+    engine = FusedSlopes()
+    for seed in range(40):  # another leaf gives other random errors
+        text = f"x0 = leaf([2.1, 0.1])\nx1 = leaf([{seed}.0])\nx2 = div(x0, x0)"
+        case = program_from_text(f"{text}\nbackward(x2, gradient=[0.5, 1.0])")
+        assert check(case, engine) is None, str(case)
+
+
 #: Programs within which a wrong gradient is found, where the default budget is too few: it
 #: takes a positive base, an exponent between -10 and 10, and a program that is not exact.
 SELDOM = {"power": 4000}
