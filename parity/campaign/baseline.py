@@ -48,8 +48,8 @@ LARGEST, MOST_ENTRIES = 2**20, 1000
 FLAKY_RUNS = 200
 
 _PROPOSAL = """\
-# Proposed by `parity check --propose-known`. Nothing here is accepted yet: give each entry
-# that shall be a reason and the URL of its issue, and move it into the list of --known.
+# Proposed by `parity check --propose-baseline`. Nothing here is accepted yet: give each entry
+# that shall be a reason and the URL of its issue, and move it into the list of --baseline.
 """
 
 

@@ -249,6 +249,8 @@ class SearchResult:
         found = [plural(len(self.findings), "finding")]
         if self.stale:
             found.append(f"{len(self.stale)} of the baseline no longer occur")
+        if self.unexplained and not self.findings:
+            found.append(f"{plural(self.unexplained, 'program')} that nothing explains")
         if self.cut:
             found.append("not all programs ran, as most end the process")
         differ = f"{self.failing:,} of {plural(self.programs, 'program')} differ"
@@ -256,8 +258,8 @@ class SearchResult:
 
     @property
     def fails(self) -> bool:
-        """Whether a finding is not in the baseline, or an entry of the baseline is stale."""
-        return bool(self.findings or self.stale)
+        """Whether a finding is not in the baseline, an entry is stale, or a program unexplained."""
+        return bool(self.findings or self.stale or self.unexplained)
 
 
 def _repeats(finding: Finding) -> dict[str, Any] | None:

@@ -181,7 +181,8 @@ def _ending(outcome: Outcome, where: str) -> Iterator[str]:
     if outcome.exported:
         yield (
             f"{outcome.exported} findings are exported to the Hypothesis database: "
-            f"pytest --pyargs parity --engine {one_line(outcome.identity.spec)} replays them first"
+            f"pytest --pyargs parity --parity-engine {one_line(outcome.identity.spec)} "
+            "replays them first"
         )
     if outcome.interrupted:
         yield "interrupted: the same command continues from here"

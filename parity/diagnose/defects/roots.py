@@ -33,7 +33,7 @@ class DefaultGradientHeld(Defect):
     seen = "DeZero"
     smallest = program("x0 = leaf(3.0)", "backward(x0, gradient=2.0)", "backward(x0)")
     code = "if self.grad is None: self.grad = np.ones_like(self.data)"
-    mend = "self.grad = np.ones_like(self.data)"
+    mend = "start with the gradient that backward gets, with ones if there is none; a leaf adds it"
 
     def default_seed(self, t: Tensor) -> Any:
         return super().default_seed(t) if t.grad is None else t.grad
