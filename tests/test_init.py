@@ -35,7 +35,7 @@ def test_the_result_is_that_of_the_command_and_its_text_the_report(tmp_path: Pat
     result = parity.check(Overwrite, examples=30, seed=2, findings=tmp_path)
     again = search(Overwrite(), TORCH, 30, 2)
     assert [str(r.program) for r in result.findings] == [str(r.program) for r in again.findings]
-    assert str(result).startswith("overwrite 1 against torch")
+    assert str(result).startswith("1 fault: 1 wrong gradient\noverwrite 1 against torch")
     assert "gradient: a reused variable's gradient is overwritten" in str(result)
     assert all(Path(r.script).is_file() for r in result.findings if r.program)
     json.dumps(result.to_json(), allow_nan=False)

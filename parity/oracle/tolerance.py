@@ -49,7 +49,7 @@ SAMPLE_COUNTS = (1, 2, SAMPLES)
 #: program by this factor, needs no further ones. Small errors do: where gradients cancel, a sample
 #: often has no error at all, since its errors are whole units in the last place. Where a choice is
 #: open, half of the samples choose otherwise, and all are needed.
-GROSS = 1e-6
+GROSS = 1e-4
 CLEARLY = {1: 1e9, 2: 1e6}
 
 

@@ -131,10 +131,10 @@ def test_a_device_that_is_full_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_half_an_adapter_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> str:
+    def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("parity.engines.template._operations", full)
+    monkeypatch.setattr("parity.engines.template.operations_in_comments", full)
     assert main(["adapter", "new.py"]) == 2
     assert not Path("new.py").exists()
 

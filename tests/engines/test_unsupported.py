@@ -150,7 +150,7 @@ def test_in_a_process_of_its_own(
     isolate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write_module(tmp_path, "lacking_engine_of_a_test.py", ADAPTER)
-    status = main(["check", "--engine", f"{file}:Mine", "--examples", "40", isolate])
+    status = main(["check", "--engine", f"{file}:Mine", "--examples", "40", "-v", isolate])
     shown = capsys.readouterr()
     assert status == PARITY, shown
     assert "matmul of vectors" in shown.out

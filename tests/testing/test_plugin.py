@@ -140,7 +140,8 @@ def test_a_failure_shows_program_values_kind_and_script(
     assert re.fullmatch(r"  error: \S+ times what rounding explains", shown[6])
     assert lines[first + 7] == "  typical code: x.grad = gx"
     assert lines[first + 8].startswith("  how to mend it: x.grad = gx if x.grad is None else")
-    match = re.fullmatch(r"  script: (.*)", lines[first + 9])
+    assert lines[first + 9] == "  name: overwrite (parity explain overwrite says more)"
+    match = re.fullmatch(r"  script: (.*)", lines[first + 10])
     assert match
     assert (folder / match[1]).is_file()
     assert "def on_torch" in (folder / match[1]).read_text()
