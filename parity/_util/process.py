@@ -37,6 +37,22 @@ def fuzzing_runtime() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
+@contextlib.contextmanager
+def collector_of_new_objects() -> Iterator[None]:
+    """The cyclic collector looks only at objects that are created within.
+
+    Objects that are frozen already stay so.
+    """
+    frozen = gc.get_freeze_count() > 0
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
+
+
 #: What asks a process to end; a system has some of them.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 ENDING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))

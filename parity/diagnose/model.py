@@ -5,6 +5,7 @@ The model says of any program whether it shows what the engine shows, and which 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from parity.diagnose.tape_programs import tape_programs
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
-from parity.engines.runner import Runner
+from parity.engines.runner import Runner, operations_of
 from parity.engines.trace import Trace
 from parity.language import program as pr
 from parity.oracle.compare import compare
@@ -52,9 +53,27 @@ class Model:
         self.suspicious = self.table.suspicious(self.explained_cells)
         self._of_value = {cause.name: cause for cause in self.causes}
 
-    def explains(self, program: pr.Program, trace: Trace) -> bool:
+    def explains(self, program: pr.Program, trace: Trace, finding: Finding | None = None) -> bool:
         """Return whether the model shows on a program what the engine showed."""
-        return self._agrees(self.combination, self.suspicious, self._sample(program, trace))
+        sample = self._sample(program, trace, finding)
+        return self._agrees(self.combination, self.suspicious & sample.ops, sample)
+
+    def names_all(self, program: pr.Program) -> bool:
+        """Return whether a program that the model explains needs a cause that is known.
+
+        That is so if each fault has a cause with a witness, and each operation a formula.
+        """
+        return self._named and operations_of(program) <= formulas()
+
+    @functools.cached_property
+    def _named(self) -> bool:
+        causes = [*self.causes, *self.operation_causes]
+        of_ops = frozenset[str]().union(*(cause.ops for cause in self.operation_causes))
+        return (
+            all(v.name in self._of_value for v in self.combination if v.is_fault)
+            and self.suspicious <= of_ops
+            and all(cause.witness is not None for cause in causes)
+        )
 
     def blame(
         self, program: pr.Program, trace: Trace, finding: Finding | None = None
@@ -149,7 +168,8 @@ def _compared(
     tolerance = tolerance_of(program, bitwise, engine.quirks, right, theirs)
     finding = compare(program, ours, theirs, tolerance=tolerance)
     if finding is not None:
-        finding = replace(finding, non_finite=theirs.non_finite, trace=ours)
+        right_run = tolerance.right
+        finding = replace(finding, non_finite=theirs.non_finite, trace=ours, right=right_run)
     return Sample.of(program, ours, theirs, finding, engine)
 
 

@@ -141,7 +141,7 @@ def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance)
     if finding is None:
         return CellResult(cell, ours, None, Outcome.RIGHT)
     outcome = Outcome.RAISES if finding.what == "exception" else Outcome.WRONG
-    return CellResult(cell, ours, replace(finding, trace=ours), outcome)
+    return CellResult(cell, ours, replace(finding, trace=ours, right=tolerance.right), outcome)
 
 
 def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> bool:

@@ -186,7 +186,9 @@ def reduced(
 
     def check(p: pr.Program) -> Finding | None:
         found = check_program(p, engine, reference)
-        return None if found is None or unless(p, found) else found
+        if found is None or not _alike(found, finding):  # the question costs more
+            return None
+        return None if unless(p, found) else found
 
     def search() -> tuple[pr.Program, Finding]:
         return reduce_program(program, finding, check, freedom=freedom)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,11 +25,12 @@ from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import Runner
 from parity.engines.trace import STOPPED, Trace
 from parity.language import program as pr
+from parity.oracle.choices import Choice
 from parity.oracle.compare import compare
 from parity.oracle.exactness import is_exact
 from parity.oracle.finding import Finding
 from parity.oracle.rounded_operations import NormwiseTolerance, have_rules
-from parity.oracle.tolerance import Tolerance
+from parity.oracle.tolerance import Tolerance, same
 
 
 class DefectTolerance(Tolerance):
@@ -46,6 +48,11 @@ class DefectTolerance(Tolerance):
 
     def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
         return np.zeros(shape) if self.exact else super()._sampled(index, shape)
+
+    def _without_errors(self, choices: Sequence[Choice] = ()) -> Trace:
+        if choices:  # they are those of wrong values, not those of the reference
+            return self._run(0.0, self._seed, choices)[0]
+        return super()._without_errors()
 
 
 class NormwiseDefectTolerance(DefectTolerance, NormwiseTolerance):
@@ -133,11 +140,14 @@ class Sample:
         raises = None if theirs.failure is None else theirs.failure.statement
         ops = frozenset(s.op for s in program.statements if isinstance(s, pr.Apply))
         kind = DefectTolerance if have_rules(program) else NormwiseDefectTolerance
-        tolerance = kind(program, quirks=engine.quirks)
+        right = finding.right if finding is not None else None
+        tolerance = kind(program, quirks=engine.quirks, right=right)
         return Sample(program, ours, finding, raises, features_of(program), ops, tolerance)
 
     def shows(self, trace: Trace) -> bool:
         """Return whether a run of a model is what the engine did, exceptions included."""
+        if self._is_right(trace):
+            return False
         ours, theirs = self.ours.failure, trace.failure
         if (ours is None) != (theirs is None):
             return False
@@ -149,6 +159,30 @@ class Sample:
             if not alike and (stopped or ours.statement != self.raises):
                 return False
         return compare(self.program, self.ours, trace, tolerance=self.tolerance) is None
+
+    def _is_right(self, trace: Trace) -> bool:
+        """Return whether a run has the number of the reference where the engine clearly has not.
+
+        That needs no error bound of its own.
+        """
+        f = self.finding
+        if f is None or f.allowed is None or (f.error_over_bound or 0.0) < _CLEAR:
+            return False
+        for o in trace.observations:
+            if o[:3] == (f.statement, f.what, f.which):
+                return o.array is not None and _within(o.array, f.reference, f.allowed)
+        return False
+
+
+#: An error of so many times its bound stays one next to numbers within the bound.
+_CLEAR = 4.0
+
+
+def _within(array: NDArray[Any], right: NDArray[Any], allowed: NDArray[Any]) -> bool:
+    if array.shape != right.shape or array.dtype != right.dtype:
+        return False
+    with np.errstate(all="ignore"):
+        return bool((same(array, right) | (np.abs(array - right) <= allowed)).all())
 
 
 class Tape:

@@ -78,6 +78,9 @@ class Triage:
 
     def explains(self, program: Program, finding: Finding) -> bool:
         """Return whether the model gives the results of the engine, and differs itself."""
+        trace = finding.trace
+        if trace is not None and not finding.stopped and self.model.names_all(program):
+            return self.model.explains(program, trace, finding)  # which causes is not asked
         return bool(self.blame(program, finding))
 
     def blame(self, program: Program, finding: Finding) -> tuple[Cause, ...]:

@@ -106,4 +106,4 @@ def _compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance
     finding = compare(program, ours, theirs, tolerance=tolerance)
     if finding is None:
         return None
-    return replace(finding, non_finite=theirs.non_finite, trace=ours)
+    return replace(finding, non_finite=theirs.non_finite, trace=ours, right=tolerance.right)

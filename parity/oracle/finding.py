@@ -166,6 +166,8 @@ class Finding:
         Whether the reference computed inf or nan anywhere in the program.
     trace
         The engine's run that differed; None if it was not kept.
+    right
+        The reference's run; None if it was not kept.
     repeats
         How often the program differed, for a finding of kind ``flaky``.
     place
@@ -182,6 +184,7 @@ class Finding:
     allowed: Any = None
     non_finite: bool = False
     trace: Trace | None = field(default=None, repr=False)
+    right: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
     place: str = ""
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import described, one_line
+from parity._util.process import collector_of_new_objects
 from parity.engines.base import Engine, Unsupported, abilities
 from parity.engines.execute import numbers
 from parity.engines.runner import AnyEngine, EngineStopped, as_runner
@@ -277,7 +278,8 @@ def _recorded(engine: Engine, when: str, x: Any, other: Any, expected: float) ->
 
 def first_finding(engine: Engine, name: str) -> list[Any] | None:
     """Return the first finding of a probe as JSON-like data; called in the engine's process."""
-    found = next(PROBES_BY_NAME[name].run(engine), None)
+    with collector_of_new_objects():
+        found = next(PROBES_BY_NAME[name].run(engine), None)
     if found is None:
         return None
     shown = found.engine, found.reference, found.place

@@ -197,7 +197,7 @@ class NormwiseTolerance(Tolerance):
     @functools.cached_property
     def _still(self) -> NormwiseTolerance:
         """The bounds without errors in leaves, so that those that tie still do."""
-        still = NormwiseTolerance(self.program, self.bitwise, self.quirks, self._right)
+        still = NormwiseTolerance(self.program, self.bitwise, self.quirks, self.right)
         still.leaf_ulps = 0.0
         return still
 

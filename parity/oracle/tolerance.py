@@ -27,7 +27,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,13 +44,14 @@ FLOAT64 = np.finfo(np.float64)
 #: How many samples there are.
 SAMPLES = 8
 #: Numbers of samples after which a difference is compared with the bound.
-SAMPLE_COUNTS = (1, 2, SAMPLES)
+SAMPLE_COUNTS = (1, 2, 3, SAMPLES)
 #: An error that exceeds the bound of so many samples that many times, and the largest number of the
-#: program by this factor, needs no further ones. Small errors do: where gradients cancel, a sample
-#: often has no error at all, since its errors are whole units in the last place. Where a choice is
-#: open, half of the samples choose otherwise, and all are needed.
+#: program by the factor ``GROSS``, needs no further ones. All of n samples are r times smaller than
+#: usual with a chance of about r**-n, here 1e-9. Small errors need all samples: where gradients
+#: cancel, a sample often has no error at all, since its errors are whole units in the last place.
+#: Where a choice is open, half of the samples choose otherwise, and all are needed.
 GROSS = 1e-4
-CLEARLY = {1: 1e9, 2: 1e6}
+CLEARLY = {1: 1e9, 2: 3e4, 3: 1e3}
 
 
 class Tolerance:
@@ -71,7 +72,7 @@ class Tolerance:
         self.program = program
         self.bitwise = bitwise
         self.quirks = quirks
-        self._right = right
+        self.right = right
         self._traces: tuple[Trace, ...] = ()
         self._choices: list[Choice] | None = None
         self._base: Trace | None = None  # without random errors
@@ -184,7 +185,7 @@ class Tolerance:
 
     def _without_errors(self, choices: Sequence[Choice] = ()) -> Trace:
         """Return the run without random errors: that of the reference, if it is in float64."""
-        right = self._right
+        right = self.right
         if right is not None and right.failure is None and self.unit == FLOAT64.epsneg:
             return right
         return self._run(0.0, self._seed, choices)[0]
@@ -195,10 +196,27 @@ class Tolerance:
         uses = Counter(v for s in self.program.statements for v in pr.operands(s))
         passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
-        from parity.oracle.perturbed import Perturbed  # PyTorch, only where it is needed
+        run = _chosen_run if any(choice is not None for choice in choices) else _known_run
+        return run(self.program, self.quirks, unit, accumulations, seed, tuple(choices))
 
-        engine = Perturbed(unit, accumulations, seed, choices)
-        return execute(self.program, with_quirks(engine, self.quirks)), engine.count
+
+def _chosen_run(
+    program: pr.Program,
+    quirks: frozenset[str],
+    unit: float,
+    accumulations: int,
+    seed: Any,
+    choices: tuple[Choice, ...],
+) -> tuple[Trace, int]:
+    from parity.oracle.perturbed import Perturbed  # PyTorch, only where it is needed
+
+    engine = Perturbed(unit, accumulations, seed, choices)
+    return execute(program, with_quirks(engine, quirks)), engine.count
+
+
+#: A program that differs is soon compared again, with runs of a model. Arrays of choices cannot be
+#: looked up.
+_known_run = lru_cache(maxsize=4 * SAMPLES)(_chosen_run)
 
 
 def seed_of(program: pr.Program) -> int:

@@ -18,6 +18,7 @@ from parity._util.process import (
     ENDING,
     THRESHOLDS,
     Interrupts,
+    collector_of_new_objects,
     first_interrupt,
     fuzzing_runtime,
     uninterrupted,
@@ -147,3 +148,17 @@ def test_the_third_signal_has_its_default_action() -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert (interrupts.status, str(interrupts)) == (143, "interrupted by SIGTERM")
+
+
+def test_the_collector_looks_at_new_objects_only_for_a_while() -> None:
+    gc.unfreeze()
+    with collector_of_new_objects():
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        with collector_of_new_objects():
+            pass
+        assert gc.get_freeze_count() > 0  # it was the choice of the caller
+    finally:
+        gc.unfreeze()

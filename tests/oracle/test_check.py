@@ -193,6 +193,13 @@ def test_what_few_samples_allow_all_of_them_allow(
         assert np.array_equal(tolerance.bound(index, array), full)
 
 
+def test_a_wrong_number_in_float32_needs_few_samples() -> None:
+    case, index, array = next(c for c in inexact() if c[0].leaves[0].dtype == "float32")
+    tolerance = Counted(case)
+    assert tolerance.excess(index, np.abs(array), array) is not None
+    assert tolerance.runs <= 4  # one of them is not disturbed
+
+
 # Fits.
 
 
