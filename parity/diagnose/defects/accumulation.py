@@ -186,7 +186,7 @@ class StaleRoot(Defect):
         "x0 = leaf(3.0)", "x1 = neg(x0)", "backward(x1, retain_graph=True)", "backward(x1)"
     )
     code = "self.grad += np.ones_like(self.data)"
-    mend = "a leaf adds, self.grad = g if self.grad is None else self.grad + g; another root starts with g"
+    mend = "a leaf adds g, the first gradient, to its own; any other root starts with g"
 
     def seed(self, t: Tensor, gradient: Any) -> Any:
         g = super().seed(t, gradient)
