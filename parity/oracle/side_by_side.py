@@ -186,6 +186,8 @@ def _name(place: Place) -> str:
 
 
 def _close(a: Any, b: Any, rtol: float) -> bool:
+    if rtol == float("inf"):  # both agree, whatever is left of rounding, also beside zero
+        return True
     if a is None or b is None:
         return a is b
     if a.shape != b.shape or a.dtype != b.dtype:

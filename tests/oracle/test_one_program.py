@@ -15,9 +15,10 @@ from parity.diagnose.defects.operations import OffByABillionth
 from parity.diagnose.defects.traversal import GraphKept, Overwrite
 from parity.engines import Unsupported
 from parity.engines.execute import execute
+from parity.engines.trace import Observation, Trace
 from parity.language.text_format import program_from_text
 from parity.oracle.drawing import drawing
-from parity.oracle.side_by_side import texts_of
+from parity.oracle.side_by_side import side_by_side, texts_of
 from tests.helpers.programs import TORCH
 
 TWICE = """
@@ -153,3 +154,11 @@ def test_a_large_program_is_not_drawn() -> None:
     program = program_from_text("\n".join(lines))
     trace = execute(program, TapeEngine())
     assert drawing(program, trace, trace) == ""
+
+
+def test_nothing_is_marked_where_both_agree() -> None:
+    program = program_from_text("x0 = leaf(2.0)\nx1 = div(x0, x0)\nbackward(x1)")
+    ours, theirs = (Trace([Observation(1, "grad", 0, np.array(left))]) for left in (1.1e-16, 0.0))
+    agreeing = side_by_side(program, ("ours", "theirs"), ours, theirs, rtol=float("inf"))
+    assert not any(row.differs for row in agreeing.rows)
+    assert any(row.differs for row in side_by_side(program, ("a", "b"), ours, theirs).rows)
