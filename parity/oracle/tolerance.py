@@ -122,7 +122,8 @@ class Tolerance:
     def _largest(self) -> float:
         """The largest number of the program."""
         arrays = [leaf.array() for leaf in self.program.leaves]
-        arrays += [o.array for o in self._prepared().observations if o.array is not None]
+        run = self._traces[-1] if self._traces else self._prepared()
+        arrays += [o.array for o in run.observations if o.array is not None]
         finite = (np.abs(a[np.isfinite(a)], dtype=np.float64) for a in arrays)
         return max((float(a.max()) for a in finite if a.size), default=0.0)
 
