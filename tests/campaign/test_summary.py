@@ -214,7 +214,7 @@ def test_all_that_a_reader_has_to_know_is_said() -> None:
         "s3://b/c/ill-conditioned",
         "coverage: 0 of 3 features reached",
         "5 findings are exported to the Hypothesis database: pytest --pyargs parity "
-        "--engine my.engine replays them first",
+        "--parity-engine my.engine replays them first",
         "interrupted: the same command continues from here",
     ]
     stopped = outcome([], interrupted=True, total=total)
