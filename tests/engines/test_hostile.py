@@ -44,7 +44,8 @@ def test_in_the_process_of_parity(here: dict[str, Any], name: str) -> None:
     outcome, expected = here[name], HOSTILE[name]
     assert outcome["status"] in expected.statuses, outcome
     assert "Traceback" not in outcome["out"] + outcome["err"]
-    assert len(outcome["out"]) + len(outcome["err"]) < 200_000
+    said = outcome["out"] + outcome["err"].replace("x" * 1000, "")  # without the engine's flood
+    assert len(said) < 100_000
     if outcome["status"] == 2:
         (line,) = outcome["err"].splitlines()
         assert line.startswith("parity: error: ")
