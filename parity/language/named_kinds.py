@@ -282,7 +282,7 @@ def combinations_of(
             list(NAMED_KINDS[c].choices(shapes) if isinstance(c, str) else c)
             for c in attributes.values()
         ]
-    except (IndexError, ValueError):  # operands with fewer axes than the kind needs
+    except (IndexError, ValueError, ZeroDivisionError):  # too few axes, or one of length 0
         return []
     total = int(np.prod([len(c) for c in choices], dtype=np.int64)) if choices else 1
     if total <= most:

@@ -84,6 +84,12 @@ def test_an_operand_without_axes_has_no_choices(name: str) -> None:
     assert all(c["x"] is None for c in combinations_of({"x": name}, ((),)))
 
 
+@pytest.mark.parametrize("name", NAMED_KINDS)
+def test_axes_of_length_0_are_no_error(name: str) -> None:
+    for shapes in (((2, 0), (2,)), ((0, 0), (0,)), ((0,), (0,)), ((2, 0, 3), (2, 3)), ((3,), (0,))):
+        combinations_of({"a": name}, shapes)  # there may be no choice
+
+
 def test_every_choice_of_every_attribute_comes_where_there_are_many() -> None:
     attributes = {"x": tuple(range(9)), "y": tuple(range(7)), "z": "AXIS"}
     found = combinations_of(attributes, ((2, 3),))
