@@ -191,8 +191,11 @@ def _fits(
 
 
 def _lengths_fit(parts: tuple[str, ...], shape: Shape, known: dict[str, int]) -> bool:
+    # A capital is a length of several: ``torch.pdist`` of no rows ends the process.
     return all(
-        n == int(part) if part.isdigit() else known.setdefault(part, n) == n
+        n == int(part)
+        if part.isdigit()
+        else known.setdefault(part, n) == n and not (part.isupper() and n == 0)
         for part, n in zip(parts, shape, strict=True)
     )
 

@@ -116,3 +116,9 @@ def test_broadcasting_is_drawn_in_both_directions() -> None:
 def test_further_operands_are_drawn() -> None:
     counts = {len(Template.of("n, ...").draw(random.Random(seed))) for seed in range(50)}
     assert counts == {1, 2, 3}
+
+
+def test_a_capital_is_no_length_of_zero() -> None:
+    assert not Template.of("M k").matches(((0, 2),))
+    assert Template.of("m k").matches(((0, 2),))
+    assert Template.of("M k").matches(((3, 0),))
