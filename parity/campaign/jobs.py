@@ -23,7 +23,7 @@ from parity.engines.open import open_engines
 from parity.engines.runner import Runner
 from parity.generate.schedule import decoders_of, inputs
 from parity.language.program import Program
-from parity.oracle.check import check_program, check_programs
+from parity.oracle.check import check_programs, check_repeatedly
 from parity.oracle.finding import Finding
 from parity.oracle.stability import SAMPLED, Stability
 
@@ -156,5 +156,5 @@ class Jobs:
 
 def _again(program: Program, sides: tuple[Runner, Engine]) -> Finding | None:
     """Run a program that differed in a worker; more than once if it differs in some runs only."""
-    runs = (check_program(program, *sides) for _ in range(_TRIES))
+    runs = itertools.islice(check_repeatedly(program, *sides), _TRIES)
     return next(filter(None, runs), None)

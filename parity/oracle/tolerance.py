@@ -79,7 +79,7 @@ class Tolerance:
         self._decided: list[bool] = []  # of each choice, whether it is not open
         self._samples: list[Trace] = []
         self._wanted = SAMPLE_COUNTS[-1]  # number of samples that the bound uses
-        self._clear = False  # whether one or two samples decided
+        self._clear = False  # whether fewer samples than all decided
         self._count = 1
 
     @cached_property
@@ -112,8 +112,8 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference.shape)
-            gross = error > GROSS * self._largest
-            if np.any(gross & (error > self._clearly.get(wanted, np.inf) * bound)):
+            clear = error > self._clearly.get(wanted, np.inf) * bound
+            if np.any(clear) and np.any(clear & (error > GROSS * self._largest)):
                 self._clear = True  # no further sample raises the bound that much
                 break
         return None if np.all(error <= bound) else np.where(error > 0, error / bound, 0.0)
