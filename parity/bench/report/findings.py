@@ -15,7 +15,6 @@ from parity._util.decode import Count, FormatError, decode, encode
 from parity._util.errors import UsageError
 from parity._util.escape import one_line
 from parity._util.files import parse_json, read_bytes
-from parity.bench.report.svg import variables
 from parity.campaign.campaign import Outcome
 from parity.campaign.errors import optional
 from parity.campaign.report import category, distinguishable_texts, expected_by, headline
@@ -213,26 +212,18 @@ def _history(file: Path) -> tuple[Run, ...]:
 
 def render(page: FindingsPage, history: Sequence[Run]) -> str:
     """Return the page as HTML."""
-    jinja2, markup = (optional(name, "report", "--html") for name in ("jinja2", "markupsafe"))
-    loader = jinja2.PackageLoader("parity.bench.report")
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inline"] = markup.Markup  # drawings, whose text is already escaped
-    style = loader.get_source(environment, "report.css")[0]
-    faults = [fault for fault in page.faults if not fault.convention]
-    text: str = environment.get_template("findings.html").render(
-        page=page,
-        faults=faults,
-        conventions=[fault for fault in page.faults if fault.convention],
-        history=_rows(history),
-        style=markup.Markup(style),
-        light=markup.Markup(variables(0)),
-        dark=markup.Markup(variables(1)),
+    optional("jinja2", "report", "--html")
+    from parity.bench.report.environment import environment
+
+    text: str = (
+        environment()
+        .get_template("findings.html")
+        .render(
+            page=page,
+            faults=[fault for fault in page.faults if not fault.convention],
+            conventions=[fault for fault in page.faults if fault.convention],
+            history=_rows(history),
+        )
     )
     return text
 

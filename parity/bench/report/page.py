@@ -6,17 +6,14 @@ import base64
 import hashlib
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from parity.bench.report import formatting
 from parity.bench.report.charts import charts
 from parity.bench.report.compare import Comparison
+from parity.bench.report.environment import environment, source
 from parity.bench.report.history import History
 from parity.bench.report.results import REFERENCE, Results
 from parity.bench.report.speed import verdict
 from parity.bench.report.summary import summary
-from parity.bench.report.svg import variables
 from parity.bench.report.tables import tables
 
 #: Name, heading and tables of each section, in order; plots name the table of their numbers.
@@ -35,33 +32,20 @@ _SECTIONS = (
 
 def page(results: Results, comparison: Comparison | None, history: History | None = None) -> str:
     """The HTML of a result and, if given, of its comparison with an older one and its history."""
-    loader = jinja2.PackageLoader("parity.bench.report")
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = formatting.moment
-    environment.filters["rows_of"] = lambda count: formatting.counted(count, "row")
-    environment.filters["plots_of"] = lambda count: formatting.counted(count, "plot")
-    environment.filters["inline"] = Markup  # plots, whose text is already escaped
-    style, script = (
-        loader.get_source(environment, name)[0] for name in ("report.css", "report.js")
-    )
-    text: str = environment.get_template("report.html").render(
+    templates = environment()
+    templates.filters["moment"] = formatting.moment
+    templates.filters["rows_of"] = lambda count: formatting.counted(count, "row")
+    templates.filters["plots_of"] = lambda count: formatting.counted(count, "plot")
+    script = source(templates, "report.js")
+    text: str = templates.get_template("report.html").render(
         results=results,
         comparison=comparison,
         verdict=verdict(results, comparison),
         summary=summary(results, comparison, history),
         sections=_sections(results, comparison, history),
-        style=Markup(style),
-        script=Markup(script),
+        script=script,
         # By this hash the content security policy allows this script alone.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        light=Markup(variables(0)),
-        dark=Markup(variables(1)),
     )
     return text
 
