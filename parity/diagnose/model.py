@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from parity.diagnose.causes import Category, Cause
 from parity.diagnose.cell_evidence import CellEvidence
@@ -23,7 +23,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import Runner, operations_of
 from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.oracle.compare import compare
+from parity.oracle.check import compared
 from parity.oracle.finding import Finding
 from parity.oracle.rounded_operations import tolerance_of
 
@@ -166,10 +166,7 @@ def _compared(
 ) -> Sample:
     bitwise = engine.bitwise and right.bitwise
     tolerance = tolerance_of(program, bitwise, engine.quirks, right, theirs)
-    finding = compare(program, ours, theirs, tolerance=tolerance)
-    if finding is not None:
-        right_run = tolerance.right
-        finding = replace(finding, non_finite=theirs.non_finite, trace=ours, right=right_run)
+    finding = compared(program, ours, theirs, tolerance)
     return Sample.of(program, ours, theirs, finding, engine)
 
 

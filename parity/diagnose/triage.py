@@ -34,7 +34,7 @@ from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
 from parity.language.program import Program
 from parity.oracle.check import check_program
-from parity.oracle.compare import compare
+from parity.oracle.compare import compare, statement_at
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import Probe
 from parity.oracle.rounded_operations import tolerance_of
@@ -100,13 +100,13 @@ class Triage:
 
         Nothing of it runs on the model, which would have to stop.
         """
-        last = _statement(program, finding.statement)
+        last = statement_at(program, finding.statement)
         applied = [last] if isinstance(last, pr.Apply) else program.statements
         ops = {s.op for s in applied if isinstance(s, pr.Apply)}
         for cause in self.model.operation_causes:
             if cause.finding is None or cause.witness is None or not cause.ops & ops:
                 continue
-            statement = _statement(cause.witness, cause.finding.statement)
+            statement = statement_at(cause.witness, cause.finding.statement)
             if cause.finding.kind == finding.kind and isinstance(statement, type(last)):
                 return (cause,)
         return ()
@@ -228,11 +228,6 @@ class Triage:
                 return replace(cause, code=defect.code, mend=defect.mend)
         cause = Cause(category_of(finding), probe.name, finding.says, finding=finding)
         return replace(cause, code=probe.code, mend=probe.mend)
-
-
-def _statement(program: Program, number: int) -> pr.Statement | None:
-    """Return a statement; None for what comes before the first or after the last one."""
-    return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
 def only_operation(program: Program) -> str:

@@ -52,7 +52,7 @@ def check_programs(
     ``leave_out``: as of ``Runner.run_many``.
     """
     runner = as_runner(engine)
-    pytorch, reference = _is_pytorch(reference), with_quirks(reference, runner.quirks)
+    reference = with_quirks(reference, runner.quirks)
     bitwise = runner.bitwise and reference.bitwise
     stability = stability or Stability(sampled=0)
     for runs in runner.run_many(stability.doubled(programs), batch, leave_out):
@@ -64,10 +64,8 @@ def check_programs(
             if ours is None or theirs is None:
                 yield program, None
                 continue
-            tolerance = tolerance_of(
-                program, bitwise, runner.quirks, reference, theirs if pytorch else None
-            )
-            yield program, _compared(program, ours, theirs, tolerance)
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference, theirs)
+            yield program, compared(program, ours, theirs, tolerance)
 
 
 def check_repeatedly(
@@ -78,7 +76,7 @@ def check_repeatedly(
     A run with the same result as an earlier one, bit for bit, is not compared again.
     """
     runner = as_runner(engine)
-    pytorch, reference = _is_pytorch(reference), with_quirks(reference, runner.quirks)
+    reference = with_quirks(reference, runner.quirks)
     bitwise = runner.bitwise and reference.bitwise
     known: dict[Hashable, Finding | None] = {}
     while True:
@@ -88,19 +86,13 @@ def check_repeatedly(
         ours = runner.run(program)
         if (result := ours.result()) not in known:
             theirs = execute(program, reference)
-            tolerance = tolerance_of(
-                program, bitwise, runner.quirks, reference, theirs if pytorch else None
-            )
-            known[result] = _compared(program, ours, theirs, tolerance)
+            tolerance = tolerance_of(program, bitwise, runner.quirks, reference, theirs)
+            known[result] = compared(program, ours, theirs, tolerance)
         yield known[result]
 
 
-def _is_pytorch(reference: Engine) -> bool:
-    """Return whether a run of the reference is what PyTorch gives; nothing is imported for it."""
-    return type(reference).__module__ == "parity.engines.adapters.torch"
-
-
-def _compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance) -> Finding | None:
+def compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance) -> Finding | None:
+    """Compare two runs; the finding keeps them."""
     if ours.left_reals or theirs.left_reals:
         return None
     finding = compare(program, ours, theirs, tolerance=tolerance)

@@ -53,12 +53,13 @@ def compare(
 
 def _keeps_none(program: pr.Program, e: Observation) -> bool:
     """Return whether ``e`` follows an event that does not change None (docs/semantics.md 2.3)."""
-    statement = _statement(program, e.statement)
+    statement = statement_at(program, e.statement)
     kept = pr.leaf_operands(statement) if isinstance(statement, (pr.Zero, pr.ChangeGrad)) else ()
     return e.which in kept
 
 
-def _statement(program: pr.Program, number: int) -> pr.Statement | None:
+def statement_at(program: pr.Program, number: int) -> pr.Statement | None:
+    """Return a statement; None for what comes before the first or after the last one."""
     return program.statements[number] if 0 <= number < len(program.statements) else None
 
 
@@ -89,7 +90,7 @@ def _form_difference(
 ) -> Finding | None:
     """Return a difference in presence, shape or dtype."""
     a, b = e.array, r.array
-    statement = _statement(program, e.statement)
+    statement = statement_at(program, e.statement)
     details = (*e[:3], a, b)
     if a is not None and b is not None:
         return Finding(Kind.SHAPE if a.shape != b.shape else Kind.DTYPE, *details)
@@ -131,7 +132,7 @@ def _value_difference(
 
 
 def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
-    statement = _statement(program, e.statement)
+    statement = statement_at(program, e.statement)
     if e.what == "gradient":
         return Kind.ALIAS
     if e.what == "held":

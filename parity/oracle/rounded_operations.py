@@ -232,12 +232,18 @@ def tolerance_of(
 ) -> Tolerance:
     """Return the error bounds of a program: by the rules of its operations, if all have some.
 
-    ``right``: the run of the reference, if there is one already.
+    ``right``: the run of the reference, if there is one already; it serves if that is PyTorch.
     """
     if is_own(reference):
         return Strict(program)
     kind = Tolerance if have_rules(program) else NormwiseTolerance
-    return kind(program, bitwise, quirks, right)
+    return kind(program, bitwise, quirks, right if _is_pytorch(reference) else None)
+
+
+def _is_pytorch(reference: Engine | None) -> bool:
+    """Return whether a reference is PyTorch, also with quirks; nothing is imported for it."""
+    plain = getattr(reference, "inner", reference)
+    return type(plain).__module__ == "parity.engines.adapters.torch"
 
 
 def is_own(reference: Engine | None) -> bool:
