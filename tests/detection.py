@@ -95,7 +95,7 @@ def points(name: str) -> list[Draw]:
 def program_of(drawn: Draw) -> pr.Program:
     """Return the operation with one backward from a gradient that is not uniform."""
     apply = pr.Apply(drawn.op.name, tuple(range(len(drawn.leaves))), drawn.attrs)
-    (info,) = pr.apply_infos(apply, [leaf.info() for leaf in drawn.leaves])
+    (info,) = apply.results([leaf.info() for leaf in drawn.leaves])
     numbers = np.random.default_rng(0).uniform(0.5, 2.0, info.shape)
     gradient = pr.Constant(info.shape, tuple(numbers.ravel().tolist()), info.dtype)
     return pr.Program(drawn.leaves, (apply, pr.Backward(len(drawn.leaves), gradient)))

@@ -302,7 +302,7 @@ class _Cells:
         """Yield the cells of the operation on these leaves; ``plain``: several gradients."""
         apply = pr.Apply(self.op.name, tuple(range(len(leaves))), attrs)
         try:
-            outputs = pr.apply_infos(apply, [leaf.info() for leaf in leaves])
+            outputs = apply.results([leaf.info() for leaf in leaves])
         except pr.ProgramError:  # dtypes that are not compared
             return
         for number, info in enumerate(outputs, len(leaves)):

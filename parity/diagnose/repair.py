@@ -90,7 +90,7 @@ def repaired(program: pr.Program) -> pr.Program | None:
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
             elif isinstance(s, pr.Backward):
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
-            infos += pr.outputs_of(s, infos)
+            infos += s.outputs(infos)
             statements.append(s)
         result = replace(program, statements=tuple(statements))
         result.validate()

@@ -163,7 +163,7 @@ class EngineLines:
             return ["gradient *= 2", "gradient += 1"]
         if isinstance(s, pr.Detach):
             return [f"{outputs} = {self.detach.format(e=e, value=names[s.value])}"]
-        leaves = [names[i] for i in pr.leaf_operands(s)]
+        leaves = [names[i] for i in s.leaf_operands()]
         event = self.events[type(s)]
         return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
 

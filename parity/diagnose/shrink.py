@@ -101,7 +101,7 @@ def reruns_freed_graph(program: pr.Program) -> bool:
                 recorded |= graphs[s.value]
             elif not s.retain_graph:
                 freed |= graphs[s.value]
-        graph = frozenset({number}).union(*(graphs[i] for i in pr.operands(s)))
+        graph = frozenset({number}).union(*(graphs[i] for i in s.operands()))
         if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
             graph |= recorded
         graphs += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
@@ -128,14 +128,14 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(positions[s.op] for s in applied),
         _attribute_rank(program),
-        sum(len(pr.leaf_operands(s)) for s in program.statements),
+        sum(len(s.leaf_operands()) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
         sum(
             _unlike(g.values, GRADIENT_VALUES[: None if g.shape == root else 1])
             for g, root in gradients
         ),
-        sum(sum(pr.operands(s)) for s in program.statements),
-        [(*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements],
+        sum(sum(s.operands()) for s in program.statements),
+        [(*s.operands(), *s.leaf_operands()) for s in program.statements],
     )
 
 

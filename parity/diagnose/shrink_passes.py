@@ -248,8 +248,8 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
         yield replace(program, statements=rest)
         return
     first = defined[0]
-    substitutes = pr.operands(program.statements[number])
-    unused = not any(i in defined for s in rest for i in pr.operands(s))
+    substitutes = program.statements[number].operands()
+    unused = not any(i in defined for s in rest for i in s.operands())
     if Freedom.REWIRE in freedom or unused:
         substitutes = (*substitutes, *reversed(range(first)))
     for substitute in dict.fromkeys(substitutes):
@@ -277,7 +277,7 @@ def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[
     if len(program.leaves) < 2:
         return
     leaves = replaced(program.leaves, leaf)
-    used = any(leaf in (*pr.operands(s), *pr.leaf_operands(s)) for s in program.statements)
+    used = any(leaf in (*s.operands(), *s.leaf_operands()) for s in program.statements)
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
             numbers = _removed(program, leaf, 1, substitute)

@@ -227,7 +227,7 @@ class Builder:
         graph = reach = 0
         if infos[0].requires_grad is not False:
             graph = 1 << len(self.statements)
-            for i in pr.operands(statement):
+            for i in statement.operands():
                 graph |= self.graph[i]
                 reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
@@ -276,7 +276,7 @@ class Builder:
         if value in self.dropped:
             return None
         statement = pr.Detach(value)
-        results = pr.outputs_of(statement, self.infos)
+        results = statement.outputs(self.infos)
         return self._define(statement, results, self.intervals[value])
 
     def drop(self, value: int, b: int, extra: int) -> None:
@@ -462,7 +462,7 @@ class Builder:
         self._backward(root, extra, create_graph=not clears)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
-        return self._define(statement, pr.outputs_of(statement, self.infos), _UNKNOWN)
+        return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

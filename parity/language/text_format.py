@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 from parity._util.decode import shown
 from parity.language import program as pr
@@ -24,6 +24,8 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_]\w*)|'(?P<single>[^'\\]*)'|\"(?P<double>[^\"\\]*)\""
     r"|(?P<mark>[][(),=])|(?P<comment>#.*))\s*"
 )
+#: Statements that are written as ``keyword(arguments)``.
+_EVENTS = {k: cls for k, cls in pr.STATEMENTS.items() if cls not in (pr.Apply, pr.Drop)}
 _CONSTANTS = {"None": None, "True": True, "False": False, "nan": math.nan, "inf": math.inf}
 _DTYPES = ("float32", "float64")
 
@@ -203,7 +205,7 @@ class _Reader:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.numbers: dict[str, int] = {}
-        self._inference: pr.Inference | None = None
+        self._inference: pr.State | None = None
 
     def line(self, text: str) -> None:
         """Read a line. Raises ValueError, of which ProgramError is one, if it makes no sense."""
@@ -222,8 +224,7 @@ class _Reader:
         call = line.call(function)
         if function == "leaf":
             return self._add_leaf(names, call)
-        read = _EVENTS.get(function, _Reader._apply)
-        fields = read(self, call)
+        fields = self._fields(call)
         if _UNDER_NO_GRAD.search(text):
             fields["no_grad"] = True
         self._add(names, fields)
@@ -239,7 +240,7 @@ class _Reader:
     def _add(self, names: list[str], fields: dict[str, Any]) -> None:
         statement = statement_from_json(fields, "it")
         if self._inference is None:
-            self._inference = pr.Inference(self.leaves)
+            self._inference = pr.State.of(self.leaves)
         self._bind(names, len(self._inference.add(statement)))
         self.statements.append(statement)
 
@@ -260,6 +261,13 @@ class _Reader:
             raise ValueError(f"there is no value {value.text[:40]} yet")
         return self.numbers[value.text]
 
+    def _fields(self, call: _Call) -> dict[str, Any]:
+        """Return the fields of the statement that a call stands for: an event or an operation."""
+        if call.function == pr.Backward.keyword:
+            return self._backward(call)
+        kind = _EVENTS.get(call.function)
+        return self._apply(call) if kind is None else self._event(kind, call)
+
     def _apply(self, call: _Call) -> dict[str, Any]:
         attrs = [[name, _data(value)] for name, value in sorted(call.named.items())]
         inputs = list(map(self.number, call.arguments))
@@ -273,32 +281,14 @@ class _Reader:
             fields["gradient"] = {**_array(fields["gradient"]), **dtype}
         return fields
 
-    def _of_one(self, field: str, call: _Call) -> dict[str, Any]:
-        (value,) = _arguments(call, 1)
-        return {"do": call.function, field: self.number(value), **call.named}
-
-    def _of_leaves(self, call: _Call) -> dict[str, Any]:
-        leaves = list(map(self.number, call.arguments))
-        return {"do": call.function, "leaves": leaves, **call.named}
-
-    def _of_none(self, call: _Call) -> dict[str, Any]:
-        _arguments(call, 0)
-        return {"do": call.function, **call.named}
-
-
-def _of_one(name: str) -> Callable[[_Reader, _Call], dict[str, Any]]:
-    return lambda reader, call: reader._of_one(name, call)
-
-
-_EVENTS: dict[str, Callable[[_Reader, _Call], dict[str, Any]]] = {
-    "backward": _Reader._backward,
-    "detach": _of_one("value"),
-    "grad_of": _of_one("leaf"),
-    "cleargrad": _Reader._of_leaves,
-    "zero_grad": _Reader._of_leaves,
-    "change_grad": _of_one("leaf"),
-    "change_gradient": _Reader._of_none,
-}
+    def _event(self, kind: type[pr.Statement], call: _Call) -> dict[str, Any]:
+        """Return the fields of a statement whose arguments are values or leaves."""
+        name = kind.positional
+        if get_type_hints(kind).get(name) is int:
+            numbers: Any = self.number(_arguments(call, 1)[0])
+        else:
+            numbers = list(map(self.number, call.arguments if name else _arguments(call, 0)))
+        return {"do": kind.keyword, **({name: numbers} if name else {}), **call.named}
 
 
 def _arguments(call: _Call, count: int) -> list[Any]:

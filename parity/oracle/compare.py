@@ -54,7 +54,7 @@ def compare(
 def _keeps_none(program: pr.Program, e: Observation) -> bool:
     """Return whether ``e`` follows an event that does not change None (docs/semantics.md 2.3)."""
     statement = statement_at(program, e.statement)
-    kept = pr.leaf_operands(statement) if isinstance(statement, (pr.Zero, pr.ChangeGrad)) else ()
+    kept = statement.leaf_operands() if isinstance(statement, (pr.Zero, pr.ChangeGrad)) else ()
     return e.which in kept
 
 

@@ -68,7 +68,7 @@ def _boxes(program: pr.Program, engine: Trace, reference: Trace) -> Iterator[_Bo
     for number, (statement, values) in enumerate(
         zip(program.statements, program.defined, strict=True)
     ):
-        inputs = (*pr.operands(statement), *pr.leaf_operands(statement))
+        inputs = (*statement.operands(), *statement.leaf_operands())
         for value in values:
             codes[value] = lines[len(program.leaves) + number]
             layers[value] = 1 + max((layers[i] for i in inputs), default=0)
@@ -114,7 +114,7 @@ def _left(box: _Box) -> int:
 def _edges(program: pr.Program, boxes: list[_Box], tops: list[int]) -> Iterator[str]:
     """Yield a line for each use of a value: several beside each other for the same operand."""
     for statement, values in zip(program.statements, program.defined, strict=True):
-        inputs = (*pr.operands(statement), *pr.leaf_operands(statement))
+        inputs = (*statement.operands(), *statement.leaf_operands())
         for value, (number, i) in itertools.product(values, enumerate(inputs)):
             start, end = boxes[i], boxes[value]
             if end.layer - start.layer > 1:

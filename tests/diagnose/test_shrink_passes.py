@@ -125,7 +125,7 @@ BEHIND = program([leaf(3.0), leaf(4.0)], apply("sin", 0), apply("mul", 2, 1), pr
 
 def _uses(p: pr.Program) -> list[int]:
     """How often each leaf is read, least first."""
-    read = [i for s in p.statements for i in pr.operands(s)]
+    read = [i for s in p.statements for i in s.operands()]
     return sorted(read.count(i) for i in range(len(p.leaves)))
 
 

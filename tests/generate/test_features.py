@@ -66,7 +66,7 @@ def _graph_features(case: pr.Program, infos: list[pr.Info]) -> Iterator[str]:
                 if min(left[v]) != min(right[v]):
                     shorter = "left" if min(left[v]) < min(right[v]) else "right"
                     yield f"diamond, {shorter} branch shorter"
-    read = {i for s in case.statements if not isinstance(s, pr.Drop) for i in pr.operands(s)}
+    read = {i for s in case.statements if not isinstance(s, pr.Drop) for i in s.operands()}
     for s, defined in zip(case.statements, case.defined, strict=True):
         if isinstance(s, pr.Apply) and not read & set(defined):
             yield "dead branch"

@@ -172,7 +172,7 @@ def _twice(op: str, dtype: str) -> Iterator[pr.Program]:
     operands, attrs = OPERANDS.get(op, ([[1.0, 2.0], [2.0, 2.0]][:arity], {}))
     leaves = [leaf(values, dtype) for values in operands]
     first = apply(op, *range(len(leaves)), **attrs)
-    outputs = pr.apply_infos(first, [one.info() for one in leaves])
+    outputs = first.results([one.info() for one in leaves])
     n = len(leaves)
     for k in range(len(outputs)):
         root = n + len(outputs)
