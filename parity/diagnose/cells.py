@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parity.diagnose.conditions import Setting, conditions_of
+from parity.diagnose.conditions import conditions_of
+from parity.diagnose.setting import Setting
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace

@@ -19,6 +19,9 @@ _CALLS = {
     "power": "a**b",
     "matmul": "a @ b",
     "get_item": "a[index]",
+    "slice_backwards": "a[(slice(None),) * axis + (slice(start, stop, step),)]",
+    "transpose_all": "a.transpose()",
+    "squeeze_all": "a.squeeze()",
     "add_scalar": "a + c",
     "mul_scalar": "a * c",
     "sub_scalar": "a - c",
@@ -33,6 +36,7 @@ _TYPES: dict[AttributeKind, str] = {
     kinds.INTEGER: "int",
     kinds.NUMBER: "float",
     kinds.OPTIONAL_NUMBER: "float or None",
+    kinds.OPTIONAL_INTEGER: "int or None",
     kinds.FLAG: "bool",
     kinds.FLAGS: "ndarray of bool",
     kinds.TEXT: "str",
@@ -43,7 +47,7 @@ _TYPES: dict[AttributeKind, str] = {
     kinds.NESTED_INTEGERS: "int, or nested tuples of int",
     kinds.PAIRS: "tuple of pairs of int",
     kinds.LENGTHS: "tuple of int",
-    kinds.INDEX: "what stands in a[...]: int, slice, list of int, None, ..., or a tuple of these",
+    kinds.INDEX: "what stands in a[...]: int, slice, list, ndarray, None, ... or a tuple",
 }
 
 

@@ -14,7 +14,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from parity.language.shapes import Attrs, index_items, real_index
+from parity.language.indexing import (
+    index_items,
+    lengths_of,
+    numbers_of,
+    real_index,
+)
+from parity.language.shapes import Attrs, ShapeError
 
 #: The longest axis of an array.
 LONGEST = 1_000_000
@@ -126,13 +132,37 @@ def _is_index(value: Any) -> bool:
 
 
 def _is_index_item(item: Any) -> bool:
-    if isinstance(item, tuple) and item and item[0] == "slice":
-        bounds = item[1:]
-        is_slice = len(bounds) == 3 and all(map(_or_none(is_integer), bounds))
-        return is_slice and (bounds[2] or 1) > 0
-    if isinstance(item, tuple) and item and item[0] == "list":
-        return len(item) == 2 and is_integers(item[1])
-    return is_integer(item) or item in ("newaxis", "...")
+    if not isinstance(item, tuple):
+        return is_integer(item) or item in ("newaxis", "...")
+    return bool(item) and item[0] in _ITEMS and _ITEMS[item[0]](item[1:])
+
+
+def _is_slice(bounds: tuple[Any, ...]) -> bool:
+    return len(bounds) == 3 and all(map(_or_none(is_integer), bounds)) and (bounds[2] or 1) > 0
+
+
+def _is_array(check: Callable[[Any], bool]) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a check for one item: nested tuples of some numbers whose rows have one length."""
+
+    def is_array(rest: tuple[Any, ...]) -> bool:
+        if len(rest) != 1 or not isinstance(rest[0], tuple):
+            return False
+        try:
+            lengths_of(rest[0])
+        except ShapeError:
+            return False
+        return all(map(check, numbers_of(rest[0])))
+
+    return is_array
+
+
+#: The items of an index with arguments, and what these may be.
+_ITEMS: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    "slice": _is_slice,
+    "list": lambda rest: len(rest) == 1 and is_integers(rest[0]),
+    "array": _is_array(is_integer),
+    "mask": _is_array(is_flag),
+}
 
 
 def _as_booleans(value: tuple[bool, ...]) -> Any:
@@ -144,6 +174,7 @@ def _as_booleans(value: tuple[bool, ...]) -> Any:
 
 INTEGER = AttributeKind(is_integer)
 NUMBER = AttributeKind(is_number)
+OPTIONAL_INTEGER = AttributeKind(_or_none(is_integer))
 OPTIONAL_NUMBER = AttributeKind(_or_none(is_number))
 FLAG = AttributeKind(is_flag)
 FLAGS = AttributeKind(tuple_of(is_flag), _as_booleans)
@@ -158,7 +189,7 @@ INTEGERS = AttributeKind(is_integers)
 NESTED_INTEGERS = AttributeKind(_is_nested)
 PAIRS = AttributeKind(tuple_of(lambda pair: is_integers(pair) and len(pair) == 2))
 LENGTHS = AttributeKind(is_lengths)
-#: ``parity.language.shapes.Index`` says how an index is written as data.
+#: ``parity.language.indexing`` says how an index is written as data.
 INDEX = AttributeKind(_is_index, real_index)
 
 

@@ -149,82 +149,7 @@ def sum_to_choices(a: Shape) -> list[dict[str, Any]]:
     return [{"shape": shape} for shape in dict.fromkeys(shapes)]
 
 
-#: An index is a tuple of items: an int, ("slice", start, stop, step), ("list", ints),
-#: "newaxis" or "..."; or one item that is in no tuple, as in ``x[1]``. It is data from a file,
-#: never code.
-Index: TypeAlias = Any
-
-
-def index_items(index: Index) -> tuple[Any, ...]:
-    """Return the items of an index, one if it is no tuple of items."""
-    alone = not isinstance(index, tuple) or (index and index[0] in ("slice", "list"))
-    return (index,) if alone else index
-
-
-def real_index(index: Index) -> Any:
-    """Return the Python index for an index of a program."""
-    names = {"newaxis": None, "...": Ellipsis}
-    kinds: dict[str, Callable[..., Any]] = {"slice": slice, "list": list}
-    items = index_items(index)
-    real = tuple(
-        kinds[item[0]](*item[1:]) if isinstance(item, tuple) else names.get(item, item)
-        for item in items
-    )
-    return real if items is index else real[0]
-
-
-def get_item(a: Shape, *, index: Index) -> tuple[Shape, ...]:
-    index = index_items(index)
-    given = sum(1 for item in index if item not in ("newaxis", "..."))
-    if given > len(a):
-        raise ShapeError(f"index {index} of shape {a}")
-    items: list[Any] = []
-    for item in index if "..." in index else (*index, "..."):
-        items += [_FULL] * (len(a) - given) if item == "..." else [item]
-    result: list[int] = []
-    lengths = iter(a)
-    lists: list[tuple[int, int]] = []  # positions in the result and lengths of index lists
-    for position, item in enumerate(items):
-        if item == "newaxis":
-            result.append(1)
-            continue
-        n = next(lengths)
-        if isinstance(item, tuple) and item[0] == "slice":
-            result.append(len(range(*slice(*item[1:]).indices(n))))
-        else:
-            values = [item] if isinstance(item, int) else list(item[1])
-            if any(not -n <= v < n for v in values):
-                raise ShapeError(f"index {index} of shape {a}")
-            if not isinstance(item, int):
-                lists.append((len(result), len(values)))
-                if len(lists) > 1 and items[position - 1][0] != "list":
-                    raise ShapeError("index lists that are apart")
-    if lists:
-        if len({n for _, n in lists}) > 1 or any(isinstance(item, int) for item in items):
-            raise ShapeError(f"index {index} of shape {a}")
-        result.insert(lists[0][0], lists[0][1])
-    return (tuple(result),)
-
-
-_FULL = ("slice", None, None, None)
-
-
-def get_item_choices(a: Shape) -> list[dict[str, Any]]:
-    every: list[Index] = [(), ("newaxis",), ("...",)]
-    twice, rest, every_second = ("list", (0, 0)), ("slice", 1, None, None), ("slice", None, None, 2)
-    if a:
-        n = a[0]
-        every += [(0,), (twice,), (("slice", 0, 1, None),), (-1,), (("list", (0, n - 1, 0)),)]
-        every += [(rest,), (every_second,), (("slice", -1, None, None),)]
-        every += [(("slice", 1, n, None),), (("list", ()),), (("list", (-1, 0)),)]
-        every += [("...", 0), ("...", "newaxis"), (_FULL, "newaxis")]
-    if len(a) > 1:
-        every += [(_FULL, twice), (twice, twice), (0, every_second), (_FULL, rest)]
-        every += [(_FULL, -1), (("list", (0, a[0] - 1)), ("list", (0, a[1] - 1)))]
-    return [{"index": index} for index in every if _fits(get_item, a, index=index)]
-
-
-def _fits(rule: ShapeRule, *shapes: Shape, **attrs: Any) -> bool:
+def fits(rule: ShapeRule, *shapes: Shape, **attrs: Any) -> bool:
     try:
         rule(*shapes, **attrs)
     except ShapeError:
@@ -383,7 +308,7 @@ _SUBSCRIPTS = (
 
 
 def einsum_choices(a: Shape, b: Shape) -> list[dict[str, Any]]:
-    return [{"subscripts": s} for s in _SUBSCRIPTS if _fits(einsum, a, b, subscripts=s)]
+    return [{"subscripts": s} for s in _SUBSCRIPTS if fits(einsum, a, b, subscripts=s)]
 
 
 def linear(x: Shape, w: Shape, b: Shape) -> tuple[Shape, ...]:
@@ -417,7 +342,7 @@ def where(a: Shape, b: Shape, *, condition: tuple[bool, ...]) -> tuple[Shape, ..
 
 
 def where_choices(a: Shape, b: Shape) -> list[dict[str, Any]]:
-    shape = broadcast(a, b) if _fits(elementwise, a, b) else ()
+    shape = broadcast(a, b) if fits(elementwise, a, b) else ()
     n = shape[-1] if shape else 1
     patterns = ((True,) * n, (False,) * n, tuple(i % 2 == 0 for i in range(n)))
     return [{"condition": p} for p in dict.fromkeys(patterns)]
@@ -442,7 +367,7 @@ def one_axis_choices(a: Shape) -> list[dict[str, Any]]:
 def var_choices(a: Shape) -> list[dict[str, Any]]:
     """Reductions over more than one element."""
     every = [{**choice, "correction": c} for choice in some_choices(a) for c in (1, 0)]
-    return [choice for choice in every if _fits(variance, a, **choice)]
+    return [choice for choice in every if fits(variance, a, **choice)]
 
 
 def variance(a: Shape, *, axis: Any, keepdims: bool, correction: int) -> tuple[Shape, ...]:

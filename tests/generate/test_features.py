@@ -11,6 +11,7 @@ import pytest
 
 from parity.generate.schedule import ROTATION
 from parity.language import program as pr
+from parity.language.indexing import index_items, item_kind
 from parity.language.shapes import size
 from tests.helpers.programs import DEZERO, searched
 
@@ -26,7 +27,11 @@ def _operand_features(case: pr.Program, infos: list[pr.Info]) -> Iterator[str]:
         if s.no_grad:
             yield "no_grad"
         if s.op == "get_item":
-            for item in dict(s.attrs)["index"]:
+            index = dict(s.attrs)["index"]
+            if index_items(index) is not index:
+                yield "index in no tuple"
+            for item in index_items(index):
+                yield f"index with {item_kind(item)}"
                 if isinstance(item, tuple) and item[0] == "list":
                     yield "empty index" if not item[1] else "index list"
                     if len(set(item[1])) < len(item[1]):
@@ -165,6 +170,14 @@ OFTEN = {
     "index list": 0.02,
     "repeated index": 0.01,
     "empty index": 0.01,
+    "index in no tuple": 0.02,
+    "index with mask": 0.01,
+    "index with array": 0.003,
+    "index with newaxis": 0.005,
+    "index with ...": 0.005,
+    "operation slice_backwards": 0.01,
+    "operation transpose_all": 0.01,
+    "operation squeeze_all": 0.01,
     "size 0": 0.05,
     "0-d": 0.2,
     "float32": 0.1,

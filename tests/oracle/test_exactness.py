@@ -257,6 +257,11 @@ RATIONAL: dict[str, Callable[..., Any]] = {
     "broadcast_to": lambda a, *, shape: np.broadcast_to(a, shape),
     "sum_to": _sum_to,
     "get_item": lambda a, *, index: np.asarray(a, object)[index],
+    "slice_backwards": lambda a, *, axis, start, stop, step: np.asarray(a, object)[
+        (slice(None),) * axis + (slice(start, stop, step),)
+    ],
+    "transpose_all": np.transpose,
+    "squeeze_all": np.squeeze,
     "concat": lambda *xs, axis: np.concatenate(xs, axis),
     "split": _split,
     "add_scalar": lambda a, *, c: a + Fraction(c),

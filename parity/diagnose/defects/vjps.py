@@ -221,6 +221,16 @@ RULES: dict[str, Rule] = {
         lambda a, index: a[index],
         lambda g, y, a, index: (do("put", g, shape=a.shape, index=index),),
     ),
+    "slice_backwards": Rule(
+        lambda a, axis, start, stop, step: a[_along(axis, a.ndim, slice(start, stop, step))],
+        lambda g, y, a, axis, start, stop, step: (
+            do("put", g, shape=a.shape, index=_along(axis, a.ndim, slice(start, stop, step))),
+        ),
+    ),
+    "transpose_all": Rule(
+        np.transpose, lambda g, y, a: (g.transpose(tuple(reversed(range(len(a.shape))))),)
+    ),
+    "squeeze_all": Rule(np.squeeze, lambda g, y, a: (g.reshape(a.shape),)),
     "concat": Rule(lambda *xs, axis: np.concatenate(xs, axis), _concat_vjp),
     "stack": Rule(
         lambda *xs, axis: np.stack(xs, axis),

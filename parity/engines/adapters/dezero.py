@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import dezero
 import dezero.functions as F
-from parity.engines.adapters.numpy_like import SCALARS, split_like
+from parity.engines.adapters.numpy_like import INDICES, SCALARS, split_like
 from parity.engines.base import Engine
 
 
@@ -25,9 +25,12 @@ class Dezero(Engine):
         "stack": lambda *xs, axis: F.stack(xs, axis),
         "where": lambda a, b, *, condition: F.where(condition, a, b),
         "power": F.pow,
+        "transpose_all": F.transpose,
+        "squeeze_all": F.squeeze,
         "einsum": lambda a, b, *, subscripts: F.einsum(subscripts, a, b),
         "split": split_like(F),
         **SCALARS,
+        "slice_backwards": INDICES["slice_backwards"],
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:

@@ -19,12 +19,21 @@ SCALARS: dict[str, Callable[..., Any]] = {
     "div_scalar": lambda a, *, c: a / c,
     "rdiv_scalar": lambda a, *, c: c / a,
 }
+#: Indices in brackets.
+INDICES: dict[str, Callable[..., Any]] = {
+    "get_item": lambda a, *, index: a[index],
+    "slice_backwards": lambda a, *, axis, start, stop, step: a[
+        (slice(None),) * axis + (slice(start, stop, step),)
+    ],
+}
 #: Operations whose function has another name in NumPy.
 _NAMES = {
     "mul": "multiply",
     "sub": "subtract",
     "neg": "negative",
     "div": "divide",
+    "transpose_all": "transpose",
+    "squeeze_all": "squeeze",
     "concat": "concatenate",
 }
 #: Operations whose NumPy function takes the attributes by the same names.
@@ -65,6 +74,8 @@ def common_numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
         "concat": lambda *xs, axis: library.concatenate(xs, axis=axis),
         "stack": lambda *xs, axis: library.stack(xs, axis=axis),
         "clip": lambda a, *, x_min, x_max: library.clip(a, x_min, x_max),
+        "transpose_all": lambda a: library.transpose(a),
+        "squeeze_all": lambda a: library.squeeze(a),
         "where": lambda a, b, *, condition: library.where(np.array(condition), a, b),
         "einsum": lambda a, b, *, subscripts: library.einsum(subscripts, a, b),
     }
@@ -73,7 +84,7 @@ def common_numpy_like(library: Any) -> dict[str, Callable[..., Any]]:
         **{name: called.get(name, function) for name, function in own.items() if function},
         **SCALARS,
         "pow": lambda a, *, exponent: a**exponent,
-        "get_item": lambda a, *, index: a[index],
+        **INDICES,
     }
 
 

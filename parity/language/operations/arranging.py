@@ -16,7 +16,6 @@ _SHAPES = (
     _moved(
         "unflatten", "torch.unflatten(a, 0, sizes)", "4 *s", attributes={"sizes": ((2, 2), (-1, 1))}
     ),
-    _moved("squeeze_all", "torch.squeeze(a)", "m 1 n"),
     _moved("atleast_3d", "torch.atleast_3d(a).clone()"),
     _moved("swapaxes", "torch.swapaxes(a, axis, 0)", "+s", attributes={"axis": "AXIS"}),
     _moved("expand", "a.expand(2, *a.shape)"),

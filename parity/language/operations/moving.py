@@ -5,9 +5,20 @@ from __future__ import annotations
 import functools
 
 from parity.language import dyadic as dy
+from parity.language import indexing
 from parity.language import intervals as iv
 from parity.language import shapes as sh
-from parity.language.attributes import AXES, AXIS, INDEX, INTEGERS, LENGTHS, NESTED_INTEGERS, PAIRS
+from parity.language.attributes import (
+    AXES,
+    AXIS,
+    INDEX,
+    INTEGER,
+    INTEGERS,
+    LENGTHS,
+    NESTED_INTEGERS,
+    OPTIONAL_INTEGER,
+    PAIRS,
+)
 from parity.language.operation import Operation
 
 #: After the expression of PyTorch come the rule of shapes, the choices of attributes, their kinds.
@@ -42,7 +53,9 @@ BASIC: tuple[Operation, ...] = (
         sums=True,
         ulps=1.0,
     ),
-    _spreading("get_item", "a[index]", "*s", sh.get_item, sh.get_item_choices, {"index": INDEX}),
+    _spreading(
+        "get_item", "a[index]", "*s", indexing.get_item, indexing.get_item_choices, {"index": INDEX}
+    ),
     _reordering(
         "concat", "torch.cat(xs, dim=axis)", "+s, ...", sh.concat, sh.concat_choices, {"axis": AXIS}
     ),
@@ -59,6 +72,30 @@ BASIC: tuple[Operation, ...] = (
 FURTHER: tuple[Operation, ...] = (
     _reordering(
         "stack", "torch.stack(xs, dim=axis)", "*s, ...", sh.stack, sh.stack_choices, {"axis": AXIS}
+    ),
+    _reordering(
+        "transpose_all",
+        "a.permute(tuple(reversed(range(a.ndim))))",
+        "*s",
+        lambda a: (a[::-1],),
+        lambda a: [{}],
+    ),
+    _moving(
+        "squeeze_all",
+        "a.squeeze()",
+        "*s",
+        lambda a: (tuple(n for n in a if n != 1),),
+        lambda a: [{}],
+    ),
+    # PyTorch's slices have no negative steps.
+    _reordering(
+        "slice_backwards",
+        "a.index_select(axis, "
+        "torch.arange(a.shape[axis])[list(range(a.shape[axis]))[start:stop:step]])",
+        "+s",
+        indexing.slice_backwards,
+        indexing.slice_backwards_choices,
+        {"axis": AXIS, "start": OPTIONAL_INTEGER, "stop": OPTIONAL_INTEGER, "step": INTEGER},
     ),
     _moving("squeeze", "a.squeeze(axis)", "*s 1", sh.squeeze, sh.squeeze_choices, {"axis": AXIS}),
     _moving(

@@ -132,6 +132,13 @@ RULES: dict[str, ExactRule] = {
     "transpose": moving(lambda a, *, axes: a.transpose(axes)),
     "broadcast_to": moving(lambda a, *, shape: np.broadcast_to(a, shape)),
     "get_item": moving(lambda a, *, index: a[index]),
+    "slice_backwards": moving(
+        lambda a, *, axis, start, stop, step: np.moveaxis(
+            np.moveaxis(a, axis, 0)[start:stop:step], 0, axis
+        )
+    ),
+    "transpose_all": moving(np.transpose),
+    "squeeze_all": moving(np.squeeze),
     "concat": moving(lambda *xs, axis: np.concatenate(xs, axis)),
     "split": moving(lambda a, *, axis, sizes: np.split(a, np.cumsum(sizes)[:-1], axis)),
     "where": moving(lambda a, b, *, condition: np.where(np.array(condition, bool), a, b)),

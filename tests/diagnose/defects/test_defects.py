@@ -157,6 +157,7 @@ OPERANDS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "transpose": ([[[[1.0, 2.0]], [[3.0, 4.0]]]], {"axes": (1, 2, 0)}),
     "get_item": ([[1.0, 2.0]], {"index": (("list", (0, 1, 0)),)}),
     "matmul": ([[1.0, 2.0], [[1.0, 2.0], [3.0, 4.0]]], {}),
+    "slice_backwards": ([[1.0, 2.0]], {"axis": 0, "start": None, "stop": None, "step": -1}),
     "concat": ([[1.0, 2.0], [3.0]], {"axis": 0}),
     "stack": ([[1.0, 2.0], [3.0, 4.0]], {"axis": 1}),
     "split": ([[1.0, 2.0, 3.0]], {"axis": 0, "sizes": (2, 1)}),

@@ -152,6 +152,8 @@ _ARRANGED: Final[dict[str, str]] = {
     "transpose": "mx.transpose(a, axes)",
     "broadcast_to": "mx.broadcast_to(a, shape)",
     "get_item": "a[index]",
+    "slice_backwards": "a[(slice(None),) * axis + (slice(start, stop, step),)]",
+    "transpose_all": "mx.transpose(a)",
     "concat": "mx.concatenate(xs, axis=axis)",
     "stack": "mx.stack(xs, axis=axis)",
     "split": "tuple(mx.split(a, [sum(sizes[:i]) for i in range(1, len(sizes))], axis=axis))",

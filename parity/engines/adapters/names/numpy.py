@@ -122,6 +122,8 @@ _ARRANGED: Final[dict[str, str]] = {
     "transpose": "np.transpose(a, axes)",
     "broadcast_to": "np.broadcast_to(a, shape)",
     "get_item": "a[index]",
+    "slice_backwards": "a[(slice(None),) * axis + (slice(start, stop, step),)]",
+    "transpose_all": "np.transpose(a)",
     "concat": "np.concatenate(xs, axis=axis)",
     "stack": "np.stack(xs, axis=axis)",
     "split": "tuple(np.split(a, [sum(sizes[:i]) for i in range(1, len(sizes))], axis=axis))",

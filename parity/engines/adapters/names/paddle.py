@@ -164,6 +164,8 @@ _ARRANGED: Final[dict[str, str]] = {
     "transpose": "paddle.transpose(a, axes)",
     "broadcast_to": "paddle.broadcast_to(a, shape)",
     "get_item": "a[index]",
+    "slice_backwards": "a[(slice(None),) * axis + (slice(start, stop, step),)]",
+    "transpose_all": "paddle.transpose(a, list(reversed(range(a.ndim))))",
     "concat": "paddle.concat(xs, axis=axis)",
     "stack": "paddle.stack(xs, axis=axis)",
     "split": "tuple(paddle.split(a, list(sizes), axis=axis))",

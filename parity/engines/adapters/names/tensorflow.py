@@ -140,6 +140,8 @@ _ARRANGED: Final[dict[str, str]] = {
     "transpose": "tf.transpose(a, axes)",
     "broadcast_to": "tf.broadcast_to(a, shape)",
     "get_item": "a[index]",
+    "slice_backwards": "a[(slice(None),) * axis + (slice(start, stop, step),)]",
+    "transpose_all": "tf.transpose(a)",
     "concat": "tf.concat(xs, axis)",
     "stack": "tf.stack(xs, axis)",
     "split": "tuple(tf.split(a, list(sizes), axis))",
