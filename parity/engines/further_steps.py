@@ -1,0 +1,160 @@
+"""Steps of a run for blocks, operations in place and functions of the user."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from parity.engines.base import Engine, Unsupported, abilities
+from parity.language import program as pr
+from parity.language.in_place import meaning
+from parity.language.table import keywords
+from parity.language.user import USER_FUNCTIONS
+
+
+class LeavesBlock(Exception):  # noqa: N818 - raised by a program on purpose, and caught
+    """The exception with which a program leaves a block."""
+
+
+class FurtherSteps:
+    """The methods of a run for statements of ``blocks``, ``in_place`` and ``user``."""
+
+    engine: Engine
+    program: pr.Program
+    values: list[Any]
+    leaves: list[Any]
+    observe: Callable[..., None]
+    add: Callable[[Any], None]
+
+    def begin(self) -> None:
+        """Prepare what these statements need; most programs have none of them."""
+        kinds = {type(s) for s in self.program.statements}
+        self.changes_modes = bool(kinds & {pr.Enter, pr.InPlace, pr.DetachInPlace})
+        self.changes_values = pr.InPlace in kinds
+        self.able = abilities(self.engine) if self.changes_modes else frozenset[str]()
+        self.blocks: list[tuple[str, Any]] = []
+        self.functions: dict[str, Callable[..., Any]] = {}
+        self.number_of_leaves = len(self.program.leaves)
+
+    @contextmanager
+    def blocks_closed(self) -> Iterator[None]:
+        """Leave what is open in the end; a mode that an engine did not restore ends here as well.
+
+        Else all later programs would differ, and not only the one that shows the fault.
+        """
+        if not self.changes_modes:
+            yield
+            return
+        outer = self.engine.enable_grad() if "enable_grad" in self.able else None
+        if outer is not None:
+            outer.__enter__()
+        try:
+            yield
+        finally:
+            for _, context in reversed(self.blocks):
+                with suppress(Exception):
+                    context.__exit__(None, None, None)
+            if outer is not None:
+                with suppress(Exception):
+                    outer.__exit__(None, None, None)
+
+    @property
+    def recording(self) -> bool:
+        """Whether the innermost open block, if there is one, records."""
+        return not self.blocks or self.blocks[-1][0] == "enable_grad"
+
+    def enter(self, s: pr.Enter) -> None:
+        context = getattr(self.engine, s.mode)()
+        context.__enter__()
+        self.blocks.append((s.mode, context))
+
+    def leave(self, s: pr.Leave) -> None:
+        _, context = self.blocks.pop()
+        if not s.raises:
+            context.__exit__(None, None, None)
+            return
+        try:
+            raise LeavesBlock("raised by the program")
+        except LeavesBlock as error:
+            context.__exit__(type(error), error, error.__traceback__)
+
+    def observe_mode(self, which: int) -> None:
+        """Observe whether a value requires a gradient, in programs in which that may change."""
+        if self.changes_modes:
+            able = "requires_grad" in self.able
+            on = self.engine.requires_grad(self.values[which]) if able else None
+            self.observe("requires_grad", which, None if on is None else np.array(bool(on)))
+
+    def observe_changed(self) -> None:
+        """Observe the values that are left, where some were changed in place."""
+        for i in range(self.number_of_leaves, len(self.values) if self.changes_values else 0):
+            if self.values[i] is not None:
+                self.observe("value", i, self.engine.value(self.values[i]))
+
+    def in_place(self, s: pr.InPlace) -> None:
+        values = [self.values[i] for i in s.operands()]
+        if self.engine.follows_meanings:
+            self.values[s.target] = self._by_meaning(s, values)
+        elif s.op not in self.engine.inplace:
+            raise Unsupported(f"{s.op} in place")
+        else:
+            result = self.engine.inplace[s.op](*values, **dict(s.attrs))
+            self.values[s.target] = values[0] if result is None else result
+        self.observe("value", s.target, self.engine.value(self.values[s.target]))
+        self.observe_mode(s.target)
+
+    def _by_meaning(self, s: pr.InPlace, values: list[Any]) -> Any:
+        """Return a new tensor, which stands for the target from now on.
+
+        Without recording, gradients reach what the target was before as if nothing happened.
+        """
+        engine, target = self.engine, values[0]
+        shape = self.program.infos[s.target].shape
+        if self.recording:
+            if s.target < self.number_of_leaves and self.program.leaves[s.target].requires_grad:
+                raise RuntimeError("a leaf that requires a gradient is changed in place")
+            return meaning(self._apply, s, shape, values)
+        new = meaning(self._apply, s, shape, values)
+        difference = self._apply("sub", new, target)
+        with engine.enable_grad():
+            return self._apply("add", target, engine.detach(difference))
+
+    def _apply(self, op: str, *values: Any, **attrs: Any) -> Any:
+        if op == "detach":
+            return self.engine.detach(*values)
+        return self.engine.ops[op](*values, **keywords(op, tuple(sorted(attrs.items()))))
+
+    def detach_(self, s: pr.DetachInPlace) -> None:
+        if self.engine.follows_meanings:
+            self.values[s.value] = self.engine.detach(self.values[s.value])
+        else:
+            self.engine.detach_(self.values[s.value])
+        self.observe_mode(s.value)
+
+    def user(self, s: pr.User) -> None:
+        inputs = [self.values[i] for i in s.inputs]
+        function = USER_FUNCTIONS[s.function]
+        if self.engine.follows_meanings:
+            results = function.meaning(self._apply, *inputs)
+        else:
+            if s.function not in self.functions:
+                self.functions[s.function] = self.engine.function(
+                    compiled(function.forward), compiled(function.backward)
+                )
+            results = self.functions[s.function](*inputs)
+        first = len(self.values)
+        for t in results if isinstance(results, (tuple, list)) else (results,):
+            self.add(t)
+        for i in range(first, len(self.values)):
+            self.observe_mode(i)
+
+
+@functools.cache
+def compiled(source: str) -> Callable[..., Any]:
+    """Return a function of the closed table of functions."""
+    function: Callable[..., Any] = eval(source, {})  # noqa: S307 - a constant of this package
+    return function
