@@ -370,18 +370,21 @@ OPTIONAL = (
 )
 #: Further abilities: leaves without a gradient, and results that agree in every bit.
 CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
+#: Some operations in place, whose names are abilities as well.
+CHANGES = "inplace"
 
 
 def abilities(engine: Engine) -> frozenset[str]:
     """Return the abilities that an engine declares.
 
-    They are the names of the ``OPTIONAL`` methods that its class overrides and of its operations
-    in place, ``CONSTANTS`` if ``leaf`` takes ``requires_grad``, and ``BITWISE`` if
+    They are the names of the ``OPTIONAL`` methods that its class overrides ``CHANGES`` and the names of its
+    operations in place, ``CONSTANTS`` if ``leaf`` takes ``requires_grad``, and ``BITWISE`` if
     ``Engine.bitwise`` is set.
     """
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}
-    able |= set(map(str.__str__, engine.inplace))
+    if engine.inplace:
+        able |= {CHANGES, *map(str.__str__, engine.inplace)}
     if "requires_grad" in inspect.signature(cls.leaf).parameters:
         able.add(CONSTANTS)
     if engine.bitwise:

@@ -87,6 +87,14 @@ class Builder:
     gradient_passed: bool = False
     #: Statement and the statements it runs.
     backwards: list[tuple[int, int]] = field(default_factory=list)
+    #: The modes of open blocks, and the statements through which no backward may run any more.
+    modes: list[str] = field(default_factory=list)
+    stale: int = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the innermost open block does not record."""
+        return bool(self.modes) and self.modes[-1] == "no_grad"
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
@@ -180,7 +188,7 @@ class Builder:
         limit = _EXACT_LIMIT if self.exact else LIMIT
         if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
-        requires = False if no_grad else pr.requires_gradient(infos)
+        requires = False if no_grad or self.quiet else pr.requires_gradient(infos)
         results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
         return self._define(
             pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
@@ -216,7 +224,7 @@ class Builder:
         interval = self.actual.interval(op, inputs, attrs)
         if interval is None or max(-interval[0], interval[1]) > LIMIT:
             return None
-        requires = pr.requires_gradient(infos)
+        requires = False if self.quiet else pr.requires_gradient(infos)
         results = [pr.info_of(shape, dtype, requires) for shape in outputs]
         return self._define(pr.Apply(op.name, inputs, attrs), results, interval, len(outputs) - 1)
 
@@ -272,6 +280,20 @@ class Builder:
             return None
         return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
+    def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
+        """Apply an operation with its simplest attributes, if it fits."""
+        return self._apply(op, inputs, 0, 0, False)
+
+    def define(
+        self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int
+    ) -> int:
+        """Append a statement that defines values; one of them, chosen by ``b``."""
+        return self._define(statement, infos, interval, b)
+
+    def backward_from(self, value: int, extra: int) -> None:
+        """Append a backward from a value."""
+        self._backward(value, extra, create_graph=False)
+
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
@@ -293,7 +315,8 @@ class Builder:
             value = len(self.infos) - 1
         if value in self.dropped or not self.infos[value].requires_grad:
             return
-        self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+        if not self.graph[value] & self.stale:
+            self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
@@ -436,6 +459,8 @@ class Builder:
         ran = self.backwards[-1] if self.backwards else None
         for value in range(len(self.infos) - 1, -1, -1):
             if value in self.dropped or not self.infos[value].requires_grad:
+                continue
+            if self.graph[value] & self.stale:
                 continue
             if create_graph or ran is None or self.graph[value] & ~ran[1]:
                 self._backward(value, extra, create_graph)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from parity._util.decode import Check, Count, Decoder, one_of
 from parity._util.escape import one_line
-from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
+from parity.engines.base import BITWISE, CHANGES, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
 from parity.engines.limits import Limits
@@ -68,7 +68,9 @@ class _Facts:
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
     quirks: frozenset[Annotated[str, one_of(QUIRKS)]]
-    abilities: frozenset[Annotated[str, one_of((*OPTIONAL, *IN_PLACE, CONSTANTS, BITWISE))]]
+    abilities: frozenset[
+        Annotated[str, one_of((*OPTIONAL, *IN_PLACE, CHANGES, CONSTANTS, BITWISE))]
+    ]
 
 
 class IsolatedRunner(Runner):
