@@ -198,5 +198,3 @@ def _fits(shape: Shape, target: Shape) -> bool:
 def meaning(apply: Apply, statement: InPlace, shape: Shape, values: Sequence[Any]) -> Any:
     """Return the new value of the target, from those of the operands, by ``apply``."""
     return IN_PLACE[statement.op].meaning(apply, shape, *values, **dict(statement.attrs))
-
-
