@@ -124,7 +124,7 @@ def _change(name: str) -> str:
     return f"lambda {', '.join(parameters)}: {operation.torch}"
 
 
-_TORCH_FUNCTION = '''
+_TORCH_FUNCTION = """
 
 class OfUser(torch.autograd.Function):
     @staticmethod
@@ -143,4 +143,4 @@ class OfUser(torch.autograd.Function):
 
 def torch_function(forward, backward):
     return lambda *ts: OfUser.apply(forward, backward, *ts)
-'''
+"""

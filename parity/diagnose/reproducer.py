@@ -267,7 +267,9 @@ class _TorchSide:
         self.load = LOAD_REFERENCE.format(quirks=sorted(quirks))
         self.name = "torch, with the quirks of the engine"
         self.forms = (
-            "reference.grad({})", "reference.value({})", "np.array(float(reference.requires_grad({})))"
+            "reference.grad({})",
+            "reference.value({})",
+            "np.array(float(reference.requires_grad({})))",
         )
 
 
@@ -305,7 +307,13 @@ def _observed(finding: Finding, name: str) -> str:
 
 
 def _result(finding: Finding, name: str, grad: str, value: str, requires: str) -> str:
-    forms = {"grad": grad, "value": value, "requires_grad": requires, "held": 'held["{}"]', "exception": "None"}
+    forms = {
+        "grad": grad,
+        "value": value,
+        "requires_grad": requires,
+        "held": 'held["{}"]',
+        "exception": "None",
+    }
     return forms.get(finding.what, "gradient").format(name)
 
 

@@ -60,6 +60,7 @@ def execute(
             for i, t in enumerate(run.values[: len(run.leaves)]):
                 run.observe("value", i, engine.value(t))
             run.observe_changed()
+            run.observe_modes()
             for i, array in run.gradients:
                 run.observe("gradient", i, array)
         except catches as error:
@@ -119,7 +120,6 @@ class _Run(FurtherSteps):
             result = function(*inputs, **keywords(s.op, s.attrs))
         for t in result if isinstance(result, (tuple, list)) else (result,):
             self.add(t)
-            self.observe_mode(len(self.values) - 1)
 
     def detach(self, s: pr.Detach) -> None:
         self.add(self.engine.detach(self.values[s.value]))

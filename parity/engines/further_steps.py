@@ -39,6 +39,9 @@ class FurtherSteps:
         self.blocks: list[tuple[str, Any]] = []
         self.functions: dict[str, Callable[..., Any]] = {}
         self.number_of_leaves = len(self.program.leaves)
+        #: The numbers of values that are gradients, or depend on some: whether those require a
+        #: gradient is no question of modes (docs/semantics.md 7.1).
+        self.of_gradients = _of_gradients(self.program) if self.changes_modes else frozenset()
 
     @contextmanager
     def blocks_closed(self) -> Iterator[None]:
@@ -82,18 +85,20 @@ class FurtherSteps:
         except LeavesBlock as error:
             context.__exit__(type(error), error, error.__traceback__)
 
-    def observe_mode(self, which: int) -> None:
-        """Observe whether a value requires a gradient, in programs in which that may change."""
-        if self.changes_modes:
-            able = "requires_grad" in self.able
-            on = self.engine.requires_grad(self.values[which]) if able else None
-            self.observe("requires_grad", which, None if on is None else np.array(bool(on)))
-
     def observe_changed(self) -> None:
         """Observe the values that are left, where some were changed in place."""
         for i in range(self.number_of_leaves, len(self.values) if self.changes_values else 0):
             if self.values[i] is not None:
                 self.observe("value", i, self.engine.value(self.values[i]))
+
+    def observe_modes(self) -> None:
+        """Observe which values that are left require a gradient, where modes may have changed."""
+        able = "requires_grad" in self.able
+        for i in range(self.number_of_leaves, len(self.values) if self.changes_modes else 0):
+            t = self.values[i]
+            if t is not None and i not in self.of_gradients:
+                on = bool(self.engine.requires_grad(t)) if able else None
+                self.observe("requires_grad", i, None if on is None else np.array(on))
 
     def in_place(self, s: pr.InPlace) -> None:
         values = [self.values[i] for i in s.operands()]
@@ -105,7 +110,6 @@ class FurtherSteps:
             result = self.engine.inplace[s.op](*values, **dict(s.attrs))
             self.values[s.target] = values[0] if result is None else result
         self.observe("value", s.target, self.engine.value(self.values[s.target]))
-        self.observe_mode(s.target)
 
     def _by_meaning(self, s: pr.InPlace, values: list[Any]) -> Any:
         """Return a new tensor, which stands for the target from now on.
@@ -133,7 +137,6 @@ class FurtherSteps:
             self.values[s.value] = self.engine.detach(self.values[s.value])
         else:
             self.engine.detach_(self.values[s.value])
-        self.observe_mode(s.value)
 
     def user(self, s: pr.User) -> None:
         inputs = [self.values[i] for i in s.inputs]
@@ -146,11 +149,16 @@ class FurtherSteps:
                     compiled(function.forward), compiled(function.backward)
                 )
             results = self.functions[s.function](*inputs)
-        first = len(self.values)
         for t in results if isinstance(results, (tuple, list)) else (results,):
             self.add(t)
-        for i in range(first, len(self.values)):
-            self.observe_mode(i)
+
+
+def _of_gradients(program: pr.Program) -> frozenset[int]:
+    found: set[int] = set()
+    for s, defined in zip(program.statements, program.defined, strict=True):
+        if isinstance(s, pr.TakeGrad) or not found.isdisjoint(s.operands()):
+            found |= {*defined, *s.changes()}
+    return frozenset(found)
 
 
 @functools.cache

@@ -36,7 +36,7 @@ def compare(
             continue  # an engine that returns copies of gradients holds None
         if e.what == "requires_grad" and a is not None and b is not None:
             if a != b:
-                return Finding(_KIND_OF_MODE[bool(b)], *e[:3], a, b)
+                return Finding(Kind.REQUIRES_GRAD, *e[:3], a, b)
             continue
         finding = None
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
@@ -153,9 +153,8 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
 
 
-#: What some engines do not show, and the kinds of findings if they do and it differs.
+#: What some engines do not show.
 _OPTIONAL = ("held", "requires_grad")
-_KIND_OF_MODE = {True: Kind.MISSING_GRADIENT, False: Kind.SPURIOUS_GRADIENT}
 _KIND_OF_GRAD: dict[type[Any], Kind] = {
     pr.Clear: Kind.CLEAR,
     pr.Zero: Kind.ZERO,

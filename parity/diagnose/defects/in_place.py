@@ -69,9 +69,7 @@ class ZeroInPlaceKeepsPath(Defect):
 
 class CopyInPlaceShares(Defect):
     description = "copy_ shares memory: a later change of one value changes the other"
-    smallest = program(
-        "x0 = leaf(3.0)", "x1 = neg(x0)", "x2 = neg(x0)", "copy_(x1, x2)", "mul_scalar_(x1, c=2.0)"
-    )
+    smallest = program("x0 = leaf(3.0)", "x1 = neg(x0)", "copy_(x1, x0)", "mul_scalar_(x1, c=2.0)")
     code = "def copy_(self, other): self.data = other.data"
     mend = "self.data[...] = other.data"
 
@@ -136,9 +134,7 @@ class UpdateLosesLeaf(Defect):
         "x0 = leaf(3.0)",
         "with no_grad():",
         "mul_scalar_(x0, c=2.0)",
-        "end",
-        "x1 = neg(x0)",
-        "backward(x1)",
+        "backward(x0)",
     )
     code = "with no_grad(): w = w - lr * w.grad"
     mend = "w.data -= lr * w.grad"
@@ -155,7 +151,6 @@ class UpdateRecorded(Defect):
         "x1 = neg(x0)",
         "with no_grad():",
         "mul_scalar_(x1, c=2.0)",
-        "end",
         "backward(x1)",
     )
     code = "def mul_(self, other): ..., without a look at the mode"
@@ -182,9 +177,7 @@ class DetachInPlaceIgnored(Defect):
 
 class DetachInPlaceCutsInputs(Defect):
     description = "detach_ detaches what the value was computed from as well"
-    smallest = program(
-        "x0 = leaf(3.0)", "x1 = neg(x0)", "detach_(x1)", "x2 = neg(x0)", "backward(x2)"
-    )
+    smallest = program("x0 = leaf(3.0)", "x1 = neg(x0)", "detach_(x1)", "backward(x0)")
     code = "for x in self.creator.inputs: x.requires_grad = False"
     mend = "forget the node of this value only"
 

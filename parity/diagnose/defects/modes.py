@@ -81,8 +81,6 @@ class EnableGradIgnored(Defect):
         "with no_grad():",
         "with enable_grad():",
         "x1 = neg(x0)",
-        "end",
-        "end",
         "backward(x1)",
     )
     code = "no_grad counts how deep it is nested, and recording asks whether the count is 0"
@@ -119,6 +117,10 @@ class FirstAfterBlockNotRecorded(Defect):
     code = "the mode that an operation is recorded in is read when the operation before it ends"
     mend = "read the mode when the operation runs"
     skips = False
+
+    def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
+        self.skips = False  # that of a program which ends with a block
+        return super().leaf(array, requires_grad)
 
     @contextmanager
     def no_grad(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ class UserBackwardOncePerOutput(Defect):
 
 
 class UserNoneRaises(Defect):
-    description = "None as the gradient of an input of a function of the user raises"
+    description = "a gradient of None for an input of a function of the user raises"
     smallest = program("x0 = leaf(3.0)", "x1 = user(second_constant, x0, x0)", "backward(x1)")
     category = "crash"
     code = "x.grad = x.grad + gx"
