@@ -7,7 +7,7 @@ since a gradient has the wrong shape keep a wrong shape.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
+from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
     ISOLATED_RUN,
@@ -21,7 +22,6 @@ from parity.diagnose.reproducer_template import (
     RESULT,
     SCRIPT,
 )
-from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner

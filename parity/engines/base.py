@@ -94,8 +94,8 @@ class Engine:
         "copy_", "relu_" and "set_item_". Each is a callable that changes its first operand, a
         tensor, and returns it: ``inplace["add_"](a, b)``, ``inplace["mul_scalar_"](a, c=2.0)``,
         ``inplace["set_item_"](a, b, index=0)``. A leaf that requires a gradient is changed under
-        ``no_grad`` only; elsewhere it must be refused (PyTorch rule: docs/semantics.md 10.3), and so
-        must a backward that needs a value from before a change (docs/semantics.md 10.1).
+        ``no_grad`` only; elsewhere that must be refused (PyTorch rule: docs/semantics.md 10.3).
+        So must a backward that needs a value from before a change (docs/semantics.md 10.1).
     left_reals_count
         Only for the exact evaluation (``parity.oracle.exact``): how many calls so far met a
         value that is not a real number. Adapters leave it at 0.
@@ -377,8 +377,8 @@ CHANGES = "inplace"
 def abilities(engine: Engine) -> frozenset[str]:
     """Return the abilities that an engine declares.
 
-    They are the names of the ``OPTIONAL`` methods that its class overrides ``CHANGES`` and the names of its
-    operations in place, ``CONSTANTS`` if ``leaf`` takes ``requires_grad``, and ``BITWISE`` if
+    They are the names of the ``OPTIONAL`` methods that its class overrides, ``CHANGES`` and the
+    names of its operations in place, if there are some, ``CONSTANTS`` if ``leaf`` takes ``requires_grad``, and ``BITWISE`` if
     ``Engine.bitwise`` is set.
     """
     cls = type(engine)

@@ -164,5 +164,5 @@ def _of_gradients(program: pr.Program) -> frozenset[int]:
 @functools.cache
 def compiled(source: str) -> Callable[..., Any]:
     """Return a function of the closed table of functions."""
-    function: Callable[..., Any] = eval(source, {})  # noqa: S307 - a constant of this package
+    function: Callable[..., Any] = eval(source, {})
     return function

@@ -284,16 +284,6 @@ class Builder:
         """Apply an operation with its simplest attributes, if it fits."""
         return self._apply(op, inputs, 0, 0, False)
 
-    def define(
-        self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int
-    ) -> int:
-        """Append a statement that defines values; one of them, chosen by ``b``."""
-        return self._define(statement, infos, interval, b)
-
-    def backward_from(self, value: int, extra: int) -> None:
-        """Append a backward from a value."""
-        self._backward(value, extra, create_graph=False)
-
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None

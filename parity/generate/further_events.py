@@ -131,16 +131,14 @@ def _is_own(builder: Builder, value: int) -> bool:
         return False
     first = len(builder.leaves)
     for statement in builder.statements:
-        applied = isinstance(statement, pr.Apply)
         outputs = len(statement.outputs(builder.infos))
-        if first <= value < first + outputs:
-            if not (isinstance(statement, pr.Apply) and statement.op in _FRESH):
-                return False
+        op = statement.op if isinstance(statement, pr.Apply) else ""
+        if first <= value < first + outputs and op not in _FRESH:
+            return False
         first += outputs
-        if value in statement.operands():
-            fresh = isinstance(statement, pr.Apply) and statement.op in _FRESH | _SAVES_NOTHING
-            if (applied and not fresh) or isinstance(statement, pr.Detach):
-                return False
+        shares = isinstance(statement, pr.Detach) or (op and op not in _FRESH | _SAVES_NOTHING)
+        if shares and value in statement.operands():
+            return False
     return True
 
 
@@ -177,11 +175,10 @@ def _others(builder: Builder, target: int, name: str, b: int) -> tuple[int, ...]
     count = len(builder.infos)
     for k in range(count):
         other = (b + k) % count
-        shape = builder.infos[other].shape
+        shape, dtype = builder.infos[other].shape, builder.infos[other].dtype
         fits = shape == part or (shape == () and size(part) > 0)
-        if fits and other != target and other not in builder.dropped:
-            if builder.infos[other].dtype == info.dtype:
-                return (other,)
+        if fits and dtype == info.dtype and other not in (target, *builder.dropped):
+            return (other,)
     return None
 
 
@@ -291,7 +288,7 @@ def _saved_changed(builder: Builder, extra: int) -> None:
             builder.statements += [pr.Enter("no_grad"), scaled, pr.Leave()]
         else:
             builder.statements.append(scaled)
-        builder.backward_from(result, extra)
+        builder._backward(result, extra, create_graph=False)
         return
 
 
@@ -351,7 +348,7 @@ def _called(builder: Builder, name: str, inputs: Sequence[int], extra: int) -> i
     results = statement.outputs(builder.infos)
     if builder.quiet:
         results = [pr.info_of(info.shape, info.dtype, False) for info in results]
-    chosen = builder.define(statement, results, (-bound, bound), extra)
+    chosen = builder._define(statement, results, (-bound, bound), extra)
     if len(results) > 1 and extra % 3 == 0 and "add" in builder.ops:
         joined = builder.apply_one(OPS["add"], (chosen, builder.siblings[chosen]))
         return chosen if joined is None else joined

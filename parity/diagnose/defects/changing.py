@@ -128,11 +128,13 @@ class Changing(Engine):
             return results if len(results) > 1 else results[0]
 
         def vjp(g: Any, y: Any, *xs: Any) -> Any:
-            return self.sent(backward, g if isinstance(g, tuple) else (g,), xs)
+            return self.user_slopes(backward, g if isinstance(g, tuple) else (g,), xs)
 
         return value, vjp
 
-    def sent(self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def user_slopes(
+        self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         """Return what a backward of the user sends to the inputs."""
         slopes: tuple[Any, ...] = backward(gs, xs)
         return slopes

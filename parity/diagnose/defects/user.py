@@ -16,8 +16,10 @@ class UserSecondGradientDropped(Defect):
     code = "self.inputs[0].grad = self.backward(g)"
     mend = "for x, gx in zip(self.inputs, gxs): ..."
 
-    def sent(self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]) -> tuple[Any, ...]:
-        first, *others = super().sent(backward, gs, xs)
+    def user_slopes(
+        self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        first, *others = super().user_slopes(backward, gs, xs)
         return first, *(None for _ in others)
 
 
@@ -27,8 +29,10 @@ class UserBackwardOncePerOutput(Defect):
     code = "each output has the function as its creator, and backward runs for each output"
     mend = "run it once, when the gradients of all outputs are complete"
 
-    def sent(self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]) -> tuple[Any, ...]:
-        slopes = super().sent(backward, gs, xs)
+    def user_slopes(
+        self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        slopes = super().user_slopes(backward, gs, xs)
         return tuple(None if g is None else g * len(gs) for g in slopes)
 
 
@@ -39,8 +43,10 @@ class UserNoneRaises(Defect):
     code = "x.grad = x.grad + gx"
     mend = "if gx is not None: x.grad = x.grad + gx"
 
-    def sent(self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]) -> tuple[Any, ...]:
-        slopes = super().sent(backward, gs, xs)
+    def user_slopes(
+        self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        slopes = super().user_slopes(backward, gs, xs)
         if None in [g if g is None else 0 for g in slopes]:
             raise TypeError("unsupported operand type(s) for +: 'float' and 'NoneType'")
         return slopes
@@ -57,8 +63,10 @@ class UserNoneTakenAsGradient(Defect):
     code = "gxs = [gx for gx in gxs if gx is not None], filled up with the last one"
     mend = "keep None in its place, and skip that input"
 
-    def sent(self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]) -> tuple[Any, ...]:
-        slopes = super().sent(backward, gs, xs)
+    def user_slopes(
+        self, backward: Any, gs: tuple[Any, ...], xs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        slopes = super().user_slopes(backward, gs, xs)
         return tuple(slopes[0] if g is None else g for g in slopes)
 
 
@@ -70,9 +78,9 @@ class UserUnusedOutputRaises(Defect):
     mend = "zeros for an output without a gradient"
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
-        if node.several and node.vjp in self.vjps_of_user:
-            if not all(t in grads for t in node.outputs):
-                raise TypeError("unsupported operand type(s) for *: 'NoneType' and 'float'")
+        unused = node.several and not all(t in grads for t in node.outputs)
+        if unused and node.vjp in self.vjps_of_user:
+            raise TypeError("unsupported operand type(s) for *: 'NoneType' and 'float'")
         return super().arrived(node, grads)
 
     def __init__(self) -> None:
