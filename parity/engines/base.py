@@ -378,8 +378,8 @@ def abilities(engine: Engine) -> frozenset[str]:
     """Return the abilities that an engine declares.
 
     They are the names of the ``OPTIONAL`` methods that its class overrides, ``CHANGES`` and the
-    names of its operations in place, if there are some, ``CONSTANTS`` if ``leaf`` takes ``requires_grad``, and ``BITWISE`` if
-    ``Engine.bitwise`` is set.
+    names of its operations in place, if there are some, ``CONSTANTS`` if ``leaf`` takes
+    ``requires_grad``, and ``BITWISE`` if ``Engine.bitwise`` is set.
     """
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}

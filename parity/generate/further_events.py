@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from parity.generate.builder import Builder
 from parity.language import program as pr
+from parity.language.blocks import MODES
 from parity.language.in_place import IN_PLACE
 from parity.language.intervals import LIMIT, Interval
 from parity.language.shapes import size
@@ -67,14 +68,14 @@ def _applied(builder: Builder, value: int, b: int) -> int | None:
 
 def block(builder: Builder, value: int, b: int, extra: int) -> int | None:
     """A whole block, or two, with values made in each and after each; they meet in the end."""
-    nests = "enable_grad" in builder.abilities and not builder.modes
+    nests = "enable_grad" in builder.abilities
     steps = _BLOCKS[b % len(_BLOCKS)] if nests else _BLOCKS[0]
-    if len(builder.modes) >= _DEEPEST:
+    if len(builder.modes) >= (_DEEPEST - 1 if nests else 1):
         return None
     made = [value]
     for k, step in enumerate(steps):
-        if step in _MODES:
-            _enter(builder, _MODES[step])
+        if step in MODES:
+            _enter(builder, step)
             continue
         builder.modes.pop()
         builder.statements.append(pr.Leave(step == "raise"))
@@ -88,7 +89,6 @@ def block(builder: Builder, value: int, b: int, extra: int) -> int | None:
     return last
 
 
-_MODES = {"no_grad": "no_grad", "enable_grad": "enable_grad"}
 _BLOCKS: tuple[tuple[str, ...], ...] = (
     ("no_grad", "end"),
     ("no_grad", "raise"),

@@ -1,4 +1,4 @@
-"""Blocks, operations in place and functions of the user as data: text, JSON, and what is refused."""
+"""Blocks, operations in place and functions of the user as text and JSON."""
 
 from __future__ import annotations
 
