@@ -188,11 +188,8 @@ class Builder:
         limit = _EXACT_LIMIT if self.exact else LIMIT
         if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
-        requires = False if no_grad or self.quiet else pr.requires_gradient(infos)
-        results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
-        return self._define(
-            pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
-        )
+        apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
+        return self._define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
 
     def _inferred(
         self, name: str, shapes: tuple[Shape, ...], number: int
@@ -224,27 +221,29 @@ class Builder:
         interval = self.actual.interval(op, inputs, attrs)
         if interval is None or max(-interval[0], interval[1]) > LIMIT:
             return None
-        requires = False if self.quiet else pr.requires_gradient(infos)
-        results = [pr.info_of(shape, dtype, requires) for shape in outputs]
-        return self._define(pr.Apply(op.name, inputs, attrs), results, interval, len(outputs) - 1)
+        apply = pr.Apply(op.name, inputs, attrs)
+        return self._define(
+            apply, apply.infos_of(infos, outputs, dtype), interval, len(outputs) - 1
+        )
 
     def _define(
         self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
-        graph = reach = 0
-        if infos[0].requires_grad is not False:
-            graph = 1 << len(self.statements)
-            for i in statement.operands():
-                graph |= self.graph[i]
-                reach |= self.reach[i]
         first, count = len(self.infos), len(infos)
+        for k, info in enumerate(infos):
+            graph = reach = 0
+            if info.requires_grad is not False:
+                graph = 1 << len(self.statements)
+                for i in statement.behind(k):
+                    graph |= self.graph[i]
+                    reach |= self.reach[i]
+            self.graph.append(graph)
+            self.reach.append(reach)
         if self.actual is not None:
             self.actual.add(statement, count)
         self.infos += infos
         self.intervals += [interval] * count
-        self.graph += [graph] * count
-        self.reach += [reach] * count
         if count > 1:
             self.siblings.update({first + k: first + (k + 1) % count for k in range(count)})
         self.statements.append(statement)

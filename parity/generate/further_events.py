@@ -346,8 +346,6 @@ def _called(builder: Builder, name: str, inputs: Sequence[int], extra: int) -> i
         return None
     statement = pr.User(name, tuple(inputs))
     results = statement.outputs(builder.infos)
-    if builder.quiet:
-        results = [pr.info_of(info.shape, info.dtype, False) for info in results]
     chosen = builder._define(statement, results, (-bound, bound), extra)
     if len(results) > 1 and extra % 3 == 0 and "add" in builder.ops:
         joined = builder.apply_one(OPS["add"], (chosen, builder.siblings[chosen]))

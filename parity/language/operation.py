@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from parity.language import intervals as iv
 from parity.language import shapes as sh
@@ -19,6 +19,8 @@ from parity.language.named_kinds import NAMED_KINDS as KINDS
 from parity.language.named_kinds import combinations_of, kinds_of
 from parity.language.shapes import Attrs, Shape
 from parity.language.templates import Template
+
+T = TypeVar("T")
 
 #: The names of operands in an expression.
 OPERANDS = "abcdefghi"
@@ -57,6 +59,9 @@ class Operation:
         that jump, such as ``mode``.
     differentiable
         Whether a gradient reaches each operand; empty: all of them.
+    separate
+        Whether each result is computed from the operand of the same number alone, as by
+        ``meshgrid``: it requires a gradient if that operand does.
     ulps
         The error of a good implementation, in units in the last place.
     result
@@ -150,6 +155,7 @@ class Operation:
     kinks: str = ""
     smooth: bool = True
     differentiable: tuple[bool, ...] = ()
+    separate: bool = False
     ulps: float = 4.0
     result: str = ""
     interval: iv.IntervalRule | None = None
@@ -192,6 +198,14 @@ class Operation:
     def is_rounded(self, attrs: Attrs) -> bool:
         """Whether IEEE 754 fixes value and gradient with these attributes."""
         return self.rounded(**dict(attrs)) if callable(self.rounded) else self.rounded
+
+    def behind(self, result: int, operands: Sequence[T]) -> Sequence[T]:
+        """Return those of the operands from which a gradient of a result goes on."""
+        if self.separate:
+            return operands[result : result + 1]
+        if not self.differentiable:
+            return operands
+        return [x for x, on in zip(operands, self.differentiable, strict=True) if on]
 
     @property
     def source(self) -> str:

@@ -44,6 +44,7 @@ class PlainRow:
     kinks: _Text
     smooth: bool
     differentiable: tuple[bool, ...]
+    separate: bool
     ulps: float
     result: _Text
 

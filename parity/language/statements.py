@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 from parity._util.decode import Convert, shown
 from parity._util.names import did_you_mean
 from parity.language.attributes import as_attributes
-from parity.language.shapes import Attrs
+from parity.language.shapes import Attrs, Shape
 from parity.language.table import OPS, output_shapes, result_dtype
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
 
@@ -83,6 +83,10 @@ class Statement:
         """Return the leaves whose gradients it reads or changes."""
         return ()
 
+    def behind(self, result: int) -> Sequence[int]:
+        """Return the values from which a gradient of its result number ``result`` goes on."""
+        return self.operands()
+
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         """Return the properties of the values that it defines."""
         return []
@@ -122,6 +126,9 @@ class Apply(Statement):
     def operands(self) -> tuple[int, ...]:
         return self.inputs
 
+    def behind(self, result: int) -> Sequence[int]:
+        return OPS[self.op].behind(result, self.inputs)
+
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         return self.results([infos[i] for i in self.inputs])
 
@@ -147,8 +154,15 @@ class Apply(Statement):
         dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
         if dtype is None:
             raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
-        requires = False if self.no_grad else requires_gradient(inputs)
-        return [info_of(shape, dtype, requires) for shape in outputs]
+        return self.infos_of(inputs, outputs, dtype)
+
+    def infos_of(self, inputs: list[Info], shapes: Sequence[Shape], dtype: str) -> list[Info]:
+        """Return the properties of its results from their shapes and dtype."""
+        behind = OPS[self.op].behind
+        return [
+            info_of(shape, dtype, not self.no_grad and requires_gradient(behind(i, inputs)))
+            for i, shape in enumerate(shapes)
+        ]
 
     def text(self, names: Sequence[str]) -> str:
         """``add(x0, x0)``, with attributes as keywords."""
@@ -304,7 +318,7 @@ STATEMENTS: dict[str, type[Statement]] = {
 }
 
 
-def requires_gradient(inputs: list[Info]) -> bool | None:
+def requires_gradient(inputs: Sequence[Info]) -> bool | None:
     """Whether a recorded result requires a gradient: it does if an operand does."""
     known = [info.requires_grad for info in inputs]
     return True if True in known else (None if None in known else False)

@@ -25,6 +25,7 @@ from parity.language.program import Apply, Leaf, Program
 from parity.language.shapes import ShapeError, size
 from parity.language.table import OPS
 from parity.language.text_format import program_from_text
+from parity.language.values import info_of
 
 pytestmark = pytest.mark.slow
 
@@ -145,6 +146,20 @@ def test_a_row_travels_as_plain_data(name: str) -> None:
     assert copy.source == op.source
     shapes, attrs = next(draws(op))
     assert copy.output_shapes(shapes, **attrs) == op.output_shapes(shapes, **attrs)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if OPS[name].arity != 1])
+def test_results_require_a_gradient_as_in_pytorch(name: str) -> None:
+    op = OPS[name]
+    shapes, attrs = next(draws(op))
+    for wanting in range(len(shapes)):
+        infos = [info_of(shape, "float64", i == wanting) for i, shape in enumerate(shapes)]
+        apply = Apply(name, tuple(range(len(shapes))), tuple(sorted(attrs.items())))
+        xs = [torch.tensor(a) for a in arrays(op, shapes, grid=False)]
+        xs[wanting].requires_grad_()
+        results = with_attributes(op, attrs)(*xs)
+        found = [info.requires_grad for info in apply.results(infos)]
+        assert found == [y.requires_grad for y in results], f"operand {wanting} requires one"
 
 
 @pytest.mark.parametrize("name", ROWS)

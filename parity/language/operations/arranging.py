@@ -65,6 +65,7 @@ _REPEATED = (
         "tuple(torch.meshgrid(a, b, indexing=indexing))",
         "m, n",
         attributes={"indexing": ("ij", "xy")},
+        separate=True,
     ),
     _moved("block_diag", "torch.block_diag(a, b)", "m n, k l"),
     _moved("cartesian_prod", "torch.cartesian_prod(a, b)", "m, n"),

@@ -53,16 +53,17 @@ ROWS: tuple[Operation, ...] = (
         attributes={"correction": (1, 0, 2)},
         ulps=16.0,
     ),
+    # A copy of the operand: torch.cov with weights overwrites it if there is one observation.
     Operation(
         "covariance_counts",
-        "torch.cov(a.mT, fweights=torch.tensor(counts) + 1)",
+        "torch.cov(a.mT + 0, fweights=torch.tensor(counts) + 1)",
         "M n",
         attributes={"counts": "COUNTS"},
         ulps=16.0,
     ),
     Operation(
         "covariance_weights",
-        "torch.cov(a, aweights=b, correction=correction)",
+        "torch.cov(a + 0, aweights=b, correction=correction)",
         "m M, M",
         domain="R, P",
         attributes={"correction": (1, 0)},
