@@ -60,9 +60,7 @@ class Optimizer:
             if set_to_none:
                 param.cleargrad()
             elif param.grad is not None:
-                if param.grad.is_leaf:  # one that was assigned
-                    param.grad.requires_grad = False
-                param.grad.zero_()
+                param.grad.detach_().zero_()
 
 
 def _gradient(param: Variable) -> Array:

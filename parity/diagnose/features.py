@@ -12,6 +12,10 @@ def _applied(program: pr.Program) -> list[pr.Apply]:
     return [s for s in program.statements if isinstance(s, pr.Apply)]
 
 
+def _computing(program: pr.Program) -> list[pr.Statement]:
+    return [s for s in program.statements if isinstance(s, (pr.Apply, pr.InPlace, pr.User))]
+
+
 def _backwards(program: pr.Program) -> list[pr.Backward]:
     return [s for s in program.statements if isinstance(s, pr.Backward)]
 
@@ -21,7 +25,7 @@ def _has(*kinds: type[pr.Statement]) -> Callable[[pr.Program], bool]:
 
 
 def _reuses(program: pr.Program) -> bool:
-    uses = Counter(i for s in _applied(program) for i in s.inputs)
+    uses = Counter(i for s in _computing(program) for i in s.operands())
     return max(uses.values(), default=0) > 1
 
 
@@ -39,7 +43,7 @@ def _has_constants(program: pr.Program) -> bool:
     return (
         not all(leaf.requires_grad for leaf in program.leaves)
         or any(s.no_grad for s in _applied(program))
-        or _has(pr.Detach, pr.TakeGrad)(program)
+        or _has(pr.Detach, pr.DetachInPlace, pr.Enter, pr.TakeGrad)(program)
     )
 
 
@@ -54,10 +58,10 @@ def _has_odd_seed(program: pr.Program) -> bool:
 
 _FEATURES: dict[str, Callable[[pr.Program], bool]] = {
     "any": lambda p: True,
-    "branches": lambda p: any(len(s.inputs) > 1 for s in _applied(p)),
-    "unary": lambda p: any(len(s.inputs) == 1 for s in _applied(p)),
+    "branches": lambda p: any(len(s.operands()) > 1 for s in _computing(p)),
+    "unary": lambda p: any(len(s.operands()) == 1 for s in _computing(p)),
     "reuse": _reuses,
-    "twice": lambda p: any(len(set(s.inputs)) < len(s.inputs) for s in _applied(p)),
+    "twice": lambda p: any(len(set(s.operands())) < len(s.operands()) for s in _computing(p)),
     "again": lambda p: len(_backwards(p)) > 1,
     "leaf-root": lambda p: any(s.value < len(p.leaves) for s in _backwards(p)),
     "gradient": lambda p: any(s.gradient is not None for s in _backwards(p)),
@@ -69,6 +73,9 @@ _FEATURES: dict[str, Callable[[pr.Program], bool]] = {
     "change_grad": _has(pr.ChangeGrad),
     "change_gradient": _has(pr.ChangeGradient),
     "constants": _has_constants,
+    "blocks": _has(pr.Enter),
+    "in-place": _has(pr.InPlace, pr.DetachInPlace),
+    "user": _has(pr.User),
     "outputs": lambda p: any(len(values) > 1 for values in p.defined),
     "broadcast": _broadcasts,
     "float32": lambda p: any(leaf.dtype == "float32" for leaf in p.leaves),

@@ -6,9 +6,8 @@ since a gradient has the wrong shape keep a wrong shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from parity.language import program as pr
 from parity.language.shapes import Attrs, Shape, size
@@ -29,15 +28,6 @@ def replaced(items: tuple[T, ...], index: int, *new: T) -> tuple[T, ...]:
 
 def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> pr.Program:
     return replace(program, statements=replaced(program.statements, number, *others))
-
-
-def renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
-    """Return a statement with other numbers of the values, not of the leaves of events."""
-    if isinstance(statement, pr.Apply):
-        return replace(statement, inputs=tuple(map(moved, statement.inputs)))
-    if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
-        return replace(statement, value=moved(statement.value))
-    return statement
 
 
 def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
+from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
     ISOLATED_RUN,
@@ -26,6 +27,7 @@ from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
+from parity.language.blocks import recording_at
 from parity.language.table import OPS, keywords
 from parity.oracle.finding import Finding, Repeats
 
@@ -56,9 +58,14 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         text=docstring(str(program) + side.text),
         file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
+        further=further_tables(program),
         engine=_body(EngineLines(program, names, reads=raises), finding),
         read=READ if raises else "",
-        engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
+        engine_result=_result(
+            finding,
+            observed,
+            *("engine.grad({})", "engine.value({})", "np.array(float(engine.requires_grad({})))"),
+        ),
         torch=_body(side.lines(program, names), finding),
         torch_result=_result(finding, observed, *side.forms),
         parameter=side.parameter,
@@ -101,6 +108,10 @@ class EngineLines:
     backward = "{e}.backward({root}, {gradient}{flags})"
     gradient = "gradient"
     detach = "{e}.detach({value})"
+    mode = "{e}.{mode}()"
+    in_place = "{e}.inplace[{op!r}]({operands})"
+    user = "{e}.function(*USER[{name!r}])"
+    detach_in_place = "{e}.detach_({value})"
     #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
@@ -146,7 +157,9 @@ class EngineLines:
             arguments += [f"{k}={_literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
             function = self.function.format(e=e, op=s.op)
             call = f"{outputs} = {function}({', '.join(arguments)})"
-            return self.without_graph(call, self.defined[number]) if s.no_grad else [call]
+            if s.no_grad:
+                return self.without_graph(call, self.defined[number])
+            return [call, *self.after_block_call(number)]
         if isinstance(s, pr.Backward):
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
@@ -157,6 +170,8 @@ class EngineLines:
             lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
             return lines if last and not self.reads else [*lines, *self.read_gradients()]
+        if type(s) in FURTHER_LINES:
+            return FURTHER_LINES[type(s)](self, s, outputs)
         if isinstance(s, pr.Drop):
             return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -170,6 +185,10 @@ class EngineLines:
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
         return [f"with {self.variable}.no_grad():", f"    {call}"]
+
+    def after_block_call(self, number: int) -> list[str]:
+        """Return the lines after an operation that may be in a block."""
+        return []
 
     def read_gradients(self) -> list[str]:
         """Return the lines that read all gradients, as ``parity`` does after each backward."""
@@ -190,6 +209,10 @@ class TorchLines(EngineLines):
     backward = "{root}.backward({gradient}{flags})"
     gradient = "torch.tensor(gradient)"
     detach = "{value}.detach()"
+    mode = "torch.{mode}()"
+    in_place = "IN_PLACE[{op!r}]({operands})"
+    user = "torch_function(*USER[{name!r}])"
+    detach_in_place = "{value}.detach_()"
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {x}.grad",),
         pr.Clear: ("{x}.grad = None",),
@@ -200,13 +223,22 @@ class TorchLines(EngineLines):
     def leaves(self) -> list[str]:
         # PyTorch may let leaves share the memory of a gradient (docs/semantics.md 3).
         named = zip(self.names, self.program.leaves, strict=False)
-        hooks = [f"{name}.register_hook(torch.clone)" for name, leaf in named if leaf.requires_grad]
+        # The gradient of an input of a user's function may be None.
+        some_none = any(isinstance(s, pr.User) for s in self.program.statements)
+        copy = "lambda g: None if g is None else g.clone()" if some_none else "torch.clone"
+        hooks = [f"{name}.register_hook({copy})" for name, leaf in named if leaf.requires_grad]
         return super().leaves() + hooks
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
         constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
         return ["with torch.no_grad():", f"    {call}", *constants]
+
+    def after_block_call(self, number: int) -> list[str]:
+        # As above: a view of a leaf that is made under no_grad.
+        if recording_at(self.program.statements, number):
+            return []
+        return [f"{self.names[i]} = {self.names[i]}.detach()" for i in self.defined[number]]
 
     def read_values(self, indices: Sequence[int]) -> list[str]:
         return []
@@ -221,7 +253,7 @@ class _TorchSide:
     modules: tuple[str, ...] = ()
     text = parameter = argument = load = ""
     name = "torch"
-    forms = ("{}.grad", "{}.detach()")
+    forms = ("{}.grad", "{}.detach()", "torch.tensor(float({}.requires_grad))")
 
     def __init__(self, quirks: frozenset[str]) -> None:
         self.lines: Callable[[pr.Program, list[str]], EngineLines] = TorchLines
@@ -234,7 +266,11 @@ class _TorchSide:
         self.parameter, self.argument = "reference", ", load_reference()"
         self.load = LOAD_REFERENCE.format(quirks=sorted(quirks))
         self.name = "torch, with the quirks of the engine"
-        self.forms = ("reference.grad({})", "reference.value({})")
+        self.forms = (
+            "reference.grad({})",
+            "reference.value({})",
+            "np.array(float(reference.requires_grad({})))",
+        )
 
 
 def _flaky_result(repeats: Repeats) -> str:
@@ -262,6 +298,7 @@ def _observed(finding: Finding, name: str) -> str:
     texts = {
         "value": f"the value of {name}:",
         "grad": f"the gradient of {name}:",
+        "requires_grad": f"whether {name} requires a gradient:",
         "held": f"the gradient of {name} that was read before it was zeroed:",
         "gradient": "the array passed to backward:",
         "exception": "the exception:",
@@ -269,16 +306,29 @@ def _observed(finding: Finding, name: str) -> str:
     return texts[finding.what]
 
 
-def _result(finding: Finding, name: str, grad: str, value: str) -> str:
-    forms = {"grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
+def _result(finding: Finding, name: str, grad: str, value: str, requires: str) -> str:
+    forms = {
+        "grad": grad,
+        "value": value,
+        "requires_grad": requires,
+        "held": 'held["{}"]',
+        "exception": "None",
+    }
     return forms.get(finding.what, "gradient").format(name)
 
 
 def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
-    for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):
-        text += lines.statement(number, statement)
+    shown = lines.program.statements[: finding.statement + 1]
+    blocks = Blocks(shown)
+    for number, statement in enumerate(shown):
+        if isinstance(statement, pr.Enter):
+            text += blocks.enter(number, lines)
+        elif isinstance(statement, pr.Leave):
+            text += blocks.leave()
+        else:
+            text += [blocks.indent + line for line in lines.statement(number, statement)]
     if lines.reads and finding.statement >= len(lines.program.statements):  # as the last of all
         text += lines.read_values(range(len(lines.program.leaves)))
     return "\n".join("    " + line for line in text)

@@ -23,6 +23,7 @@ from parity.diagnose.shrink_passes import (
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
+from parity.language.in_place import IN_PLACE
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
 from parity.oracle.check import check_program
@@ -104,6 +105,8 @@ def reruns_freed_graph(program: pr.Program) -> bool:
         graph = frozenset({number}).union(*(graphs[i] for i in s.operands()))
         if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
             graph |= recorded
+        for i in s.changes():
+            graphs[i] = graph
         graphs += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
     return False
 
@@ -123,11 +126,12 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(s.no_grad for s in applied)
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
-        + sum(isinstance(s, pr.Drop) for s in program.statements),
+        + sum(isinstance(s, pr.Drop) for s in program.statements)
+        + sum(isinstance(s, pr.Leave) and s.raises for s in program.statements),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(positions[s.op] for s in applied),
-        _attribute_rank(program),
+        _attribute_rank(program) + _changes_rank(program),
         sum(len(s.leaf_operands()) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
         sum(
@@ -165,6 +169,13 @@ def _attribute_rank(program: pr.Program) -> int:
             choices = choices_of(program, s)
             rank += choices.index(s.attrs) if s.attrs in choices else len(choices)
     return rank
+
+
+def _changes_rank(program: pr.Program) -> int:
+    """Return how far operations in place are from the simplest ones, with simple attributes."""
+    names = list(IN_PLACE)
+    changes = [s for s in program.statements if isinstance(s, pr.InPlace)]
+    return sum(names.index(s.op) + (dict(s.attrs).get("c", 2.0) != 2.0) for s in changes)
 
 
 def reduced(

@@ -17,7 +17,6 @@ from parity.diagnose.repair import (
     WRONG_SHAPES,
     WrongShapeGradient,
     choices_of,
-    renumbered,
     repaired,
     replaced,
     with_statements,
@@ -68,6 +67,9 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
     for number in reversed(range(len(program.statements))):
         yield from _without_statement(program, number, freedom)
+    for number, statement in enumerate(program.statements):
+        if isinstance(statement, pr.Enter):
+            yield from _without_block(program, number)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
     for i in reversed(range(len(program.leaves))):
@@ -191,6 +193,8 @@ def _simpler_statements(
     elif isinstance(s, (pr.TakeGrad, pr.ChangeGrad)) and Freedom.REWIRE in freedom:
         for leaf in range(s.leaf):
             yield replace(s, leaf=leaf)
+    else:
+        yield from s.simpler(Freedom.REWIRE in freedom)
 
 
 def _simpler_applications(
@@ -257,6 +261,16 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
         yield replace(program, statements=_renumbered(rest, numbers))
 
 
+def _without_block(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """Yield the program without the statements that begin and end a block."""
+    depth = 0
+    for end, statement in enumerate(program.statements[number:], number):
+        depth += isinstance(statement, pr.Enter) - isinstance(statement, pr.Leave)
+        if not depth:
+            yield replace(program, statements=replaced(replaced(program.statements, end), number))
+            return
+
+
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
@@ -306,6 +320,6 @@ def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tup
             return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
         if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
             return replace(s, leaf=numbers[s.leaf])
-        return renumbered(s, numbers.__getitem__)
+        return s.renumbered(numbers.__getitem__)
 
     return tuple(map(moved, statements))

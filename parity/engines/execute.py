@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, ProgramEngine, Unsupported
+from parity.engines.further_steps import FurtherSteps
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
 from parity.language.shapes import size
@@ -44,7 +45,7 @@ def execute(
         return cast("Trace", engine.run_program(program))
     run = _Run(engine, program)
     left_reals_count = engine.left_reals_count
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), run.blocks_closed():
         try:
             for leaf in program.leaves:
                 constant = () if leaf.requires_grad else (False,)
@@ -56,8 +57,10 @@ def execute(
                     on_statement(number)
                 getattr(run, statement.keyword)(statement)
             run.number = len(program.statements)
-            for i, t in enumerate(run.leaves):
+            for i, t in enumerate(run.values[: len(run.leaves)]):
                 run.observe("value", i, engine.value(t))
+            run.observe_changed()
+            run.observe_modes()
             for i, array in run.gradients:
                 run.observe("gradient", i, array)
         except catches as error:
@@ -70,7 +73,7 @@ def execute(
 MOST_BYTES = 2**24
 
 
-class _Run:
+class _Run(FurtherSteps):
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
     def __init__(self, engine: Engine, program: pr.Program) -> None:
@@ -82,6 +85,7 @@ class _Run:
         self.leaves: list[Any] = []
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
+        self.begin()
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""

@@ -33,7 +33,7 @@ from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes, with_rules
 
 #: With how many arguments methods are called that do not take one.
-_ARGUMENTS = {"backward": 2, "no_grad": 0, "optimizer": 3}
+_ARGUMENTS = {"backward": 2, "no_grad": 0, "enable_grad": 0, "function": 2, "optimizer": 3}
 _SHAPES: tuple[Shape, ...] = ((2, 3), (2,), (3,), (3, 3), (), (1, 3))
 #: What Python says of ``...`` where a template was not filled in.
 _DOTS = "'ellipsis' object"

@@ -88,8 +88,33 @@ class Mine(Engine):
     # def no_grad(self):          # a context manager in which operations are not recorded
     #     return engine.no_grad()
     #
+    # def enable_grad(self):      # a context manager in which they are, also within no_grad
+    #     return engine.enable_grad()
+    #
+    # def requires_grad(self, t): # whether a backward from a result is possible
+    #     return t.requires_grad
+    #
     # def grad_tensor(self, t):   # the gradient as a tensor, for second derivatives
     #     return t.grad
+    #
+    # def detach_(self, t):       # make a computed tensor a constant
+    #     t.detach_()
+    #
+    # def function(self, forward, backward):  # a function with a backward of the user's own
+    #     ...                     # see parity.engines.Engine.function
+    #
+    # Operations in place, which change the first tensor and return it:
+    #
+    # inplace = {{
+    #     "add_": lambda a, b: a.add_(b),
+    #     "mul_": lambda a, b: a.mul_(b),
+    #     "sub_": lambda a, b: a.sub_(b),
+    #     "mul_scalar_": lambda a, *, c: a.mul_(c),
+    #     "zero_": lambda a: a.zero_(),
+    #     "copy_": lambda a, b: a.copy_(b),
+    #     "relu_": lambda a: a.relu_(),
+    #     "set_item_": lambda a, b, *, index: a.__setitem__(index, b),
+    # }}
 '''
 
 _SCALAR = '''\

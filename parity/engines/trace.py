@@ -23,6 +23,7 @@ class Observation(NamedTuple):
     #: "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held": the
     #: gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None if the
     #: engine only returns copies). "gradient": what was passed to the backward ``which``.
+    #: "requires_grad": whether tensor ``which`` requires a gradient (None if it is not known).
     what: str
     #: The index of the tensor, leaf or statement.
     which: int

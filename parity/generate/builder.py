@@ -87,6 +87,14 @@ class Builder:
     gradient_passed: bool = False
     #: Statement and the statements it runs.
     backwards: list[tuple[int, int]] = field(default_factory=list)
+    #: The modes of open blocks, and the statements through which no backward may run any more.
+    modes: list[str] = field(default_factory=list)
+    stale: int = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the innermost open block does not record."""
+        return bool(self.modes) and self.modes[-1] == "no_grad"
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
@@ -271,6 +279,10 @@ class Builder:
             return None
         return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
+    def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
+        """Apply an operation with its simplest attributes, if it fits."""
+        return self._apply(op, inputs, 0, 0, False)
+
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
@@ -292,7 +304,8 @@ class Builder:
             value = len(self.infos) - 1
         if value in self.dropped or not self.infos[value].requires_grad:
             return
-        self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+        if not self.graph[value] & self.stale:
+            self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
@@ -435,6 +448,8 @@ class Builder:
         ran = self.backwards[-1] if self.backwards else None
         for value in range(len(self.infos) - 1, -1, -1):
             if value in self.dropped or not self.infos[value].requires_grad:
+                continue
+            if self.graph[value] & self.stale:
                 continue
             if create_graph or ran is None or self.graph[value] & ~ran[1]:
                 self._backward(value, extra, create_graph)

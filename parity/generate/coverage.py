@@ -16,8 +16,11 @@ from typing import Any
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
+from parity.language.blocks import MODES
+from parity.language.in_place import IN_PLACE
 from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS, attribute_choices, output_shapes
+from parity.language.user import USER_FUNCTIONS
 
 #: What an operand is: a leaf, a value that needs no gradient, or a computed value; a value
 #: with several uses; the same value as another operand.
@@ -55,6 +58,7 @@ _GROUPS = {
     "ranks": "ranks of operands",
     "broadcasting": "shapes of two operands",
     "events": "sequences of events",
+    "further": "blocks, operations in place and functions of the user",
 }
 
 
@@ -138,12 +142,45 @@ def reached(program: pr.Program) -> Iterator[tuple[str, Cell]]:
             yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
     for n in uses.values():
         yield "uses", (min(n, MANY),)
+    yield from (("further", cell) for cell in _further(program))
     words = [s.keyword for s in program.statements if type(s) in _EVENTS]
     for pair in itertools.pairwise(words):
         yield "events", pair
     for first, between, last in zip(words, words[1:], words[2:], strict=False):
         if first == last == pr.Backward.keyword:
             yield "events", (first, between, last)
+
+
+def _further(program: pr.Program) -> Iterator[Cell]:
+    """Yield the cells of blocks, operations in place and functions of the user."""
+    modes: list[str] = []
+    for s in program.statements:
+        if isinstance(s, pr.Enter):
+            yield (s.mode, *(("in", modes[-1]) if modes else ()))
+            modes.append(s.mode)
+        elif isinstance(s, pr.Leave):
+            mode = modes.pop()
+            if s.raises:
+                yield ("raise", "in", mode)
+        elif isinstance(s, pr.InPlace):
+            yield (s.op, "on a leaf" if s.target < len(program.leaves) else "on a value")
+        elif isinstance(s, (pr.DetachInPlace, pr.User)):
+            yield (s.keyword, *((s.function,) if isinstance(s, pr.User) else ()))
+
+
+def _reachable_further(able: frozenset[str]) -> list[Cell]:
+    """Return the cells of ``_further`` that programs for an engine may reach."""
+    nests = "enable_grad" in able
+    modes = [mode for mode in MODES if mode in able] if "no_grad" in able else []
+    blocks: list[Cell] = [(mode,) for mode in modes]
+    if nests and modes:
+        blocks += [(a, "in", b) for a in modes for b in modes]
+        blocks += [("raise", "in", mode) for mode in modes]
+    places = ("on a value", *(("on a leaf",) if modes else ()))
+    changes = [(name, place) for name in IN_PLACE if name in able for place in places]
+    detached: list[Cell] = [("detach_",)] if "detach_" in able else []
+    functions = [("user", name) for name in USER_FUNCTIONS] if "function" in able else []
+    return [*blocks, *changes, *detached, *functions]
 
 
 def _text(cell: Cell) -> str:
@@ -197,6 +234,7 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
             *(pair for pair in itertools.product(words, repeat=2) if pair != _IMPOSSIBLE),
             *((backward, word, backward) for word in words),
         ],
+        "further": _reachable_further(able),
     }
 
 

@@ -20,7 +20,9 @@ from parity.engines.runner import AnyEngine, as_runner
 from parity.generate import rows
 from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
+from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
@@ -70,6 +72,8 @@ class Decoder:
         most = max(profile.max_ndim, restrictions.min_ndim)
         untested = [name for name in wanted if name not in engine.ops]
         untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
+        untested += ["enable_grad"] if "block" in events and "enable_grad" not in able else []
+        untested += [n for n in IN_PLACE if n not in able] if "change" in events else []
         untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
         untested += [] if CONSTANTS in able else [CONSTANTS]
         untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
@@ -94,12 +98,12 @@ class Decoder:
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
         """The operation or event of each opcode."""
-        return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
+        return tuple((OPS.get(name), _event(name)) for name in self.menu)
 
     @functools.cached_property
     def _events(self) -> tuple[Event, ...]:
         """The event of each opcode after the last operation."""
-        return tuple(getattr(Builder, name) for name in self.events)
+        return tuple(event for event in map(_event, self.events) if event is not None)
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
@@ -130,7 +134,10 @@ class Decoder:
         position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
-        builder.end(profile.ending, profile.second_order, count)
+        further = FURTHER_ENDINGS.get(profile.ending)
+        builder.end("" if further else profile.ending, profile.second_order, count)
+        if further is not None:
+            further(builder, count)
         return builder.program()
 
     def _decode_rows(self, data: bytes) -> Program:
@@ -176,6 +183,11 @@ class Decoder:
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
+
+
+def _event(name: str) -> Event | None:
+    """Return the event of a name, if it is one."""
+    return FURTHER_EVENTS.get(name) or getattr(Builder, name, None)
 
 
 #: Operand bytes from here on name the first leaf, so that it is used often.

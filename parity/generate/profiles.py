@@ -77,6 +77,10 @@ EVENT_NEEDS: dict[str, str] = {
     "zero": "zero_grad",
     "detach": "detach",
     "change_grad": "buffer",
+    **dict.fromkeys(("enter", "leave", "block"), "no_grad"),
+    **dict.fromkeys(("change", "update"), "inplace"),
+    "detach_in_place": "detach_",
+    "user": "function",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
@@ -104,6 +108,12 @@ _CURVED = (
     *("mul", "square", "div", "pow", "power", "matmul", "exp", "log", "sqrt", "sin", "cos"),
     *("tanh", "sigmoid", "softplus", "gelu", "softmax", "log_softmax", "logsumexp"),
     *("norm", "var", "prod", "add", "sum", "rdiv_scalar", "mean_squared_error"),
+)
+
+#: Operations that are exact, most of them of two operands.
+_PLAIN = (
+    *("add", "mul", "sub", "neg", "square", "mul_scalar", "add_scalar"),
+    *("sum", "get_item", "reshape", "concat", "split", "matmul", "broadcast_to"),
 )
 
 _PROFILES = (
@@ -298,6 +308,31 @@ _PROFILES = (
         shapes=_SMALL,
         max_size=4,
         wild=True,
+    ),
+    Profile(
+        "blocks",
+        "blocks under no_grad and enable_grad, in each other, and left by exceptions",
+        ops=_PLAIN,
+        events={"backward": 14, "block": 40, "enter": 14, "leave": 20},
+        exact=8,
+        slots=7,
+    ),
+    Profile(
+        "in-place",
+        "values and leaves that are changed in place, and what PyTorch refuses of that",
+        ops=(*_PLAIN, "div"),
+        events={"backward": 20, "change": 50, "update": 16, "detach_in_place": 8, "clear": 4},
+        exact=7,
+        slots=8,
+        ending="refused",
+    ),
+    Profile(
+        "user-functions",
+        "functions of the user, with several inputs and outputs, called more than once",
+        ops=_PLAIN,
+        events={"backward": 14, "user": 60},
+        exact=8,
+        slots=7,
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

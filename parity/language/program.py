@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from parity.language.blocks import INDENTS, Enter, Leave
+from parity.language.in_place import DetachInPlace, InPlace
 from parity.language.shapes import Shape, extent
+from parity.language.statements import STATEMENTS as _BASIC
 from parity.language.statements import (
-    STATEMENTS,
     Apply,
     Backward,
     ChangeGrad,
@@ -29,6 +31,7 @@ from parity.language.statements import (
     Zero,
     requires_gradient,
 )
+from parity.language.user import User
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
 
 __all__ = [
@@ -40,19 +43,30 @@ __all__ = [
     "Clear",
     "Constant",
     "Detach",
+    "DetachInPlace",
     "Drop",
+    "Enter",
+    "InPlace",
     "Info",
     "Leaf",
+    "Leave",
     "Program",
     "ProgramError",
     "State",
     "Statement",
     "TakeGrad",
+    "User",
     "Zero",
     "check_shape",
     "info_of",
     "requires_gradient",
 ]
+
+#: The kinds of statements by keyword.
+STATEMENTS: dict[str, type[Statement]] = {
+    **_BASIC,
+    **{cls.keyword: cls for cls in (Enter, Leave, InPlace, DetachInPlace, User)},
+}
 
 #: What a program that is read may have at most: elements of a value and of all values together,
 #: dimensions of a value, leaves and statements. Generated programs have far less.
@@ -106,10 +120,14 @@ class Program:
         """Return the program as text, one line per leaf or statement."""
         names = self.value_names
         lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
+        depth = 0
         for statement, values in zip(self.statements, self.defined, strict=True):
             left = ", ".join(names[i] for i in values)
             text = statement.text(names)
-            lines.append(f"{left} = {text}" if left else text)
+            before, after = INDENTS.get(type(statement), (0, 0))
+            depth += before
+            lines.append("    " * depth + (f"{left} = {text}" if left else text))
+            depth += after
         return "\n".join(lines)
 
     @property

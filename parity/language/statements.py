@@ -7,8 +7,8 @@ and text are read and written by the fields of the class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 from parity._util.decode import Convert, shown
@@ -31,6 +31,8 @@ class State:
     dropped: set[int] = field(default_factory=set)
     #: Whether the last backward got an array that can still be changed.
     has_gradient_array: bool = False
+    #: The modes of the blocks that are open, the innermost last (``parity.language.blocks``).
+    blocks: list[str] = field(default_factory=list)
 
     @staticmethod
     def of(leaves: Sequence[Leaf]) -> State:
@@ -49,8 +51,15 @@ class State:
                 raise ProgramError(f"there is no leaf {shown(leaf)}")
         statement.change(self)
         new = statement.outputs(self.infos)
+        if statement.is_recorded and not self.recording:
+            new = [info_of(info.shape, info.dtype, False) for info in new]
         self.infos += new
         return new
+
+    @property
+    def recording(self) -> bool:
+        """Whether the innermost open block, if there is one, records."""
+        return not self.blocks or self.blocks[-1] == "enable_grad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,8 @@ class Statement:
     positional: ClassVar[str] = ""
     #: What follows the call in text.
     note: ClassVar[str] = ""
+    #: Whether what it computes is recorded, unless it is under ``no_grad``.
+    is_recorded: ClassVar[bool] = False
 
     def operands(self) -> tuple[int, ...]:
         """Return the values that it reads."""
@@ -80,8 +91,20 @@ class Statement:
         """Return the properties of the values that it defines."""
         return []
 
+    def changes(self) -> tuple[int, ...]:
+        """Return the values that it changes in place."""
+        return ()
+
     def change(self, state: State) -> None:
         """Make ``state`` what it is after it. ProgramError if it makes no sense there."""
+
+    def renumbered(self, moved: Callable[[int], int]) -> Statement:
+        """Return the statement with other numbers of its values."""
+        return self
+
+    def simpler(self, rewires: bool) -> Iterator[Statement]:
+        """Yield simpler statements in its place; ``rewires``: also those that read others."""
+        return iter(())
 
     def text(self, names: Sequence[str]) -> str:
         """``keyword(x0, x1)``."""
@@ -94,6 +117,7 @@ class Apply(Statement):
     """Apply an operation of ``parity.language.table.OPS``, under ``no_grad`` or not."""
 
     keyword: ClassVar[str] = "apply"
+    is_recorded: ClassVar[bool] = True
     op: str
     inputs: tuple[int, ...]
     attrs: AttrsOfFile = ()
@@ -107,6 +131,9 @@ class Apply(Statement):
 
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         return self.results([infos[i] for i in self.inputs])
+
+    def renumbered(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, inputs=tuple(map(moved, self.inputs)))
 
     def results(self, inputs: list[Info]) -> list[Info]:
         """Return the properties of its results; ProgramError if the operation does not apply."""
@@ -159,6 +186,9 @@ class Backward(Statement):
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
 
+    def renumbered(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, value=moved(self.value))
+
     def change(self, state: State) -> None:
         state.has_gradient_array = self.gradient is not None
         if self.gradient is not None:
@@ -183,6 +213,9 @@ class Detach(Statement):
 
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
+
+    def renumbered(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, value=moved(self.value))
 
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         info = infos[self.value]
@@ -265,6 +298,9 @@ class Drop(Statement):
 
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
+
+    def renumbered(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, value=moved(self.value))
 
     def change(self, state: State) -> None:
         if self.value < state.leaves:

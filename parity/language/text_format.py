@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 
 from parity._util.decode import shown
 from parity.language import program as pr
+from parity.language.blocks import BLOCK_LINES
+from parity.language.in_place import IN_PLACE
 from parity.language.json_format import leaf_from_json, statement_from_json
 from parity.language.shapes import size
 
@@ -25,7 +27,11 @@ _TOKEN = re.compile(
     r"|(?P<mark>[][(),=])|(?P<comment>#.*))\s*"
 )
 #: Statements that are written as ``keyword(arguments)``.
-_EVENTS = {k: cls for k, cls in pr.STATEMENTS.items() if cls not in (pr.Apply, pr.Drop)}
+_EVENTS = {
+    k: cls
+    for k, cls in pr.STATEMENTS.items()
+    if cls not in (pr.Apply, pr.Drop, pr.Enter, pr.Leave, pr.InPlace, pr.User)
+}
 _CONSTANTS = {"None": None, "True": True, "False": False, "nan": math.nan, "inf": math.inf}
 _DTYPES = ("float32", "float64")
 
@@ -209,6 +215,9 @@ class _Reader:
 
     def line(self, text: str) -> None:
         """Read a line. Raises ValueError, of which ProgramError is one, if it makes no sense."""
+        fields = BLOCK_LINES.get(text.partition("#")[0].strip())
+        if fields is not None:
+            return self._add([], dict(fields))
         line = _Line(text)
         names = line.names()
         if names == ["del"]:
@@ -265,6 +274,11 @@ class _Reader:
         """Return the fields of the statement that a call stands for: an event or an operation."""
         if call.function == pr.Backward.keyword:
             return self._backward(call)
+        if call.function in IN_PLACE:
+            target, *inputs = map(self.number, call.arguments or _arguments(call, 1))
+            return {**self._apply(call), "do": "in_place", "target": target, "inputs": inputs}
+        if call.function == pr.User.keyword:
+            return self._user(call)
         kind = _EVENTS.get(call.function)
         return self._apply(call) if kind is None else self._event(kind, call)
 
@@ -272,6 +286,12 @@ class _Reader:
         attrs = [[name, _data(value)] for name, value in sorted(call.named.items())]
         inputs = list(map(self.number, call.arguments))
         return {"do": "apply", "op": call.function, "inputs": inputs, "attrs": attrs}
+
+    def _user(self, call: _Call) -> dict[str, Any]:
+        """Return the fields of a call of a function of the user, whose name comes first."""
+        function, *inputs = call.arguments or _arguments(call, 1)
+        name = function.text if isinstance(function, _Name) else ""
+        return {"do": "user", "function": name, "inputs": list(map(self.number, inputs))}
 
     def _backward(self, call: _Call) -> dict[str, Any]:
         (root,) = _arguments(call, 1)

@@ -9,6 +9,7 @@ note, only for
   the engine does not settle it (``parity.oracle.own_verdict``);
 - exceptions of a second backward through a graph of gradients that an earlier backward may have
   freed: whether it did depends on the tensors that PyTorch saves, which are not modelled;
+- exceptions of a backward after a change in place, for the same reason;
 - programs on which the exact evaluation raises and both sides do not, and findings of probes.
 """
 
@@ -24,6 +25,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
+from parity.language.lowering import is_plain
 from parity.language.table import keywords
 from parity.oracle.compare import compare
 from parity.oracle.exact import numbers as nu
@@ -69,7 +71,7 @@ def adjudicate(
     without_rounding = is_exact(program)
     kink = (
         None
-        if bits or without_rounding
+        if bits or without_rounding or not is_plain(program)
         else _crossed_kink(program, finding, recorder, ours, theirs)
     )
     if kink is not None:
@@ -117,6 +119,8 @@ def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -
     if taken and not (kept and finding.observed is Kind.EXCEPTION):
         return Verdict(None, "the graph of a gradient may have been freed")
     failed = exact.failure.statement if exact.failure else None
+    if failed is None and any(isinstance(s, pr.InPlace) for s in before):
+        return Verdict(None, "whether a changed value was saved is not known")
     if failed is not None and failed < number:
         return Verdict(None, "the exact evaluation raises earlier")
     engine_raised = finding.observed != "no-exception"

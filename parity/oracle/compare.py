@@ -32,8 +32,12 @@ def compare(
         a, b = e.array, r.array
         if e[:3] != r[:3]:
             return _count_difference(engine, reference, min(e.statement, r.statement))
-        if a is b or (e.what == "held" and (a is None or b is None)):
+        if a is b or (e.what in _OPTIONAL and (a is None or b is None)):
             continue  # an engine that returns copies of gradients holds None
+        if e.what == "requires_grad" and a is not None and b is not None:
+            if a != b:
+                return Finding(Kind.REQUIRES_GRAD, *e[:3], a, b)
+            continue
         finding = None
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
             if e.which in none_or_zeros and _keeps_none(program, e):
@@ -149,6 +153,8 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
 
 
+#: What some engines do not show.
+_OPTIONAL = ("held", "requires_grad")
 _KIND_OF_GRAD: dict[type[Any], Kind] = {
     pr.Clear: Kind.CLEAR,
     pr.Zero: Kind.ZERO,

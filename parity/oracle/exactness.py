@@ -16,6 +16,7 @@ import numpy as np
 from parity.language import dyadic
 from parity.language import program as pr
 from parity.language.dyadic import ONE, DyadicRule, Grid
+from parity.language.lowering import lowered
 from parity.language.shapes import elementwise, size, where
 from parity.language.table import OPS
 
@@ -31,6 +32,7 @@ def narrowest(program: pr.Program) -> np.finfo[Any]:
 
 def is_exact(program: pr.Program) -> bool:
     """Return whether every value and gradient of the program is free of rounding errors."""
+    program = lowered(program)
     for statement in program.statements:  # most inexact programs are recognized here
         if isinstance(statement, pr.TakeGrad):
             return False
@@ -50,6 +52,7 @@ def is_rounded(program: pr.Program) -> bool:
     since NumPy and PyTorch add them in different orders (docs/semantics.md 15.8), and so are
     those with sums over several axes of an array that is not C-contiguous.
     """
+    program = lowered(program)
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
         return False

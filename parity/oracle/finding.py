@@ -46,6 +46,11 @@ class Kind(enum.StrEnum):
         "there is a gradient where PyTorch has none",
         "skip constants, detached values and what was computed under no_grad",
     )
+    REQUIRES_GRAD = (
+        "requires-grad",
+        "a value requires a gradient in one of engine and PyTorch only",
+        "look at the mode in which it was computed, and at what restores the mode",
+    )
     ACCUMULATION = (
         "accumulation",
         "a gradient is wrong only from the second backward on",

@@ -48,6 +48,7 @@ class Perturbed(Torch):
     """
 
     name = "torch, perturbed"
+    follows_meanings = True
 
     def __init__(
         self, unit: float, accumulations: int, seed: Any, choices: Sequence[Choice] = ()

@@ -124,6 +124,7 @@ class Rounded(Torch):
     """
 
     name = "torch, rounded"
+    follows_meanings = True
 
     def __init__(
         self, unit: float, seed: Any, ulps: float = ULPS, leaf_ulps: float = LEAF_ULPS

@@ -22,7 +22,7 @@ _MOST_ELEMENTS = 24
 #: Characters of a message of an exception.
 _LONGEST_MESSAGE = 60
 #: Observations that are of interest only where they differ.
-_QUIET = ("held", "gradient")
+_QUIET = ("held", "gradient", "requires_grad")
 
 
 class Place(NamedTuple):
@@ -179,6 +179,7 @@ def _name(place: Place) -> str:
     name = f"x{place.which}"
     names = {
         "grad": f"{name}.grad",
+        "requires_grad": f"{name}.requires_grad",
         "held": f"{name}.grad, as it was before",
         "gradient": "the array passed to backward",
     }

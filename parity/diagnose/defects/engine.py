@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from parity.diagnose.defects.changing import Changing
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
-from parity.engines.base import Engine
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -42,7 +42,7 @@ class Operations(dict[str, Any]):
         return [self[name] for name in self]
 
 
-class TapeEngine(Engine):
+class TapeEngine(Changing):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
     Gradients on their way (``g``) are arrays. Under ``create_graph`` they are
@@ -63,6 +63,7 @@ class TapeEngine(Engine):
         )
         #: Those that the formulas use as well.
         self.functions: dict[str, Any] = Operations(self, rules | INNER)
+        self.inplace: dict[str, Any] = self.changes()  # type: ignore[misc]
 
     # The forward pass.
 
@@ -76,6 +77,7 @@ class TapeEngine(Engine):
             outputs = tuple(Tensor(self, y, recorded) for y in (result if several else (result,)))
             if recorded:
                 node = Node(vjp, xs, attrs, outputs, next(self.numbers), several)
+                node.seen = tuple([x.changed for x in xs])
                 for t in outputs:
                     t.node = node
             return outputs if several else outputs[0]
@@ -89,7 +91,7 @@ class TapeEngine(Engine):
         return t.data
 
     @contextmanager
-    def recording_set(self, on: bool) -> Iterator[None]:
+    def recording_set(self, on: bool) -> Iterator[Any]:
         outer, self.recording = self.recording, on
         try:
             yield
@@ -180,6 +182,7 @@ class TapeEngine(Engine):
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         """Send the gradients of a node's outputs to its operands."""
         self.free(node, retain)
+        self.check_saved(node)
         slopes = self.slopes(node, self.arrived(node, grads))
         for index, g in self.by_operand(node, slopes):
             parent = node.parents[index]
@@ -196,7 +199,7 @@ class TapeEngine(Engine):
         """The gradients of a node's operands, each with the index of its operand."""
         if len(slopes) != len(node.parents):
             raise ValueError(f"{len(slopes)} gradients for {len(node.parents)} operands")
-        return list(enumerate(slopes))
+        return list(self.without_none(slopes))
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         """The gradients of a node's outputs: zeros for those that were not used."""

@@ -20,6 +20,8 @@ class Node:
     number: int
     several: bool  # whether ``vjp`` takes tuples of gradients and results
     freed: bool = False
+    #: How often each operand had been changed in place when the node was made.
+    seen: tuple[int, ...] = ()
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
@@ -49,6 +51,8 @@ class Tensor:
         self.grad: Any = None
         #: The gradient as a tensor, if the last backward recorded it.
         self.recorded: Tensor | None = None
+        #: How often it was changed in place.
+        self.changed = 0
         self.shape: tuple[int, ...] = self.data.shape
         self.ndim, self.size, self.dtype = self.data.ndim, self.data.size, self.data.dtype
 

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -72,6 +72,17 @@ class Torch(Engine):
     version = torch.__version__.partition("+")[0]
     bitwise = True
 
+    inplace: ClassVar[dict[str, Any]] = {
+        "add_": torch.Tensor.add_,
+        "mul_": torch.Tensor.mul_,
+        "sub_": torch.Tensor.sub_,
+        "mul_scalar_": lambda a, *, c: a.mul_(c),
+        "zero_": torch.Tensor.zero_,
+        "copy_": torch.Tensor.copy_,
+        "relu_": torch.Tensor.relu_,
+        "set_item_": lambda a, b, *, index: a.__setitem__(index, b),
+    }
+
     def __init__(self) -> None:
         torch.set_num_threads(1)
         self.ops = Functions(lambda name: _constant(OPS[name].function))  # type: ignore[misc]
@@ -119,10 +130,42 @@ class Torch(Engine):
     def detach(self, t: Any) -> Any:
         return t.detach()
 
+    def enable_grad(self) -> AbstractContextManager[Any]:
+        return torch.enable_grad()
+
+    def requires_grad(self, t: Any) -> bool:
+        return bool(t.requires_grad)
+
+    def detach_(self, t: Any) -> None:
+        t.detach_()
+
+    def function(self, forward: Any, backward: Any) -> Any:
+        def apply(*ts: Any) -> Any:
+            return _OfUser.apply(forward, backward, *ts)  # type: ignore[no-untyped-call]
+
+        return apply
+
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         if kind == "adam":
             return torch.optim.Adam(leaves, lr=lr)
         return torch.optim.SGD(leaves, lr=lr, momentum=0.9 if kind == "momentum" else 0.0)
+
+
+class _OfUser(torch.autograd.Function):
+    """A function of the user, which computes on arrays."""
+
+    @staticmethod
+    def forward(ctx: Any, forward: Any, backward: Any, *ts: Any) -> Any:
+        ctx.computed = backward
+        ctx.save_for_backward(*ts)
+        results = tuple(map(torch.tensor, forward(*(t.numpy() for t in ts))))
+        return results if len(results) > 1 else results[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gs: Any) -> Any:
+        arrays = ([t.numpy() for t in ts] for ts in (gs, ctx.saved_tensors))
+        found = ctx.computed(*map(tuple, arrays))
+        return None, None, *(g if g is None else torch.tensor(g) for g in found)
 
 
 class AsIs(Torch):

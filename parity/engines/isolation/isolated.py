@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from parity._util.decode import Check, Count, Decoder, one_of
 from parity._util.escape import one_line
-from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
+from parity.engines.base import BITWISE, CHANGES, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
 from parity.engines.isolation.process import End, Process, Source
 from parity.engines.limits import Limits
@@ -23,6 +23,7 @@ from parity.engines.load import EngineError
 from parity.engines.quirks.table import QUIRKS
 from parity.engines.runner import BATCH, EngineStopped, Runner, operations_of
 from parity.engines.trace import STOPPED, STOPS, Failure, RemoteFailure, Trace
+from parity.language.in_place import IN_PLACE
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
 from parity.language.restrictions import are_limits
@@ -67,7 +68,9 @@ class _Facts:
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
     quirks: frozenset[Annotated[str, one_of(QUIRKS)]]
-    abilities: frozenset[Annotated[str, one_of((*OPTIONAL, CONSTANTS, BITWISE))]]
+    abilities: frozenset[
+        Annotated[str, one_of((*OPTIONAL, *IN_PLACE, CHANGES, CONSTANTS, BITWISE))]
+    ]
 
 
 class IsolatedRunner(Runner):

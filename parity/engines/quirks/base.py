@@ -52,6 +52,10 @@ class Quirk(Engine):
         self.ops: dict[str, Any] = {  # type: ignore[misc]
             name: functools.partial(self.apply, name) for name in inner.ops
         }
+        self.inplace: dict[str, Any] = {  # type: ignore[misc]
+            name: functools.partial(self.change, name) for name in inner.inplace
+        }
+        self.follows_meanings = inner.follows_meanings
         self.recording = True
         self.leaves: weakref.WeakSet[WrappedTensor] = weakref.WeakSet()
 
@@ -113,6 +117,42 @@ class Quirk(Engine):
                 yield
         finally:
             self.recording = outer
+
+    @contextmanager
+    def enable_grad(self) -> Iterator[None]:
+        outer, self.recording = self.recording, True
+        try:
+            with self.inner.enable_grad():
+                yield
+        finally:
+            self.recording = outer
+
+    def requires_grad(self, t: WrappedTensor) -> bool:
+        return self.inner.requires_grad(t.inner)
+
+    def change(self, name: str, *xs: WrappedTensor, **attrs: Any) -> WrappedTensor:
+        """Run an operation in place on wrapped tensors."""
+        self.inner.inplace[name](*[x.inner for x in xs], **attrs)
+        target = xs[0]
+        if self.recording:
+            target.requires_grad = any(x.requires_grad for x in xs)
+        return target
+
+    def detach_(self, t: WrappedTensor) -> None:
+        self.inner.detach_(t.inner)
+        t.requires_grad = False
+
+    def function(self, forward: Any, backward: Any) -> Any:
+        plain = self.inner.function(forward, backward)
+
+        def apply(*xs: WrappedTensor) -> Any:
+            result = plain(*[x.inner for x in xs])
+            requires_grad = self.recording and any(x.requires_grad for x in xs)
+            several = result if isinstance(result, (tuple, list)) else (result,)
+            wrapped = tuple(WrappedTensor(t, requires_grad=requires_grad) for t in several)
+            return wrapped if len(wrapped) > 1 else wrapped[0]
+
+        return apply
 
     def detach(self, t: WrappedTensor) -> WrappedTensor:
         return WrappedTensor(self.inner.detach(t.inner))

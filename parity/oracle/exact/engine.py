@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Context
 from typing import Any
 
@@ -32,6 +32,7 @@ class Exact(Engine):
 
     name = "exact"
     version = "1"
+    follows_meanings = True
 
     def __init__(self) -> None:
         self.left_reals_count = 0
@@ -146,12 +147,21 @@ class Exact(Engine):
         return Taken(next(self._numbers), exact, t.shape, t.dtype, real, bool(terms), terms)
 
     @contextmanager
-    def no_grad(self) -> Iterator[None]:
-        outer, self._recording = self._recording, False
+    def _recording_set(self, on: bool) -> Iterator[None]:
+        outer, self._recording = self._recording, on
         try:
             yield
         finally:
             self._recording = outer
+
+    def no_grad(self) -> AbstractContextManager[None]:
+        return self._recording_set(False)
+
+    def enable_grad(self) -> AbstractContextManager[None]:
+        return self._recording_set(True)
+
+    def requires_grad(self, t: Node) -> bool:
+        return t.requires_grad
 
     def detach(self, t: Node) -> Node:
         return Node(next(self._numbers), t.exact, t.shape, t.dtype, t.real, False)
