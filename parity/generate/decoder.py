@@ -21,6 +21,7 @@ from parity.generate import rows
 from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.wide import WIDE_EVENTS
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
@@ -94,12 +95,12 @@ class Decoder:
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
         """The operation or event of each opcode."""
-        return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
+        return tuple((OPS.get(name), _event(name)) for name in self.menu)
 
     @functools.cached_property
     def _events(self) -> tuple[Event, ...]:
         """The event of each opcode after the last operation."""
-        return tuple(getattr(Builder, name) for name in self.events)
+        return tuple(event for name in self.events if (event := _event(name)))
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
@@ -116,6 +117,7 @@ class Decoder:
             exact,
             profile.wild,
             restrictions=self.restrictions,
+            patterns=profile.large,
         )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
@@ -124,6 +126,8 @@ class Decoder:
             # Half of the further leaves have the shape of the first: their gradients can meet.
             same = i > 0 and code >= 128
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
+            if profile.large and i and not same:
+                shape = _companion(builder.infos[0].shape, code)
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
             builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
@@ -176,6 +180,19 @@ class Decoder:
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
+
+
+def _companion(shape: Shape, code: int) -> Shape:
+    """A shape that meets another one in an operation: smaller, reversed, or of another length."""
+    axis = code // 8 % max(len(shape), 1)
+    ones = (*shape[:axis], 1, *shape[axis + 1 :]) if shape else ()
+    rest = (*shape[:axis], 2, *shape[axis + 1 :]) if shape else ()
+    return (shape[::-1], ones, shape[1:], rest, shape[-1:], (*shape[-1:], 9), (), shape)[code % 8]
+
+
+def _event(name: str) -> Event | None:
+    """The event of this name; None for an operation."""
+    return WIDE_EVENTS.get(name) or getattr(Builder, name, None)
 
 
 #: Operand bytes from here on name the first leaf, so that it is used often.

@@ -19,6 +19,23 @@ _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
 )
 
+#: Lengths around those at which code works in blocks, or changes its way.
+_LENGTHS = (
+    *(7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 1025),
+)
+_LARGE: tuple[Shape, ...] = (
+    *((n,) for n in _LENGTHS),
+    *((2, 17), (17, 2), (9, 8), (7, 9), (33, 5), (2, 65), (65, 5), (16, 17), (1, 129), (129, 1)),
+    *((257, 2), (15, 15), (31, 7), (8, 33), (2, 257), (5, 64), (128, 5), (63, 9), (8, 16), (5, 5)),
+    *((5, 7, 9), (2, 9, 5), (17, 1, 2), (2, 2, 33), (1, 65, 2), (2, 16, 8), (129, 2, 1)),
+    *((2, 2, 1, 5), (1, 2, 9, 2), (2, 1, 2, 17), (5, 1, 7, 2)),
+    *((2, 1, 2, 2, 2), (1, 2, 1, 2, 9), (2, 2, 1, 5, 1), (1, 1, 2, 5, 7)),
+)
+#: Beyond 16 bits, and around a block of 4096.
+_SCALE: tuple[Shape, ...] = (
+    *((4097,), (32769,), (65537,), (70000,), (241, 17), (2, 35000), (35000, 2), (257, 256)),
+)
+
 LEAF_BYTES = 3
 SLOT_BYTES = 4
 HEADER_BYTES = 3
@@ -64,6 +81,10 @@ class Profile:
     rows: bool = False
     #: The most dimensions of a value.
     max_ndim: int = 3
+    #: Whether arrays are large: patterns, and shapes of leaves that follow from the first one.
+    large: bool = False
+    #: In every how many turns of the profiles it has one.
+    turns: int = 1
 
     @property
     def size(self) -> int:
@@ -287,6 +308,46 @@ _PROFILES = (
         slots=3,
         max_size=1024,
         max_ndim=8,
+    ),
+    Profile(
+        "large",
+        "few operations on arrays of up to five dimensions and about a thousand elements",
+        shapes=_LARGE,
+        large=True,
+        even=True,
+        exact=4,
+        narrow=2,
+        events={"backward": 4, "clear": 2},
+        slots=4,
+        max_size=2600,
+        max_ndim=5,
+    ),
+    Profile(
+        "scale",
+        "few operations on arrays of 4,097 to 70,000 elements",
+        shapes=_SCALE,
+        large=True,
+        even=True,
+        exact=6,
+        narrow=1,
+        slots=3,
+        leaves=2,
+        max_size=140_000,
+        turns=10,
+    ),
+    Profile(
+        "wide",
+        "a value that is used up to 64 times, and graphs that share a part",
+        events={"fan": 60, "fork": 20, "backward": 4, "clear": 4, "zero": 2},
+        slots=4,
+    ),
+    Profile(
+        "long",
+        "chains of hundreds of operations, and loops of ten steps forward and back",
+        events={"chain": 60, "loop": 60, "clear": 2},
+        slots=3,
+        shapes=_SMALL,
+        turns=10,
     ),
     Profile(
         "bits",

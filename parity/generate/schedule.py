@@ -19,6 +19,7 @@ ROTATION = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
+    *("large", "wide", "scale", "long"),
 )
 
 
@@ -55,7 +56,13 @@ def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
 def inputs(decoders: list[Decoder], seed: int | str) -> Iterator[tuple[Decoder, bytes]]:
     """The bytes of these programs, each with its decoder: some can be left out at no cost."""
     streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
-    return ((d, source.randbytes(d.profile.size)) for d, source in itertools.cycle(streams))
+    least = min((d.profile.turns for d in decoders), default=1)
+    return (
+        (d, source.randbytes(d.profile.size))
+        for turn in itertools.count(1)
+        for d, source in streams
+        if turn % (d.profile.turns // least) == 0
+    )
 
 
 def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:
