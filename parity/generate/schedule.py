@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
-from parity.generate.profiles import PROFILES
+from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
 from parity.language.table import OPS
 
@@ -56,13 +56,17 @@ def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
 def inputs(decoders: list[Decoder], seed: int | str) -> Iterator[tuple[Decoder, bytes]]:
     """The bytes of these programs, each with its decoder: some can be left out at no cost."""
     streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
-    least = min((d.profile.turns for d in decoders), default=1)
-    return (
-        (d, source.randbytes(d.profile.size))
-        for turn in itertools.count(1)
-        for d, source in streams
-        if turn % (d.profile.turns // least) == 0
-    )
+    turns = in_turn([d.profile for d in decoders])
+    return ((d, source.randbytes(d.profile.size)) for d, source in map(streams.__getitem__, turns))
+
+
+def in_turn(profiles: Sequence[Profile]) -> Iterator[int]:
+    """The positions of profiles in the order in which they have turns, without end."""
+    least = min((profile.turns for profile in profiles), default=1)
+    for turn in itertools.count(1):
+        for position, profile in enumerate(profiles):
+            if turn % (profile.turns // least) == 0:
+                yield position
 
 
 def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:
