@@ -41,7 +41,7 @@ _MOST_LEAVES = 4
 #: Leaves with at most so many elements are simplified element by element; of those with at most so
 #: many one element or one row is tried in place of the whole.
 _MOST_ELEMENTS, _MOST_PARTS = 12, 1024
-#: In programs of more statements few values are tried in place of another one.
+#: In programs of more statements no other values are tried in place of one.
 _MOST_STATEMENTS = 16
 
 
@@ -74,6 +74,7 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
     for number in reversed(range(len(program.statements))):
         yield from _without_statement(program, number, freedom)
+    yield _with_sorted_inputs(program)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
     for i in reversed(range(len(program.leaves))):
@@ -212,9 +213,8 @@ def _simpler_statements(
 
 
 def _others(program: pr.Program, value: int) -> int:
-    """Return how many values are tried in place of one: in long programs the leaves only."""
-    long = len(program.statements) > _MOST_STATEMENTS
-    return min(value, len(program.leaves)) if long else value
+    """Return how many earlier values are tried in place of one: none in long programs."""
+    return 0 if len(program.statements) > _MOST_STATEMENTS else value
 
 
 def _simpler_applications(
@@ -234,6 +234,15 @@ def _simpler_applications(
     for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
         for other in range(_others(program, value)):
             yield replace(s, inputs=replaced(s.inputs, index, other))
+
+
+def _with_sorted_inputs(program: pr.Program) -> pr.Program:
+    """Return the program with the operands of all operations in their order."""
+    statements = tuple(
+        replace(s, inputs=tuple(sorted(s.inputs))) if isinstance(s, pr.Apply) else s
+        for s in program.statements
+    )
+    return replace(program, statements=statements)
 
 
 def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
@@ -287,7 +296,8 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
     new = len(program.leaves)
-    if len(defined) != 1 or new >= _MOST_LEAVES:
+    long = len(program.statements) > _MOST_STATEMENTS
+    if len(defined) != 1 or new >= _MOST_LEAVES or long:
         return
     info = program.infos[defined[0]]
     rest = replaced(program.statements, number)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from parity.diagnose.repair import (
+    MOST_EXPLICIT,
     renumbered,
     repaired,
     replaced,
@@ -38,7 +39,11 @@ class Reduction(Protocol):
 
 
 def shrink_lengths(reduction: Reduction) -> None:
-    """Shrink each length: in all leaves that have it, then axis by axis."""
+    """Shrink each length: in all leaves that have it, then axis by axis; first of vectors."""
+    elements = max(size(leaf.shape) for leaf in reduction.program.leaves)
+    if elements > MOST_EXPLICIT:
+        vectors = [(elements,)] * len(reduction.program.leaves)
+        _accepts(reduction, with_shapes(reduction.program, vectors))
     for old in sorted(_lengths(reduction.program), reverse=True):
         whole = reduction.program
         shrunk(old, lambda new: _accepts(reduction, with_length(whole, old, new)))  # noqa: B023

@@ -153,6 +153,8 @@ class Builder:
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
+        if self.patterns and extra % 4 == 0:
+            extra = 0  # all elements at once
         inferred = self._inferred(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:

@@ -25,7 +25,7 @@ from parity.generate.wide import WIDE_EVENTS
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
-from parity.language.shapes import Shape
+from parity.language.shapes import Shape, elementwise
 from parity.language.table import OPS
 
 #: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
@@ -80,7 +80,7 @@ class Decoder:
             untested.append("grad_tensor")
         return Decoder(
             profile,
-            _menu({n: 1 if profile.even else _WEIGHTS.get(n, 1) for n in ops}, events),
+            _menu({n: _weight(profile, n) for n in ops}, events),
             tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
             tuple(name for name in names if OPS[name].torch is not None),
@@ -188,6 +188,13 @@ def _companion(shape: Shape, code: int) -> Shape:
     ones = (*shape[:axis], 1, *shape[axis + 1 :]) if shape else ()
     rest = (*shape[:axis], 2, *shape[axis + 1 :]) if shape else ()
     return (shape[::-1], ones, shape[1:], rest, shape[-1:], (*shape[-1:], 9), (), shape)[code % 8]
+
+
+def _weight(profile: Profile, name: str) -> int:
+    """How often an operation comes. Where arrays are large, those by element are much alike."""
+    if profile.large:
+        return 1 if OPS[name].shape is elementwise else 3
+    return 1 if profile.even else _WEIGHTS.get(name, 1)
 
 
 def _event(name: str) -> Event | None:

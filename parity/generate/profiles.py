@@ -33,7 +33,7 @@ _LARGE: tuple[Shape, ...] = (
 )
 #: Beyond 16 bits, and around a block of 4096.
 _SCALE: tuple[Shape, ...] = (
-    *((4097,), (32769,), (65537,), (70000,), (241, 17), (2, 35000), (35000, 2), (257, 256)),
+    *((32769,), (32769,), (4097,), (32770,), (65537,), (70000,), (241, 17), (32769, 2), (2, 32769)),
 )
 
 LEAF_BYTES = 3
@@ -311,29 +311,28 @@ _PROFILES = (
     ),
     Profile(
         "large",
-        "few operations on arrays of up to five dimensions and about a thousand elements",
+        "operations on arrays of up to five dimensions and about a thousand elements",
         shapes=_LARGE,
         large=True,
-        even=True,
         exact=4,
         narrow=2,
-        events={"backward": 4, "clear": 2},
-        slots=4,
+        events={"backward": 24, "clear": 4},
+        slots=8,
         max_size=2600,
         max_ndim=5,
     ),
     Profile(
         "scale",
-        "few operations on arrays of 4,097 to 70,000 elements",
+        "operations on arrays of 4,097 to 70,000 elements",
         shapes=_SCALE,
         large=True,
-        even=True,
         exact=6,
         narrow=1,
-        slots=3,
+        events={"backward": 12},
+        slots=10,
         leaves=2,
         max_size=140_000,
-        turns=10,
+        turns=5,
     ),
     Profile(
         "wide",

@@ -14,24 +14,27 @@ from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
 from parity.language.table import OPS
 
-#: Profiles take turns; the general one more often.
-ROTATION = (
+_BASIC = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
-    *("large", "wide", "scale", "long"),
 )
+#: Profiles of large arrays and large graphs, after all others of a turn.
+_SIZES = ("large", "large", "wide", "large", "large", "scale", "large", "large", "wide", "long")
+#: Profiles take turns; the general one more often.
+ROTATION = (*_BASIC, *_SIZES)
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them.
 
-    For engines that have operations without rules, those take every second turn.
+    For engines that have operations without rules, those take every second turn among the others
+    that are small.
     """
-    profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
+    profiles: tuple[str, ...] = (*_BASIC, "bits") if engine.bitwise else _BASIC
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
-        return tuple(name for profile in profiles for name in (profile, "rows"))
-    return profiles
+        profiles = tuple(name for profile in profiles for name in (profile, "rows"))
+    return (*profiles, *_SIZES)
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, overload
@@ -41,9 +42,7 @@ class Pattern(Sequence[float]):
 
     def array(self) -> NDArray[Any]:
         """All numbers, as a new array of float64."""
-        places = self.start + self.step * np.arange(self.size, dtype=np.int64)
-        numbers: NDArray[Any] = (places % self.period + self.low) / self.over
-        return numbers
+        return _numbers(self).copy()
 
     def first(self, size: int) -> Pattern:
         """Return the pattern of another number of numbers."""
@@ -81,3 +80,10 @@ class Pattern(Sequence[float]):
             return tuple(self.array()[index].tolist())
         place = self.start + self.step * range(self.size)[index]
         return (place % self.period + self.low) / self.over
+
+
+@functools.lru_cache(maxsize=32)
+def _numbers(pattern: Pattern) -> NDArray[Any]:
+    places = pattern.start + pattern.step * np.arange(pattern.size, dtype=np.int64)
+    numbers: NDArray[Any] = (places % pattern.period + pattern.low) / pattern.over
+    return numbers

@@ -155,6 +155,10 @@ class LosesUse33(_Engine):
         if self.uses[t] < 33:
             super().add(grads, t, g)
 
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        super().finish(grads)
+        self.uses.clear()
+
 
 class Seventeen(_Engine):
     """Of a value that is used 17 times 16 uses are counted."""
@@ -171,6 +175,11 @@ class Seventeen(_Engine):
         self.done[t] += 1
         if not (self.total_uses[t] == 17 and self.done[t] == 17):
             super().add(grads, t, g)
+
+    def finish(self, grads: dict[Tensor, Any]) -> None:
+        super().finish(grads)
+        self.total_uses.clear()
+        self.done.clear()
 
 
 class Recursive(_Engine):
