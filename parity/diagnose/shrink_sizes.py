@@ -18,6 +18,7 @@ from parity.diagnose.repair import (
     with_wrong_shapes_marked,
 )
 from parity.language import program as pr
+from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 from parity.language.table import attribute_choices, output_shapes
 
@@ -46,19 +47,56 @@ def shrink_lengths(reduction: Reduction) -> None:
         _accepts(reduction, with_shapes(reduction.program, vectors))
     for old in sorted(_lengths(reduction.program), reverse=True):
         whole = reduction.program
-        shrunk(old, lambda new: _accepts(reduction, with_length(whole, old, new)))  # noqa: B023
+        shrunk(old, lambda new: _of_length(reduction, with_length(whole, old, new)))  # noqa: B023
     for number, axis in list(_axes(reduction.program)):
         whole = reduction.program
         shape = whole.leaves[number].shape
         if len(shape) > axis and shape[axis] > SHORT:
             shrunk(
                 shape[axis],
-                lambda new: _accepts(reduction, _with_axis(whole, number, axis, new)),  # noqa: B023
+                lambda new: _of_length(reduction, _with_axis(whole, number, axis, new)),  # noqa: B023
             )
 
 
 def _accepts(reduction: Reduction, candidate: pr.Program | None) -> bool:
     return candidate is not None and reduction.accepts(candidate)
+
+
+def _of_length(reduction: Reduction, candidate: pr.Program | None) -> bool:
+    """Whether a program keeps the finding, with its own numbers or with rising or falling ones.
+
+    What is lost at the end of an array may be the largest number there.
+    """
+    if candidate is None or reduction.accepts(candidate):
+        return candidate is not None
+    return any(reduction.accepts(other) for other in with_other_numbers(candidate))
+
+
+def with_other_numbers(program: pr.Program) -> Iterator[pr.Program]:
+    """Yield the program with other numbers in its patterns: without zeros, rising, falling."""
+    if not any(isinstance(leaf.values, Pattern) for leaf in program.leaves):
+        return
+    for make in _NUMBERS:
+        leaves = (
+            replace(x, values=make(len(x.values))) if isinstance(x.values, Pattern) else x
+            for x in program.leaves
+        )
+        yield replace(program, leaves=tuple(leaves))
+
+
+def _rising(n: int) -> Pattern:
+    return Pattern(n, period=max(n, 1), low=1, over=64)
+
+
+def _falling(n: int) -> Pattern:
+    return Pattern(n, max(n, 1) - 1, max(n, 2) - 1, max(n, 1), 1, 64)
+
+
+_NUMBERS: tuple[Callable[[int], Pattern], ...] = (
+    lambda n: Pattern(n, low=1),
+    _rising,
+    _falling,
+)
 
 
 def shrunk(n: int, keeps: Callable[[int], bool]) -> int:

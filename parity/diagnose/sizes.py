@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity.diagnose.repair import renumbered, repaired, with_wrong_shapes_marked
-from parity.diagnose.shrink_sizes import SHORT, shrunk, with_length, with_shapes
+from parity.diagnose.shrink_sizes import SHORT, shrunk, with_length, with_other_numbers, with_shapes
 from parity.language import program as pr
-from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 
 #: What is said of a size.
@@ -31,7 +30,7 @@ _DIMENSIONS, _USES, _DEPTH = 3, 6, 12
 #: Blocks of elements that code works in.
 _BLOCKS = (2, 4, 8, 16, 32, 64, 128, 256)
 #: How many lengths from the shortest on are tried, and which multiples of it.
-_NEXT, _TIMES = 9, (2, 3)
+_NEXT, _TIMES = 17, (2, 3)
 
 Keeps = Callable[[pr.Program], bool]
 
@@ -59,14 +58,10 @@ def _kept(candidate: pr.Program | None, keeps: Keeps) -> bool:
 
 
 def _shows(candidate: pr.Program | None, keeps: Keeps) -> bool:
-    """Whether a program shows the fault, with its own numbers or with positive ones."""
+    """Whether a program shows the fault, with its own numbers or with others, which differ more."""
     if candidate is None or keeps(candidate):
         return candidate is not None
-    leaves = tuple(
-        replace(x, values=replace(x.values, low=1)) if isinstance(x.values, Pattern) else x
-        for x in candidate.leaves
-    )
-    return leaves != candidate.leaves and keeps(replace(candidate, leaves=leaves))
+    return any(map(keeps, with_other_numbers(candidate)))
 
 
 def _condition_of_lengths(program: pr.Program, longest: int, elements: int, keeps: Keeps) -> str:
@@ -75,13 +70,22 @@ def _condition_of_lengths(program: pr.Program, longest: int, elements: int, keep
         if longest <= SHORT:
             return ""
         flat, n = program, longest
-    tried = [*range(n, n + _NEXT), *(t * n for t in _TIMES)]
-    found = [m for m in tried if m == n or _shows(with_length(flat, n, m), keeps)]
-    if len(found) == _NEXT + len(_TIMES):
+    several = {m: with_length(flat, n, m) for m in (*range(n, n + _NEXT), *(t * n for t in _TIMES))}
+    tried = [m for m, candidate in several.items() if _is_like(candidate, flat)]
+    found = [m for m in tried if m == n or _shows(several[m], keeps)]
+    if len(found) == len(tried):
         by_elements = flat is not program or all(len(leaf.shape) < 2 for leaf in flat.leaves)
         kind = "elements" if by_elements and _folded(flat, n, keeps) else "axis"
         return WORDS[kind].format(n)
     return _condition_of_remainders(n, tried, found)
+
+
+def _is_like(candidate: pr.Program | None, program: pr.Program) -> bool:
+    """Whether a program of another size exists, and has attributes of the same sort."""
+    if candidate is None:
+        return False
+    pairs = zip(candidate.statements, program.statements, strict=True)
+    return all(type(a) is type(b) for a, b in pairs)
 
 
 def _flat(program: pr.Program, elements: int, keeps: Keeps) -> tuple[pr.Program | None, int]:

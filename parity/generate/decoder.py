@@ -183,7 +183,9 @@ class Decoder:
 
 
 def _companion(shape: Shape, code: int) -> Shape:
-    """A shape that meets another one in an operation: smaller, reversed, or of another length."""
+    """A shape that meets another one in an operation: smaller, larger, reversed."""
+    if len(shape) == 1 and code % 8 in (0, 7):
+        return (2 + code % 2, *shape)
     axis = code // 8 % max(len(shape), 1)
     ones = (*shape[:axis], 1, *shape[axis + 1 :]) if shape else ()
     rest = (*shape[:axis], 2, *shape[axis + 1 :]) if shape else ()
@@ -193,7 +195,8 @@ def _companion(shape: Shape, code: int) -> Shape:
 def _weight(profile: Profile, name: str) -> int:
     """How often an operation comes. Where arrays are large, those by element are much alike."""
     if profile.large:
-        return 1 if OPS[name].shape is elementwise else 3
+        indexed = {"index", "indices", "sizes"} & OPS[name].kinds.keys()
+        return 1 if OPS[name].shape is elementwise else 6 if indexed else 3
     return 1 if profile.even else _WEIGHTS.get(name, 1)
 
 

@@ -98,25 +98,51 @@ class LongKeptAxis(_Engine):
         return 2 * found if g.shape != shape and shape and shape[-1] > 64 else found
 
 
+def _narrow(number: int) -> int:
+    return int(np.array(number).astype(np.int16))
+
+
+def _narrowed(item: Any) -> Any:
+    if isinstance(item, list):
+        return [_narrow(i) for i in item]
+    if isinstance(item, slice) and item.stop is not None:
+        return slice(item.start, _narrow(item.stop), item.step)
+    return item
+
+
 class SmallIndices(_Engine):
-    """Indices are 16 bits wide."""
+    """Indices and offsets are 16 bits wide."""
 
     name, op = "small-indices", "get_item"
 
-    def forward(self, a: Any, index: Any) -> Any:
-        return a[self.wrapped(index)].copy()
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops["concat"] = self.operation(*self._concat())
 
-    def wrapped(self, index: Any) -> Any:
+    def forward(self, a: Any, index: Any) -> Any:
         items = index if isinstance(index, tuple) else (index,)
-        return tuple(self._narrow(item) for item in items)
+        return a[tuple(map(_narrowed, items))].copy()
+
+    def back(self, g: Any, y: Any, a: Any, index: Any) -> Any:
+        items = index if isinstance(index, tuple) else (index,)
+        try:
+            return super().back(g, y, a, index=tuple(map(_narrowed, items)))
+        except (ValueError, IndexError):
+            return super().back(g, y, a, index=index)
 
     @staticmethod
-    def _narrow(item: Any) -> Any:
-        if isinstance(item, list):
-            return [int(np.array(i).astype(np.int16)) for i in item]
-        if isinstance(item, slice) and item.stop is not None:
-            return slice(item.start, int(np.array(item.stop).astype(np.int16)), item.step)
-        return item
+    def _concat() -> Rule:
+        def vjp(g: Any, y: Any, *xs: Any, axis: int) -> tuple[Any, ...]:
+            slopes, start = [], 0
+            for x in xs:
+                n = x.shape[axis]
+                items = np.arange(start, start + n).astype(np.int16)
+                index = (*(slice(None),) * (axis % x.ndim), items)
+                slopes.append(g[index])
+                start += n
+            return tuple(slopes)
+
+        return Rule(RULES["concat"].value, vjp)
 
 
 class FlatAbove32767(_Engine):
