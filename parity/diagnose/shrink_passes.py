@@ -138,7 +138,7 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
     usual = _pattern(leaf.shape)
     yield replace(leaf, values=usual)
     if isinstance(usual, Pattern):
-        yield replace(leaf, values=replace(usual, low=1))
+        yield replace(leaf, values=replace(usual, low=-6))  # of either sign
 
 
 def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:

@@ -73,15 +73,15 @@ def _of_length(reduction: Reduction, candidate: pr.Program | None) -> bool:
 
 
 def with_other_numbers(program: pr.Program) -> Iterator[pr.Program]:
-    """Yield the program with other numbers in its patterns: without zeros, rising, falling."""
+    """Yield the program with other numbers in its patterns: of another period, rising, falling."""
     if not any(isinstance(leaf.values, Pattern) for leaf in program.leaves):
         return
     for make in _NUMBERS:
-        leaves = (
+        leaves = tuple(
             replace(x, values=make(len(x.values))) if isinstance(x.values, Pattern) else x
             for x in program.leaves
         )
-        yield replace(program, leaves=tuple(leaves))
+        yield replace(program, leaves=leaves)
 
 
 def _rising(n: int) -> Pattern:
@@ -93,7 +93,7 @@ def _falling(n: int) -> Pattern:
 
 
 _NUMBERS: tuple[Callable[[int], Pattern], ...] = (
-    lambda n: Pattern(n, low=1),
+    lambda n: Pattern(n, period=31, over=16),
     _rising,
     _falling,
 )
@@ -194,7 +194,7 @@ def _without(program: pr.Program, first: int, end: int) -> pr.Program | None:
     numbers = list(range(len(program.leaves)))
     kept: list[pr.Statement] = []
     count = len(numbers)
-    for k, s in enumerate(program.statements):
+    for k, s in enumerate(with_wrong_shapes_marked(program).statements):
         defined = program.defined[k]
         if first <= k < end:
             if defined and not s.operands():
@@ -204,4 +204,4 @@ def _without(program: pr.Program, first: int, end: int) -> pr.Program | None:
         kept.append(renumbered(s, numbers.__getitem__))
         numbers += range(count, count + len(defined))
         count += len(defined)
-    return repaired(with_wrong_shapes_marked(pr.Program(program.leaves, tuple(kept))))
+    return repaired(pr.Program(program.leaves, tuple(kept)))

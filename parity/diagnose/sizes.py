@@ -136,6 +136,7 @@ def _condition_of_uses(program: pr.Program, keeps: Keeps) -> str:
 
 def _with_another_use(program: pr.Program, value: int) -> pr.Program | None:
     """Return the program with the last operation on a value applied once more, to its result."""
+    program = with_wrong_shapes_marked(program)
     for number in reversed(range(len(program.statements))):
         s = program.statements[number]
         if not isinstance(s, pr.Apply) or value not in s.inputs:
@@ -155,7 +156,7 @@ def _with_another_use(program: pr.Program, value: int) -> pr.Program | None:
 
 
 def _repaired(program: pr.Program, statements: list[pr.Statement]) -> pr.Program | None:
-    return repaired(with_wrong_shapes_marked(replace(program, statements=tuple(statements))))
+    return repaired(replace(program, statements=tuple(statements)))
 
 
 def _ordinal(n: int) -> str:

@@ -25,7 +25,7 @@ from parity.generate.wide import WIDE_EVENTS
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
-from parity.language.shapes import Shape, elementwise
+from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS
 
 #: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
@@ -127,7 +127,8 @@ class Decoder:
             same = i > 0 and code >= 128
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
             if profile.large and i and not same:
-                shape = _companion(builder.infos[0].shape, code)
+                other = _companion(shape := builder.infos[0].shape, code)
+                shape = other if size(other) <= profile.max_size else shape
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
             builder.leaf(shape, dtype, start, flags, requires_grad=not constant)

@@ -30,14 +30,14 @@ class Pattern(Sequence[float]):
     Examples
     --------
     >>> list(Pattern(5, start=3, step=5))
-    [-0.75, 0.5, -1.5, -0.25, 1.0]
+    [1.0, 2.25, 0.25, 1.5, 2.75]
     """
 
     size: Annotated[int, _from(0, MOST_NUMBERS)]
     start: Annotated[int, _from(0)] = 0
     step: Annotated[int, _from(0)] = 1
     period: Annotated[int, _from(1)] = 13
-    low: Annotated[int, _from(-LARGEST)] = -6
+    low: Annotated[int, _from(-LARGEST)] = 1
     over: Annotated[int, _from(1)] = 4
 
     def array(self) -> NDArray[Any]:
@@ -84,6 +84,6 @@ class Pattern(Sequence[float]):
 
 @functools.lru_cache(maxsize=32)
 def _numbers(pattern: Pattern) -> NDArray[Any]:
-    places = pattern.start + pattern.step * np.arange(pattern.size, dtype=np.int64)
-    numbers: NDArray[Any] = (places % pattern.period + pattern.low) / pattern.over
-    return numbers
+    places = pattern.start + pattern.step * np.arange(min(pattern.size, pattern.period))
+    once: NDArray[Any] = (places % pattern.period + pattern.low) / pattern.over
+    return np.resize(once, pattern.size)  # the numbers repeat after a period

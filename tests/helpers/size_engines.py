@@ -118,6 +118,7 @@ class SmallIndices(_Engine):
     def __init__(self) -> None:
         super().__init__()
         self.ops["concat"] = self.operation(*self._concat())
+        self.ops["split"] = self.operation(self._split, RULES["split"].vjp)
 
     def forward(self, a: Any, index: Any) -> Any:
         items = index if isinstance(index, tuple) else (index,)
@@ -129,6 +130,10 @@ class SmallIndices(_Engine):
             return super().back(g, y, a, index=tuple(map(_narrowed, items)))
         except (ValueError, IndexError):
             return super().back(g, y, a, index=index)
+
+    @staticmethod
+    def _split(a: Any, axis: int, sizes: Any) -> Any:
+        return tuple(np.split(a, np.cumsum(sizes)[:-1].astype(np.int16), axis))
 
     @staticmethod
     def _concat() -> Rule:
