@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from parity.language import program as pr
+from parity.language.patterns import Pattern
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 #: Values of a gradient in place of one whose shape no longer fits; all 1.0 if its shape is wrong.
 GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+#: What steps make of more elements is a pattern.
+MOST_EXPLICIT = 24
 #: Wrong shapes of gradients, simplest first.
 WRONG_SHAPES: tuple[Shape, ...] = ((2,), ())
 
@@ -28,6 +31,15 @@ def replaced(items: tuple[T, ...], index: int, *new: T) -> tuple[T, ...]:
 
 def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> pr.Program:
     return replace(program, statements=replaced(program.statements, number, *others))
+
+
+def resized(
+    values: tuple[float, ...] | Pattern, n: int, usual: tuple[float, ...]
+) -> tuple[float, ...] | Pattern:
+    """Return ``n`` values: the first of ``values``, and the usual ones, repeated, if they end."""
+    if n <= max(MOST_EXPLICIT, 0 if isinstance(values, Pattern) else len(values)):
+        return (tuple(values[:n]) + usual * n)[:n]
+    return values.first(n) if isinstance(values, Pattern) else Pattern(n)
 
 
 def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
@@ -108,8 +120,9 @@ def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constan
             gradient = wrong_shape_gradient(simplest_wrong_shape(info.shape))
         return pr.Constant(gradient.shape, gradient.values, info.dtype)
     if gradient is None:
-        return None if n == 1 else pr.Constant(info.shape, (GRADIENT_VALUES * n)[:n], info.dtype)
+        return (
+            None if n == 1 else pr.Constant(info.shape, resized((), n, GRADIENT_VALUES), info.dtype)
+        )
     if (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
         return gradient
-    values = (gradient.values + GRADIENT_VALUES * n)[:n]
-    return pr.Constant(info.shape, values, info.dtype)
+    return pr.Constant(info.shape, resized(gradient.values, n, GRADIENT_VALUES), info.dtype)

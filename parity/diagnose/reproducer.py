@@ -28,6 +28,7 @@ from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.blocks import recording_at
+from parity.language.patterns import Pattern
 from parity.language.table import OPS, keywords
 from parity.oracle.finding import Finding, Repeats
 
@@ -91,6 +92,10 @@ def array_literal(constant: pr.Constant) -> str:
     dtype = "" if constant.dtype == "float64" else f", np.{constant.dtype}"
     if not constant.values:
         return f"np.zeros({constant.shape}{dtype})"
+    if isinstance(constant.values, Pattern):
+        narrow = f".astype(np.{constant.dtype})" if dtype else ""
+        shape = "" if len(constant.shape) == 1 else f".reshape({constant.shape})"
+        return f"({constant.values.expression()}){narrow}{shape}"
     return f"np.array({constant.array().tolist()!r}{dtype})"
 
 

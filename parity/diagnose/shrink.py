@@ -20,10 +20,12 @@ from parity.diagnose.shrink_passes import (
     simpler,
     with_other_operation,
 )
+from parity.diagnose.shrink_sizes import shrink_lengths, shrink_runs
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
 from parity.language.in_place import IN_PLACE
+from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
 from parity.oracle.check import check_program
@@ -52,29 +54,60 @@ def reduce_program(
 
     ``check`` returns the finding on a program, or None; it may be called ``budget`` times.
     """
-    tried, may_rerun = {program}, reruns_freed_graph(program)
-    smaller = True
-    while smaller:
-        smaller, cost = False, _cost(program)
-        for candidate in simpler(program, finding.statement, freedom):
-            if candidate in tried or _cost(candidate) >= cost:
-                continue
-            tried.add(candidate)
-            if not may_rerun and reruns_freed_graph(candidate):
-                continue  # correct engines may differ there (docs/semantics.md 1.2)
-            if budget <= 0:
-                return program, finding
-            budget -= 1
-            found = check(candidate)
-            if found is None or not _alike(found, finding):
-                continue
-            if finding.non_finite or not found.non_finite:  # new inf or nan: other faults
-                program, finding, smaller = candidate, found, True
-                break
-    return program, finding
+    reduction = _Reduction(program, finding, check, budget, freedom)
+    reduction.run()
+    return reduction.program, reduction.finding
 
 
-def _alike(small: Finding, finding: Finding) -> bool:
+class _Reduction:
+    """The smallest program so far, and what was tried."""
+
+    def __init__(
+        self, program: pr.Program, finding: Finding, check: Check, budget: int, freedom: Freedom
+    ) -> None:
+        self.program, self.finding = program, finding
+        self.check, self.budget, self.freedom = check, budget, freedom
+        self.tried = {program}
+        self.may_rerun = reruns_freed_graph(program)
+        self.cost = _cost(program)
+
+    def run(self) -> None:
+        """Shrink until no step keeps the finding: by large steps first, and once more after it."""
+        while True:
+            shrink_runs(self)
+            shrink_lengths(self)
+            before = self.program
+            while self.step():
+                pass
+            if self.program == before:
+                return
+
+    def step(self) -> bool:
+        """Take the first simpler program that keeps the finding; False if there is none."""
+        candidates = simpler(self.program, self.finding.statement, self.freedom)
+        return any(
+            self.accepts(c) for c in itertools.takewhile(lambda _: self.budget > 0, candidates)
+        )
+
+    def accepts(self, candidate: pr.Program) -> bool:
+        """Whether a program is smaller and keeps the finding; it then is the smallest so far."""
+        cost = _cost(candidate)
+        if candidate in self.tried or cost >= self.cost or self.budget <= 0:
+            return False
+        self.tried.add(candidate)
+        if not self.may_rerun and reruns_freed_graph(candidate):
+            return False  # correct engines may differ there (docs/semantics.md 1.2)
+        self.budget -= 1
+        found = self.check(candidate)
+        if found is None or not alike(found, self.finding):
+            return False
+        if found.non_finite and not self.finding.non_finite:  # new inf or nan: other faults
+            return False
+        self.program, self.finding, self.cost = candidate, found, cost
+        return True
+
+
+def alike(small: Finding, finding: Finding) -> bool:
     """Whether a finding may replace another one.
 
     An exception must come from the same place, and a nan is another fault than a wrong number.
@@ -154,8 +187,10 @@ def _mismatch_cost(gradient: Shape, root: Shape) -> int:
     return 0 if gradient in (root, simplest_wrong_shape(root)) else size(gradient) + len(gradient)
 
 
-def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
+def _unlike(values: tuple[float, ...] | Pattern, pattern: tuple[float, ...]) -> int:
     """Return how far values are from a repeated pattern; plain values cost less than others."""
+    if isinstance(values, Pattern):
+        return len(values.named())
     ranks = {v: 1 + i for i, v in enumerate(PLAIN_VALUES)}
     pairs = zip(values, itertools.cycle(pattern), strict=False)
     return sum(0 if v == usual else ranks.get(v, 1 + len(ranks)) for v, usual in pairs)
@@ -197,7 +232,7 @@ def reduced(
 
     def check(p: pr.Program) -> Finding | None:
         found = check_program(p, engine, reference)
-        if found is None or not _alike(found, finding):  # the question costs more
+        if found is None or not alike(found, finding):  # the question costs more
             return None
         return None if unless(p, found) else found
 

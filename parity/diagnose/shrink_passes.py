@@ -14,16 +14,19 @@ from typing import Any
 
 from parity.diagnose.repair import (
     GRADIENT_VALUES,
+    MOST_EXPLICIT,
     WRONG_SHAPES,
     WrongShapeGradient,
     choices_of,
     repaired,
     replaced,
+    resized,
     with_statements,
     with_wrong_shapes_marked,
     wrong_shape_gradient,
 )
 from parity.language import program as pr
+from parity.language.patterns import Pattern
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, with_rules
 
@@ -34,8 +37,11 @@ PLAIN_VALUES = (0.0, 1.0, -1.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
 #: A computed value may be replaced by a new leaf if there are fewer leaves than this.
 _MOST_LEAVES = 4
-#: Leaves with at most so many elements are simplified element by element.
-_MOST_ELEMENTS = 12
+#: Leaves with at most so many elements are simplified element by element; of those with at most so
+#: many one element or one row is tried in place of the whole.
+_MOST_ELEMENTS, _MOST_PARTS = 12, 1024
+#: In programs of more statements no other values are tried in place of one.
+_MOST_STATEMENTS = 16
 
 
 class Freedom(enum.Flag):
@@ -70,6 +76,7 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Enter):
             yield from _without_block(program, number)
+    yield _with_sorted_inputs(program)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
     for i in reversed(range(len(program.leaves))):
@@ -108,13 +115,17 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
 # Leaves.
 
 
-def _pattern(shape: Shape) -> tuple[float, ...]:
-    return tuple(LEAF_VALUES[i % len(LEAF_VALUES)] for i in range(size(shape)))
+def _pattern(shape: Shape) -> tuple[float, ...] | Pattern:
+    return resized((), size(shape), LEAF_VALUES)
+
+
+def _filled(value: float, n: int) -> tuple[float, ...] | Pattern:
+    """Return ``n`` times a plain value."""
+    return (value,) * n if n <= MOST_EXPLICIT else Pattern(n, period=1, low=int(value), over=1)
 
 
 def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
-    values = (leaf.values + _pattern(shape))[: size(shape)]
-    return replace(leaf, shape=shape, values=values)
+    return replace(leaf, shape=shape, values=resized(leaf.values, size(shape), LEAF_VALUES))
 
 
 def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
@@ -122,16 +133,22 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
         yield _reshaped(leaf, shape)
     for axis, n in enumerate(leaf.shape):
         yield _reshaped(leaf, replaced(leaf.shape, axis))
-        if n > 1:
+        if 1 < n <= MOST_EXPLICIT:  # longer ones are halved, by ``shrink_sizes``
             yield _reshaped(leaf, replaced(leaf.shape, axis, n - 1))
     yield replace(leaf, requires_grad=True)
     yield replace(leaf, dtype="float64")
-    yield replace(leaf, values=_pattern(leaf.shape))
+    usual = _pattern(leaf.shape)
+    yield replace(leaf, values=usual)
+    if isinstance(usual, Pattern):
+        yield replace(leaf, values=replace(usual, low=-6))  # of either sign
 
 
 def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
     """Yield one of the elements, or an index of an axis, then the leaf with plain values."""
-    array, values = leaf.array(), leaf.values
+    values = leaf.values
+    if isinstance(values, Pattern) or len(values) > _MOST_PARTS:
+        return
+    array = leaf.array()
     for v in dict.fromkeys(values) if leaf.shape else ():
         yield replace(leaf, shape=(), values=(v,))
     for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
@@ -139,7 +156,7 @@ def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
             part = array.take(index, axis)
             yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
     for v in PLAIN_VALUES:
-        yield replace(leaf, values=(v,) * len(values))
+        yield replace(leaf, values=_filled(v, len(values)))
     for i, usual in enumerate(_pattern(leaf.shape) if 1 < len(values) <= _MOST_ELEMENTS else ()):
         for v in (usual, *PLAIN_VALUES):
             yield replace(leaf, values=replaced(values, i, v))
@@ -147,6 +164,8 @@ def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
 
 def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
     """Yield simpler attributes with leaves that follow: a value on a bound stays on it."""
+    if any(isinstance(leaf.values, Pattern) for leaf in program.leaves):
+        return
     held = {v for leaf in program.leaves for v in leaf.values}
     olds = [v for v in _numbers(s.attrs) if v in held]
     if not olds:
@@ -185,7 +204,7 @@ def _simpler_statements(
         yield replace(s, retain_graph=False)
         for gradient in _simpler_gradients(s.gradient):
             yield replace(s, gradient=gradient)
-        for value in range(s.value) if Freedom.REWIRE in freedom else ():
+        for value in range(_others(program, s.value)) if Freedom.REWIRE in freedom else ():
             yield replace(s, value=value)
     elif isinstance(s, (pr.Clear, pr.Zero)):
         for leaf in s.leaves:
@@ -197,6 +216,11 @@ def _simpler_statements(
         yield from s.simpler(Freedom.REWIRE in freedom)
 
 
+def _others(program: pr.Program, value: int) -> int:
+    """Return how many earlier values are tried in place of one: none in long programs."""
+    return 0 if len(program.statements) > _MOST_STATEMENTS else value
+
+
 def _simpler_applications(
     program: pr.Program, s: pr.Apply, freedom: Freedom
 ) -> Iterator[pr.Statement]:
@@ -206,12 +230,23 @@ def _simpler_applications(
     for attrs in choices_of(program, s):
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
+        for keep in (len(s.inputs) // 2, 3 * len(s.inputs) // 4):
+            yield replace(s, inputs=s.inputs[:keep])
         for index in range(len(s.inputs)):
             yield replace(s, inputs=replaced(s.inputs, index))
     yield replace(s, inputs=tuple(sorted(s.inputs)))
     for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
-        for other in range(value):
+        for other in range(_others(program, value)):
             yield replace(s, inputs=replaced(s.inputs, index, other))
+
+
+def _with_sorted_inputs(program: pr.Program) -> pr.Program:
+    """Return the program with the operands of all operations in their order."""
+    statements = tuple(
+        replace(s, inputs=tuple(sorted(s.inputs))) if isinstance(s, pr.Apply) else s
+        for s in program.statements
+    )
+    return replace(program, statements=statements)
 
 
 def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
@@ -219,8 +254,8 @@ def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
         yield from map(wrong_shape_gradient, (*WRONG_SHAPES, gradient.shape))
     elif gradient is not None:
         n = len(gradient.values)
-        yield replace(gradient, values=GRADIENT_VALUES[:1] * n)
-        yield replace(gradient, values=(GRADIENT_VALUES * n)[:n])
+        yield replace(gradient, values=_filled(GRADIENT_VALUES[0], n))
+        yield replace(gradient, values=resized((), n, GRADIENT_VALUES))
 
 
 def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
@@ -255,7 +290,7 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
     substitutes = program.statements[number].operands()
     unused = not any(i in defined for s in rest for i in s.operands())
     if Freedom.REWIRE in freedom or unused:
-        substitutes = (*substitutes, *reversed(range(first)))
+        substitutes = (*substitutes, *reversed(range(_others(program, first))))
     for substitute in dict.fromkeys(substitutes):
         numbers = _removed(program, first, len(defined), substitute)
         yield replace(program, statements=_renumbered(rest, numbers))
@@ -275,14 +310,15 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
     new = len(program.leaves)
-    if len(defined) != 1 or new >= _MOST_LEAVES:
+    long = len(program.statements) > _MOST_STATEMENTS
+    if len(defined) != 1 or new >= _MOST_LEAVES or long:
         return
     info = program.infos[defined[0]]
     rest = replaced(program.statements, number)
     numbers = [v + (new <= v < defined[0]) for v in _values(program)]
     numbers[defined[0]] = new
     statements = _renumbered(rest, numbers)
-    for values in (_pattern(info.shape), PLAIN_VALUES[:1] * size(info.shape)):
+    for values in (_pattern(info.shape), _filled(PLAIN_VALUES[0], size(info.shape))):
         leaf = pr.Leaf(info.shape, values, info.dtype)
         yield pr.Program((*program.leaves, leaf), statements)
 

@@ -25,8 +25,9 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.model import Model, fit
 from parity.diagnose.operation_causes import used_by
 from parity.diagnose.operations import OperationTable, measure_operations
-from parity.diagnose.shrink import depends_on_operation, reduced
+from parity.diagnose.shrink import alike, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
+from parity.diagnose.sizes import size_condition
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
@@ -189,14 +190,26 @@ class Triage:
         quirk = next(self._explaining_quirks(program, finding), "")
         if quirk:
             category, sentence = Category.CONVENTION, QUIRKS[quirk].description
-        return Cause(category, name, sentence, "", program, finding, quirk, ops=ops)
+        where = "" if quirk or finding.stopped else self._size_of(program, finding)
+        sentence = f"{sentence}, {where}" if where else sentence
+        return Cause(category, name, sentence, where, program, finding, quirk, ops=ops)
+
+    def _size_of(self, program: Program, finding: Finding) -> str:
+        """Return from which size on a reduced program differs, or ""."""
+
+        def keeps(other: Program) -> bool:
+            found = self._unexplained(other)
+            return found is not None and alike(found, finding)
+
+        return size_condition(program, keeps)
 
     def narrow(self, cause: Cause, program: Program, finding: Finding) -> None:
         """Leave to a cause the operations that matter in another program of it as well."""
         common = cause.ops & self.operations_of(program, finding)
         if common and common != cause.ops and cause.finding is not None:
             cause.ops = common
-            cause.name, cause.sentence = _in_programs_with(common, cause.finding)
+            cause.name, sentence = _in_programs_with(common, cause.finding)
+            cause.sentence = f"{sentence}, {cause.where}" if cause.where else sentence
 
     def _explaining_quirks(self, program: Program, finding: Finding) -> Iterator[str]:
         """Yield the quirks that, added to those of the engine, explain the difference."""

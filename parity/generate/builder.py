@@ -7,12 +7,12 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.generate.actual_values import ActualValues
+from parity.generate.pools import gradient_values, leaf_values
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
@@ -27,32 +27,19 @@ from parity.language.table import (
     result_dtype,
 )
 
-#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
-EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
-#: Numbers with no end in binary, of mixed sign and size.
-ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
-POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
-EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
-_random = random.Random(20)
-#: Arbitrary significands between 1/8 and 8: every bit counts.
-WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
-WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
-#: Gradients that are not uniform: ones hide whole families of faults.
-GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
-
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
 _UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
+#: Sums of many elements are larger, in programs of few operations.
+_EXACT_TOTAL = 2.0**20
 #: The bit of an operand byte that asks for three operands where there may be any number.
 _THREE = 64
 #: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
 #: recorded as well if the last is set.
 _TWICE, _RECORDED_TWICE = 48, 64
-#: For one byte in 64 a gradient that is given is zero.
-_NOTHING = 37
 
 
 @dataclass(eq=False)
@@ -69,6 +56,8 @@ class Builder:
     actual: ActualValues | None = None
     #: The shapes and attributes that the engine takes.
     restrictions: Restrictions = ANYTHING
+    #: Whether arrays of many elements are patterns.
+    patterns: bool = False
     leaves: list[pr.Leaf] = field(default_factory=list)
     statements: list[pr.Statement] = field(default_factory=list)
     infos: list[pr.Info] = field(default_factory=list)
@@ -98,16 +87,9 @@ class Builder:
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
-        if self.exact:
-            pools = (EXACT_VALUES, EXACT_POSITIVE)
-        elif self.wild:
-            pools = (WILD_VALUES, WILD_POSITIVE)
-        pool = pools[flags % 4 == 3]
-        step = 1 + (flags >> 2) % 4
-        # In one of four leaves values repeat: ties.
-        places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
-        values = tuple([pool[(start + i) % len(pool)] for i in places])
+        values = leaf_values(
+            size(shape), start, flags, self.exact, wild=self.wild, patterns=self.patterns
+        )
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
@@ -120,7 +102,8 @@ class Builder:
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
-        self.intervals.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
+        numbers = leaf.distinct() or (1.0,)
+        self.intervals.append((min(numbers), max(numbers)))
         self.graph.append(0)
 
     def program(self) -> pr.Program:
@@ -139,7 +122,7 @@ class Builder:
     ) -> int | None:
         """Apply an operation if some operands and attributes fit; the value it gives."""
         if op.arity == 1:
-            return self._apply(op, (left,), extra, b, no_grad)
+            return self.apply_as(op, (left,), extra, b, no_grad)
         if self.exact and op.dyadic is None:
             return None
         # Where the second does not fit, other operands, the newest first, at last the same twice.
@@ -158,10 +141,10 @@ class Builder:
         if op.arity > 2 or (not op.arity and b & _THREE):
             # A third operand: any value or, where that does not fit, the first leaf.
             for third in ((b >> 2) % len(self.infos), 0):
-                value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
+                value = self.apply_as(op, (*inputs, third), extra >> 2, b, no_grad)
                 if value is not None:
                     return value
-        return None if op.arity > 2 else self._apply(op, inputs, extra >> 2, b, no_grad)
+        return None if op.arity > 2 else self.apply_as(op, inputs, extra >> 2, b, no_grad)
 
     def leaf_apart(self, value: int, otherwise: int) -> int:
         """A leaf on which ``value`` does not depend."""
@@ -170,13 +153,16 @@ class Builder:
                 return i
         return otherwise
 
-    def _apply(
-        self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
+    def apply_as(
+        self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool = False
     ) -> int | None:
+        """Apply an operation to these operands if attributes fit; the value it gives."""
         if (self.exact and op.dyadic is None) or not self.dropped.isdisjoint(inputs):
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
+        if self.patterns and extra % 3 == 0 and "keepdims" in op.kinds:
+            extra = 0  # all elements at once
         inferred = self._inferred(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:
@@ -185,7 +171,7 @@ class Builder:
         if dtype is None or (self.exact and not inferred.exact):
             return None
         interval = inferred.interval([self.intervals[i] for i in inputs])
-        limit = _EXACT_LIMIT if self.exact else LIMIT
+        limit = LIMIT if not self.exact else _EXACT_TOTAL if self.patterns else _EXACT_LIMIT
         if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
         apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
@@ -259,7 +245,7 @@ class Builder:
         other = self.siblings[last]
         names = [name for name in ("add", "mul", "concat") if name in self.ops]
         for k in range(len(names)):
-            joined = self._apply(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
+            joined = self.apply_as(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
             if joined is not None:
                 return joined
         return other
@@ -273,15 +259,15 @@ class Builder:
             return None
         op = OPS[names[b % len(names)]]
         pair = (shapes.index(shapes[second]), second)
-        left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
+        left, right = (self.apply_as(op, (i,), extra, b, False) for i in pair)
         joins = [name for name in ("add", "mul", "sub") if name in self.ops]
         if left is None or right is None or not joins:
             return None
-        return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
+        return self.apply_as(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
     def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
         """Apply an operation with its simplest attributes, if it fits."""
-        return self._apply(op, inputs, 0, 0, False)
+        return self.apply_as(op, inputs, 0, 0, False)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
@@ -320,11 +306,7 @@ class Builder:
         gradient = None
         implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
         if not implied or extra >= 128:
-            # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
-            pool: tuple[float, ...] = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
-            if extra % 64 == _NOTHING:
-                pool = (0.0,)
-            values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
+            values = gradient_values(size(shape), extra, self.exact, patterns=self.patterns)
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
         self.gradient_passed = gradient is not None
         self.backwards.append((len(self.statements), self.graph[value]))

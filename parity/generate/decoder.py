@@ -22,11 +22,12 @@ from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.wide import WIDE_EVENTS
 from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
-from parity.language.shapes import Shape
+from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS
 
 #: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
@@ -83,7 +84,7 @@ class Decoder:
             untested.append("grad_tensor")
         return Decoder(
             profile,
-            _menu({n: 1 if profile.even else _WEIGHTS.get(n, 1) for n in ops}, events),
+            _menu({n: _weight(profile, n) for n in ops}, events),
             tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
             tuple(name for name in names if OPS[name].torch is not None),
@@ -120,6 +121,7 @@ class Decoder:
             exact,
             profile.wild,
             restrictions=self.restrictions,
+            patterns=profile.large,
         )
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
@@ -128,6 +130,9 @@ class Decoder:
             # Half of the further leaves have the shape of the first: their gradients can meet.
             same = i > 0 and code >= 128
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
+            if profile.large and i and not same:
+                other = _companion(shape := builder.infos[0].shape, code)
+                shape = other if size(other) <= profile.max_size else shape
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
             builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
@@ -185,9 +190,27 @@ class Decoder:
             slots.append(left if value is None else value)
 
 
+def _companion(shape: Shape, code: int) -> Shape:
+    """A shape that meets another one in an operation: smaller, larger, reversed."""
+    if len(shape) == 1 and code % 8 in (0, 7):
+        return (2 + code % 2, *shape)
+    axis = code // 8 % max(len(shape), 1)
+    ones = (*shape[:axis], 1, *shape[axis + 1 :]) if shape else ()
+    rest = (*shape[:axis], 2, *shape[axis + 1 :]) if shape else ()
+    return (shape[::-1], ones, shape[1:], rest, shape[-1:], (*shape[-1:], 9), (), shape)[code % 8]
+
+
+def _weight(profile: Profile, name: str) -> int:
+    """How often an operation comes. Where arrays are large, those by element are much alike."""
+    if profile.large:
+        indexed = {"index", "indices", "sizes"} & OPS[name].kinds.keys()
+        return 1 if OPS[name].shape is elementwise else 6 if indexed else 3
+    return 1 if profile.even else _WEIGHTS.get(name, 1)
+
+
 def _event(name: str) -> Event | None:
     """Return the event of a name, if it is one."""
-    return FURTHER_EVENTS.get(name) or getattr(Builder, name, None)
+    return FURTHER_EVENTS.get(name) or WIDE_EVENTS.get(name) or getattr(Builder, name, None)
 
 
 #: Operand bytes from here on name the first leaf, so that it is used often.

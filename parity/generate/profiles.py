@@ -19,6 +19,35 @@ _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
 )
 
+#: Around the lengths at which code works in blocks, or changes its way. Most have more than 256
+#: elements, as a fault from some size on shows in all larger ones as well.
+_LARGE: tuple[Shape, ...] = (
+    *(
+        (1025,),
+        (1000,),
+        (257,),
+        (1025,),
+        (1000,),
+        (513,),
+        (129,),
+        (65,),
+        (33,),
+        (17,),
+        (255,),
+        (63,),
+    ),
+    *((31, 33), (65, 17), (17, 65), (129, 8), (9, 127), (5, 257), (257, 2), (2, 513), (33, 9)),
+    *((1, 1025), (1025, 1), (15, 16), (7, 9), (128, 5), (64, 16), (8, 65), (2, 17)),
+    *((5, 7, 33), (9, 17, 7), (2, 1, 257), (129, 2, 5), (17, 2, 31), (1, 65, 8), (2, 2, 5)),
+    *((2, 3, 5, 33), (5, 1, 7, 17), (2, 9, 2, 15), (1, 2, 129, 3), (2, 2, 1, 5)),
+    *((2, 3, 1, 5, 17), (5, 2, 7, 2, 3), (1, 2, 2, 33, 5), (2, 1, 3, 2, 2), (2, 5, 1, 3, 9)),
+    *((3, 2, 2, 2, 17), (2, 2, 2, 2, 5), (2, 3, 4, 5, 6), (33, 2, 1, 2, 3), (1, 5, 2, 9, 2)),
+)
+#: Beyond 16 bits, and around a block of 4096.
+_SCALE: tuple[Shape, ...] = (
+    *((32769,), (32769,), (4097,), (32770,), (65537,), (70000,), (32769, 2), (2, 32769)),
+)
+
 LEAF_BYTES = 3
 SLOT_BYTES = 4
 HEADER_BYTES = 3
@@ -64,6 +93,10 @@ class Profile:
     rows: bool = False
     #: The most dimensions of a value.
     max_ndim: int = 3
+    #: Whether arrays are large: patterns, and shapes of leaves that follow from the first one.
+    large: bool = False
+    #: In every how many turns of the profiles it has one.
+    turns: int = 1
 
     @property
     def size(self) -> int:
@@ -297,6 +330,45 @@ _PROFILES = (
         slots=3,
         max_size=1024,
         max_ndim=8,
+    ),
+    Profile(
+        "large",
+        "operations on arrays of up to five dimensions and about a thousand elements",
+        shapes=_LARGE,
+        large=True,
+        exact=2,
+        narrow=2,
+        events={"backward": 24, "clear": 4},
+        slots=8,
+        max_size=4200,
+        max_ndim=5,
+    ),
+    Profile(
+        "scale",
+        "operations on arrays of 4,097 to 70,000 elements",
+        shapes=_SCALE,
+        large=True,
+        exact=6,
+        narrow=1,
+        events={"backward": 12},
+        slots=10,
+        leaves=2,
+        max_size=140_000,
+        turns=4,
+    ),
+    Profile(
+        "wide",
+        "a value that is used up to 64 times, and graphs that share a part",
+        events={"fan": 60, "fork": 20, "backward": 4, "clear": 4, "zero": 2},
+        slots=4,
+    ),
+    Profile(
+        "long",
+        "chains of hundreds of operations, and loops of ten steps forward and back",
+        events={"chain": 60, "loop": 60, "clear": 2},
+        slots=3,
+        shapes=_SMALL,
+        turns=10,
     ),
     Profile(
         "bits",

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
-from parity.generate.profiles import PROFILES
+from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
 from parity.language.table import OPS
 
-#: Profiles take turns; the general one more often.
-ROTATION = (
+_BASIC = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
     *("blocks", "in-place", "user-functions"),
 )
+#: Profiles of large arrays and large graphs, after all others of a turn.
+_SIZES = ("large", "large", "wide", "large", "scale", "large", "long")
+#: Profiles take turns; the general one more often.
+ROTATION = (*_BASIC, *_SIZES)
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them.
 
-    For engines that have operations without rules, those take every second turn.
+    For engines that have operations without rules, those take every second turn among the others
+    that are small.
     """
-    profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
+    profiles: tuple[str, ...] = (*_BASIC, "bits") if engine.bitwise else _BASIC
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
-        return tuple(name for profile in profiles for name in (profile, "rows"))
-    return profiles
+        profiles = tuple(name for profile in profiles for name in (profile, "rows"))
+    return (*profiles, *_SIZES)
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
@@ -56,7 +60,17 @@ def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
 def inputs(decoders: list[Decoder], seed: int | str) -> Iterator[tuple[Decoder, bytes]]:
     """The bytes of these programs, each with its decoder: some can be left out at no cost."""
     streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
-    return ((d, source.randbytes(d.profile.size)) for d, source in itertools.cycle(streams))
+    turns = in_turn([d.profile for d in decoders])
+    return ((d, source.randbytes(d.profile.size)) for d, source in map(streams.__getitem__, turns))
+
+
+def in_turn(profiles: Sequence[Profile]) -> Iterator[int]:
+    """The positions of profiles in the order in which they have turns, without end."""
+    least = min((profile.turns for profile in profiles), default=1)
+    for turn in itertools.count(1):
+        for position, profile in enumerate(profiles):
+            if turn % (profile.turns // least) == 0:
+                yield position
 
 
 def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:

@@ -74,6 +74,14 @@ class _Zeros:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Pattern:
+    """The array ``pattern(lengths, start=.., step=..)``."""
+
+    shape: tuple[int, ...]
+    named: dict[str, Any]
+
+
 @dataclass
 class _Call:
     """``function(arguments, name=value)``."""
@@ -140,19 +148,24 @@ class _Line:
 
     def call(self, function: str) -> _Call:
         """The arguments of a call, up to the end of the line."""
+        call = self.arguments(function, 0)
+        self.end()
+        return call
+
+    def arguments(self, function: str, depth: int) -> _Call:
+        """The arguments of a call, in parentheses."""
         self.expect("(")
         call = _Call(function)
         while not self.accept(")"):
-            value = self.value()
+            value = self.value(depth)
             if isinstance(value, _Name) and value.text in _DTYPES:
                 self._put(call, "dtype", value.text)
             elif isinstance(value, _Name) and self.accept("="):
-                self._put(call, value.text, self.value())
+                self._put(call, value.text, self.value(depth))
             else:
                 call.arguments.append(value)
             if self.token != ("mark", ")"):
                 self.expect(",")
-        self.end()
         return call
 
     @staticmethod
@@ -173,6 +186,9 @@ class _Line:
         if kind == "name":
             if text == "zeros":
                 return _Zeros(tuple(self._values("(", ")", depth)))
+            if text == "pattern":
+                call = self.arguments(text, depth + 1)
+                return _Pattern(tuple(call.arguments), call.named)
             return _CONSTANTS[text] if text in _CONSTANTS else _Name(text)
         if (kind, text) == ("mark", "["):
             return self._values("", "]", depth)
@@ -322,18 +338,23 @@ def _data(value: Any) -> Any:
     """A value of a text as JSON has it."""
     if isinstance(value, (list, tuple)):
         return list(map(_data, value))
-    if isinstance(value, (_Name, _Zeros)):
-        raise ValueError(f"expected a value, not {shown(getattr(value, 'text', 'zeros'))}")
+    if isinstance(value, (_Name, _Zeros, _Pattern)):
+        raise ValueError(f"expected a value, not {shown(getattr(value, 'text', 'an array'))}")
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _array(value: Any) -> dict[str, Any]:
-    """Shape and values of nested lists, or of ``zeros(shape)``, which tells an empty shape."""
-    if isinstance(value, _Zeros):
+    """Shape and values of nested lists, of ``zeros(shape)`` or of a pattern."""
+    if isinstance(value, (_Zeros, _Pattern)):
         shape = _data(value.shape)
         lengths = leaf_from_json({"shape": shape, "values": []}).shape
         pr.check_shape(lengths)
-        return {"shape": shape, "values": [0.0] * size(lengths)}
+        if isinstance(value, _Zeros):
+            return {"shape": shape, "values": [0.0] * size(lengths)}
+        named = {name: _data(number) for name, number in value.named.items()}
+        if "size" in named:
+            raise ValueError("the lengths of a pattern say how many numbers it has")
+        return {"shape": shape, "values": {"size": size(lengths), **named}}
     shape, level = [], [value]
     while level and all(isinstance(one, list) for one in level):
         if len({len(one) for one in level}) > 1:

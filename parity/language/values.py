@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parity._util.decode import Check, Convert, one_of
 from parity.language.attributes import LONGEST, as_number, is_length
+from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 
 _Length = Annotated[int, Check(f"a length up to {LONGEST:,}", is_length)]
@@ -37,20 +38,32 @@ info_of = functools.lru_cache(maxsize=4096)(Info)
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """An array: shape, dtype and values in C order."""
+    """An array: shape, dtype and values in C order, one by one or as a pattern."""
 
     shape: Lengths
-    values: Numbers
+    values: Numbers | Pattern
     dtype: Annotated[str, one_of(("float32", "float64"))] = "float64"
 
     def array(self) -> NDArray[Any]:
         """A new array."""
+        if isinstance(self.values, Pattern):
+            return self.values.array().astype(self.dtype).reshape(self.shape)
         return np.array(self.values, self.dtype).reshape(self.shape)
 
+    def distinct(self) -> tuple[float, ...]:
+        """Values among which each value of the array is."""
+        return self.values.distinct() if isinstance(self.values, Pattern) else self.values
+
     def __str__(self) -> str:
-        is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
-        text = f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
+        text = self._numbers()
         return text if self.dtype == "float64" else f"{text}, {self.dtype}"
+
+    def _numbers(self) -> str:
+        if isinstance(self.values, Pattern):
+            described = [*map(str, self.shape), self.values.named()]
+            return f"pattern({', '.join(filter(None, described))})"
+        is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
+        return f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
 
 
 @dataclass(frozen=True, slots=True)

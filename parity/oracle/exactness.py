@@ -101,10 +101,10 @@ class _Grids:
         return grid
 
     def of(self, constant: pr.Constant) -> Grid:
-        array = constant.array()
+        array = np.array(constant.distinct(), constant.dtype)
         if not np.isfinite(array).all():
             raise _InexactError
-        return self.checked(dyadic.grid_of(array.ravel().tolist()))
+        return self.checked(dyadic.grid_of(array.tolist()))
 
     def seed(self, gradient: pr.Constant | None) -> Grid:
         """Return the grid of the root's gradient, whose numbers must leave some bits unused.
@@ -114,7 +114,7 @@ class _Grids:
         """
         if gradient is None:
             return ONE
-        for value in gradient.values:
+        for value in gradient.distinct():
             numerator = abs(value.as_integer_ratio()[0]) if np.isfinite(value) else 0
             if (numerator // max(numerator & -numerator, 1)).bit_length() > self.bits - _ROOM:
                 raise _InexactError

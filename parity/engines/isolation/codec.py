@@ -13,6 +13,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,6 +28,7 @@ from parity.engines.trace import (
     Trace,
 )
 from parity.language import program as pr
+from parity.language.patterns import Pattern
 
 #: Of a message: the mark of the process, the number of the message, and the sizes of its two parts.
 _START = struct.Struct(">16sQQQ")
@@ -100,17 +102,22 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
+    leaves = [(x.shape, _values_head(x), x.dtype, x.requires_grad) for x in program.leaves]
     return [leaves, list(map(_statement_head, program.statements))]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
     values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
     constants = [
-        {"constant": (v.shape, v.values, v.dtype)} if isinstance(v, pr.Constant) else v
+        {"constant": (v.shape, _values_head(v), v.dtype)} if isinstance(v, pr.Constant) else v
         for v in values
     ]
     return [statement.keyword, *constants]
+
+
+def _values_head(constant: pr.Constant) -> Any:
+    values = constant.values
+    return {"pattern": dataclasses.astuple(values)} if isinstance(values, Pattern) else values
 
 
 _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
@@ -128,7 +135,13 @@ def read_program(head: Any) -> pr.Program:
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    return pr.Constant(*map(_frozen, value["constant"])) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    ((kind, fields),) = value.items()
+    return _ARRAYS[kind](*map(_frozen, fields))
+
+
+_ARRAYS: dict[str, Callable[..., Any]] = {"constant": pr.Constant, "pattern": Pattern}
 
 
 def trace_message(trace: Trace) -> Message:

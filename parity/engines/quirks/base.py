@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -30,6 +30,27 @@ class WrappedTensor:
     users: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
+class Applied(Mapping[str, Any]):
+    """The operations of the reference on wrapped tensors, made when they are asked for.
+
+    There are hundreds, a program uses few, and each run with random errors has its own engine.
+    """
+
+    def __init__(self, engine: Quirk) -> None:
+        self.engine = engine
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.engine.inner.ops:
+            raise KeyError(name)
+        return functools.partial(self.engine.apply, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.engine.inner.ops)
+
+    def __len__(self) -> int:
+        return len(self.engine.inner.ops)
+
+
 class Quirk(Engine):
     """An engine that delegates to the reference. A subclass overrides what its quirk changes."""
 
@@ -49,9 +70,7 @@ class Quirk(Engine):
         self.quirks = inner.quirks | quirks  # type: ignore[misc]
         for name in ("name", "version", "dtypes", "max_ndim", "bitwise"):
             setattr(self, name, getattr(inner, name))
-        self.ops: dict[str, Any] = {  # type: ignore[misc]
-            name: functools.partial(self.apply, name) for name in inner.ops
-        }
+        self.ops = Applied(self)  # type: ignore[misc]
         self.inplace: dict[str, Any] = {  # type: ignore[misc]
             name: functools.partial(self.change, name) for name in inner.inplace
         }

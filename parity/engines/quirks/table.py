@@ -6,6 +6,8 @@ dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare the
 
 from __future__ import annotations
 
+import functools
+
 from parity.engines.base import Engine, ProgramEngine
 from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
@@ -52,6 +54,11 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
     if new not in wrappers:
         if unknown := new - QUIRKS.keys():
             raise KeyError(f"no quirk is called {', '.join(sorted(unknown))}")
-        bases = tuple(cls for name, cls in QUIRKS.items() if name in new)
-        wrappers[new] = type("WithQuirks", bases, {})(reference, new)
+        wrappers[new] = _wrapper(new)(reference, new)
     return wrappers[new]
+
+
+@functools.lru_cache(maxsize=256)
+def _wrapper(quirks: frozenset[str]) -> type[Quirk]:
+    """The class of engines with these quirks: each run with random errors has one."""
+    return type("WithQuirks", tuple(cls for name, cls in QUIRKS.items() if name in quirks), {})
