@@ -91,7 +91,8 @@ FURTHER: tuple[Operation, ...] = (
     _reordering(
         "slice_backwards",
         "a.index_select(axis, "
-        "torch.arange(a.shape[axis])[list(range(a.shape[axis]))[start:stop:step]])",
+        "torch.arange(a.shape[axis]).flip(0)"
+        "[None if start is None else -1 - start : None if stop is None else -1 - stop : -step])",
         "+s",
         indexing.slice_backwards,
         indexing.slice_backwards_choices,
