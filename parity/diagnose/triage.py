@@ -13,6 +13,8 @@ import functools
 from collections.abc import Collection, Hashable, Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from parity._util.process import fuzzing_runtime
 from parity.diagnose.causes import (
     UNEXPLAINED,
@@ -149,8 +151,8 @@ class Triage:
     def consequence_of(self, program: Program, finding: Finding) -> Cause | None:
         """Return the cause of an operation of which a reduced program shows a consequence.
 
-        That is what the model does not follow: second derivatives, and what becomes of a gradient
-        of a wrong shape or dtype.
+        That is what the model does not follow: second derivatives, what becomes of a gradient of a
+        wrong shape or dtype, and what is computed from an operand that was overwritten.
         """
         second = _takes_gradients(program)
         ops = self.operations_of(program, finding)
@@ -161,6 +163,8 @@ class Triage:
             if cause.ops & ops and (form or (second and _takes_gradients(cause.witness))):
                 return cause
             if second and cause.ops & used and kind != Kind.EXCEPTION:
+                return cause
+            if cause.ops & ops and _overwrites_operands(cause):
                 return cause
         return None
 
@@ -253,6 +257,18 @@ def only_operation(program: Program) -> str:
     root = len(program.leaves)
     plain = all(isinstance(e, pr.Backward) and e == pr.Backward(root, e.gradient) for e in after)
     return applied.op if plain and len(after) < 2 else ""
+
+
+def _overwrites_operands(cause: Cause) -> bool:
+    """Return whether the values of leaves are others at the end of the witness of a cause."""
+    if cause.witness is None or cause.finding is None or cause.finding.trace is None:
+        return False
+    leaves, end = cause.witness.leaves, len(cause.witness.statements)
+    return any(
+        not np.array_equal(o.array, leaves[o.which].array(), equal_nan=True)
+        for o in cause.finding.trace.observations
+        if (o.statement, o.what) == (end, "value") and o.array is not None
+    )
 
 
 def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:
