@@ -216,6 +216,8 @@ class Builder:
         self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
+        if self.quiet and statement.is_recorded:
+            infos = [pr.info_of(info.shape, info.dtype, False) for info in infos]
         first, count = len(self.infos), len(infos)
         for k, info in enumerate(infos):
             graph = reach = 0

@@ -115,12 +115,12 @@ def change(builder: Builder, value: int, b: int, extra: int) -> int | None:
 
 
 def update(builder: Builder, value: int, b: int, extra: int) -> None:
-    """Change a leaf under ``no_grad``, as an optimizer does."""
-    leaf = b % len(builder.leaves)
-    if "no_grad" not in builder.abilities or builder.modes or not _is_own(builder, leaf):
+    """Change a leaf under ``no_grad``, as an optimizer does, or a computed value."""
+    target = value if b % 3 == 1 else b % len(builder.leaves)
+    if "no_grad" not in builder.abilities or builder.modes or not _is_own(builder, target):
         return
     _enter(builder, "no_grad")
-    _change(builder, leaf, b, extra)
+    _change(builder, target, b, extra)
     builder.modes.pop()
     builder.statements.append(pr.Leave())
 
@@ -145,6 +145,8 @@ def _is_own(builder: Builder, value: int) -> bool:
 def _change(builder: Builder, target: int, b: int, extra: int) -> bool:
     """Append an operation in place, of those that the engine has and that fit."""
     names = [name for name in IN_PLACE if name in builder.abilities]
+    if "set_item_" in names and extra % 4 == 3:  # fits few shapes, and so comes first
+        extra = names.index("set_item_")
     for k in range(len(names)):
         name = names[(extra + k) % len(names)]
         others = _others(builder, target, name, b)
@@ -179,6 +181,16 @@ def _others(builder: Builder, target: int, name: str, b: int) -> tuple[int, ...]
         fits = shape == part or (shape == () and size(part) > 0)
         if fits and dtype == info.dtype and other not in (target, *builder.dropped):
             return (other,)
+    return _sum_of_leaf(builder, info.dtype) if size(part) else None
+
+
+def _sum_of_leaf(builder: Builder, dtype: str) -> tuple[int, ...] | None:
+    """Return a new value without axes as an operand, which fits every shape."""
+    for i, leaf in enumerate(builder.leaves):
+        if leaf.dtype == dtype and "sum" in builder.ops:
+            total = builder.apply_one(OPS["sum"], (i,))
+            if total is not None and builder.infos[total].shape == ():
+                return (total,)
     return None
 
 
@@ -264,9 +276,9 @@ def refused(builder: Builder, extra: int) -> None:
         builder.statements.append(pr.Leave())
     if extra % 4 == 1:
         _saved_changed(builder, extra)
-    elif extra % 32 == 2 and "mul_scalar_" in builder.abilities:
+    elif extra % 16 == 2 and "mul_scalar_" in builder.abilities:
         leaf = next((i for i, x in enumerate(builder.leaves) if x.requires_grad), None)
-        if leaf is not None and _is_own(builder, leaf):
+        if leaf is not None:
             builder.statements.append(pr.InPlace("mul_scalar_", leaf, (), (("c", 2.0),)))
 
 

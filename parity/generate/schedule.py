@@ -18,7 +18,7 @@ _BASIC = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
-    *("blocks", "in-place", "user-functions"),
+    *("blocks", "in-place", "user-functions", "in-place"),
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
 _SIZES = ("large", "large", "wide", "large", "scale", "large", "long")
