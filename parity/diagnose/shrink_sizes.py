@@ -43,7 +43,7 @@ def shrink_lengths(reduction: Reduction) -> None:
     """Shrink each length: in all leaves that have it, then axis by axis; first of vectors."""
     elements = max(size(leaf.shape) for leaf in reduction.program.leaves)
     if elements > MOST_EXPLICIT:
-        vectors = [(elements,)] * len(reduction.program.leaves)
+        vectors: list[Shape] = [(elements,)] * len(reduction.program.leaves)
         _accepts(reduction, with_shapes(reduction.program, vectors))
     for old in sorted(_lengths(reduction.program), reverse=True):
         whole = reduction.program
