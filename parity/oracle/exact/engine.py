@@ -20,7 +20,6 @@ from parity.oracle.exact.building import ExactRule
 from parity.oracle.exact.graph import Call, Leaf, Node, Result, Taken, Term
 from parity.oracle.exact.rules import RULES
 
-
 #: The most derivatives, of each element of a value for each element of the leaves. What has more
 #: counts as beyond the numbers that are computed here, and is not compared.
 MOST_DERIVATIVES = 2**21
