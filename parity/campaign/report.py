@@ -36,12 +36,42 @@ from parity.oracle.verdict import (
 MOST_ELEMENTS = 1000
 
 
+#: Of arrays with more elements those that differ most are shown, so many of them.
+_MANY, _SHOWN = 64, 3
+
+
 def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
-    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
+    """Format two values so that the texts differ: by more digits, then by dtype and shape.
+
+    Of large arrays only the elements that differ most are shown.
+    """
+    if (parts := _largest_differences(a, b)) is not None:
+        return parts
     texts = _shown(a), _shown(b)
     if texts[0] == texts[1]:
         texts = _shown(a, floatmode="unique"), _shown(b, floatmode="unique")
     return texts if texts[0] != texts[1] else (with_form(a), with_form(b))
+
+
+def _largest_differences(a: Any, b: Any) -> tuple[str, str] | None:
+    """The elements of two large arrays of one form that differ most, with their indices."""
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.size <= _MANY:
+        return None
+    if a.shape != b.shape or a.dtype != b.dtype or not np.isfinite([a, b]).all():
+        return None
+    difference = np.abs(np.subtract(a, b, dtype=np.float64)).ravel()
+    places = sorted(np.argsort(-difference, kind="stable")[:_SHOWN].tolist())
+    places = [place for place in places if difference[place]]
+    of = f" ({np.count_nonzero(difference):,} of {a.size:,} elements differ)"
+    left, right = ([f"{side.flat[place]!s}" for place in places] for side in (a, b))
+    if not places or left == right:
+        return None
+    at = [", ".join(map(str, np.unravel_index(place, a.shape))) for place in places]
+    texts = [
+        ", ".join(f"[{where}] {text}" for where, text in zip(at, side, strict=True))
+        for side in (left, right)
+    ]
+    return texts[0] + of, texts[1]
 
 
 def _shown(value: Any, floatmode: Any = "maxprec") -> str:

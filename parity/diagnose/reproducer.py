@@ -80,11 +80,28 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         cls=adapter.cls,
         isolated_run=isolated_run if finding.stopped else "",
         run_engine="run_isolated()" if finding.stopped else "run(on_engine, engine)",
-        allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
+        allowed=_allowed(finding),
         agree=_agreement(program, finding),
         observed=_observed(finding, observed),
         result=RESULT if finding.repeats is None else _flaky_result(finding.repeats),
     )
+
+
+#: Bounds of more elements are written as one.
+_MANY = 64
+
+
+def _allowed(finding: Finding) -> Any:
+    """Return the error bounds; of many elements the largest, where the error is above it."""
+    if finding.allowed is None:
+        return 0.0
+    allowed = np.asarray(finding.allowed)
+    sides = finding.engine, finding.reference
+    if allowed.size > _MANY and all(isinstance(side, np.ndarray) for side in sides):
+        error = np.abs(np.subtract(*sides, dtype=np.float64))
+        if error.max() > allowed.max():
+            return float(allowed.max())
+    return allowed.tolist()
 
 
 def array_literal(constant: pr.Constant) -> str:

@@ -21,7 +21,7 @@ _BASIC = (
     *("blocks", "in-place", "user-functions", "in-place"),
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
-_SIZES = ("large", "large", "wide", "large", "scale", "large", "long")
+_SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
 #: Profiles take turns; the general one more often.
 ROTATION = (*_BASIC, *_SIZES)
 

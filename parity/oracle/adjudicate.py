@@ -5,6 +5,7 @@ derivatives and is independent of both sides. A verdict is undecided, with the r
 note, only for
 
 - programs with values that are not real numbers (infinity, nan, overflow);
+- programs with a backward over very many elements (``parity.oracle.exact.engine``);
 - programs with an operation for which the exact evaluation has no rule, where the forward of
   the engine does not settle it (``parity.oracle.own_verdict``);
 - exceptions of a second backward through a graph of gradients that an earlier backward may have
@@ -58,6 +59,8 @@ def adjudicate(
     if not used <= recorder.ops.keys():
         return own_verdict(program, finding, engine, reference)
     exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
+    if recorder.is_beyond:
+        return Verdict(None, "the arrays are too large for the exact evaluation")
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")
     # The run that differed: an engine that is not deterministic may agree in another one.

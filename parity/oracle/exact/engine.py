@@ -20,6 +20,10 @@ from parity.oracle.exact.building import ExactRule
 from parity.oracle.exact.graph import Call, Leaf, Node, Result, Taken, Term
 from parity.oracle.exact.rules import RULES
 
+#: The most derivatives, of each element of a value for each element of the leaves. What has more
+#: counts as beyond the numbers that are computed here, and is not compared.
+MOST_DERIVATIVES = 2**21
+
 
 class Exact(Engine):
     """Values are rational or have 50 digits; gradients are found without going back.
@@ -36,6 +40,8 @@ class Exact(Engine):
 
     def __init__(self) -> None:
         self.left_reals_count = 0
+        #: Whether a backward had too many elements, and did nothing.
+        self.is_beyond = False
         self._numbers = itertools.count()
         self._recording = True
         rules = {name: operation.exact_rule or RULES.get(name) for name, operation in OPS.items()}
@@ -110,6 +116,11 @@ class Exact(Engine):
         for one in ran:
             one.freed = not (retain_graph or create_graph)
         leaves = tuple(node for node in nodes if isinstance(node, Leaf))
+        largest = max(math.prod(node.shape) for node in nodes)
+        if largest * sum(math.prod(leaf.shape) for leaf in leaves) > MOST_DERIVATIVES:
+            self.is_beyond = True
+            self.left_reals_count += 1
+            return
         nonlinear = graph.nonlinear_leaves(nodes) if create_graph else set()
         with self._precise(nodes):
             for leaf, g in graph.gradients(t, seed, leaves):
