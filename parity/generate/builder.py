@@ -7,12 +7,12 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.generate.actual_values import ActualValues
+from parity.generate.leaf_values import GRADIENTS, POLES, ROUGH_VALUES, pool_of, pools_of
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
@@ -26,19 +26,6 @@ from parity.language.table import (
     output_shapes,
     result_dtype,
 )
-
-#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
-EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
-#: Numbers with no end in binary, of mixed sign and size.
-ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
-POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
-EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
-_random = random.Random(20)
-#: Arbitrary significands between 1/8 and 8: every bit counts.
-WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
-WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
-#: Gradients that are not uniform: ones hide whole families of faults.
-GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
@@ -67,6 +54,9 @@ class Builder:
     wild: bool
     #: The values themselves, where operations without rules are applied.
     actual: ActualValues | None = None
+    #: Which special values leaves have (``Profile.special``); the domains of operations then bind
+    #: nothing.
+    special: str = ""
     #: The shapes and attributes that the engine takes.
     restrictions: Restrictions = ANYTHING
     leaves: list[pr.Leaf] = field(default_factory=list)
@@ -90,12 +80,11 @@ class Builder:
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
-        if self.exact:
-            pools = (EXACT_VALUES, EXACT_POSITIVE)
-        elif self.wild:
-            pools = (WILD_VALUES, WILD_POSITIVE)
-        pool = pools[flags % 4 == 3]
+        if self.special:
+            pools = pools_of(self.special, dtype)
+            pool = pools[(flags ^ start >> 4) % len(pools)]
+        else:
+            pool = pool_of(self.exact, self.wild, positive=flags % 4 == 3)
         step = 1 + (flags >> 2) % 4
         # In one of four leaves values repeat: ties.
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
@@ -176,15 +165,22 @@ class Builder:
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if dtype is None or (self.exact and not inferred.exact):
             return None
-        interval = inferred.interval([self.intervals[i] for i in inputs])
-        limit = _EXACT_LIMIT if self.exact else LIMIT
-        if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
+        interval = _UNKNOWN if self.special else self._interval(inferred, inputs)
+        if interval is None:
             return None
         requires = False if no_grad else pr.requires_gradient(infos)
         results = [pr.info_of(shape, dtype, requires) for shape in inferred.outputs]
         return self._define(
             pr.Apply(op.name, inputs, inferred.attrs, no_grad), results, interval, b
         )
+
+    def _interval(self, inferred: InferredOperation, inputs: tuple[int, ...]) -> Interval | None:
+        """The bounds of the results; None outside the domain, and where numbers are too large."""
+        interval = inferred.interval([self.intervals[i] for i in inputs])
+        limit = _EXACT_LIMIT if self.exact else LIMIT
+        if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
+            return None
+        return interval
 
     def _inferred(
         self, name: str, shapes: tuple[Shape, ...], number: int
@@ -271,6 +267,22 @@ class Builder:
         if left is None or right is None or not joins:
             return None
         return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
+
+    def masked(self, value: int, b: int, extra: int) -> int | None:
+        """An operation at a pole, behind a ``where`` that chooses another value there."""
+        leaf = b % len(self.leaves)
+        names = [name for name in POLES if name in self.ops]
+        shape = self.leaves[leaf].shape
+        if "where" not in self.ops or not names or not shape or not size(shape):
+            return None
+        op = OPS[names[extra % len(names)]]
+        made = self._apply(op, (value, leaf)[2 - op.arity :], extra // len(names), b, False)
+        if made is None or self.infos[made].shape != shape:
+            return None
+        rows = self.leaves[leaf].array().reshape(-1, shape[-1])
+        condition = tuple((rows > 0).all(0).tolist())
+        where = pr.Apply("where", (made, leaf), (("condition", condition),))
+        return self._define(where, where.results([self.infos[i] for i in where.inputs]), _UNKNOWN)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:

@@ -115,6 +115,7 @@ class Decoder:
             self.max_ndim,
             exact,
             profile.wild,
+            special=profile.special,
             restrictions=self.restrictions,
         )
         widths = self._dtypes(narrow)
