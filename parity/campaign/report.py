@@ -81,6 +81,12 @@ _NAMES_OF_KINDS = {
     Kind.LEAK: ("leak", "leaks"),
     Kind.MEMORY: ("fault of memory", "faults of memory"),
 }
+#: What stands above differences by convention, and above those that decide nothing.
+CONVENTIONS = "Differences by convention, no faults if they are meant:"
+BEYOND = (
+    "Of infinite, undefined, very large or very small operands, where right engines differ; "
+    "this decides nothing:"
+)
 #: The order of kinds within a category, for those that have one.
 _ORDER = (Kind.CRASH, Kind.EXCEPTION, Kind.DEPTH, Kind.TIME, Kind.LEAK, Kind.MEMORY)
 #: Columns of a line with both results, at most, and between them.
@@ -140,6 +146,8 @@ def by_harm(report: Reported) -> tuple[int, int, int, int]:
     """Return the key that sorts findings: wrong gradients first, conventions last."""
     kind = report.finding.observed
     order = _ORDER.index(kind) if kind in _ORDER else -1
+    if report.finding.by_class:
+        order = len(_ORDER) + report.finding.extent
     programs = report.cause.programs if report.cause else report.programs
     return category(report).rank, order, -programs, report.size[0]
 
@@ -173,17 +181,21 @@ def result_lines(result: Searched, style: Style, verbose: bool) -> Iterator[str]
     for name, text in descriptions(engine.quirks).items():
         yield f"quirk {name}: {text}"
     yield from (f"warning: {text}" for text in engine.warnings)
-    is_convention = [category(report) is Category.CONVENTION for report in result.findings]
-    for report in itertools.compress(result.findings, (not c for c in is_convention)):
-        yield ""
-        yield from finding_lines(report, engine, reference, style)
-    if any(is_convention):
-        yield ""
-        yield style.paint(style.heading, "Differences by convention, no faults if they are meant:")
-    for report in itertools.compress(result.findings, is_convention):
-        yield ""
-        yield from finding_lines(report, engine, reference, style)
+    for heading, reports in itertools.groupby(result.findings, key=_heading):
+        if heading:
+            yield ""
+            yield style.paint(style.heading, heading)
+        for report in reports:
+            yield ""
+            yield from finding_lines(report, engine, reference, style)
     yield from _rest(result, verbose)
+
+
+def _heading(report: Reported) -> str:
+    """Return what stands above the findings of a sort, which come together; "" for faults."""
+    if category(report) is not Category.CONVENTION:
+        return ""
+    return BEYOND if report.finding.is_shown_only else CONVENTIONS
 
 
 def _rest(result: Searched, verbose: bool) -> Iterator[str]:

@@ -245,6 +245,7 @@ class SearchResult:
     def _details(self) -> str:
         if not self.fails and not self.interrupted:
             known = " but what is known" if any(self.known.values()) else ""
+            known += " of ordinary numbers" if self.findings else ""
             return f"no difference in {plural(self.programs, 'program')}{known}"
         found = [plural(len(self.findings), "finding")]
         if self.stale:
@@ -258,8 +259,12 @@ class SearchResult:
 
     @property
     def fails(self) -> bool:
-        """Whether a finding is not in the baseline, an entry is stale, or a program unexplained."""
-        return bool(self.findings or self.stale or self.unexplained)
+        """Whether a finding is not in the baseline, an entry is stale, or a program unexplained.
+
+        Findings of operands that are extreme, where right engines differ, are shown only.
+        """
+        deciding = any(not r.finding.is_shown_only for r in self.findings)
+        return bool(deciding or self.stale or self.unexplained)
 
 
 def _repeats(finding: Finding) -> dict[str, Any] | None:

@@ -41,6 +41,8 @@ from parity.oracle.probes import PROBES, PROBES_BY_NAME
 #: Programs that no cause explains and that are reduced; and reductions in a row of one group of
 #: findings (``Finding.group``) to programs seen before, after which no more of it are reduced.
 REDUCED, REPEATED = 16, 3
+#: Programs that are reduced of those in which numbers are not finite (``Finding.by_class``).
+BY_CLASS = 8
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
@@ -198,6 +200,7 @@ class _Search:
         #: findings, that led to one of them.
         self.reduced: dict[Hashable, Cause] = {}
         self.reductions = 0
+        self.by_class = 0  # reductions of findings in which classes of numbers differ
         self.repeated: Counter[str] = Counter()
         #: Causes of operations of which reduced programs showed consequences.
         self.followed: list[Cause] = []
@@ -306,6 +309,8 @@ class _Search:
             self.reduced[judged.place].count(number)
         elif (likely := self.triage.likely_cause(program, self.followed)) is not None:
             likely.count(number)
+        elif judged.by_class and self.by_class >= BY_CLASS:
+            result.unexplained += not judged.is_shown_only
         elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
             result.unexplained += 1
         else:
@@ -314,7 +319,8 @@ class _Search:
     def add_reduced(self, program: Program, finding: Finding) -> None:
         """Reduce a finding that no cause explains; unless rounding decides, it is a cause."""
         result, whole = self.result, (program, finding)
-        self.reductions += 1
+        self.by_class += finding.by_class
+        self.reductions += not finding.by_class
         small = self.triage.reduced(*whole)
         settled = self.repetition.settled(small, whole)
         if settled.kind is Kind.FLAKY:

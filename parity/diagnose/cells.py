@@ -53,6 +53,8 @@ class Cell:
     op: str
     attrs: Attrs
     program: pr.Program
+    #: Whether it has values of ``SPECIAL_VALUES``, at which a wrong formula may be right by chance.
+    special: bool = field(default=False, compare=False)
 
     @functools.cached_property
     def conditions(self) -> frozenset[str]:
@@ -119,6 +121,22 @@ PATTERNS: tuple[Values, ...] = (
     ((1.0,), (1.0,), (1.0,)),
 )
 ONE_OPERAND = (*PATTERNS[:2], *PATTERNS[7:11], *PATTERNS[13:])
+_UNIT = 2.0**-51  # of numbers from 2 to 4
+#: Poles, near ties, tails, and numbers outside of domains: operations are applied there as well.
+SPECIAL_VALUES: tuple[Values, ...] = (
+    ((0.0, 2.0, 3.0), (2.0, 3.0, 0.5), (1.0,)),
+    ((2.0, 3.0, -1.0), (0.0, 2.0, -3.0), (1.0,)),
+    ((0.0, 0.0, 3.0), (0.0, 2.0, -1.0), (0.0,)),
+    ((0.0, 0.0, 0.0), (-2.0, 1.0, 0.5), (2.0,)),
+    ((-2.0, -1.0, -3.0), (2.0, -1.0, 3.0), (-2.0,)),
+    ((-2.0, 0.0, -0.5), (0.0, 1.0, -2.0), (0.5,)),
+    ((3.0, 3.0 + _UNIT, 3.0 - _UNIT), (3.0 + _UNIT, 3.0, 3.0), (1.0,)),
+    ((2.0, 2.0 + 1e-9, 2.0 - 1e-9), (2.0 + 1e-9, 2.0, 2.0), (1.0,)),
+    ((40.0, -40.0, 21.0), (2.0, -40.0, 40.0), (1.0,)),
+    ((700.0, -700.0, 3.0), (2.0, -1.0, 700.0), (1.0,)),
+    ((800.0, -800.0, -790.0), (1.0, 800.0, -800.0), (1.0,)),
+    ((1e-9, -1e-9, 1e-5), (1e-9, 3.0, -1e-9), (1.0,)),
+)
 #: Three ties and more, on more elements than other values need.
 TIES: tuple[Values, ...] = tuple(((v, w, v, v), (v,), (v,)) for v, w in ((3.0, 2.0), (2.0, 3.0)))
 #: Gradients that are passed to backward.
@@ -188,6 +206,7 @@ class _Cells:
             for values in (*self.kinks(operands.attrs), *patterns):
                 yield from self.cells(replace(operands, values=values))
         yield from self.of_dtypes()
+        yield from self._special()
         if self.scope.constants and self.op.arity != 1:
             for operands in self.few(2, 2):
                 for i in range(len(operands.shapes)) if len(operands.shapes) > 1 else ():
@@ -196,6 +215,18 @@ class _Cells:
             for operands in self.few(2, 2):
                 for values in (PLAIN, PATTERNS[0])[: 1 + self.op.saves]:
                     yield from self.cells(replace(operands, values=values), second=True)
+
+    def _special(self) -> Iterator[Cell]:
+        """Yield cells at numbers where formulas go wrong, whatever the domain is."""
+        if not (self.op.saves or "keepdims" in self.op.kinds or self.op.kink):
+            return  # linear: no number is special
+        attrs = 9 if "exponent" in self.op.kinds else 1
+        dtype = (self.scope.dtypes or ("float64",))[0]
+        for operands in self.few(1, attrs):
+            for values in SPECIAL_VALUES:
+                leaves = replace(operands, values=values).leaves(dtype)
+                for cell in self.applied(leaves, operands.attrs):
+                    yield replace(cell, special=True)
 
     def _drawn(self) -> Iterator[Cell]:
         """Yield cells on numbers of the domain, for an operation without rules."""

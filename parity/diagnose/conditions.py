@@ -7,6 +7,7 @@ simplest; of several conditions that fit equally well, the first is named.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -208,6 +209,17 @@ def _all_zero(s: Setting) -> bool:
     return any(len(group) > 0 and not any(group) for group in groups)
 
 
+#: Where functions saturate, and where the exponential overflows; what is close to zero, and how
+#: close numbers are that nearly tie.
+_FAR, _OVERFLOW, _CLOSE, _NEAR = 20.0, 709.0, 1e-3, 1e-6
+
+
+def _nearly_ties(s: Setting) -> bool:
+    """Return whether elements that meet, or elements of one operand, nearly tie."""
+    pairs = s.pairs or [p for leaf in s.leaves for p in itertools.combinations(leaf.values, 2)]
+    return any(0 < abs(a - b) < _NEAR * abs(a) for a, b in pairs)
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition("second", "in its second derivative", lambda s: s.second),
     Condition("create-graph", "with create_graph", lambda s: s.second),
@@ -362,6 +374,10 @@ CONDITIONS: tuple[Condition, ...] = (
         "where elements are equal",
         lambda s: any(len(set(leaf.values)) < len(leaf.values) for leaf in s.leaves),
     ),
+    Condition("far", "at 20 and more", _any_value(lambda v: abs(v) >= _FAR)),
+    Condition("overflow", "where e**x overflows", _any_value(lambda v: abs(v) > _OVERFLOW)),
+    Condition("near-zero", "close to zero", _any_value(lambda v: 0 < abs(v) < _CLOSE)),
+    Condition("near-ties", "with near ties", _nearly_ties),
     Condition("several-zeros", "with several zeros", lambda s: s.values.count(0) > 1),
     Condition("not-whole", "for numbers that are not whole", _any_value(lambda v: v % 1 != 0)),
     Condition("not-one", "for other numbers than 1", _any_value(lambda v: v != 1)),

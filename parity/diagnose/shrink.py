@@ -67,7 +67,7 @@ def reduce_program(
             found = check(candidate)
             if found is None or not _alike(found, finding):
                 continue
-            if finding.non_finite or not found.non_finite:  # new inf or nan: other faults
+            if found.extent <= finding.extent:  # new inf or nan: other faults
                 program, finding, smaller = candidate, found, True
                 break
     return program, finding
@@ -80,6 +80,8 @@ def _alike(small: Finding, finding: Finding) -> bool:
     """
     same_place = small.place == finding.place or small.kind != finding.kind
     same_class = small.left_numbers == finding.left_numbers
+    if finding.by_class and small.by_class:
+        same_class = small.classes == finding.classes
     return small.kind in _same_kinds(finding) and same_place and same_class
 
 

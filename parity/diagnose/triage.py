@@ -29,6 +29,7 @@ from parity.diagnose.shrink import depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.engines.base import Engine
 from parity.engines.execute import execute
+from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
@@ -187,7 +188,10 @@ class Triage:
             name, sentence = _in_programs_with(ops, finding)
         category = category_of(finding)
         quirk = next(self._explaining_quirks(program, finding), "")
-        if quirk:
+        if finding.by_class:
+            quirk = OwnNonFinite.quirk
+            sentence = _in_classes(finding, sentence)
+        elif quirk:
             category, sentence = Category.CONVENTION, QUIRKS[quirk].description
         return Cause(category, name, sentence, "", program, finding, quirk, ops=ops)
 
@@ -240,6 +244,14 @@ def only_operation(program: Program) -> str:
     root = len(program.leaves)
     plain = all(isinstance(e, pr.Backward) and e == pr.Backward(root, e.gradient) for e in after)
     return applied.op if plain and len(after) < 2 else ""
+
+
+def _in_classes(finding: Finding, sentence: str) -> str:
+    """Return a sentence with what numbers are on both sides."""
+    if finding.classes is None or len(set(finding.classes)) < 2:
+        return f"{sentence}, where numbers are not finite or squares leave their range"
+    ours, theirs = (c.replace("finite", "a finite number") for c in finding.classes)
+    return f"{sentence}: {ours} where PyTorch has {theirs}"
 
 
 def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:

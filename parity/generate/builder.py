@@ -280,7 +280,7 @@ class Builder:
         if made is None or self.infos[made].shape != shape:
             return None
         rows = self.leaves[leaf].array().reshape(-1, shape[-1])
-        condition = tuple((rows > 0).all(0).tolist())
+        condition = tuple(bool((column > 0).all()) for column in rows.T)
         where = pr.Apply("where", (made, leaf), (("condition", condition),))
         return self._define(where, where.results([self.infos[i] for i in where.inputs]), _UNKNOWN)
 
