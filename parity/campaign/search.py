@@ -292,6 +292,7 @@ class _Search:
         if not irregular and not self.modelled:
             self.tell_model()
         blamed = () if irregular else self.triage.blame(program, judged)
+        blamed = blamed or self.triage.shown(program, judged)
         if blamed:
             result.failing += 1
             for cause in blamed:
@@ -384,7 +385,7 @@ class _Search:
         """Add a report of each cause: those of the model, and the reduced programs."""
         stopping = (c.finding for c in self.reduced.values() if _always_stops(c))
         always = {finding.kind for finding in stopping if finding is not None}
-        for cause in self._causes():
+        for cause in (*self._causes(), *self.triage.table.shown_causes):
             if cause.ops and cause.finding is not None and cause.finding.kind in always:
                 continue
             entry = self.matcher.entry(cause)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parity.diagnose.conditions import Setting, conditions_of
+from parity.diagnose.conditions import conditions_of
+from parity.diagnose.setting import Setting
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
@@ -132,11 +134,21 @@ SPECIAL_VALUES: tuple[Values, ...] = (
     ((-2.0, 0.0, -0.5), (0.0, 1.0, -2.0), (0.5,)),
     ((3.0, 3.0 + _UNIT, 3.0 - _UNIT), (3.0 + _UNIT, 3.0, 3.0), (1.0,)),
     ((2.0, 2.0 + 1e-9, 2.0 - 1e-9), (2.0 + 1e-9, 2.0, 2.0), (1.0,)),
-    ((40.0, -40.0, 21.0), (2.0, -40.0, 40.0), (1.0,)),
+    ((40.0, -40.0, 20.0), (2.0, -40.0, 40.0), (1.0,)),
     ((700.0, -700.0, 3.0), (2.0, -1.0, 700.0), (1.0,)),
     ((800.0, -800.0, -790.0), (1.0, 800.0, -800.0), (1.0,)),
     ((1e-9, -1e-9, 1e-5), (1e-9, 3.0, -1e-9), (1.0,)),
+    ((-0.0, 0.0, 2.0), (-0.0, 3.0, 0.0), (1.0,)),
 )
+#: Infinities and nan, and subnormal numbers of float32.
+BEYOND_VALUES: tuple[Values, ...] = (
+    ((math.inf, 2.0, -math.inf), (2.0, 3.0, 0.5), (1.0,)),
+    ((2.0, 3.0, -1.0), (math.inf, 2.0, -math.inf), (1.0,)),
+    ((-math.inf, -math.inf, -math.inf), (2.0, 3.0, -1.0), (1.0,)),
+    ((math.nan, 2.0, -1.0), (2.0, 3.0, 0.5), (1.0,)),
+    ((2.0, 3.0, -1.0), (math.nan, 2.0, 0.5), (1.0,)),
+)
+SUBNORMAL_VALUES: Values = ((1e-40, 2e-39, -1e-40), (1.0, 0.5, 1.0), (1.0,))
 #: Three ties and more, on more elements than other values need.
 TIES: tuple[Values, ...] = tuple(((v, w, v, v), (v,), (v,)) for v, w in ((3.0, 2.0), (2.0, 3.0)))
 #: Gradients that are passed to backward.
@@ -218,12 +230,17 @@ class _Cells:
 
     def _special(self) -> Iterator[Cell]:
         """Yield cells at numbers where formulas go wrong, whatever the domain is."""
-        if not (self.op.saves or "keepdims" in self.op.kinds or self.op.kink):
-            return  # linear: no number is special
-        attrs = 9 if "exponent" in self.op.kinds else 1
-        dtype = (self.scope.dtypes or ("float64",))[0]
-        for operands in self.few(1, attrs):
-            for values in SPECIAL_VALUES:
+        dtypes = self.scope.dtypes or ("float64",)
+        # To an operation that is linear in each operand no finite number is special.
+        curved = self.op.saves or "keepdims" in self.op.kinds or self.op.kink
+        every = (*(SPECIAL_VALUES if curved else ()), *BEYOND_VALUES)
+        tried = [(values, dtypes[0]) for values in every]
+        tried += [(SUBNORMAL_VALUES, "float32")] if "float32" in dtypes else []
+        for operands in self.few(1, 9 if "exponent" in self.op.kinds else 1):
+            fraction = dict(operands.attrs).get("exponent", 1) % 1
+            for values, dtype in tried:
+                if fraction and values in BEYOND_VALUES:
+                    continue  # as a root PyTorch has nan at -inf, as a power infinity
                 leaves = replace(operands, values=values).leaves(dtype)
                 for cell in self.applied(leaves, operands.attrs):
                     yield replace(cell, special=True)

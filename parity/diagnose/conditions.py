@@ -6,7 +6,6 @@ simplest; of several conditions that fit equally well, the first is named.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections import Counter
@@ -15,123 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.language import program as pr
-from parity.language.attributes import INDEX
-from parity.language.shapes import Attrs, Shape, elementwise, index_items, size, where
+from parity.diagnose.setting import Setting
+from parity.language.shapes import Shape, index_items, size
 from parity.language.table import OPS
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """An operation, applied alone: what conditions are about."""
-
-    op: str
-    attrs: dict[str, Any]
-    leaves: tuple[pr.Leaf, ...]
-    outputs: tuple[Shape, ...]
-    root: int
-    gradient: pr.Constant | None
-    second: bool
-
-    @staticmethod
-    def of(op: str, attrs: Attrs, program: pr.Program) -> Setting:
-        first = len(program.leaves)
-        outputs = tuple(program.infos[i].shape for i in program.defined[0])
-        backward = next(s for s in program.statements if isinstance(s, pr.Backward))
-        second = any(isinstance(s, pr.TakeGrad) for s in program.statements)
-        root, gradient = backward.value - first, backward.gradient
-        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second)
-
-    @property
-    def shapes(self) -> list[Shape]:
-        return [leaf.shape for leaf in self.leaves]
-
-    @functools.cached_property
-    def values(self) -> list[float]:
-        return [v for leaf in self.leaves for v in leaf.values]
-
-    @functools.cached_property
-    def axes(self) -> list[int]:
-        """The axes that the attributes name, as they are given."""
-        found: list[int] = []
-        for name in ("axis", "axes", "source", "destination"):
-            value = self.attrs.get(name)
-            some = value if isinstance(value, tuple) else (value,)
-            found += [axis for axis in some if isinstance(axis, int)]
-        return found
-
-    @functools.cached_property
-    def places(self) -> list[int]:
-        """The axes, counted from the front."""
-        n = len(self.shapes[0]) + (self.op in ("stack", "expand_dims"))
-        return [axis % max(n, 1) for axis in self.axes]
-
-    @functools.cached_property
-    def index(self) -> list[Any]:
-        """The items of an index, as (kind, value); empty without an index."""
-        if OPS[self.op].kinds.get("index") is not INDEX:
-            return []
-        items = index_items(self.attrs.get("index", ()))
-        return [i if isinstance(i, tuple) else (_kind_of(i), i) for i in items]
-
-    def broadcast(self, number: int) -> bool:
-        """Return whether an operand is broadcast."""
-        if not self.by_element or len(self.leaves) <= number:
-            return False
-        return self.leaves[number].shape != self.outputs[0]
-
-    @functools.cached_property
-    def by_element(self) -> bool:
-        """Whether the operation combines elements of its operands that meet in broadcasting."""
-        op = OPS[self.op]
-        if op.shape is not None:
-            return op.shape in (elementwise, where)
-        # Not "+s m n, ~s n o", whose operands meet in their first axes alone.
-        operands = [operand.strip() for operand in op.operands.split(",")]
-        return "~" in op.operands and all(o[0] in "*+~" and len(o) == 2 for o in operands)
-
-    @functools.cached_property
-    def ties(self) -> int:
-        """How many elements are the largest or smallest of a group that is reduced, at most."""
-        if not self.reduces or not size(self.shapes[0]):
-            return 0
-        return max(max(_ties(group)) for group in self.groups)
-
-    @property
-    def reduces(self) -> bool:
-        """Whether elements along axes are reduced to one."""
-        return {"axis", "keepdims"} <= self.attrs.keys()
-
-    @functools.cached_property
-    def groups(self) -> list[list[float]]:
-        """The elements that are reduced together."""
-        array = self.leaves[0].array()
-        if not array.size:
-            return []
-        axis = self.attrs["axis"]
-        places = range(array.ndim) if axis is None else self.places
-        others = [i for i in range(array.ndim) if i not in places]
-        count = math.prod(array.shape[i] for i in others)
-        rows: NDArray[Any] = array.transpose(*others, *places).reshape(count, -1)
-        return [list(row) for row in rows.tolist()]
-
-    @functools.cached_property
-    def pairs(self) -> list[tuple[float, float]]:
-        """The elements of two operands that meet, for operations by element."""
-        if len(self.leaves) != 2 or not self.by_element:
-            return []
-        a, b = np.broadcast_arrays(*(leaf.array() for leaf in self.leaves))
-        return list(zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
-
-
-def _kind_of(item: Any) -> str:
-    return "integer" if isinstance(item, int) else item
-
-
-def _ties(group: list[float]) -> tuple[int, int]:
-    return group.count(max(group)), group.count(min(group))
 
 
 @dataclass(frozen=True)
@@ -211,7 +97,7 @@ def _all_zero(s: Setting) -> bool:
 
 #: Where functions saturate, and where the exponential overflows; what is close to zero, and how
 #: close numbers are that nearly tie.
-_FAR, _OVERFLOW, _CLOSE, _NEAR = 20.0, 709.0, 1e-3, 1e-6
+_FAR, _OVERFLOW, _CLOSE, _NEAR, _TINY = 20.0, 709.0, 1e-3, 1e-6, 1e-37
 
 
 def _nearly_ties(s: Setting) -> bool:
@@ -354,6 +240,9 @@ CONDITIONS: tuple[Condition, ...] = (
         _has("subscripts", lambda v: list(v.partition("->")[2]) != sorted(v.partition("->")[2])),
     ),
     # Values.
+    Condition("nan", "at nan", _any_value(math.isnan)),
+    Condition("infinite", "at infinity", _any_value(math.isinf)),
+    Condition("tiny", "at subnormal numbers", _any_value(lambda v: 0 < abs(v) < _TINY)),
     Condition("all-zero", "where all elements are zero", _all_zero),
     Condition("ties", "with ties", lambda s: s.ties > 1),
     Condition("many-ties", "with ties of more than two elements", lambda s: s.ties > 2),
@@ -374,8 +263,11 @@ CONDITIONS: tuple[Condition, ...] = (
         "where elements are equal",
         lambda s: any(len(set(leaf.values)) < len(leaf.values) for leaf in s.leaves),
     ),
-    Condition("far", "at 20 and more", _any_value(lambda v: abs(v) >= _FAR)),
-    Condition("overflow", "where e**x overflows", _any_value(lambda v: abs(v) > _OVERFLOW)),
+    Condition("far", "at 20 and more", _any_value(lambda v: _FAR <= abs(v) < math.inf)),
+    Condition(
+        "overflow", "where e**x overflows", _any_value(lambda v: _OVERFLOW < abs(v) < math.inf)
+    ),
+    Condition("negative-zero", "at -0.0", _any_value(lambda v: math.copysign(1, v) < 0 == v)),
     Condition("near-zero", "close to zero", _any_value(lambda v: 0 < abs(v) < _CLOSE)),
     Condition("near-ties", "with near ties", _nearly_ties),
     Condition("several-zeros", "with several zeros", lambda s: s.values.count(0) > 1),

@@ -6,6 +6,7 @@ wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -24,7 +25,7 @@ from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
-from parity.oracle.extent import Extent, extent_of
+from parity.oracle.extent import extent_of
 from parity.oracle.own_reference import OwnReference
 from parity.oracle.rounded_operations import have_rules, tolerance_of
 from parity.oracle.tolerance import Tolerance
@@ -45,6 +46,9 @@ class OperationTable:
     engine: Runner
     reference: Engine
     results: list[CellResult] = field(default_factory=list)
+    #: Cells at infinite, undefined, very large or very small operands that differ: they are shown
+    #: and decide nothing.
+    shown: list[CellResult] = field(default_factory=list)
 
     def of(self, op: str) -> list[CellResult]:
         """Return the results of one operation."""
@@ -64,6 +68,17 @@ class OperationTable:
                 of_op.setdefault(result.cell.op, []).append(result)
         causes = causes_of(of_op, self.engine, self.reference)
         return sorted(causes, key=lambda cause: cause.category.rank)
+
+    @functools.cached_property
+    def shown_causes(self) -> list[Cause]:
+        """The causes of the cells that are only shown, one for each operation."""
+        known = self.suspicious()
+        of_op: dict[str, list[CellResult]] = {}
+        for result in (*self.shown, *(r for r in self.results if r.outcome is Outcome.RIGHT)):
+            if result.cell.op not in known:
+                of_op.setdefault(result.cell.op, []).append(result)
+        causes = causes_of(of_op, self.engine, self.reference)
+        return list({cause.name: cause for cause in reversed(causes)}.values())[::-1]
 
 
 def measure_operations(
@@ -86,7 +101,13 @@ def measure_operations(
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
         table.results += results_of(rest, engine, reference, leave_out=True)
+        table.shown = [r for r in table.results if _is_shown_only(r)]
+        table.results = [r for r in table.results if not _is_shown_only(r)]
         return _undisturbed(table)
+
+
+def _is_shown_only(result: CellResult) -> bool:
+    return result.finding is not None and result.finding.is_shown_only
 
 
 def _first(name: str) -> int | None:
@@ -148,7 +169,7 @@ def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance)
     outcome = Outcome.RAISES if finding.what == "exception" else Outcome.WRONG
     extent = extent_of(cell.program, theirs, tolerance.quirks)
     finding = replace(finding, extent=extent, trace=ours, right=tolerance.right)
-    if extent is Extent.BEYOND or (finding.by_class and OwnNonFinite.quirk in tolerance.quirks):
+    if finding.by_class and OwnNonFinite.quirk in tolerance.quirks:
         return CellResult(cell, ours, None, Outcome.UNSUPPORTED)
     return CellResult(cell, ours, finding, outcome)
 

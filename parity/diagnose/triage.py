@@ -96,6 +96,13 @@ class Triage:
                 cause.witness, cause.finding = program, finding
         return causes
 
+    def shown(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
+        """Return the cause at extreme operands, which decides nothing, that a program may show."""
+        if not finding.is_shown_only:
+            return ()
+        ops = {s.op for s in program.statements if isinstance(s, pr.Apply)}
+        return tuple(cause for cause in self.table.shown_causes if cause.ops & ops)[:1]
+
     def _stopping(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
         """Return the cause that an operation alone stops the engine, if the program stops at it.
 
