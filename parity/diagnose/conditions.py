@@ -72,6 +72,10 @@ def _is_positive(v: float) -> bool:
     return v > 0
 
 
+def _is_fraction(v: float) -> bool:
+    return math.isfinite(v) and v % 1 != 0
+
+
 def _is_zero(v: float) -> bool:
     return v == 0
 
@@ -242,6 +246,7 @@ CONDITIONS: tuple[Condition, ...] = (
     # Values.
     Condition("nan", "at nan", _any_value(math.isnan)),
     Condition("infinite", "at infinity", _any_value(math.isinf)),
+    Condition("not-finite", "at infinity and nan", _any_value(lambda v: not math.isfinite(v))),
     Condition("tiny", "at subnormal numbers", _any_value(lambda v: 0 < abs(v) < _TINY)),
     Condition("all-zero", "where all elements are zero", _all_zero),
     Condition("ties", "with ties", lambda s: s.ties > 1),
@@ -263,15 +268,15 @@ CONDITIONS: tuple[Condition, ...] = (
         "where elements are equal",
         lambda s: any(len(set(leaf.values)) < len(leaf.values) for leaf in s.leaves),
     ),
-    Condition("far", "at 20 and more", _any_value(lambda v: _FAR <= abs(v) < math.inf)),
     Condition(
         "overflow", "where e**x overflows", _any_value(lambda v: _OVERFLOW < abs(v) < math.inf)
     ),
+    Condition("far", "at 20 and more", _any_value(lambda v: _FAR <= abs(v) < math.inf)),
     Condition("negative-zero", "at -0.0", _any_value(lambda v: math.copysign(1, v) < 0 == v)),
     Condition("near-zero", "close to zero", _any_value(lambda v: 0 < abs(v) < _CLOSE)),
     Condition("near-ties", "with near ties", _nearly_ties),
     Condition("several-zeros", "with several zeros", lambda s: s.values.count(0) > 1),
-    Condition("not-whole", "for numbers that are not whole", _any_value(lambda v: v % 1 != 0)),
+    Condition("not-whole", "for numbers that are not whole", _any_value(_is_fraction)),
     Condition("not-one", "for other numbers than 1", _any_value(lambda v: v != 1)),
     Condition(
         "first-negative", "where the first operand is negative", _of_operand(0, _is_negative)

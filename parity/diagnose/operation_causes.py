@@ -89,6 +89,8 @@ def _way(finding: Finding) -> str:
         return "spurious"
     if finding.by_class and finding.classes is not None:
         ours, theirs = finding.classes
+        if ours == theirs:
+            return ours
         return f"{_WORDS[ours]} where PyTorch's is {_WORDS[theirs]}"
     array = np.asarray(finding.engine)
     return "nan" if np.isnan(array).any() else "inf" if np.isinf(array).any() else "finite"

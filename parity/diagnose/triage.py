@@ -208,6 +208,8 @@ class Triage:
         if common and common != cause.ops and cause.finding is not None:
             cause.ops = common
             cause.name, cause.sentence = _in_programs_with(common, cause.finding)
+            if cause.finding.by_class:
+                cause.sentence = _in_classes(cause.finding, cause.sentence)
 
     def _explaining_quirks(self, program: Program, finding: Finding) -> Iterator[str]:
         """Yield the quirks that, added to those of the engine, explain the difference."""
