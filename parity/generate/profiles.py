@@ -19,7 +19,7 @@ _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
 )
 #: With some elements each, so that special values meet others.
-_FEW: tuple[Shape, ...] = ((3,), (4,), (2,), (2, 3), (), (3,), (2, 2), (4,))
+_FEW: tuple[Shape, ...] = ((), (3,), (4,), (2,), (2, 3), (3,), (2, 2), (4,))
 
 LEAF_BYTES = 3
 SLOT_BYTES = 4
