@@ -23,6 +23,7 @@ from parity.language.table import OPS
 from parity.oracle.combined import ErrorSize, size_line
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.stability import Stability
+from parity.oracle.tails import Tail
 from parity.oracle.verdict import (
     OWN_FORWARD,
     REFERENCE,
@@ -130,6 +131,7 @@ class Searched(Protocol):
     unsupported: Counter[str]
     coverage: Coverage | None
     stability: Stability
+    tails: tuple[Tail, ...]
 
     @property
     def findings(self) -> Sequence[Reported]: ...
@@ -216,6 +218,8 @@ def _rest(result: Searched, verbose: bool) -> Iterator[str]:
         yield f"{ended} programs ended early, at what the adapter does not support"
     yield from (f"\nknown, found {n} times: {entry}" for entry, n in result.known.items())
     yield from ("\n" + entry.stale() for entry in result.stale)
+    lost = [f"\nnote: {tail}" for tail in result.tails if verbose or not tail.everywhere]
+    yield from lost
     if result.stability.programs:
         yield f"\n{result.stability}"
     if result.coverage is not None:

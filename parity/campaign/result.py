@@ -36,6 +36,7 @@ from parity.oracle.finding import Finding
 from parity.oracle.one_program import picture
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
+from parity.oracle.tails import Tail
 from parity.oracle.verdict import (
     UNDECIDED,
     Verdict,
@@ -166,6 +167,8 @@ class SearchResult:
     unsupported: Counter[str] = field(default_factory=Counter)
     coverage: Coverage | None = None
     stability: Stability = field(default_factory=Stability)
+    #: What the engine has as 0.0 where a very small number is right.
+    tails: tuple[Tail, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON data (``parity check --json``)."""
@@ -188,6 +191,7 @@ class SearchResult:
             "findings": [r.to_json() for r in self.findings],
             "causes": self._causes(),
             "unexplained": self.unexplained,
+            "tails": [tail._asdict() for tail in self.tails],
             "known": [
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
                 for entry, count in self.known.items()

@@ -37,6 +37,7 @@ from parity.language.program import Program
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES, PROBES_BY_NAME
+from parity.oracle.tails import lost_tails
 
 #: Programs that no cause explains and that are reduced; and reductions in a row of one group of
 #: findings (``Finding.group``) to programs seen before, after which no more of it are reduced.
@@ -84,6 +85,8 @@ def search(
         if ops is None and not running.ended:
             running.watch.stage("probes")
             running.run_probes()
+        if not running.ended:
+            result.tails = tuple(lost_tails(runner, reference, ops))
         running.add_causes()
         running.add_flaky()
         running.add_state()
