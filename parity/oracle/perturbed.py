@@ -123,7 +123,8 @@ class Perturbed(Torch):
         # Below the normal numbers of the dtype an error is a part of the smallest number.
         sizes = t.detach().abs() * self.unit + (t.detach() != 0) * self.smallest
         error = sizes * self.noise(t, ulps)
-        t = t + torch.where(torch.isfinite(error), error, 0.0)
+        right = (error == 0) | ~torch.isfinite(error)  # a zero keeps its sign
+        t = torch.where(right, t, t + error)
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:

@@ -112,7 +112,8 @@ class Tolerance:
                 return None
             self._wanted = wanted
             bound = least + self._sampled(index, reference)
-            clear = error > self._clearly.get(wanted, np.inf) * bound
+            # Whether a number is finite may hang on the sign of a zero, which half of them change.
+            clear = np.isfinite(error) & (error > self._clearly.get(wanted, np.inf) * bound)
             if np.any(clear) and np.any(clear & (error > GROSS * self._largest)):
                 self._clear = True  # no further sample raises the bound that much
                 break
