@@ -404,6 +404,8 @@ def _cause(group: _Group, engine: Runner, reference: Engine) -> Cause:
     if finding.by_class:
         quirk = OwnNonFinite.quirk
     code, mend = repair_of(group.fit.names, symptom.of, symptom.way)
+    if finding.by_class:  # no slip, but another formula
+        code = mend = ""
     return Cause(
         _category(symptom, finding, quirk),
         name,

@@ -29,7 +29,8 @@ class Extent(enum.IntEnum):
     FINITE = 0
     #: Some values or gradients are infinite or nan, and no operand of an operation is extreme.
     POLES = 1
-    #: Operands are infinite, nan, or numbers whose squares leave the range of the dtype.
+    #: Operands are infinite, nan, or numbers whose squares leave the range of the dtype; or there
+    #: are poles, and zeros that are negative.
     BEYOND = 2
 
 
@@ -42,8 +43,15 @@ def extent_of(program: pr.Program, right: Trace, quirks: frozenset[str] = frozen
     if _is_extreme(program, right):
         return Extent.BEYOND
     if right.non_finite or _passes_leave_numbers(program, quirks):
-        return Extent.POLES
+        return Extent.BEYOND if _has_negative_zero(program, right) else Extent.POLES
     return Extent.FINITE
+
+
+def _has_negative_zero(program: pr.Program, right: Trace) -> bool:
+    """Return whether the sign of a zero may decide which infinity there is."""
+    arrays = [leaf.array() for leaf in program.leaves]
+    arrays += [o.array for o in right.observations if o.array is not None and o.what == "value"]
+    return any(bool((np.signbit(array) & (array == 0)).any()) for array in arrays)
 
 
 def _is_extreme(program: pr.Program, right: Trace) -> bool:

@@ -36,6 +36,8 @@ def _extent(text: str) -> Extent:
             "x3 = mul_scalar(x2, c=0.0)\nbackward(x3)",
             "POLES",
         ),
+        ("x0 = leaf(-0.0)\nx1 = sqrt(x0)\nbackward(x1)", "BEYOND"),
+        ("x0 = leaf(-0.0)\nx1 = sin(x0)\nbackward(x1)", "FINITE"),
         ("x0 = leaf(1e+155)\nx1 = neg(x0)", "BEYOND"),
         ("x0 = leaf(1e-155)\nx1 = neg(x0)", "BEYOND"),
         ("x0 = leaf(inf)\nx1 = neg(x0)", "BEYOND"),
