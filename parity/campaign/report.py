@@ -23,6 +23,7 @@ from parity.language.table import OPS
 from parity.oracle.combined import ErrorSize, size_line
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.stability import Stability
+from parity.oracle.tails import Tail
 from parity.oracle.verdict import (
     OWN_FORWARD,
     REFERENCE,
@@ -111,6 +112,12 @@ _NAMES_OF_KINDS = {
     Kind.LEAK: ("leak", "leaks"),
     Kind.MEMORY: ("fault of memory", "faults of memory"),
 }
+#: What stands above differences by convention, and above those that decide nothing.
+CONVENTIONS = "Differences by convention, no faults if they are meant:"
+BEYOND = (
+    "Of infinite, undefined, very large or very small operands, where right engines differ; "
+    "this decides nothing:"
+)
 #: The order of kinds within a category, for those that have one.
 _ORDER = (Kind.CRASH, Kind.EXCEPTION, Kind.DEPTH, Kind.TIME, Kind.LEAK, Kind.MEMORY)
 #: Columns of a line with both results, at most, and between them.
@@ -154,6 +161,7 @@ class Searched(Protocol):
     unsupported: Counter[str]
     coverage: Coverage | None
     stability: Stability
+    tails: tuple[Tail, ...]
 
     @property
     def findings(self) -> Sequence[Reported]: ...
@@ -170,6 +178,8 @@ def by_harm(report: Reported) -> tuple[int, int, int, int]:
     """Return the key that sorts findings: wrong gradients first, conventions last."""
     kind = report.finding.observed
     order = _ORDER.index(kind) if kind in _ORDER else -1
+    if report.finding.by_class:
+        order = len(_ORDER) + report.finding.extent
     programs = report.cause.programs if report.cause else report.programs
     return category(report).rank, order, -programs, report.size[0]
 
@@ -203,17 +213,21 @@ def result_lines(result: Searched, style: Style, verbose: bool) -> Iterator[str]
     for name, text in descriptions(engine.quirks).items():
         yield f"quirk {name}: {text}"
     yield from (f"warning: {text}" for text in engine.warnings)
-    is_convention = [category(report) is Category.CONVENTION for report in result.findings]
-    for report in itertools.compress(result.findings, (not c for c in is_convention)):
-        yield ""
-        yield from finding_lines(report, engine, reference, style)
-    if any(is_convention):
-        yield ""
-        yield style.paint(style.heading, "Differences by convention, no faults if they are meant:")
-    for report in itertools.compress(result.findings, is_convention):
-        yield ""
-        yield from finding_lines(report, engine, reference, style)
+    for heading, reports in itertools.groupby(result.findings, key=_heading):
+        if heading:
+            yield ""
+            yield style.paint(style.heading, heading)
+        for report in reports:
+            yield ""
+            yield from finding_lines(report, engine, reference, style)
     yield from _rest(result, verbose)
+
+
+def _heading(report: Reported) -> str:
+    """Return what stands above the findings of a sort, which come together; "" for faults."""
+    if category(report) is not Category.CONVENTION:
+        return ""
+    return BEYOND if report.finding.is_shown_only else CONVENTIONS
 
 
 def _rest(result: Searched, verbose: bool) -> Iterator[str]:
@@ -234,6 +248,8 @@ def _rest(result: Searched, verbose: bool) -> Iterator[str]:
         yield f"{ended} programs ended early, at what the adapter does not support"
     yield from (f"\nknown, found {n} times: {entry}" for entry, n in result.known.items())
     yield from ("\n" + entry.stale() for entry in result.stale)
+    lost = [f"\nnote: {tail}" for tail in result.tails if verbose or not tail.everywhere]
+    yield from lost
     if result.stability.programs:
         yield f"\n{result.stability}"
     if result.coverage is not None:

@@ -37,10 +37,13 @@ from parity.language.program import Program
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES, PROBES_BY_NAME
+from parity.oracle.tails import lost_tails
 
 #: Programs that no cause explains and that are reduced; and reductions in a row of one group of
 #: findings (``Finding.group``) to programs seen before, after which no more of it are reduced.
 REDUCED, REPEATED = 16, 3
+#: Programs that are reduced of those in which numbers are not finite (``Finding.by_class``).
+BY_CLASS = 8
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
@@ -82,6 +85,8 @@ def search(
         if ops is None and not running.ended:
             running.watch.stage("probes")
             running.run_probes()
+        if not running.ended:
+            result.tails = tuple(lost_tails(runner, reference, ops))
         running.add_causes()
         running.add_flaky()
         running.add_state()
@@ -198,6 +203,7 @@ class _Search:
         #: findings, that led to one of them.
         self.reduced: dict[Hashable, Cause] = {}
         self.reductions = 0
+        self.by_class = 0  # reductions of findings in which classes of numbers differ
         self.repeated: Counter[str] = Counter()
         #: Causes of operations of which reduced programs showed consequences.
         self.followed: list[Cause] = []
@@ -289,6 +295,7 @@ class _Search:
         if not irregular and not self.modelled:
             self.tell_model()
         blamed = () if irregular else self.triage.blame(program, judged)
+        blamed = blamed or self.triage.shown(program, judged)
         if blamed:
             result.failing += 1
             for cause in blamed:
@@ -306,6 +313,8 @@ class _Search:
             self.reduced[judged.place].count(number)
         elif (likely := self.triage.likely_cause(program, self.followed)) is not None:
             likely.count(number)
+        elif judged.by_class and self.by_class >= BY_CLASS:
+            result.unexplained += not judged.is_shown_only
         elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
             result.unexplained += 1
         else:
@@ -314,7 +323,8 @@ class _Search:
     def add_reduced(self, program: Program, finding: Finding) -> None:
         """Reduce a finding that no cause explains; unless rounding decides, it is a cause."""
         result, whole = self.result, (program, finding)
-        self.reductions += 1
+        self.by_class += finding.by_class
+        self.reductions += not finding.by_class
         small = self.triage.reduced(*whole)
         settled = self.repetition.settled(small, whole)
         if settled.kind is Kind.FLAKY:
@@ -378,7 +388,7 @@ class _Search:
         """Add a report of each cause: those of the model, and the reduced programs."""
         stopping = (c.finding for c in self.reduced.values() if _always_stops(c))
         always = {finding.kind for finding in stopping if finding is not None}
-        for cause in self._causes():
+        for cause in (*self._causes(), *self.triage.table.shown_causes):
             if cause.ops and cause.finding is not None and cause.finding.kind in always:
                 continue
             entry = self.matcher.entry(cause)

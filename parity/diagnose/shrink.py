@@ -101,7 +101,7 @@ class _Reduction:
         found = self.check(candidate)
         if found is None or not alike(found, self.finding):
             return False
-        if found.non_finite and not self.finding.non_finite:  # new inf or nan: other faults
+        if found.extent > self.finding.extent:  # new inf or nan: other faults
             return False
         self.program, self.finding, self.cost = candidate, found, cost
         return True
@@ -114,6 +114,8 @@ def alike(small: Finding, finding: Finding) -> bool:
     """
     same_place = small.place == finding.place or small.kind != finding.kind
     same_class = small.left_numbers == finding.left_numbers
+    if finding.by_class and small.by_class:
+        same_class = small.classes == finding.classes
     return small.kind in _same_kinds(finding) and same_place and same_class
 
 

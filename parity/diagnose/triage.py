@@ -32,6 +32,7 @@ from parity.diagnose.shrink_passes import Freedom
 from parity.diagnose.sizes import size_condition
 from parity.engines.base import Engine
 from parity.engines.execute import execute
+from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
@@ -97,6 +98,13 @@ class Triage:
             if cause.witness is None:  # the programs of the fit show it beside others only
                 cause.witness, cause.finding = program, finding
         return causes
+
+    def shown(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
+        """Return the cause at extreme operands, which decides nothing, that a program may show."""
+        if not finding.is_shown_only:
+            return ()
+        ops = {s.op for s in program.statements if isinstance(s, pr.Apply)}
+        return tuple(cause for cause in self.table.shown_causes if cause.ops & ops)[:1]
 
     def _stopping(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
         """Return the cause that an operation alone stops the engine, if the program stops at it.
@@ -192,7 +200,10 @@ class Triage:
             name, sentence = _in_programs_with(ops, finding)
         category = category_of(finding)
         quirk = next(self._explaining_quirks(program, finding), "")
-        if quirk:
+        if finding.by_class:
+            quirk = OwnNonFinite.quirk
+            sentence = _in_classes(finding, sentence)
+        elif quirk:
             category, sentence = Category.CONVENTION, QUIRKS[quirk].description
         where = "" if quirk or finding.stopped else self._size_of(program, finding)
         sentence = f"{sentence}, {where}" if where else sentence
@@ -214,6 +225,9 @@ class Triage:
             cause.ops = common
             cause.name, sentence = _in_programs_with(common, cause.finding)
             cause.sentence = f"{sentence}, {cause.where}" if cause.where else sentence
+            cause.name, cause.sentence = _in_programs_with(common, cause.finding)
+            if cause.finding.by_class:
+                cause.sentence = _in_classes(cause.finding, cause.sentence)
 
     def _explaining_quirks(self, program: Program, finding: Finding) -> Iterator[str]:
         """Yield the quirks that, added to those of the engine, explain the difference."""
@@ -269,6 +283,14 @@ def _overwrites_operands(cause: Cause) -> bool:
         for o in cause.finding.trace.observations
         if (o.statement, o.what) == (end, "value") and o.array is not None
     )
+
+
+def _in_classes(finding: Finding, sentence: str) -> str:
+    """Return a sentence with what numbers are on both sides."""
+    if finding.classes is None or len(set(finding.classes)) < 2:
+        return f"{sentence}, where numbers are not finite or squares leave their range"
+    ours, theirs = (c.replace("finite", "a finite number") for c in finding.classes)
+    return f"{sentence}: {ours} where PyTorch has {theirs}"
 
 
 def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.generate.actual_values import ActualValues
 from parity.generate.pools import gradient_values, leaf_values
+from parity.generate.special_values import POLES, pools_of
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.operation import Operation
@@ -54,6 +55,9 @@ class Builder:
     wild: bool
     #: The values themselves, where operations without rules are applied.
     actual: ActualValues | None = None
+    #: Which special values leaves have (``Profile.special``); the domains of operations then bind
+    #: nothing.
+    special: str = ""
     #: The shapes and attributes that the engine takes.
     restrictions: Restrictions = ANYTHING
     #: Whether arrays of many elements are patterns.
@@ -88,7 +92,10 @@ class Builder:
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
         values = leaf_values(
-            size(shape), start, flags, self.exact, wild=self.wild, patterns=self.patterns
+            *(size(shape), start, flags, self.exact),
+            pools=pools_of(self.special, dtype) if self.special else (),
+            wild=self.wild,
+            patterns=self.patterns,
         )
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
@@ -170,12 +177,19 @@ class Builder:
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if dtype is None or (self.exact and not inferred.exact):
             return None
+        interval = _UNKNOWN if self.special else self._interval(inferred, inputs)
+        if interval is None:
+            return None
+        apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
+        return self._define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
+
+    def _interval(self, inferred: InferredOperation, inputs: tuple[int, ...]) -> Interval | None:
+        """The bounds of the results; None outside the domain, and where numbers are too large."""
         interval = inferred.interval([self.intervals[i] for i in inputs])
         limit = LIMIT if not self.exact else _EXACT_TOTAL if self.patterns else _EXACT_LIMIT
         if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
-        apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
-        return self._define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
+        return interval
 
     def _inferred(
         self, name: str, shapes: tuple[Shape, ...], number: int
@@ -270,6 +284,22 @@ class Builder:
     def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
         """Apply an operation with its simplest attributes, if it fits."""
         return self.apply_as(op, inputs, 0, 0, False)
+
+    def masked(self, value: int, b: int, extra: int) -> int | None:
+        """An operation at a pole, behind a ``where`` that chooses another value there."""
+        leaf = b % len(self.leaves)
+        names = [name for name in POLES if name in self.ops]
+        shape = self.leaves[leaf].shape
+        if "where" not in self.ops or not names or not shape or not size(shape):
+            return None
+        op = OPS[names[extra % len(names)]]
+        made = self.apply_as(op, (value, leaf)[2 - op.arity :], extra // len(names), b, False)
+        if made is None or self.infos[made].shape != shape:
+            return None
+        rows = self.leaves[leaf].array().reshape(-1, shape[-1])
+        condition = tuple(bool((column > 0).all()) for column in rows.T)
+        where = pr.Apply("where", (made, leaf), (("condition", condition),))
+        return self._define(where, where.results([self.infos[i] for i in where.inputs]), _UNKNOWN)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:

@@ -120,6 +120,7 @@ class Decoder:
             self.max_ndim,
             exact,
             profile.wild,
+            special=profile.special,
             restrictions=self.restrictions,
             patterns=profile.large,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from parity.language.patterns import Pattern
 
@@ -29,24 +30,38 @@ _EXACT_PATTERN = (13, 4)
 
 
 def leaf_values(
-    n: int, start: int, flags: int, exact: bool, *, wild: bool, patterns: bool
+    n: int,
+    start: int,
+    flags: int,
+    exact: bool,
+    *,
+    pools: Sequence[tuple[float, ...]],
+    wild: bool,
+    patterns: bool,
 ) -> tuple[float, ...] | Pattern:
-    """The values of a leaf of ``n`` elements; those of every fourth leaf are positive."""
+    """The values of a leaf of ``n`` elements, of one of the pools if there are any.
+
+    Otherwise they are ordinary ones; those of every fourth leaf are positive.
+    """
     positive = flags % 4 == 3
     step = 1 + (flags >> 2) % 4
     if patterns and n > MOST_EXPLICIT:
         period, over = _EXACT_PATTERN if exact else _ROUGH_PATTERNS[start % len(_ROUGH_PATTERNS)]
         low = 1 + period // 8 if positive else -(period // 2)
         return Pattern(n, start % period, step, period, low, over)
-    pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
-    if exact:
-        pools = (EXACT_VALUES, EXACT_POSITIVE)
-    elif wild:
-        pools = (WILD_VALUES, WILD_POSITIVE)
-    pool = pools[positive]
+    pool = pools[(flags ^ start >> 4) % len(pools)] if pools else _pool(exact, wild, positive)
     # In one of four leaves values repeat: ties.
     places = [i % 2 if flags % 4 == 1 else i * step for i in range(n)]
     return tuple([pool[(start + i) % len(pool)] for i in places])
+
+
+def _pool(exact: bool, wild: bool, positive: bool) -> tuple[float, ...]:
+    """Return dyadic numbers, arbitrary bits, or rough numbers."""
+    if exact:
+        return EXACT_POSITIVE if positive else EXACT_VALUES
+    if wild:
+        return WILD_POSITIVE if positive else WILD_VALUES
+    return POSITIVE_VALUES if positive else ROUGH_VALUES
 
 
 def gradient_values(

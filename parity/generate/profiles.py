@@ -18,6 +18,8 @@ _DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (
 _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
 )
+#: With some elements each, so that special values meet others.
+_FEW: tuple[Shape, ...] = ((), (3,), (4,), (2,), (2, 3), (3,), (2, 2), (4,))
 
 #: Around the lengths at which code works in blocks, or changes its way. Most have more than 256
 #: elements, as a fault from some size on shows in all larger ones as well.
@@ -91,6 +93,9 @@ class Profile:
     even: bool = False
     #: Whether the programs are of operations without rules (``parity.generate.rows``).
     rows: bool = False
+    #: "special" or "beyond": leaves have numbers at which formulas go wrong
+    #: (``parity.generate.special_values``), and operations are applied outside their domains.
+    special: str = ""
     #: The most dimensions of a value.
     max_ndim: int = 3
     #: Whether arrays are large: patterns, and shapes of leaves that follow from the first one.
@@ -405,6 +410,32 @@ _PROFILES = (
         events={"backward": 14, "user": 60},
         exact=8,
         slots=7,
+    ),
+    Profile(
+        "special",
+        "one to three operations at zeros, ties, neighbours, poles, and far from zero",
+        special="special",
+        even=True,
+        exact=0,
+        narrow=2,
+        mixed=0,
+        events={"masked": 12},
+        shapes=_FEW,
+        slots=3,
+        max_size=12,
+    ),
+    Profile(
+        "beyond",
+        "one to three operations on infinities, nan, negative zero, very large and small numbers",
+        special="beyond",
+        even=True,
+        exact=0,
+        narrow=2,
+        mixed=0,
+        events={"masked": 4},
+        shapes=_FEW,
+        slots=3,
+        max_size=12,
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

@@ -19,11 +19,14 @@ _BASIC = (
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
     *("blocks", "in-place", "user-functions", "in-place"),
+    *("special", "special"),
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
 _SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
 #: Profiles take turns; the general one more often.
 ROTATION = (*_BASIC, *_SIZES)
+#: One that comes once in so many turns: right engines differ there by the formulas they use.
+BEYOND, RARELY = "beyond", 2
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
@@ -32,10 +35,11 @@ def rotation(engine: AnyEngine) -> tuple[str, ...]:
     For engines that have operations without rules, those take every second turn among the others
     that are small.
     """
-    profiles: tuple[str, ...] = (*_BASIC, "bits") if engine.bitwise else _BASIC
+    profiles = (*_BASIC * RARELY, BEYOND)
+    profiles += ("bits",) * RARELY if engine.bitwise else ()
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         profiles = tuple(name for profile in profiles for name in (profile, "rows"))
-    return (*profiles, *_SIZES)
+    return (*profiles, *_SIZES * RARELY)
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:

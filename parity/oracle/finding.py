@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.engines.trace import STOPPED, Trace
+from parity.oracle.extent import Extent
 
 
 class Kind(enum.StrEnum):
@@ -167,8 +168,8 @@ class Finding:
         The largest error divided by its bound; None if that is not a finite number.
     allowed
         The error bound of each element; None where values were not compared.
-    non_finite
-        Whether the reference computed inf or nan anywhere in the program.
+    extent
+        How far the numbers of the program go (``parity.oracle.extent``).
     trace
         The engine's run that differed; None if it was not kept.
     right
@@ -187,7 +188,7 @@ class Finding:
     reference: Any
     error_over_bound: float | None = None
     allowed: Any = None
-    non_finite: bool = False
+    extent: Extent = Extent.FINITE
     trace: Trace | None = field(default=None, repr=False)
     right: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
@@ -216,6 +217,38 @@ class Finding:
         return f"{self.kind} {self.place}" if self.place else self.kind
 
     @property
+    def non_finite(self) -> bool:
+        """Whether the program leaves the finite numbers of ordinary size."""
+        return self.extent is not Extent.FINITE
+
+    @property
+    def by_class(self) -> bool:
+        """Whether a convention decides: numbers differ in a program that leaves the finite ones.
+
+        What formula an engine computes with shows there, and all of them are right.
+        """
+        return self.non_finite and not self.stopped and self.observed in _OF_NUMBERS
+
+    @property
+    def is_shown_only(self) -> bool:
+        """Whether right engines differ so: the finding is reported and decides nothing."""
+        return self.by_class and self.extent is Extent.BEYOND
+
+    @property
+    def classes(self) -> tuple[str, str] | None:
+        """What one element is on both sides: finite, inf, -inf or nan; None for other findings.
+
+        It is the first element of those whose classes differ, if some do.
+        """
+        engine, reference = self.engine, self.reference
+        if not (isinstance(engine, np.ndarray) and isinstance(reference, np.ndarray)):
+            return None
+        if engine.shape != reference.shape:
+            return None
+        pairs = zip(map(class_of, engine.flat), map(class_of, reference.flat), strict=True)
+        return next(((a, b) for a, b in pairs if a != b), ("finite", "finite"))
+
+    @property
     def left_numbers(self) -> bool:
         """Whether the engine has inf or nan where the reference has a finite number."""
         engine, reference = self.engine, self.reference
@@ -231,3 +264,17 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.says}"
+
+
+#: Kinds of findings that may be about numbers alone.
+_OF_NUMBERS = (
+    *(Kind.VALUE, Kind.GRADIENT, Kind.ACCUMULATION, Kind.SECOND_ORDER),
+    *(Kind.EXCEPTION, Kind.NO_EXCEPTION),
+)
+
+
+def class_of(number: Any) -> str:
+    """Return "finite", "inf", "-inf" or "nan"."""
+    if np.isfinite(number):
+        return "finite"
+    return "nan" if np.isnan(number) else "inf" if number > 0 else "-inf"

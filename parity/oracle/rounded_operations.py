@@ -183,15 +183,15 @@ class NormwiseTolerance(Tolerance):
     def _least(self, reference: NDArray[Any]) -> NDArray[Any]:
         return 8 * self._floor(reference) + 16 * self.unit * _largest(reference)
 
-    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
-        bound = super()._sampled(index, shape)
+    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
+        bound = super()._sampled(index, reference)
         exact = self._prepared().observations
         array = exact[index].array if index < len(exact) else None
         clear = 0.0 if array is None else CLEAR * _largest(array)
         if not self.leaf_ulps or not (bound > clear).any():
             return bound
         self._still._wanted = self._wanted
-        of_operations = self._still._sampled(index, shape)
+        of_operations = self._still._sampled(index, reference)
         limited: NDArray[Any] = np.maximum(of_operations, np.minimum(bound, clear))
         return limited
 

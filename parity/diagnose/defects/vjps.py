@@ -106,8 +106,14 @@ def _norm_vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, .
     return (g.reshape(shape) * (a / (y.reshape(shape) + zero)),)
 
 
+def _sign(a: Any) -> Any:
+    """0 for nan."""
+    return np.where(np.isnan(a), 0, np.sign(a)).astype(a.dtype)[()]
+
+
 def _logsumexp(a: Any, axis: Any, keepdims: bool) -> Any:
     largest = a.max(axis, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0).astype(a.dtype)
     total = np.exp(a - largest).sum(axis, keepdims=keepdims)
     return np.log(total) + largest.reshape(total.shape)
 
@@ -187,8 +193,8 @@ RULES: dict[str, Rule] = {
         lambda a: np.maximum(a, 0), lambda g, y, a: (do("select", g, keep=~(raw(y) <= 0)),)
     ),
     "sqrt": Rule(np.sqrt, lambda g, y, a: (g / (2 * y),)),
-    "absolute": Rule(np.abs, lambda g, y, a: (g * np.sign(raw(a)),)),
-    "sign": Rule(np.sign, lambda g, y, a: (do("select", g, keep=np.zeros(g.shape, bool)),)),
+    "absolute": Rule(np.abs, lambda g, y, a: (g * _sign(raw(a)),)),
+    "sign": Rule(_sign, lambda g, y, a: (do("select", g, keep=np.zeros(g.shape, bool)),)),
     "clip": Rule(lambda a, x_min, x_max: np.clip(a, x_min, x_max), _clip_vjp),
     "maximum": Rule(np.maximum, _larger_vjp),
     "minimum": Rule(np.minimum, lambda g, y, a, b: _larger_vjp(g, y, a, b)[::-1]),

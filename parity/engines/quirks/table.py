@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 
 from parity.engines.base import Engine, ProgramEngine
-from parity.engines.quirks import gradients, graphs, ties
+from parity.engines.quirks import gradients, graphs, numbers, ties
 from parity.engines.quirks.base import Quirk
 
 _CLASSES: tuple[type[Quirk], ...] = (
@@ -23,8 +23,11 @@ _CLASSES: tuple[type[Quirk], ...] = (
     graphs.NoGradGivesVariables,
     graphs.KeepsGraphs,
     graphs.ClearsGraphs,
+    numbers.OwnNonFinite,
     *map(ties.quirk_of, ties.CHOICES),
 )
+#: Those that change nothing that a program observes of the reference.
+_WITHOUT_EFFECT = {gradients.KeepsIntermediateGrads.quirk, numbers.OwnNonFinite.quirk}
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
 
@@ -47,7 +50,7 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
 
     The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
-    new = frozenset(quirks) - reference.quirks - {gradients.KeepsIntermediateGrads.quirk}
+    new = frozenset(quirks) - reference.quirks - _WITHOUT_EFFECT
     if not new or isinstance(reference, ProgramEngine):
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
