@@ -10,11 +10,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
 from parity.generate.actual_values import ActualValues
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
+from parity.language.layouts import LAYOUTS
 from parity.language.operation import Operation
 from parity.language.restrictions import ANYTHING, Restrictions
 from parity.language.shapes import Attrs, Shape, size
@@ -40,6 +44,11 @@ WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
 #: Gradients that are not uniform: ones hide whole families of faults.
 GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 
+#: Layouts of leaves by three bits, where a profile asks for them.
+SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
+#: Operations that give a view in NumPy, or whose gradient is one.
+_TWISTS = ("transpose", "moveaxis", "flip", "get_item", "broadcast_to", "sum", "mean")
+
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
@@ -51,8 +60,13 @@ _THREE = 64
 #: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
 #: recorded as well if the last is set.
 _TWICE, _RECORDED_TWICE = 48, 64
+#: The bit with which the third order follows, where a profile has it.
+_THIRD = 4
 #: For one byte in 64 a gradient that is given is zero.
 _NOTHING = 37
+
+
+_Array = TypeVar("_Array", bound=pr.Constant)
 
 
 @dataclass(eq=False)
@@ -87,8 +101,23 @@ class Builder:
     gradient_passed: bool = False
     #: Statement and the statements it runs.
     backwards: list[tuple[int, int]] = field(default_factory=list)
+    #: What is not read as soon as it is there, and whether values are read at the end.
+    unread: str = ""
+    reads_at_end: bool = False
+    #: The layouts of arrays that the program is given, by three bits.
+    layouts: tuple[str, ...] = ("C",) * 8
+    #: Whether values are dropped around recorded backwards, and a third order may follow.
+    recorded_lives: bool = False
 
-    def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
+    def leaf(
+        self,
+        shape: Shape,
+        dtype: str,
+        start: int,
+        flags: int,
+        requires_grad: bool,
+        layout: str = "C",
+    ) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
         pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
         if self.exact:
@@ -101,6 +130,8 @@ class Builder:
         places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
         values = tuple([pool[(start + i) % len(pool)] for i in places])
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
+        if layout != "C":
+            leaf = _laid_out(leaf, layout)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.add_leaf(leaf)
@@ -124,7 +155,7 @@ class Builder:
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
-        return pr.Program(tuple(self.leaves), tuple(self.statements))
+        return pr.Program(tuple(self.leaves), tuple(self.statements), self.unread)
 
     def apply(
         self, op: Operation, left: int, right: int, b: int, extra: int, no_grad: bool = False
@@ -257,6 +288,21 @@ class Builder:
                 return joined
         return other
 
+    def twist(self, value: int, b: int, extra: int) -> int | None:
+        """Move, slice or broadcast the newest value, so that its gradient is a view."""
+        names = [name for name in _TWISTS if name in self.ops]
+        newest = len(self.infos) - 1
+        for k in range(len(names)):
+            twisted = self._apply(OPS[names[(b + k) % len(names)]], (newest,), extra, 0, False)
+            if twisted is not None:
+                return twisted
+        return None
+
+    def read(self, value: int, b: int, extra: int) -> None:
+        """Read a value, if the program does not read all of them anyway."""
+        if self.unread and value not in self.dropped:
+            self.statements.append(pr.Read(value))
+
     def twins(self, value: int, b: int, extra: int) -> int | None:
         """Apply one operation to two leaves of the same shape, and combine the results."""
         shapes = [leaf.shape for leaf in self.leaves]
@@ -314,7 +360,9 @@ class Builder:
                 pool = (0.0,)
             values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
-        self.gradient_passed = gradient is not None
+            if (layout := self.layouts[extra >> 3 & 7]) != "C":
+                gradient = _laid_out(gradient, layout)
+        self.gradient_passed = gradient is not None and LAYOUTS[gradient.layout].writeable
         self.backwards.append((len(self.statements), self.graph[value]))
         self.statements.append(pr.Backward(value, gradient, retain, create_graph))
         self.have_grad |= self.reach[value]
@@ -332,12 +380,12 @@ class Builder:
             self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
-        if self.have_grad:
+        if self.have_grad and self.unread != "all":
             self.statements.append(pr.Zero(self._leaves(b)))
 
     def change_grad(self, value: int, b: int, extra: int) -> None:
         leaf = b % len(self.leaves)
-        if self.have_grad >> leaf & 1:
+        if self.have_grad >> leaf & 1 and self.unread != "all":
             self.statements.append(pr.ChangeGrad(leaf))
 
     def change_gradient(self, value: int, b: int, extra: int) -> None:
@@ -358,8 +406,13 @@ class Builder:
         self._last_backward(extra, create_graph)
         if ending:
             _ENDINGS[ending](self, extra)
+        if self.fresh and self.recorded_lives:
+            self._drop_all(extra)
         if self.fresh:
             self._second_order(extra)
+        if self.reads_at_end:
+            for value in range(len(self.leaves), len(self.infos)):
+                self.read(value, 0, 0)
 
     def _change_all(self, extra: int) -> None:
         """Change every gradient in place."""
@@ -459,10 +512,33 @@ class Builder:
         clears = "clear_grad" in self.abilities
         if clears:
             self.clear(root, 0, 0)
-        self._backward(root, extra, create_graph=not clears)
+        third = self.recorded_lives and clears and bool(extra & _THIRD)
+        self._backward(root, extra, create_graph=third or not clears)
+        if third:
+            self._drop_all(extra)
+            self._second_order(extra & ~_THIRD)
+
+    def _drop_all(self, extra: int) -> None:
+        """Drop the computed values, or all but the newest ones: their graph is still needed."""
+        kept = (0, 1, 2, len(self.infos))[extra & 3]
+        for value in range(len(self.leaves), len(self.infos) - kept):
+            self.drop(value, 0, 0)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
         return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
+
+
+def _laid_out(constant: _Array, layout: str) -> _Array:
+    """Return a constant in a layout; elements that share memory are equal."""
+    if len(constant.values) < 2 and LAYOUTS[layout].writeable:
+        return constant
+    if layout == "broadcast":
+        whole = constant.array()
+        axis = next((k for k, n in enumerate(constant.shape) if n > 1), None)
+        part = whole if axis is None else whole.take([0], axis)
+        values = np.broadcast_to(part, constant.shape).ravel().tolist()
+        constant = replace(constant, values=tuple(values))
+    return replace(constant, layout=layout)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import NEGATIVE_STRIDES, AnyEngine, as_runner
 from parity.generate import rows
 from parity.generate.actual_values import ActualValues
-from parity.generate.builder import SEEDS, Builder
+from parity.generate.builder import SEEDS, SOME_LAYOUTS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
 from parity.language.operation import Operation
 from parity.language.program import Program
@@ -75,6 +75,8 @@ class Decoder:
         untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
         untested += [] if limit is None or limit >= 3 else [f"more than {limit} dimensions"]
         untested += restrictions.words()
+        if profile.layouts and limit != 0 and NEGATIVE_STRIDES not in able:
+            untested.append(NEGATIVE_STRIDES)
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
@@ -90,6 +92,12 @@ class Decoder:
             restrictions,
             tuple(untested),
         )
+
+    @functools.cached_property
+    def layouts(self) -> tuple[str, ...]:
+        """The layouts of leaves and gradients that the engine takes, some more than once."""
+        negative = NEGATIVE_STRIDES in self.abilities
+        return tuple("F" if one == "reversed" and not negative else one for one in SOME_LAYOUTS)
 
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
@@ -116,7 +124,12 @@ class Decoder:
             exact,
             profile.wild,
             restrictions=self.restrictions,
+            recorded_lives=profile.recorded,
         )
+        if profile.unread:
+            builder.unread, builder.reads_at_end = _READING[narrow >> 6]
+        if profile.layouts:
+            builder.layouts = self.layouts
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
         for i in range(leaves):
@@ -126,10 +139,13 @@ class Decoder:
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
-            builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
+            layout = builder.layouts[code >> 4 & 7]
+            builder.leaf(shape, dtype, start, flags, not constant, layout)
         position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
+        if profile.twisted:
+            builder.twist(0, mode >> 3, narrow >> 3)
         builder.end(profile.ending, profile.second_order, count)
         return builder.program()
 
@@ -178,6 +194,8 @@ class Decoder:
             slots.append(left if value is None else value)
 
 
+#: What is unread, and whether values are read at the end, by two bits.
+_READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
 #: From here on the second operand is a leaf that the first one does not depend on, if there is one.

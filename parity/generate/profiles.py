@@ -64,6 +64,14 @@ class Profile:
     rows: bool = False
     #: The most dimensions of a value.
     max_ndim: int = 3
+    #: Whether in most programs values are read later or never (``language.program.UNREAD``).
+    unread: bool = False
+    #: Whether arrays that a program is given have other layouts (``language.layouts``).
+    layouts: bool = False
+    #: Whether a value is moved before the last backward (``Builder.twist``).
+    twisted: bool = False
+    #: Whether values are dropped around recorded backwards, and a third order may follow.
+    recorded: bool = False
 
     @property
     def size(self) -> int:
@@ -287,6 +295,41 @@ _PROFILES = (
         slots=3,
         max_size=1024,
         max_ndim=8,
+    ),
+    Profile(
+        "unread",
+        "values that are read at the end or never, of leaves in any layout",
+        events={**_EVENTS, "detach": 6, "drop": 16, "read": 10},
+        modes=True,
+        slots=10,
+        few=4,
+        unread=True,
+        layouts=True,
+    ),
+    Profile(
+        "twisted",
+        "gradients that arrive as a transpose, a slice or a broadcast, of leaves in any layout",
+        events={"twist": 110, "backward": 3},
+        shapes=_DEEP,
+        slots=8,
+        few=2,
+        even=True,
+        exact=3,
+        unread=True,
+        layouts=True,
+        twisted=True,
+    ),
+    Profile(
+        "recorded",
+        "second and third order beside values that are dropped, detached or under no_grad",
+        events={"backward": 5, "zero": 3, "clear": 3, "detach": 12, "drop": 12},
+        modes=True,
+        second_order=True,
+        slots=7,
+        few=3,
+        exact=1,
+        unread=True,
+        recorded=True,
     ),
     Profile(
         "bits",

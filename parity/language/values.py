@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parity._util.decode import Check, Convert, one_of
 from parity.language.attributes import LONGEST, as_number, is_length
+from parity.language.layouts import LAYOUTS, laid_out
 from parity.language.shapes import Shape, size
 
 _Length = Annotated[int, Check(f"a length up to {LONGEST:,}", is_length)]
@@ -42,15 +43,20 @@ class Constant:
     shape: Lengths
     values: Numbers
     dtype: Annotated[str, one_of(("float32", "float64"))] = "float64"
+    #: How the array lies in memory (``parity.language.layouts``). Not part of ``repr``, of which
+    #: the seeds of error bounds are made.
+    layout: Annotated[str, one_of(LAYOUTS)] = field(default="C", kw_only=True, repr=False)
 
     def array(self) -> NDArray[Any]:
-        """A new array."""
-        return np.array(self.values, self.dtype).reshape(self.shape)
+        """A new array in its layout."""
+        array = np.array(self.values, self.dtype).reshape(self.shape)
+        return array if self.layout == "C" else laid_out(array, self.layout)
 
     def __str__(self) -> str:
         is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
         text = f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
-        return text if self.dtype == "float64" else f"{text}, {self.dtype}"
+        text = text if self.dtype == "float64" else f"{text}, {self.dtype}"
+        return text if self.layout == "C" else f"{text}, layout={self.layout!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +76,7 @@ class Leaf(Constant):
 def check_constant(constant: Constant, where: str) -> None:
     if constant.dtype not in ("float32", "float64"):
         raise ProgramError(f"{where}: dtype {constant.dtype!r} is not supported")
+    if constant.layout not in LAYOUTS:
+        raise ProgramError(f"{where}: layout {constant.layout!r} is not known")
     if size(constant.shape) != len(constant.values):
         raise ProgramError(f"{where}: {len(constant.values)} values for shape {constant.shape}")

@@ -9,6 +9,7 @@ import dezero
 import dezero.functions as F
 from parity.engines.adapters.numpy_like import SCALARS, split_like
 from parity.engines.base import Engine
+from parity.language.layouts import copied
 
 
 class Dezero(Engine):
@@ -31,7 +32,7 @@ class Dezero(Engine):
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return dezero.Variable(array.copy(), requires_grad=requires_grad)
+        return dezero.Variable(copied(array), requires_grad=requires_grad)
 
     def value(self, t: Any) -> Any:
         return t.data

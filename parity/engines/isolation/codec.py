@@ -100,14 +100,14 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
-    return [leaves, list(map(_statement_head, program.statements))]
+    leaves = [(x.shape, x.values, x.dtype, x.requires_grad, x.layout) for x in program.leaves]
+    return [leaves, list(map(_statement_head, program.statements)), program.unread]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
     values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
     constants = [
-        {"constant": (v.shape, v.values, v.dtype)} if isinstance(v, pr.Constant) else v
+        {"constant": (v.shape, v.values, v.dtype, v.layout)} if isinstance(v, pr.Constant) else v
         for v in values
     ]
     return [statement.keyword, *constants]
@@ -118,17 +118,21 @@ _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMEN
 
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements = _frozen(head)
+    leaves, statements, unread = _frozen(head)
     return pr.Program(
-        tuple(pr.Leaf(*leaf) for leaf in leaves),
+        tuple(pr.Leaf(*fields, layout=layout) for *fields, layout in leaves),
         tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
+        unread,
     )
 
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    return pr.Constant(*map(_frozen, value["constant"])) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    *fields, layout = map(_frozen, value["constant"])
+    return pr.Constant(*fields, layout=layout)
 
 
 def trace_message(trace: Trace) -> Message:

@@ -1,0 +1,128 @@
+"""Layouts: how the elements of an array lie in memory, whatever its values are.
+
+A layout is best effort: an array without axes has no order of them, and only equal elements can
+share memory. Each row has the function and the same as an expression for scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def _transposed(a: Array) -> Array:
+    return a.T.copy().T
+
+
+def _strided(a: Array) -> Array:
+    return np.stack([a, np.full_like(a, np.nan)], -1)[..., 0]
+
+
+def _reversed(a: Array) -> Array:
+    return np.asarray(np.flip(np.flip(a).copy()))  # without axes it is no array
+
+
+def _broadcast(a: Array) -> Array:
+    return np.broadcast_to(a[_first_of_equal(a)], a.shape)
+
+
+def _first_of_equal(a: Array) -> tuple[slice, ...]:
+    """Return the index of one element in place of those that are equal along an axis."""
+    equal = [
+        n > 1 and bool((a == a.take([0], axis)).all()) and a.size > 0
+        for axis, n in enumerate(a.shape)
+    ]
+    return tuple(slice(0, 1) if same else slice(None) for same in equal)
+
+
+def _read_only(a: Array) -> Array:
+    return np.broadcast_to(a, a.shape)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array of a layout is made of one in C order."""
+
+    description: str
+    make: Callable[[Array], Array]
+    #: The same in a script, where ``a`` is the array in C order.
+    expression: str
+    #: Whether it can be written to.
+    writeable: bool = True
+
+
+#: The layouts by name, the simplest first.
+LAYOUTS: dict[str, Layout] = {
+    "C": Layout("rows one after the other", np.array, "{a}"),
+    "F": Layout("a transpose: columns one after the other", _transposed, "{a}.T.copy().T"),
+    "strided": Layout(
+        "a slice of every second element, with nan between them",
+        _strided,
+        "np.stack([a := {a}, np.full_like(a, np.nan)], -1)[..., 0]",
+    ),
+    "reversed": Layout(
+        "a slice with steps of -1: negative strides",
+        _reversed,
+        "np.asarray(np.flip(np.flip({a}).copy()))",
+    ),
+    "broadcast": Layout(
+        "one element in place of equal ones along an axis, with stride 0; read-only",
+        _broadcast,
+        "np.broadcast_to((a := {a})[{index}], a.shape)",
+        writeable=False,
+    ),
+    "read-only": Layout(
+        "as C, and not to be written to",
+        _read_only,
+        "np.broadcast_to(a := {a}, a.shape)",
+        writeable=False,
+    ),
+}
+
+
+def laid_out(array: Array, layout: str) -> Array:
+    """Return an array, which is new and in C order, in a layout.
+
+    >>> laid_out(np.ones((2, 3)), "F").strides
+    (8, 16)
+    """
+    return LAYOUTS[layout].make(array)
+
+
+def expression_of(text: str, array: Array, layout: str) -> str:
+    """Return the expression of ``laid_out``; ``text`` is that of the array."""
+    index = ", ".join("0:1" if s.stop else ":" for s in _first_of_equal(array)) or "..."
+    return LAYOUTS[layout].expression.format(a=text, index=index)
+
+
+def copied(array: Array) -> Array:
+    """Return a copy with the strides of an array, also those that are 0 or negative.
+
+    ``ndarray.copy`` lays the elements out anew. Where elements share memory the copy cannot be
+    written to, as the array of ``np.broadcast_to``.
+    """
+    if array.flags.c_contiguous:
+        return array.copy()
+    index = tuple(slice(0, 1) if s == 0 and n > 1 else slice(None) for s, n in _axes(array))
+    back = tuple(slice(None, None, -1) if s < 0 else slice(None) for s, _ in _axes(array))
+    plain = array[index][back]
+    strides = [abs(s) for s in plain.strides]
+    if not plain.size or plain.flags.c_contiguous:
+        new = plain.copy()
+    else:
+        extent = sum(s * (n - 1) for s, n in zip(strides, plain.shape, strict=True))
+        memory = np.full(extent // array.itemsize + 1, np.nan, array.dtype)
+        new = np.lib.stride_tricks.as_strided(memory, plain.shape, strides)
+        new[...] = plain
+    new = new[back]
+    return new if new.shape == array.shape else np.broadcast_to(new, array.shape)
+
+
+def _axes(array: Array) -> list[tuple[int, int]]:
+    return list(zip(array.strides, array.shape, strict=True))
