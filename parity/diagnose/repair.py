@@ -35,7 +35,7 @@ def renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
     """Return a statement with other numbers of the values, not of the leaves of events."""
     if isinstance(statement, pr.Apply):
         return replace(statement, inputs=tuple(map(moved, statement.inputs)))
-    if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
+    if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop, pr.Read)):
         return replace(statement, value=moved(statement.value))
     return statement
 
@@ -122,4 +122,4 @@ def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constan
     if (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
         return gradient
     values = (gradient.values + GRADIENT_VALUES * n)[:n]
-    return pr.Constant(info.shape, values, info.dtype)
+    return pr.Constant(info.shape, values, info.dtype, layout=gradient.layout)

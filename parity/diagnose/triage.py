@@ -232,9 +232,9 @@ class Triage:
 
 def only_operation(program: Program) -> str:
     """Return the operation of a program that has no other one and no reuse, else ""."""
-    if not program.statements:
+    if all(isinstance(s, pr.Read) for s in program.statements):
         return ""
-    applied, *after = program.statements
+    applied, *after = (s for s in program.statements if not isinstance(s, pr.Read))
     if not isinstance(applied, pr.Apply) or len(set(applied.inputs)) < len(applied.inputs):
         return ""
     root = len(program.leaves)

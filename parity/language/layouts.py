@@ -49,6 +49,8 @@ def _read_only(a: Array) -> Array:
 class Layout:
     """How an array of a layout is made of one in C order."""
 
+    #: What such an array is, and how its elements lie in memory.
+    noun: str
     description: str
     make: Callable[[Array], Array]
     #: The same in a script, where ``a`` is the array in C order.
@@ -59,25 +61,29 @@ class Layout:
 
 #: The layouts by name, the simplest first.
 LAYOUTS: dict[str, Layout] = {
-    "C": Layout("rows one after the other", np.array, "{a}"),
-    "F": Layout("a transpose: columns one after the other", _transposed, "{a}.T.copy().T"),
+    "C": Layout("an array in C order", "rows one after the other", np.array, "{a}"),
+    "F": Layout("a transpose", "columns one after the other", _transposed, "{a}.T.copy().T"),
     "strided": Layout(
-        "a slice of every second element, with nan between them",
+        "a slice with a step of 2",
+        "every second element of memory, with nan between them",
         _strided,
         "np.stack([a := {a}, np.full_like(a, np.nan)], -1)[..., 0]",
     ),
     "reversed": Layout(
-        "a slice with steps of -1: negative strides",
+        "a slice with steps of -1",
+        "from the last element to the first: negative strides",
         _reversed,
         "np.asarray(np.flip(np.flip({a}).copy()))",
     ),
     "broadcast": Layout(
+        "a broadcast",
         "one element in place of equal ones along an axis, with stride 0; read-only",
         _broadcast,
         "np.broadcast_to((a := {a})[{index}], a.shape)",
         writeable=False,
     ),
     "read-only": Layout(
+        "a read-only array",
         "as C, and not to be written to",
         _read_only,
         "np.broadcast_to(a := {a}, a.shape)",

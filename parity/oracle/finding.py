@@ -172,9 +172,9 @@ class Finding:
         How often the program differed, for a finding of kind ``flaky``.
     place
         Type and place of an exception (``Failure.place``), "" if it is unknown or there is none.
-    reading
-        Where the engine differs only if something is read, or is not read, and where that is
-        ("only where x2 is not read right after it is made"); "" if it makes no difference.
+    only
+        What a reduced program depends on beside its operations: what is read when, layouts, dropped
+        values ("only where x2 is not read right after the statement"); "" for nothing.
     """
 
     kind: Kind
@@ -190,7 +190,7 @@ class Finding:
     right: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
     place: str = ""
-    reading: str = ""
+    only: str = ""
 
     def flaky(self, differ: int, runs: int) -> Finding:
         """Return the finding of kind ``flaky`` whose program differed like this in some runs."""
