@@ -179,7 +179,9 @@ def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
             leaves = tuple(program.leaves[numbers[k]] for k in range(len(program.leaves)))
-            yield replace(program, leaves=leaves, statements=_renumbered(program.statements, numbers))
+            yield replace(
+                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
+            )
 
 
 # Statements.
@@ -295,7 +297,9 @@ def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
             numbers = _removed(program, leaf, 1, substitute)
-            yield replace(program, leaves=leaves, statements=_renumbered(program.statements, numbers))
+            yield replace(
+                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
+            )
 
 
 # Renumbering of values.

@@ -14,7 +14,7 @@ from dataclasses import replace
 from parity.diagnose.defects.parameters import PARAMETERS
 from parity.diagnose.shared_programs import SharedPrograms
 from parity.engines.runner import Runner
-from parity.generate.builder import GRADIENTS
+from parity.generate.values import GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
 from parity.language.shapes import Attrs

@@ -1,8 +1,9 @@
 """Run a program on an engine and record its observations in a ``Trace``.
 
 The results of each operation are observed after it, the gradients of all leaves after each
-event (backward, clear, zero, in-place change), unless the program says what is unread. At the end the values of the leaves and the arrays
-that were passed to ``backward`` are observed: an engine must not have changed them.
+event (backward, clear, zero, in-place change), unless the program says what is unread. At the end
+the values of the leaves and the arrays that were passed to ``backward`` are observed: an engine
+must not have changed them.
 """
 
 from __future__ import annotations

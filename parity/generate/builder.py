@@ -7,15 +7,22 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
-
-import numpy as np
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
+from parity.generate import endings
 from parity.generate.actual_values import ActualValues
+from parity.generate.values import (
+    EXACT_POSITIVE,
+    EXACT_VALUES,
+    GRADIENTS,
+    POSITIVE_VALUES,
+    ROUGH_VALUES,
+    WILD_POSITIVE,
+    WILD_VALUES,
+    laid_out,
+)
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
 from parity.language.layouts import LAYOUTS
@@ -30,19 +37,6 @@ from parity.language.table import (
     output_shapes,
     result_dtype,
 )
-
-#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
-EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
-#: Numbers with no end in binary, of mixed sign and size.
-ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
-POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
-EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
-_random = random.Random(20)
-#: Arbitrary significands between 1/8 and 8: every bit counts.
-WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
-WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
-#: Gradients that are not uniform: ones hide whole families of faults.
-GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 
 #: Layouts of leaves by three bits, where a profile asks for them.
 SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
@@ -64,9 +58,6 @@ _TWICE, _RECORDED_TWICE = 48, 64
 _THIRD = 4
 #: For one byte in 64 a gradient that is given is zero.
 _NOTHING = 37
-
-
-_Array = TypeVar("_Array", bound=pr.Constant)
 
 
 @dataclass(eq=False)
@@ -131,7 +122,7 @@ class Builder:
         values = tuple([pool[(start + i) % len(pool)] for i in places])
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
         if layout != "C":
-            leaf = _laid_out(leaf, layout)
+            leaf = laid_out(leaf, layout)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.add_leaf(leaf)
@@ -325,6 +316,16 @@ class Builder:
         results = statement.outputs(self.infos)
         return self._define(statement, results, self.intervals[value])
 
+    def beside(self, value: int, b: int, extra: int) -> int | None:
+        """Combine a value with a detached one on the same numbers."""
+        names = [name for name in ("mul", "div", "power", "add") if name in self.ops]
+        detached = self.detach(value, b, extra)
+        if detached is None or not names:
+            return detached
+        pair = (value, detached) if extra % 2 else (detached, value)
+        both = self._apply(OPS[names[b % len(names)]], pair, extra, 0, False)
+        return detached if both is None else both
+
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
             self.dropped.add(value)
@@ -361,7 +362,7 @@ class Builder:
             values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
             if (layout := self.layouts[extra >> 3 & 7]) != "C":
-                gradient = _laid_out(gradient, layout)
+                gradient = laid_out(gradient, layout)
         self.gradient_passed = gradient is not None and LAYOUTS[gradient.layout].writeable
         self.backwards.append((len(self.statements), self.graph[value]))
         self.statements.append(pr.Backward(value, gradient, retain, create_graph))
@@ -425,65 +426,6 @@ class Builder:
         if self.backwards and self._last_root(0) not in self.dropped:
             self._backward(self._last_root(0), extra, create_graph=False)
 
-    def _error(self, extra: int) -> None:
-        """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
-        ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
-        for k in range(len(ways)):
-            if ways[(extra + k) % len(ways)](extra):
-                return
-
-    def _freed_graph(self, extra: int) -> bool:
-        """A second backward through a graph that the last one freed, from its root or another."""
-        if not self.backwards:
-            return False
-        number, ran = self.backwards[-1]
-        last = self.statements[number]
-        assert isinstance(last, pr.Backward)
-        if last.retain_graph:
-            return False
-        if extra % 2 and self._from_another_root(last.value, ran):
-            return True
-        # The newest statement of the graph has made the value.
-        newest = self.graph[last.value].bit_length() - 1
-        if newest < 0 or not self._saves(newest):
-            return False
-        self.statements.append(last)
-        return True
-
-    def _from_another_root(self, root: int, freed: int) -> bool:
-        """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
-        saving = (1 << number for number in range(len(self.statements)) if self._saves(number))
-        noticed = sum(saving) & freed
-        for value in reversed(range(len(self.leaves), len(self.infos))):
-            if value not in (root, *self.dropped) and self.graph[value] & noticed:
-                return self._backward_of_ones(value, self.infos[value].shape)
-        return False
-
-    def _saves(self, number: int) -> bool:
-        """Whether a statement keeps something for its backward."""
-        statement = self.statements[number]
-        return isinstance(statement, pr.Apply) and OPS[statement.op].saves
-
-    def _backward_of_ones(self, value: int, shape: Shape) -> bool:
-        gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
-        self.statements.append(pr.Backward(value, gradient))
-        return True
-
-    def _wrong_shape(self, extra: int) -> bool:
-        """A gradient of another shape."""
-        for value in reversed(range(len(self.infos))):
-            if value not in self.dropped and self.infos[value].requires_grad:
-                return self._backward_of_ones(value, (*self.infos[value].shape, 2))
-        return False
-
-    def _no_grad_needed(self, extra: int) -> bool:
-        """A backward from a constant."""
-        for value, info in enumerate(self.infos):
-            if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
-                self.statements.append(pr.Backward(value))
-                return True
-        return False
-
     def _last_backward(self, extra: int, create_graph: bool) -> None:
         """A backward from the newest value that none has run through, if there is one."""
         ran = self.backwards[-1] if self.backwards else None
@@ -520,25 +462,12 @@ class Builder:
 
     def _drop_all(self, extra: int) -> None:
         """Drop the computed values, or all but the newest ones: their graph is still needed."""
-        kept = (0, 1, 2, len(self.infos))[extra & 3]
+        kept = (0, 0, 1, len(self.infos))[extra & 3]
         for value in range(len(self.leaves), len(self.infos) - kept):
             self.drop(value, 0, 0)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
         return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
-
-
-def _laid_out(constant: _Array, layout: str) -> _Array:
-    """Return a constant in a layout; elements that share memory are equal."""
-    if len(constant.values) < 2 and LAYOUTS[layout].writeable:
-        return constant
-    if layout == "broadcast":
-        whole = constant.array()
-        axis = next((k for k, n in enumerate(constant.shape) if n > 1), None)
-        part = whole if axis is None else whole.take([0], axis)
-        values = np.broadcast_to(part, constant.shape).ravel().tolist()
-        constant = replace(constant, values=tuple(values))
-    return replace(constant, layout=layout)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:
@@ -552,6 +481,6 @@ _ENDINGS: dict[str, Callable[[Builder, int], object]] = {
     "again": Builder._again,
     "change_all": Builder._change_all,
     "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
-    "freed": Builder._freed_graph,
-    "error": Builder._error,
+    "freed": endings.freed_graph,
+    "error": endings.error,
 }

@@ -84,6 +84,7 @@ EVENT_NEEDS: dict[str, str] = {
     "clear": "clear_grad",
     "zero": "zero_grad",
     "detach": "detach",
+    "beside": "detach",
     "change_grad": "buffer",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
@@ -322,7 +323,8 @@ _PROFILES = (
     Profile(
         "recorded",
         "second and third order beside values that are dropped, detached or under no_grad",
-        events={"backward": 5, "zero": 3, "clear": 3, "detach": 12, "drop": 12},
+        ops=_CURVED,
+        events={"backward": 5, "zero": 3, "clear": 3, "beside": 16, "detach": 4, "drop": 8},
         modes=True,
         second_order=True,
         slots=7,

@@ -35,6 +35,7 @@ from parity.language.values import Constant, Info, Leaf, ProgramError, check_con
 
 __all__ = [
     "STATEMENTS",
+    "UNREAD",
     "Apply",
     "Backward",
     "ChangeGrad",
@@ -51,7 +52,6 @@ __all__ = [
     "State",
     "Statement",
     "TakeGrad",
-    "UNREAD",
     "Zero",
     "check_shape",
     "info_of",

@@ -147,9 +147,7 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
 
 
-def _kind_of_result(
-    program: pr.Program, e: Observation, statement: pr.Statement | None
-) -> Kind:
+def _kind_of_result(program: pr.Program, e: Observation, statement: pr.Statement | None) -> Kind:
     """Return what it is that a value differs: it may have been read before, and have changed."""
     if e.which < len(program.leaves) or (isinstance(statement, pr.Read) and not program.unread):
         return Kind.ALIAS

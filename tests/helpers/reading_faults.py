@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -59,10 +60,8 @@ class BufferReused(_Reading):
     def made(self, t: Tensor, xs: tuple[Tensor, ...]) -> None:
         key = t.shape, t.dtype
         old = self.buffers[key]() if key in self.buffers else None
-        if old is not None and old not in self.was_read and old.data.flags.writeable:
-            if not np.shares_memory(old.data, t.data):
-                old.data = old.data.copy()
-                old.data[...] = t.data
+        if old is not None and old not in self.was_read:
+            old.data = t.data.copy()
         self.buffers[key] = weakref.ref(t)
 
 
@@ -161,8 +160,12 @@ class WeakFormulas(TapeEngine):
     """What formulas of a recorded pass use is held by weak references, else a constant."""
 
     in_backward = False
+    recorded = False
 
     def backward(self, t: Tensor, gradient: Any = None, **flags: bool) -> None:
+        if self.recorded:
+            gc.collect()  # tensors and their nodes refer to each other
+        self.recorded = bool(flags.get("create_graph"))
         self.in_backward = True
         super().backward(t, gradient, **flags)
         self.in_backward = False
@@ -304,7 +307,8 @@ class AddedToBroadcast(TapeEngine):
     def accumulated(self, old: Any, g: Any) -> Any:
         if not isinstance(old, np.ndarray) or 0 not in old.strides:
             return old + g
-        shared = np.lib.stride_tricks.as_strided(np.array(old[_firsts(old)]), old.shape, old.strides)
+        one = np.array(old[_firsts(old)])
+        shared = np.lib.stride_tricks.as_strided(one, old.shape, old.strides)
         shared += g
         return shared
 
@@ -364,7 +368,7 @@ class SumInOrder(TapeEngine):
         g = g.reshape(kept(a.shape, axis))
         if isinstance(g, np.ndarray) and a.ndim and axis in (-1, a.ndim - 1):
             return (np.repeat(g.ravel(order="K"), a.shape[-1]).reshape(a.shape),)
-        return (spread(g, a.shape, None),) if axis is None else (do("broadcast_to", g, shape=a.shape),)
+        return (do("broadcast_to", g, shape=a.shape),)
 
     rules = rules_with(sum=vjp)
 

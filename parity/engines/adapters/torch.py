@@ -96,7 +96,7 @@ class Torch(Engine):
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         t = tensor_of(array).requires_grad_(requires_grad)
         if requires_grad:
-            t.register_hook(_copied)  # type: ignore[no-untyped-call]
+            t.register_hook(_copied)
         return t
 
     def value(self, t: Any) -> Any:
