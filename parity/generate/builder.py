@@ -7,6 +7,7 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -41,7 +42,12 @@ from parity.language.table import (
 #: Layouts of leaves by three bits, where a profile asks for them.
 SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
 #: Operations that give a view in NumPy, or whose gradient is one.
-_TWISTS = ("transpose", "moveaxis", "flip", "get_item", "broadcast_to", "sum", "mean")
+_TWISTS = (
+    *("transpose", "transpose", "flip", "transpose", "broadcast_to", "moveaxis", "sum", "transpose"),
+    *("get_item", "flip"),
+)
+#: Attributes that are tried of each.
+_TRIED = 4
 
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
@@ -279,15 +285,18 @@ class Builder:
                 return joined
         return other
 
-    def twist(self, value: int, b: int, extra: int) -> int | None:
+    def twist(self, value: int, b: int, extra: int) -> None:
         """Move, slice or broadcast the newest value, so that its gradient is a view."""
         names = [name for name in _TWISTS if name in self.ops]
         newest = len(self.infos) - 1
-        for k in range(len(names)):
-            twisted = self._apply(OPS[names[(b + k) % len(names)]], (newest,), extra, 0, False)
-            if twisted is not None:
-                return twisted
-        return None
+        before = self.infos[newest].shape
+        for k in range(_TRIED * len(names)):
+            name, number = names[(b + k // _TRIED) % len(names)], extra + k
+            inferred = self._inferred(name, (before,), number)
+            if inferred is None or not _moves(inferred.attrs, before, inferred.outputs[0]):
+                continue
+            if self._apply(OPS[name], (newest,), number, 0, False) is not None:
+                return
 
     def read(self, value: int, b: int, extra: int) -> None:
         """Read a value, if the program does not read all of them anyway."""
@@ -457,6 +466,7 @@ class Builder:
         third = self.recorded_lives and clears and bool(extra & _THIRD)
         self._backward(root, extra, create_graph=third or not clears)
         if third:
+            self.fresh = 1 << leaf  # others may have no gradient, or zeros
             self._drop_all(extra)
             self._second_order(extra & ~_THIRD)
 
@@ -468,6 +478,13 @@ class Builder:
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
         return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
+
+
+def _moves(attrs: Attrs, before: Shape, after: Shape) -> bool:
+    """Return whether a twist moves elements, and leaves some."""
+    axes = [n for n in before if n > 1]
+    several = math.prod(after) > 1 and (len(axes) > 1 or math.prod(after) != math.prod(before))
+    return several and tuple(range(len(before))) not in dict(attrs).values()
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

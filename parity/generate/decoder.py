@@ -11,6 +11,7 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -144,8 +145,6 @@ class Decoder:
         position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
-        if profile.twisted:
-            builder.twist(0, mode >> 3, narrow >> 3)
         builder.end(profile.ending, profile.second_order, count)
         return builder.program()
 
@@ -181,6 +180,8 @@ class Decoder:
             if op is not None and few <= 0:
                 op, event = None, events[opcode]
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
+            if self.profile.twisted and a & _NEWEST and math.prod(builder.infos[-1].shape) > 1:
+                left = len(builder.infos) - 1
             value = None
             if op is not None:
                 few -= 1
@@ -189,6 +190,8 @@ class Decoder:
                     right = builder.leaf_apart(left, right)
                 quiet = under_no_grad and extra >= 216
                 value = builder.apply(op, left, right, b, extra, no_grad=quiet)
+                if self.profile.twisted and value is not None:
+                    builder.twist(value, b ^ extra, extra >> 2)
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
@@ -198,6 +201,8 @@ class Decoder:
 _READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
+#: Operand bytes with one of these bits name the newest value, in programs that twist it.
+_NEWEST = 3
 #: From here on the second operand is a leaf that the first one does not depend on, if there is one.
 _APART = 80
 #: The share of opcodes that mean "this slot is its operand".

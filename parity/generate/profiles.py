@@ -14,6 +14,8 @@ SHAPES: tuple[Shape, ...] = (
 )
 #: Of up to three dimensions, few of them squares.
 _DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
+#: With at least two axes that are longer than 1.
+_WIDE: tuple[Shape, ...] = ((2, 3), (3, 2), (2, 3, 2), (3, 3), (2, 2), (2, 1, 3), (3, 2), (2, 2, 2))
 #: Small ones, also of one element.
 _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
@@ -68,7 +70,7 @@ class Profile:
     unread: bool = False
     #: Whether arrays that a program is given have other layouts (``language.layouts``).
     layouts: bool = False
-    #: Whether a value is moved before the last backward (``Builder.twist``).
+    #: Whether each result is moved (``Builder.twist``), and operations mostly use the newest one.
     twisted: bool = False
     #: Whether values are dropped around recorded backwards, and a third order may follow.
     recorded: bool = False
@@ -310,10 +312,9 @@ _PROFILES = (
     Profile(
         "twisted",
         "gradients that arrive as a transpose, a slice or a broadcast, of leaves in any layout",
-        events={"twist": 110, "backward": 3},
-        shapes=_DEEP,
-        slots=8,
-        few=2,
+        events={"backward": 12},
+        shapes=_WIDE,
+        slots=6,
         even=True,
         exact=3,
         unread=True,
