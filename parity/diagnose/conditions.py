@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.diagnose.views import VIEWS
 from parity.language import program as pr
 from parity.language.attributes import INDEX
 from parity.language.shapes import Attrs, Shape, elementwise, index_items, size, where
@@ -33,15 +34,17 @@ class Setting:
     root: int
     gradient: pr.Constant | None
     second: bool
+    #: The condition that an operation after it, or the layout of its operands, makes; or "".
+    moved: str = ""
 
     @staticmethod
-    def of(op: str, attrs: Attrs, program: pr.Program) -> Setting:
+    def of(op: str, attrs: Attrs, program: pr.Program, moved: str = "") -> Setting:
         first = len(program.leaves)
         outputs = tuple(program.infos[i].shape for i in program.defined[0])
         backward = next(s for s in program.statements if isinstance(s, pr.Backward))
         second = any(isinstance(s, pr.TakeGrad) for s in program.statements)
-        root, gradient = backward.value - first, backward.gradient
-        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second)
+        root, gradient = 0 if moved else backward.value - first, backward.gradient
+        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second, moved)
 
     @property
     def shapes(self) -> list[Shape]:
@@ -200,6 +203,10 @@ def _repeats(s: Setting) -> bool:
         return False
     lists = [item[1] for item in s.index if item[0] == "list"]
     return bool(lists) and max(Counter(zip(*lists, strict=False)).values(), default=0) > 1
+
+
+def _moved(name: str) -> Callable[[Setting], bool]:
+    return lambda s: s.moved == name
 
 
 def _all_zero(s: Setting) -> bool:
@@ -448,6 +455,8 @@ CONDITIONS: tuple[Condition, ...] = (
         lambda s: not all(x.requires_grad for x in s.leaves[1:]),
     ),
     Condition("seed", "with a gradient that is not 1", lambda s: s.gradient is not None),
+    *(Condition(name, text, _moved(name)) for name, text in VIEWS.items()),
+    Condition("view", "where its gradient or its operands are views", lambda s: bool(s.moved)),
 )
 #: The conditions by name, in their order, and how simple each is.
 BY_NAME = {c.name: c for c in CONDITIONS}

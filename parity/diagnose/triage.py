@@ -27,6 +27,7 @@ from parity.diagnose.operation_causes import used_by
 from parity.diagnose.operations import OperationTable, measure_operations
 from parity.diagnose.shrink import depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
+from parity.diagnose.views import VIEWS
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
@@ -148,8 +149,8 @@ class Triage:
     def consequence_of(self, program: Program, finding: Finding) -> Cause | None:
         """Return the cause of an operation of which a reduced program shows a consequence.
 
-        That is what the model does not follow: second derivatives, and what becomes of a gradient
-        of a wrong shape or dtype.
+        That is what the model does not follow: second derivatives, what becomes of a gradient
+        of a wrong shape or dtype, and views.
         """
         second = _takes_gradients(program)
         ops = self.operations_of(program, finding)
@@ -157,7 +158,8 @@ class Triage:
         for cause in self.model.operation_causes:
             kind = cause.finding.kind if cause.finding is not None else ""
             form = kind in (Kind.SHAPE, Kind.DTYPE)
-            if cause.ops & ops and (form or (second and _takes_gradients(cause.witness))):
+            follows = form or _has_views(cause) or (second and _takes_gradients(cause.witness))
+            if cause.ops & ops and follows:
                 return cause
             if second and cause.ops & used and kind != Kind.EXCEPTION:
                 return cause
@@ -246,6 +248,11 @@ def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:
     """Return name and sentence of a cause that shows in programs with these operations."""
     names = " and ".join(f"`{op}`" for op in sorted(ops))
     return ", ".join(sorted(ops)), f"{finding.says}, in programs with {names}"
+
+
+def _has_views(cause: Cause) -> bool:
+    """Return whether an operation is wrong where arrays are views."""
+    return any(text in cause.where for text in VIEWS.values())
 
 
 def _takes_gradients(program: Program | None) -> bool:

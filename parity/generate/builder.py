@@ -43,8 +43,8 @@ from parity.language.table import (
 SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
 #: Operations that give a view in NumPy, or whose gradient is one.
 _TWISTS = (
-    *("transpose", "transpose", "flip", "transpose", "broadcast_to", "moveaxis", "sum", "transpose"),
-    *("get_item", "flip"),
+    *("transpose", "transpose", "flip", "transpose", "sum", "transpose", "moveaxis", "transpose"),
+    *("get_item", "transpose", "flip", "sum", "broadcast_to"),
 )
 #: Attributes that are tried of each.
 _TRIED = 4
@@ -285,17 +285,21 @@ class Builder:
                 return joined
         return other
 
+    def newest_wide(self) -> int:
+        """The newest value of more than one element; the first leaf if there is none."""
+        wide = (i for i in reversed(range(len(self.infos))) if size(self.infos[i].shape) > 1)
+        return next((i for i in wide if i not in self.dropped), 0)
+
     def twist(self, value: int, b: int, extra: int) -> None:
-        """Move, slice or broadcast the newest value, so that its gradient is a view."""
+        """Move, slice or broadcast a value, so that its gradient is a view."""
         names = [name for name in _TWISTS if name in self.ops]
-        newest = len(self.infos) - 1
-        before = self.infos[newest].shape
+        before = self.infos[value].shape
         for k in range(_TRIED * len(names)):
             name, number = names[(b + k // _TRIED) % len(names)], extra + k
             inferred = self._inferred(name, (before,), number)
             if inferred is None or not _moves(inferred.attrs, before, inferred.outputs[0]):
                 continue
-            if self._apply(OPS[name], (newest,), number, 0, False) is not None:
+            if self._apply(OPS[name], (value,), number, 0, False) is not None:
                 return
 
     def read(self, value: int, b: int, extra: int) -> None:

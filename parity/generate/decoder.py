@@ -11,7 +11,6 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -180,8 +179,8 @@ class Decoder:
             if op is not None and few <= 0:
                 op, event = None, events[opcode]
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
-            if self.profile.twisted and a & _NEWEST and math.prod(builder.infos[-1].shape) > 1:
-                left = len(builder.infos) - 1
+            if self.profile.twisted and a & _NEWEST:
+                left = builder.newest_wide()
             value = None
             if op is not None:
                 few -= 1
@@ -202,7 +201,7 @@ _READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
 #: Operand bytes with one of these bits name the newest value, in programs that twist it.
-_NEWEST = 3
+_NEWEST = 7
 #: From here on the second operand is a leaf that the first one does not depend on, if there is one.
 _APART = 80
 #: The share of opcodes that mean "this slot is its operand".

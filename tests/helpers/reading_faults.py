@@ -12,7 +12,7 @@ import numpy as np
 from parity.diagnose.defects.base import rules_with
 from parity.diagnose.defects.engine import TapeEngine
 from parity.diagnose.defects.tensor import Node, Tensor, raw
-from parity.diagnose.defects.vjps import do, kept, matrices, spread, swapped
+from parity.diagnose.defects.vjps import Rule, do, kept, matrices, spread, swapped
 
 
 class _Reading(TapeEngine):
@@ -304,6 +304,15 @@ class BaseOfTranspose(TapeEngine):
 class AddedToBroadcast(TapeEngine):
     """A contribution is added in place, also to an array with stride 0."""
 
+    @staticmethod
+    def vjp(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, ...]:
+        g = g.reshape(kept(a.shape, axis))
+        if isinstance(g, np.ndarray):
+            return (np.broadcast_to(g, a.shape),)
+        return (do("broadcast_to", g, shape=a.shape),)
+
+    rules = rules_with(sum=vjp)
+
     def accumulated(self, old: Any, g: Any) -> Any:
         if not isinstance(old, np.ndarray) or 0 not in old.strides:
             return old + g
@@ -341,7 +350,14 @@ class AbsoluteStrides(TapeEngine):
             g = g[tuple(slice(None, None, -1 if s < 0 else 1) for s in g.strides)]
         return (g * y,)
 
-    rules = rules_with(exp=vjp)
+    rules = rules_with(exp=vjp) | {
+        "flip": Rule(
+            lambda a, axis: np.flip(a, axis),
+            lambda g, y, a, axis: (
+                np.flip(g, axis) if isinstance(g, np.ndarray) else do("flip", g, axis=axis),
+            ),
+        )
+    }
 
 
 class SeedChanged(TapeEngine):
