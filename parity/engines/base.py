@@ -159,7 +159,7 @@ class Engine:
             An ndarray of a dtype of ``dtypes``, of any shape with up to ``max_ndim``
             dimensions; 0-d and empty arrays are among them. The caller may change it later, so
             it has to be copied. It may be transposed, a slice with any strides, a broadcast or
-            read-only; a copy with the same strides (``parity.language.layouts.copied``) lets the
+            read-only; a copy with the same strides (``parity.engines.arrays.copied``) lets the
             engine meet them.
         requires_grad
             False for a constant: no gradient reaches it, and a backward from what depends on

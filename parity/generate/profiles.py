@@ -14,8 +14,11 @@ SHAPES: tuple[Shape, ...] = (
 )
 #: Of up to three dimensions, few of them squares.
 _DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
-#: With at least two axes that are longer than 1.
-_WIDE: tuple[Shape, ...] = ((2, 3), (3, 2), (2, 3, 2), (3, 3), (2, 2), (2, 1, 3), (3, 2), (2, 2, 2))
+#: But for the first, with at least two axes that are longer than 1.
+_WIDE: tuple[Shape, ...] = (
+    *((), (3, 2), (2, 3, 2), (3, 3), (2, 2), (2, 1, 3), (2, 3), (2, 2, 2)),
+    *((2, 3), (3, 2), (2, 3, 2), (3, 1, 2), (2, 2), (2, 1, 3), (2, 3), (2, 3, 2)),
+)
 #: Small ones, also of one element.
 _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),

@@ -14,8 +14,8 @@ import numpy as np
 
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
+from parity.engines.arrays import copied
 from parity.engines.base import Engine
-from parity.language.layouts import copied
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import dezero
 import dezero.functions as F
 from parity.engines.adapters.numpy_like import SCALARS, split_like
+from parity.engines.arrays import copied
 from parity.engines.base import Engine
-from parity.language.layouts import copied
 
 
 class Dezero(Engine):
