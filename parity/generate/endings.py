@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from parity.language import program as pr
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
 
-if TYPE_CHECKING:
-    from parity.generate.builder import Builder
+
+class Unfinished(Protocol):
+    """What endings need of a program under construction (``parity.generate.builder``)."""
+
+    leaves: list[pr.Leaf]
+    statements: list[pr.Statement]
+    infos: list[pr.Info]
+    graph: list[int]
+    dropped: set[int]
+    backwards: list[tuple[int, int]]
 
 
-def error(builder: Builder, extra: int) -> None:
+def error(builder: Unfinished, extra: int) -> None:
     """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
     ways = (freed_graph, _wrong_shape, _no_grad_needed)
     for k in range(len(ways)):
@@ -20,7 +28,7 @@ def error(builder: Builder, extra: int) -> None:
             return
 
 
-def freed_graph(builder: Builder, extra: int) -> bool:
+def freed_graph(builder: Unfinished, extra: int) -> bool:
     """A second backward through a graph that the last one freed, from its root or another."""
     if not builder.backwards:
         return False
@@ -39,7 +47,7 @@ def freed_graph(builder: Builder, extra: int) -> bool:
     return True
 
 
-def _from_another_root(builder: Builder, root: int, freed: int) -> bool:
+def _from_another_root(builder: Unfinished, root: int, freed: int) -> bool:
     """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
     saving = (1 << number for number in range(len(builder.statements)) if _saves(builder, number))
     noticed = sum(saving) & freed
@@ -49,19 +57,19 @@ def _from_another_root(builder: Builder, root: int, freed: int) -> bool:
     return False
 
 
-def _saves(builder: Builder, number: int) -> bool:
+def _saves(builder: Unfinished, number: int) -> bool:
     """Whether a statement keeps something for its backward."""
     statement = builder.statements[number]
     return isinstance(statement, pr.Apply) and OPS[statement.op].saves
 
 
-def _backward_of_ones(builder: Builder, value: int, shape: Shape) -> bool:
+def _backward_of_ones(builder: Unfinished, value: int, shape: Shape) -> bool:
     gradient = pr.Constant(shape, (1.0,) * size(shape), builder.infos[value].dtype)
     builder.statements.append(pr.Backward(value, gradient))
     return True
 
 
-def _wrong_shape(builder: Builder, extra: int) -> bool:
+def _wrong_shape(builder: Unfinished, extra: int) -> bool:
     """A gradient of another shape."""
     for value in reversed(range(len(builder.infos))):
         if value not in builder.dropped and builder.infos[value].requires_grad:
@@ -69,7 +77,7 @@ def _wrong_shape(builder: Builder, extra: int) -> bool:
     return False
 
 
-def _no_grad_needed(builder: Builder, extra: int) -> bool:
+def _no_grad_needed(builder: Unfinished, extra: int) -> bool:
     """A backward from a constant."""
     for value, info in enumerate(builder.infos):
         if value not in builder.dropped and info.requires_grad is False and size(info.shape) == 1:
