@@ -319,7 +319,6 @@ _PROFILES = (
         shapes=_WIDE,
         slots=6,
         even=True,
-        exact=3,
         unread=True,
         layouts=True,
         twisted=True,
