@@ -267,6 +267,8 @@ def finding_lines(
     yield f"{style.paint(style.bad, str(finding.kind))}: {style.paint(style.heading, sentence)}"
     program = str(report.program) if report.program else report.probe
     yield from ("    " + style.paint(style.code, line) for line in program.splitlines())
+    if finding.only:
+        yield f"  {finding.only}"
     yield from _both(report, engine, reference)
     if report.wrong == REFERENCE and not report.verdict.note:  # else the note says it
         yield f"  by an exact evaluation it is {one_line(reference.name)} that is wrong"

@@ -116,6 +116,7 @@ class Report:
             "program_number": self.number,
             "script": self.script,
             "repeats": _repeats(self.finding),
+            "only": self.finding.only,
         }
 
     def _diagnosis(self) -> list[dict[str, Any]]:

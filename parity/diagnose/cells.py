@@ -57,11 +57,14 @@ class Cell:
     program: pr.Program
     #: Whether it has values of ``SPECIAL_VALUES``, at which a wrong formula may be right by chance.
     special: bool = field(default=False, compare=False)
+    #: The condition of a cell with views
+    #: (``parity.diagnose.moved_cells``).
+    moved: str = ""
 
     @functools.cached_property
     def conditions(self) -> frozenset[str]:
         """The names of the conditions that hold (``parity.diagnose.conditions``)."""
-        return conditions_of(Setting.of(self.op, self.attrs, self.program))
+        return conditions_of(Setting.of(self.op, self.attrs, self.program, self.moved))
 
 
 #: Draws of numbers for an operation without rules, and the most dimensions they have.
@@ -177,7 +180,7 @@ class _Operands:
         return tuple(
             pr.Leaf(
                 shape,
-                _cycled(self.values[min(i, len(self.values) - 1)], size(shape), 3 * (i > 2)),
+                cycled(self.values[min(i, len(self.values) - 1)], size(shape), 3 * (i > 2)),
                 dtypes[i],
                 i not in self.constant,
             )
@@ -185,7 +188,8 @@ class _Operands:
         )
 
 
-def _cycled(values: Sequence[float], count: int, start: int = 0) -> tuple[float, ...]:
+def cycled(values: Sequence[float], count: int, start: int = 0) -> tuple[float, ...]:
+    """Return so many values, repeated as needed."""
     return tuple(itertools.islice(itertools.cycle(values), start, start + count))
 
 
@@ -354,7 +358,7 @@ class _Cells:
         except pr.ProgramError:  # dtypes that are not compared
             return
         for number, info in enumerate(outputs, len(leaves)):
-            gradient = pr.Constant(info.shape, _cycled(GRADIENT, size(info.shape)), info.dtype)
+            gradient = pr.Constant(info.shape, cycled(GRADIENT, size(info.shape)), info.dtype)
             if second:
                 yield from self._second(leaves, apply, number, gradient, len(outputs))
                 continue
@@ -376,7 +380,7 @@ class _Cells:
         every = tuple(range(len(leaves)))
         for leaf in every:
             shape = leaves[leaf].shape
-            g = pr.Constant(shape, _cycled(GRADIENT, size(shape)), leaves[leaf].dtype)
+            g = pr.Constant(shape, cycled(GRADIENT, size(shape)), leaves[leaf].dtype)
             statements = (
                 apply,
                 pr.Backward(root, gradient, create_graph=True),

@@ -14,6 +14,7 @@ from parity._util.process import fuzzing_runtime
 from parity.diagnose.causes import Cause
 from parity.diagnose.cells import Cell, Outcome, Scope, cells_of
 from parity.diagnose.cells import CellResult as CellResult
+from parity.diagnose.moved_cells import moved_cells
 from parity.diagnose.operation_causes import causes_of
 from parity.engines.base import Engine
 from parity.engines.execute import execute
@@ -101,6 +102,9 @@ def measure_operations(
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
         table.results += results_of(rest, engine, reference, leave_out=True)
+        right = set(engine.ops) - suspicious  # an operation that is wrong alone is known
+        moved = [c for name in names if name in right for c in moved_cells(name, scope, right)]
+        table.results += results_of(moved, engine, reference, leave_out=True)
         table.shown = [r for r in table.results if _is_shown_only(r)]
         table.results = [r for r in table.results if not _is_shown_only(r)]
         return _undisturbed(table)

@@ -125,4 +125,5 @@ def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constan
         )
     if (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
         return gradient
-    return pr.Constant(info.shape, resized(gradient.values, n, GRADIENT_VALUES), info.dtype)
+    values = resized(gradient.values, n, GRADIENT_VALUES)
+    return pr.Constant(info.shape, values, info.dtype, layout=gradient.layout)

@@ -7,6 +7,7 @@ code of the adapter with every module of parity that it imports.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.blocks import recording_at
+from parity.language.layouts import expression_of
 from parity.language.patterns import Pattern
 from parity.language.table import OPS, keywords
 from parity.oracle.finding import Finding, Repeats
@@ -56,7 +58,7 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     isolated_run = ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
     return SCRIPT.format(
         title=docstring(title),
-        text=docstring(str(program) + side.text),
+        text=docstring("\n\n".join(filter(None, (str(program), finding.only))) + side.text),
         file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
         further=further_tables(program),
@@ -105,7 +107,14 @@ def _allowed(finding: Finding) -> Any:
 
 
 def array_literal(constant: pr.Constant) -> str:
-    """Return a constant as an expression with NumPy."""
+    """Return a constant as an expression with NumPy, in its layout."""
+    plain = replace(constant, layout="C")
+    if constant.layout == "C":
+        return _plain_literal(constant)
+    return expression_of(_plain_literal(plain), plain.array(), constant.layout)
+
+
+def _plain_literal(constant: pr.Constant) -> str:
     dtype = "" if constant.dtype == "float64" else f", np.{constant.dtype}"
     if not constant.values:
         return f"np.zeros({constant.shape}{dtype})"
@@ -154,22 +163,32 @@ class EngineLines:
         #: Whether every array is read that ``parity`` reads, since reading it may raise.
         self.reads = reads
         self.defined = program.defined
+        places = [n for n, s in enumerate(program.statements) if isinstance(s, pr.Backward)]
+        #: The first statement after which gradients are read.
+        self.first_read = max(places, default=0) if program.unread == "all" else 0
 
     def leaves(self) -> list[str]:
         lines = []
         for name, leaf in zip(self.names, self.program.leaves, strict=False):
             constant = "" if leaf.requires_grad else ", False"
-            form = {"array": array_literal(leaf), "constant": constant, "leaf": leaf}
+            form = {"array": self.array(leaf), "constant": constant, "leaf": leaf}
             lines.append(f"{name} = {self.leaf.format(e=self.variable, **form)}")
         return lines
 
+    def array(self, leaf: pr.Leaf) -> str:
+        return array_literal(leaf)
+
     def statement(self, number: int, s: Any) -> list[str]:
         """Return the lines of a statement, and those that read what ``parity`` reads after it."""
+        if isinstance(s, pr.Read):
+            return self.read_values([s.value])
         lines = self.call(number, s)
-        return [*lines, *self.read_values(self.defined[number])] if self.reads else lines
+        at_once = self.reads and not self.program.unread
+        return [*lines, *self.read_values(self.defined[number])] if at_once else lines
 
     def read_values(self, indices: Sequence[int]) -> list[str]:
-        return [f"read({self.variable}.value({self.names[i]}))" for i in indices]
+        text = "read({}.value({}))" if self.reads else "{}.value({})"
+        return [text.format(self.variable, self.names[i]) for i in indices]
 
     def call(self, number: int, s: Any) -> list[str]:
         names, e = self.names, self.variable
@@ -187,10 +206,12 @@ class EngineLines:
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
             lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
-            gradient = "None" if s.gradient is None else self.gradient
+            gradient = "None" if s.gradient is None else self.gradient_of(s.gradient)
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
+            if number < self.first_read:
+                return lines
             return lines if last and not self.reads else [*lines, *self.read_gradients()]
         if type(s) in FURTHER_LINES:
             return FURTHER_LINES[type(s)](self, s, outputs)
@@ -203,6 +224,9 @@ class EngineLines:
         leaves = [names[i] for i in s.leaf_operands()]
         event = self.events[type(s)]
         return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
+
+    def gradient_of(self, gradient: pr.Constant) -> str:
+        return self.gradient
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
@@ -241,6 +265,12 @@ class TorchLines(EngineLines):
         pr.Zero: ('held["{x}"] = {x}.grad', "if {x}.grad is not None:", "    {x}.grad.zero_()"),
         pr.ChangeGrad: ("{x}.grad.mul_(2).add_(1)",),
     }
+
+    def array(self, leaf: pr.Leaf) -> str:
+        return array_literal(replace(leaf, layout="C"))  # not all layouts are those of a tensor
+
+    def gradient_of(self, gradient: pr.Constant) -> str:
+        return self.gradient if gradient.layout == "C" else "torch.tensor(gradient.copy())"
 
     def leaves(self) -> list[str]:
         # PyTorch may let leaves share the memory of a gradient (docs/semantics.md 3).

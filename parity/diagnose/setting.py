@@ -28,9 +28,11 @@ class Setting:
     root: int
     gradient: pr.Constant | None
     second: bool
+    #: The condition that an operation after it, or the layout of its operands, makes; or "".
+    moved: str = ""
 
     @staticmethod
-    def of(op: str, attrs: Attrs, program: pr.Program) -> Setting:
+    def of(op: str, attrs: Attrs, program: pr.Program, moved: str = "") -> Setting:
         first = len(program.leaves)
         outputs = tuple(program.infos[i].shape for i in program.defined[0])
         backward = next(s for s in program.statements if isinstance(s, pr.Backward))

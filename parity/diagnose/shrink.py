@@ -162,7 +162,9 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
         + sum(isinstance(s, pr.Drop) for s in program.statements)
-        + sum(isinstance(s, pr.Leave) and s.raises for s in program.statements),
+        + sum(isinstance(s, pr.Leave) and s.raises for s in program.statements)
+        + sum(constant.layout != "C" for constant in program.constants())
+        + list(pr.UNREAD).index(program.unread),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(positions[s.op] for s in applied),

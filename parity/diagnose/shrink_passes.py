@@ -71,6 +71,7 @@ def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> I
 def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr.Program]:
     if last + 1 < len(program.statements):
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
+    yield from _plainly_read(program)
     for number in reversed(range(len(program.statements))):
         yield from _without_statement(program, number, freedom)
     for number, statement in enumerate(program.statements):
@@ -83,6 +84,7 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
         yield from _without_leaf(program, i, freedom)
     for shape in _SIMPLE_SHAPES:
         yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
+    yield replace(program, leaves=tuple(replace(x, layout="C") for x in program.leaves))
     yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
     usual = tuple(replace(x, values=_pattern(x.shape)) for x in program.leaves)
     yield replace(program, leaves=usual)
@@ -93,6 +95,16 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
         for other in _simpler_statements(program, statement, freedom):
             yield with_statements(program, number, other)
     yield from _finer(program)
+
+
+def _plainly_read(program: pr.Program) -> Iterator[pr.Program]:
+    """Yield the program with more of it read at once, and without statements that read."""
+    others = tuple(s for s in program.statements if not isinstance(s, pr.Read))
+    if others != program.statements:
+        yield replace(program, statements=others, unread="")
+        yield replace(program, statements=others)
+    for unread in list(pr.UNREAD)[: list(pr.UNREAD).index(program.unread)]:
+        yield replace(program, unread=unread)
 
 
 def _finer(program: pr.Program) -> Iterator[pr.Program]:
@@ -135,6 +147,7 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
         yield _reshaped(leaf, replaced(leaf.shape, axis))
         if 1 < n <= MOST_EXPLICIT:  # longer ones are halved, by ``shrink_sizes``
             yield _reshaped(leaf, replaced(leaf.shape, axis, n - 1))
+    yield replace(leaf, layout="C")
     yield replace(leaf, requires_grad=True)
     yield replace(leaf, dtype="float64")
     usual = _pattern(leaf.shape)
@@ -187,7 +200,9 @@ def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
             leaves = tuple(program.leaves[numbers[k]] for k in range(len(program.leaves)))
-            yield pr.Program(leaves, _renumbered(program.statements, numbers))
+            yield replace(
+                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
+            )
 
 
 # Statements.
@@ -254,6 +269,7 @@ def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
         yield from map(wrong_shape_gradient, (*WRONG_SHAPES, gradient.shape))
     elif gradient is not None:
         n = len(gradient.values)
+        yield replace(gradient, layout="C")
         yield replace(gradient, values=_filled(GRADIENT_VALUES[0], n))
         yield replace(gradient, values=resized((), n, GRADIENT_VALUES))
 
@@ -320,7 +336,7 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     statements = _renumbered(rest, numbers)
     for values in (_pattern(info.shape), _filled(PLAIN_VALUES[0], size(info.shape))):
         leaf = pr.Leaf(info.shape, values, info.dtype)
-        yield pr.Program((*program.leaves, leaf), statements)
+        yield replace(program, leaves=(*program.leaves, leaf), statements=statements)
 
 
 def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
@@ -331,7 +347,9 @@ def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
             numbers = _removed(program, leaf, 1, substitute)
-            yield pr.Program(leaves, _renumbered(program.statements, numbers))
+            yield replace(
+                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
+            )
 
 
 # Renumbering of values.

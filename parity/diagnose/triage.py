@@ -30,6 +30,7 @@ from parity.diagnose.operations import OperationTable, measure_operations
 from parity.diagnose.shrink import alike, depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
 from parity.diagnose.sizes import size_condition
+from parity.diagnose.views import VIEWS
 from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.numbers import OwnNonFinite
@@ -160,7 +161,7 @@ class Triage:
         """Return the cause of an operation of which a reduced program shows a consequence.
 
         That is what the model does not follow: second derivatives, what becomes of a gradient of a
-        wrong shape or dtype, and what is computed from an operand that was overwritten.
+        wrong shape or dtype, what is computed from an operand that was overwritten, and views.
         """
         second = _takes_gradients(program)
         ops = self.operations_of(program, finding)
@@ -168,7 +169,8 @@ class Triage:
         for cause in self.model.operation_causes:
             kind = cause.finding.kind if cause.finding is not None else ""
             form = kind in (Kind.SHAPE, Kind.DTYPE)
-            if cause.ops & ops and (form or (second and _takes_gradients(cause.witness))):
+            follows = form or _has_views(cause) or (second and _takes_gradients(cause.witness))
+            if cause.ops & ops and follows:
                 return cause
             if second and cause.ops & used and kind != Kind.EXCEPTION:
                 return cause
@@ -263,9 +265,9 @@ class Triage:
 
 def only_operation(program: Program) -> str:
     """Return the operation of a program that has no other one and no reuse, else ""."""
-    if not program.statements:
+    if all(isinstance(s, pr.Read) for s in program.statements):
         return ""
-    applied, *after = program.statements
+    applied, *after = (s for s in program.statements if not isinstance(s, pr.Read))
     if not isinstance(applied, pr.Apply) or len(set(applied.inputs)) < len(applied.inputs):
         return ""
     root = len(program.leaves)
@@ -297,6 +299,11 @@ def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:
     """Return name and sentence of a cause that shows in programs with these operations."""
     names = " and ".join(f"`{op}`" for op in sorted(ops))
     return ", ".join(sorted(ops)), f"{finding.says}, in programs with {names}"
+
+
+def _has_views(cause: Cause) -> bool:
+    """Return whether an operation is wrong where arrays are views."""
+    return any(text in cause.where for text in VIEWS.values())
 
 
 def _takes_gradients(program: Program | None) -> bool:

@@ -170,7 +170,9 @@ class Engine:
         array
             An ndarray of a dtype of ``dtypes``, of any shape with up to ``max_ndim``
             dimensions; 0-d and empty arrays are among them. The caller may change it later, so
-            it has to be copied.
+            it has to be copied. It may be transposed, a slice with any strides, a broadcast or
+            read-only; a copy with the same strides (``parity.engines.arrays.copied``) lets the
+            engine meet them.
         requires_grad
             False for a constant: no gradient reaches it, and a backward from what depends on
             constants alone raises (PyTorch rule: docs/semantics.md 4.4).
@@ -185,8 +187,9 @@ class Engine:
     def value(self, t: Any) -> Any:
         """Return the value of a tensor.
 
-        Called for the results of each operation, and for all leaves at the end of a program:
-        no operation and no backward may change them.
+        Called for the results of each operation, at once, later or never, and for all leaves at
+        the end of a program: no operation and no backward may change them, and it must make no
+        difference to the engine when they are read, or whether.
 
         Returns
         -------
@@ -198,7 +201,8 @@ class Engine:
     def grad(self, t: Any) -> Any:
         """Return the gradient of a leaf.
 
-        Called for all leaves after each backward, clear, zero and in-place change of a gradient.
+        Called for all leaves after each backward, clear, zero and in-place change of a gradient,
+        in some programs only after the last of them.
 
         Returns
         -------
@@ -230,7 +234,8 @@ class Engine:
             An ndarray with the shape and dtype of ``t``, or None, which stands for ones if ``t``
             has one element (PyTorch rule: docs/semantics.md 4.1). An array of another
             shape must be refused with an exception; some programs pass one on purpose
-            (docs/semantics.md 4.2). The caller keeps the array and may change it afterwards.
+            (docs/semantics.md 4.2). The caller keeps the array and may change it afterwards;
+            the engine may not, and some cannot be written to. It has any strides, as in ``leaf``.
         retain_graph
             Whether another backward may run through the same graph. Without it a second one
             raises (docs/semantics.md 1.1). An engine that keeps every graph ignores the flag and

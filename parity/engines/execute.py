@@ -1,8 +1,9 @@
 """Run a program on an engine and record its observations in a ``Trace``.
 
 The results of each operation are observed after it, the gradients of all leaves after each
-event (backward, clear, zero, in-place change). At the end the values of the leaves and the arrays
-that were passed to ``backward`` are observed: an engine must not have changed them.
+event (backward, clear, zero, in-place change), unless the program says what is unread. At the end
+the values of the leaves and the arrays that were passed to ``backward`` are observed: an engine
+must not have changed them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from parity.engines.base import Engine, ProgramEngine, Unsupported
 from parity.engines.further_steps import FurtherSteps
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
+from parity.language.layouts import laid_out
 from parity.language.shapes import size
 from parity.language.table import OPS, keywords
 
@@ -69,6 +71,8 @@ def execute(
     return run.trace
 
 
+#: Statements after which gradients are read.
+_EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 #: Bytes that the observed arrays of a program may take beyond what the program itself explains.
 MOST_BYTES = 2**24
 
@@ -86,6 +90,11 @@ class _Run(FurtherSteps):
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
         self.begin()
+        #: The last statement after which gradients may differ, if they are read then only.
+        self.last_event = -1
+        if program.unread == "all":
+            events = [n for n, s in enumerate(program.statements) if isinstance(s, _EVENTS)]
+            self.last_event = max(events, default=-1)
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -105,12 +114,15 @@ class _Run(FurtherSteps):
         return 8 * sizes * (len(self.program.statements) + 2)
 
     def observe_grads(self) -> None:
+        if self.number < self.last_event:
+            return
         for i, t in enumerate(self.leaves):
             self.observe("grad", i, self.engine.grad(t))
 
     def add(self, t: Any) -> None:
-        """Observe a new tensor."""
-        self.observe("value", len(self.values), self.engine.value(t))
+        """Keep a new tensor, and read its value unless the program says when."""
+        if not self.program.unread:
+            self.observe("value", len(self.values), self.engine.value(t))
         self.values.append(t)
 
     def apply(self, s: pr.Apply) -> None:
@@ -169,6 +181,9 @@ class _Run(FurtherSteps):
         _change(array)
         self.observe_grads()
 
+    def read(self, s: pr.Read) -> None:
+        self.observe("value", s.value, self.engine.value(self.values[s.value]))
+
     def drop(self, s: pr.Drop) -> None:
         self.values[s.value] = None
 
@@ -184,6 +199,19 @@ def numbers(array: Any, what: str) -> NDArray[Any]:
 def _change(array: NDArray[Any]) -> None:
     array *= 2
     array += 1
+
+
+def takes_negative_strides(engine: Engine) -> bool:
+    """Return whether ``leaf`` takes an array that is a slice with steps of -1.
+
+    Some libraries have no such arrays, and refuse those of NumPy.
+    """
+    shape = (2,) * max(engine.min_ndim, 0 if engine.max_ndim == 0 else 1)
+    try:
+        engine.leaf(laid_out(np.ones(shape, engine.dtypes[0]), "reversed"))
+    except Exception:
+        return False
+    return True
 
 
 def owns_buffer(engine: Engine) -> bool:

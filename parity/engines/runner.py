@@ -24,6 +24,8 @@ from parity.language.plain_rows import register_rows
 from parity.language.program import Apply, Program
 from parity.language.restrictions import Restrictions
 
+#: The capability of engines whose leaves take arrays with negative strides.
+NEGATIVE_STRIDES = "arrays with negative strides"
 #: Programs that run on the engine before they run on the reference.
 BATCH = 32
 
@@ -63,8 +65,16 @@ class Runner(ABC):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The abilities, and "buffer" if gradients can be changed in place."""
-        return self.abilities | ({"buffer"} if self.owns_buffer else frozenset())
+        """The abilities; "buffer" if gradients can be changed in place; ``NEGATIVE_STRIDES``."""
+        found = {"buffer": self.owns_buffer, NEGATIVE_STRIDES: self._takes_negative_strides}
+        return self.abilities | {name for name, has in found.items() if has}
+
+    @functools.cached_property
+    def _takes_negative_strides(self) -> bool:
+        try:
+            return bool(self.call("parity.engines.execute:takes_negative_strides"))
+        except EngineStopped:
+            return False
 
     @property
     def local_engine(self) -> Engine | None:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
+from parity.generate import endings
 from parity.generate.actual_values import ActualValues
+from parity.generate.layouts import laid_out
 from parity.generate.pools import gradient_values, leaf_values
-from parity.generate.special_values import POLES, pools_of
+from parity.generate.special_values import pools_of
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
+from parity.language.layouts import LAYOUTS
 from parity.language.operation import Operation
 from parity.language.restrictions import ANYTHING, Restrictions
 from parity.language.shapes import Attrs, Shape, size
@@ -28,10 +31,12 @@ from parity.language.table import (
     result_dtype,
 )
 
+#: Layouts of leaves by three bits, where a profile asks for them.
+SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
-_UNKNOWN: Interval = (-LIMIT, LIMIT)
+UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
 #: Sums of many elements are larger, in programs of few operations.
@@ -41,6 +46,8 @@ _THREE = 64
 #: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
 #: recorded as well if the last is set.
 _TWICE, _RECORDED_TWICE = 48, 64
+#: The bit with which the third order follows, where a profile has it.
+_THIRD = 4
 
 
 @dataclass(eq=False)
@@ -84,12 +91,28 @@ class Builder:
     modes: list[str] = field(default_factory=list)
     stale: int = 0
 
+    #: What is not read as soon as it is there, and whether values are read at the end.
+    unread: str = ""
+    reads_at_end: bool = False
+    #: The layouts of arrays that the program is given, by three bits.
+    layouts: tuple[str, ...] = ("C",) * 8
+    #: Whether values are dropped around recorded backwards, and a third order may follow.
+    recorded_lives: bool = False
+
     @property
     def quiet(self) -> bool:
         """Whether the innermost open block does not record."""
         return bool(self.modes) and self.modes[-1] == "no_grad"
 
-    def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
+    def leaf(
+        self,
+        shape: Shape,
+        dtype: str,
+        start: int,
+        flags: int,
+        requires_grad: bool,
+        layout: str = "C",
+    ) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
         values = leaf_values(
             *(size(shape), start, flags, self.exact),
@@ -98,6 +121,8 @@ class Builder:
             patterns=self.patterns,
         )
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
+        if layout != "C":
+            leaf = laid_out(leaf, layout)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.add_leaf(leaf)
@@ -122,7 +147,7 @@ class Builder:
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
-        return pr.Program(tuple(self.leaves), tuple(self.statements))
+        return pr.Program(tuple(self.leaves), tuple(self.statements), self.unread)
 
     def apply(
         self, op: Operation, left: int, right: int, b: int, extra: int, no_grad: bool = False
@@ -170,18 +195,18 @@ class Builder:
         shapes = tuple([info.shape for info in infos])
         if self.patterns and extra % 3 == 0 and "keepdims" in op.kinds:
             extra = 0  # all elements at once
-        inferred = self._inferred(op.name, shapes, extra)
+        inferred = self.inferred(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:
             return None
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if dtype is None or (self.exact and not inferred.exact):
             return None
-        interval = _UNKNOWN if self.special else self._interval(inferred, inputs)
+        interval = UNKNOWN if self.special else self._interval(inferred, inputs)
         if interval is None:
             return None
         apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
-        return self._define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
+        return self.define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
 
     def _interval(self, inferred: InferredOperation, inputs: tuple[int, ...]) -> Interval | None:
         """The bounds of the results; None outside the domain, and where numbers are too large."""
@@ -191,7 +216,7 @@ class Builder:
             return None
         return interval
 
-    def _inferred(
+    def inferred(
         self, name: str, shapes: tuple[Shape, ...], number: int
     ) -> InferredOperation | None:
         """The operation with attributes number ``number``, or the next ones that the engine has."""
@@ -222,11 +247,9 @@ class Builder:
         if interval is None or max(-interval[0], interval[1]) > LIMIT:
             return None
         apply = pr.Apply(op.name, inputs, attrs)
-        return self._define(
-            apply, apply.infos_of(infos, outputs, dtype), interval, len(outputs) - 1
-        )
+        return self.define(apply, apply.infos_of(infos, outputs, dtype), interval, len(outputs) - 1)
 
-    def _define(
+    def define(
         self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
@@ -266,47 +289,21 @@ class Builder:
                 return joined
         return other
 
-    def twins(self, value: int, b: int, extra: int) -> int | None:
-        """Apply one operation to two leaves of the same shape, and combine the results."""
-        shapes = [leaf.shape for leaf in self.leaves]
-        second = next((j for j in range(1, len(shapes)) if shapes[j] in shapes[:j]), None)
-        names = sorted(name for name in self.ops if OPS[name].arity == 1)
-        if second is None or not names:
-            return None
-        op = OPS[names[b % len(names)]]
-        pair = (shapes.index(shapes[second]), second)
-        left, right = (self.apply_as(op, (i,), extra, b, False) for i in pair)
-        joins = [name for name in ("add", "mul", "sub") if name in self.ops]
-        if left is None or right is None or not joins:
-            return None
-        return self.apply_as(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
+    def read(self, value: int, b: int, extra: int) -> None:
+        """Read a value, if the program does not read all of them anyway."""
+        if self.unread and value not in self.dropped:
+            self.statements.append(pr.Read(value))
 
     def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
         """Apply an operation with its simplest attributes, if it fits."""
         return self.apply_as(op, inputs, 0, 0, False)
-
-    def masked(self, value: int, b: int, extra: int) -> int | None:
-        """An operation at a pole, behind a ``where`` that chooses another value there."""
-        leaf = b % len(self.leaves)
-        names = [name for name in POLES if name in self.ops]
-        shape = self.leaves[leaf].shape
-        if "where" not in self.ops or not names or not shape or not size(shape):
-            return None
-        op = OPS[names[extra % len(names)]]
-        made = self.apply_as(op, (value, leaf)[2 - op.arity :], extra // len(names), b, False)
-        if made is None or self.infos[made].shape != shape:
-            return None
-        rows = self.leaves[leaf].array().reshape(-1, shape[-1])
-        condition = tuple(bool((column > 0).all()) for column in rows.T)
-        where = pr.Apply("where", (made, leaf), (("condition", condition),))
-        return self._define(where, where.results([self.infos[i] for i in where.inputs]), _UNKNOWN)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
         statement = pr.Detach(value)
         results = statement.outputs(self.infos)
-        return self._define(statement, results, self.intervals[value])
+        return self.define(statement, results, self.intervals[value])
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -340,7 +337,9 @@ class Builder:
         if not implied or extra >= 128:
             values = gradient_values(size(shape), extra, self.exact, patterns=self.patterns)
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
-        self.gradient_passed = gradient is not None
+            if (layout := self.layouts[extra >> 3 & 7]) != "C":
+                gradient = laid_out(gradient, layout)
+        self.gradient_passed = gradient is not None and LAYOUTS[gradient.layout].writeable
         self.backwards.append((len(self.statements), self.graph[value]))
         self.statements.append(pr.Backward(value, gradient, retain, create_graph))
         self.have_grad |= self.reach[value]
@@ -358,12 +357,12 @@ class Builder:
             self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
-        if self.have_grad:
+        if self.have_grad and self.unread != "all":
             self.statements.append(pr.Zero(self._leaves(b)))
 
     def change_grad(self, value: int, b: int, extra: int) -> None:
         leaf = b % len(self.leaves)
-        if self.have_grad >> leaf & 1:
+        if self.have_grad >> leaf & 1 and self.unread != "all":
             self.statements.append(pr.ChangeGrad(leaf))
 
     def change_gradient(self, value: int, b: int, extra: int) -> None:
@@ -384,8 +383,13 @@ class Builder:
         self._last_backward(extra, create_graph)
         if ending:
             _ENDINGS[ending](self, extra)
+        if self.fresh and self.recorded_lives:
+            self._drop_all(extra)
         if self.fresh:
             self._second_order(extra)
+        if self.reads_at_end:
+            for value in range(len(self.leaves), len(self.infos)):
+                self.read(value, 0, 0)
 
     def _change_all(self, extra: int) -> None:
         """Change every gradient in place."""
@@ -397,65 +401,6 @@ class Builder:
         """The last backward once more: gradients accumulate."""
         if self.backwards and self._last_root(0) not in self.dropped:
             self._backward(self._last_root(0), extra, create_graph=False)
-
-    def _error(self, extra: int) -> None:
-        """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
-        ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
-        for k in range(len(ways)):
-            if ways[(extra + k) % len(ways)](extra):
-                return
-
-    def _freed_graph(self, extra: int) -> bool:
-        """A second backward through a graph that the last one freed, from its root or another."""
-        if not self.backwards:
-            return False
-        number, ran = self.backwards[-1]
-        last = self.statements[number]
-        assert isinstance(last, pr.Backward)
-        if last.retain_graph:
-            return False
-        if extra % 2 and self._from_another_root(last.value, ran):
-            return True
-        # The newest statement of the graph has made the value.
-        newest = self.graph[last.value].bit_length() - 1
-        if newest < 0 or not self._saves(newest):
-            return False
-        self.statements.append(last)
-        return True
-
-    def _from_another_root(self, root: int, freed: int) -> bool:
-        """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
-        saving = (1 << number for number in range(len(self.statements)) if self._saves(number))
-        noticed = sum(saving) & freed
-        for value in reversed(range(len(self.leaves), len(self.infos))):
-            if value not in (root, *self.dropped) and self.graph[value] & noticed:
-                return self._backward_of_ones(value, self.infos[value].shape)
-        return False
-
-    def _saves(self, number: int) -> bool:
-        """Whether a statement keeps something for its backward."""
-        statement = self.statements[number]
-        return isinstance(statement, pr.Apply) and OPS[statement.op].saves
-
-    def _backward_of_ones(self, value: int, shape: Shape) -> bool:
-        gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
-        self.statements.append(pr.Backward(value, gradient))
-        return True
-
-    def _wrong_shape(self, extra: int) -> bool:
-        """A gradient of another shape."""
-        for value in reversed(range(len(self.infos))):
-            if value not in self.dropped and self.infos[value].requires_grad:
-                return self._backward_of_ones(value, (*self.infos[value].shape, 2))
-        return False
-
-    def _no_grad_needed(self, extra: int) -> bool:
-        """A backward from a constant."""
-        for value, info in enumerate(self.infos):
-            if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
-                self.statements.append(pr.Backward(value))
-                return True
-        return False
 
     def _last_backward(self, extra: int, create_graph: bool) -> None:
         """A backward from the newest value that none has run through, if there is one."""
@@ -487,10 +432,21 @@ class Builder:
         clears = "clear_grad" in self.abilities
         if clears:
             self.clear(root, 0, 0)
-        self._backward(root, extra, create_graph=not clears)
+        third = self.recorded_lives and clears and bool(extra & _THIRD)
+        self._backward(root, extra, create_graph=third or not clears)
+        if third:
+            self.fresh = 1 << leaf  # others may have no gradient, or zeros
+            self._drop_all(extra)
+            self._second_order(extra & ~_THIRD)
+
+    def _drop_all(self, extra: int) -> None:
+        """Drop the computed values, or all but the newest ones: their graph is still needed."""
+        kept = (0, 0, 1, len(self.infos))[extra & 3]
+        for value in range(len(self.leaves), len(self.infos) - kept):
+            self.drop(value, 0, 0)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
-        return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
+        return self.define(statement, statement.outputs(self.infos), UNKNOWN)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:
@@ -504,6 +460,6 @@ _ENDINGS: dict[str, Callable[[Builder, int], object]] = {
     "again": Builder._again,
     "change_all": Builder._change_all,
     "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
-    "freed": Builder._freed_graph,
-    "error": Builder._error,
+    "freed": endings.freed_graph,
+    "error": endings.error,
 }

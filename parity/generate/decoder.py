@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import NEGATIVE_STRIDES, AnyEngine, as_runner
 from parity.generate import rows
 from parity.generate.actual_values import ActualValues
-from parity.generate.builder import SEEDS, Builder
+from parity.generate.builder import SEEDS, SOME_LAYOUTS, Builder
 from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.value_events import VALUE_EVENTS, newest_wide, twist
 from parity.generate.wide import WIDE_EVENTS
 from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
@@ -80,6 +81,8 @@ class Decoder:
         untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
         untested += [] if limit is None or limit >= 3 else [f"more than {limit} dimensions"]
         untested += restrictions.words()
+        if profile.layouts and limit != 0 and NEGATIVE_STRIDES not in able:
+            untested.append(NEGATIVE_STRIDES)
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
@@ -95,6 +98,12 @@ class Decoder:
             restrictions,
             tuple(untested),
         )
+
+    @functools.cached_property
+    def layouts(self) -> tuple[str, ...]:
+        """The layouts of leaves and gradients that the engine takes, some more than once."""
+        negative = NEGATIVE_STRIDES in self.abilities
+        return tuple("F" if one == "reversed" and not negative else one for one in SOME_LAYOUTS)
 
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
@@ -123,7 +132,12 @@ class Decoder:
             special=profile.special,
             restrictions=self.restrictions,
             patterns=profile.large,
+            recorded_lives=profile.recorded,
         )
+        if profile.unread:
+            builder.unread, builder.reads_at_end = _READING[narrow >> 6]
+        if profile.layouts:
+            builder.layouts = self.layouts
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
         for i in range(leaves):
@@ -136,7 +150,8 @@ class Decoder:
                 shape = other if size(other) <= profile.max_size else shape
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
-            builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
+            layout = builder.layouts[code >> 4 & 7]
+            builder.leaf(shape, dtype, start, flags, not constant, layout)
         position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
@@ -178,6 +193,8 @@ class Decoder:
             if op is not None and few <= 0:
                 op, event = None, events[opcode]
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
+            if self.profile.twisted and a & _NEWEST:
+                left = newest_wide(builder)
             value = None
             if op is not None:
                 few -= 1
@@ -186,6 +203,8 @@ class Decoder:
                     right = builder.leaf_apart(left, right)
                 quiet = under_no_grad and extra >= 216
                 value = builder.apply(op, left, right, b, extra, no_grad=quiet)
+                if self.profile.twisted and value is not None:
+                    twist(builder, value, b ^ extra, extra >> 2)
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
@@ -211,11 +230,17 @@ def _weight(profile: Profile, name: str) -> int:
 
 def _event(name: str) -> Event | None:
     """Return the event of a name, if it is one."""
-    return FURTHER_EVENTS.get(name) or WIDE_EVENTS.get(name) or getattr(Builder, name, None)
+    return _EVENTS.get(name) or getattr(Builder, name, None)
 
 
+#: Events that are not methods of the builder.
+_EVENTS = {**FURTHER_EVENTS, **WIDE_EVENTS, **VALUE_EVENTS}
+#: What is unread, and whether values are read at the end, by two bits.
+_READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
+#: Operand bytes with one of these bits name the newest value, in programs that twist it.
+_NEWEST = 7
 #: From here on the second operand is a leaf that the first one does not depend on, if there is one.
 _APART = 80
 #: The share of opcodes that mean "this slot is its operand".

@@ -358,7 +358,7 @@ def _called(builder: Builder, name: str, inputs: Sequence[int], extra: int) -> i
         return None
     statement = pr.User(name, tuple(inputs))
     results = statement.outputs(builder.infos)
-    chosen = builder._define(statement, results, (-bound, bound), extra)
+    chosen = builder.define(statement, results, (-bound, bound), extra)
     if len(results) > 1 and extra % 3 == 0 and "add" in builder.ops:
         joined = builder.apply_one(OPS["add"], (chosen, builder.siblings[chosen]))
         return chosen if joined is None else joined

@@ -14,6 +14,11 @@ SHAPES: tuple[Shape, ...] = (
 )
 #: Of up to three dimensions, few of them squares.
 _DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
+#: But for the first, with at least two axes that are longer than 1.
+_WIDE: tuple[Shape, ...] = (
+    *((), (3, 2), (2, 3, 2), (3, 3), (2, 2), (2, 1, 3), (2, 3), (2, 2, 2)),
+    *((2, 3), (3, 2), (2, 3, 2), (3, 1, 2), (2, 2), (2, 1, 3), (2, 3), (2, 3, 2)),
+)
 #: Small ones, also of one element.
 _SMALL: tuple[Shape, ...] = (
     *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
@@ -102,6 +107,14 @@ class Profile:
     large: bool = False
     #: In every how many turns of the profiles it has one.
     turns: int = 1
+    #: Whether in most programs values are read later or never (``language.program.UNREAD``).
+    unread: bool = False
+    #: Whether arrays that a program is given have other layouts (``language.layouts``).
+    layouts: bool = False
+    #: Whether each result is moved (``value_events.twist``), and operations mostly use the newest.
+    twisted: bool = False
+    #: Whether values are dropped around recorded backwards, and a third order may follow.
+    recorded: bool = False
 
     @property
     def size(self) -> int:
@@ -114,6 +127,7 @@ EVENT_NEEDS: dict[str, str] = {
     "clear": "clear_grad",
     "zero": "zero_grad",
     "detach": "detach",
+    "beside": "detach",
     "change_grad": "buffer",
     **dict.fromkeys(("enter", "leave", "block"), "no_grad"),
     **dict.fromkeys(("change", "update"), "inplace"),
@@ -374,6 +388,40 @@ _PROFILES = (
         slots=3,
         shapes=_SMALL,
         turns=10,
+    ),
+    Profile(
+        "unread",
+        "values that are read at the end or never, of leaves in any layout",
+        events={**_EVENTS, "detach": 6, "drop": 16, "read": 10},
+        modes=True,
+        slots=10,
+        few=4,
+        unread=True,
+        layouts=True,
+    ),
+    Profile(
+        "twisted",
+        "gradients that arrive as a transpose, a slice or a broadcast, of leaves in any layout",
+        events={"backward": 12},
+        shapes=_WIDE,
+        slots=6,
+        even=True,
+        unread=True,
+        layouts=True,
+        twisted=True,
+    ),
+    Profile(
+        "recorded",
+        "second and third order beside values that are dropped, detached or under no_grad",
+        ops=_CURVED,
+        events={"backward": 5, "zero": 3, "clear": 3, "beside": 16, "detach": 4, "drop": 8},
+        modes=True,
+        second_order=True,
+        slots=7,
+        few=3,
+        exact=1,
+        unread=True,
+        recorded=True,
     ),
     Profile(
         "bits",

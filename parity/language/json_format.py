@@ -7,7 +7,7 @@ import json
 import math
 from typing import Annotated, Any, TypeVar
 
-from parity._util.decode import Check, Decoder, FormatError, shown
+from parity._util.decode import Check, Decoder, FormatError, one_of, shown
 from parity.language import program as pr
 
 T = TypeVar("T")
@@ -18,8 +18,10 @@ FORMAT_VERSION = 1
 
 def program_to_json(program: pr.Program) -> dict[str, Any]:
     """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
+    unread = {"unread": program.unread} if program.unread else {}
     return {
         "format": FORMAT_VERSION,
+        **unread,
         "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
         "statements": [
             {"do": s.keyword} | _plain(dataclasses.asdict(s)) for s in program.statements
@@ -39,6 +41,7 @@ class _Form:
     format: Annotated[int, Check(str(FORMAT_VERSION), FORMAT_VERSION.__eq__)]
     leaves: list[Any]
     statements: list[Any]
+    unread: Annotated[str, one_of(pr.UNREAD)] = ""
 
 
 def program_from_json(data: Any) -> pr.Program:
@@ -46,7 +49,7 @@ def program_from_json(data: Any) -> pr.Program:
     form = _decoded(_Form, data, "not a program")
     leaves = tuple(_decoded(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(form.leaves))
     statements = (statement_from_json(s, f"statement {i}") for i, s in enumerate(form.statements))
-    program = pr.Program(leaves, tuple(statements))
+    program = pr.Program(leaves, tuple(statements), form.unread)
     program.validate()
     return program
 
@@ -80,8 +83,8 @@ _DECODER = Decoder(known=True)
 
 def _plain(value: Any) -> Any:
     """Data as JSON has it."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, dict):  # the usual layout goes without saying
+        return {k: _plain(v) for k, v in value.items() if (k, v) != ("layout", "C")}
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from parity._util.decode import shown
 from parity.language.blocks import INDENTS, Enter, Leave
 from parity.language.in_place import DetachInPlace, InPlace
 from parity.language.shapes import Shape, extent
@@ -25,6 +26,7 @@ from parity.language.statements import (
     Clear,
     Detach,
     Drop,
+    Read,
     State,
     Statement,
     TakeGrad,
@@ -36,6 +38,7 @@ from parity.language.values import Constant, Info, Leaf, ProgramError, check_con
 
 __all__ = [
     "STATEMENTS",
+    "UNREAD",
     "Apply",
     "Backward",
     "ChangeGrad",
@@ -52,6 +55,7 @@ __all__ = [
     "Leave",
     "Program",
     "ProgramError",
+    "Read",
     "State",
     "Statement",
     "TakeGrad",
@@ -73,6 +77,15 @@ STATEMENTS: dict[str, type[Statement]] = {
 MOST_ELEMENTS, MOST_IN_TOTAL, MOST_DIMENSIONS, MOST_STATEMENTS = 2**20, 2**22, 32, 10_000
 
 
+#: What of a program may be unread, with what that means: everything is read as soon as it is there,
+#: or the values of results are read by ``Read`` only, or gradients after the last event only, too.
+UNREAD: dict[str, str] = {
+    "": "each value and gradient is read at once",
+    "values": "results are read where a statement reads them",
+    "all": "results are read where a statement reads them, gradients after the last event",
+}
+
+
 @dataclass(frozen=True)
 class Program:
     """Leaves and statements; ``validate`` says whether they make sense.
@@ -82,6 +95,9 @@ class Program:
 
     leaves: tuple[Leaf, ...]
     statements: tuple[Statement, ...]
+    #: What is not read as soon as it is there (``UNREAD``), "" for nothing. Not part of ``repr``,
+    #: of which the seeds of error bounds are made.
+    unread: str = field(default="", repr=False)
 
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
@@ -112,14 +128,20 @@ class Program:
         for what, several in (("leaves", self.leaves), ("statements", self.statements)):
             if len(several) > MOST_STATEMENTS:
                 raise ProgramError(f"{len(several)} {what}, and at most {MOST_STATEMENTS} are run")
+        if self.unread not in UNREAD:
+            raise ProgramError(f"unread({shown(self.unread)}) is not known")
+        changes = [s for s in self.statements if isinstance(s, (Zero, ChangeGrad))]
+        if self.unread == "all" and changes:
+            raise ProgramError(f"{changes[0].keyword} reads gradients, which are not read")
         for number, leaf in enumerate(self.leaves):
             check_constant(leaf, f"leaf {number}")
         _check_sizes(self.infos)
 
     def __str__(self) -> str:
-        """Return the program as text, one line per leaf or statement."""
+        """Return the program as text, one line per leaf or statement, after what is unread."""
         names = self.value_names
-        lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
+        lines = [f"unread({self.unread!r})"] if self.unread else []
+        lines += [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
         depth = 0
         for statement, values in zip(self.statements, self.defined, strict=True):
             left = ", ".join(names[i] for i in values)
@@ -129,6 +151,15 @@ class Program:
             lines.append("    " * depth + (f"{left} = {text}" if left else text))
             depth += after
         return "\n".join(lines)
+
+    def constants(self) -> list[Constant]:
+        """Return the arrays of the program: its leaves, and the gradients that it passes."""
+        backwards = (s for s in self.statements if isinstance(s, Backward))
+        return [*self.leaves, *(s.gradient for s in backwards if s.gradient is not None)]
+
+    def all_read(self) -> Program:
+        """Return the program in which each value and gradient is read at once."""
+        return replace(self, unread="") if self.unread else self
 
     @property
     def value_names(self) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 from parity._util.decode import Convert, shown
 from parity._util.names import did_you_mean
 from parity.language.attributes import as_attributes
+from parity.language.layouts import LAYOUTS
 from parity.language.shapes import Attrs, Shape
 from parity.language.table import OPS, output_shapes, result_dtype
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
@@ -190,7 +191,8 @@ class Backward(Statement):
         return replace(self, value=moved(self.value))
 
     def change(self, state: State) -> None:
-        state.has_gradient_array = self.gradient is not None
+        writeable = self.gradient is not None and LAYOUTS[self.gradient.layout].writeable
+        state.has_gradient_array = writeable
         if self.gradient is not None:
             check_constant(self.gradient, "gradient")
 
@@ -311,10 +313,25 @@ class Drop(Statement):
         return f"del {names[self.value]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Read(Statement):
+    """Read a value. It matters in a program whose values are not all read (``Program.unread``)."""
+
+    keyword: ClassVar[str] = "read"
+    positional: ClassVar[str] = "value"
+    value: int
+
+    def operands(self) -> tuple[int, ...]:
+        return (self.value,)
+
+
 #: The kinds of statements by keyword.
 STATEMENTS: dict[str, type[Statement]] = {
     cls.keyword: cls
-    for cls in (Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop)
+    for cls in (
+        *(Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop),
+        Read,
+    )
 }
 
 

@@ -55,7 +55,7 @@ def program_from_text(text: str) -> pr.Program:
         except ValueError as error:
             where = f"line {number}, {shown(line)}"
             raise pr.ProgramError(f"{where}, is no statement: {error}") from None
-    program = pr.Program(tuple(reader.leaves), tuple(reader.statements))
+    program = pr.Program(tuple(reader.leaves), tuple(reader.statements), reader.unread)
     program.validate()
     return program
 
@@ -227,6 +227,7 @@ class _Reader:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.numbers: dict[str, int] = {}
+        self.unread = ""
         self._inference: pr.State | None = None
 
     def line(self, text: str) -> None:
@@ -249,6 +250,8 @@ class _Reader:
         call = line.call(function)
         if function == "leaf":
             return self._add_leaf(names, call)
+        if function == "unread":
+            return self._set_unread(names, call)
         fields = self._fields(call)
         if _UNDER_NO_GRAD.search(text):
             fields["no_grad"] = True
@@ -261,6 +264,14 @@ class _Reader:
         (array,) = _arguments(call, 1)
         self.leaves.append(leaf_from_json({**_array(array), **call.named}))
         self._bind(names, 1)
+
+    def _set_unread(self, names: list[str], call: _Call) -> None:
+        (unread,) = _arguments(call, 1)
+        if names or call.named or self.leaves or self.unread:
+            raise ValueError("what is unread comes first, once")
+        if not isinstance(unread, str) or unread not in pr.UNREAD:
+            raise ValueError(f"unread is one of {', '.join(filter(None, pr.UNREAD))}")
+        self.unread = unread
 
     def _add(self, names: list[str], fields: dict[str, Any]) -> None:
         statement = statement_from_json(fields, "it")
@@ -313,8 +324,8 @@ class _Reader:
         (root,) = _arguments(call, 1)
         fields = {"do": "backward", "value": self.number(root), **call.named}
         if "gradient" in fields:
-            dtype = {"dtype": fields.pop("dtype")} if "dtype" in fields else {}
-            fields["gradient"] = {**_array(fields["gradient"]), **dtype}
+            form = {name: fields.pop(name) for name in ("dtype", "layout") if name in fields}
+            fields["gradient"] = {**_array(fields["gradient"]), **form}
         return fields
 
     def _event(self, kind: type[pr.Statement], call: _Call) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parity._util.decode import Check, Convert, one_of
 from parity.language.attributes import LONGEST, as_number, is_length
+from parity.language.layouts import LAYOUTS, laid_out
 from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 
@@ -43,12 +44,15 @@ class Constant:
     shape: Lengths
     values: Numbers | Pattern
     dtype: Annotated[str, one_of(("float32", "float64"))] = "float64"
+    #: How the array lies in memory (``parity.language.layouts``). Not part of ``repr``, of which
+    #: the seeds of error bounds are made.
+    layout: Annotated[str, one_of(LAYOUTS)] = field(default="C", kw_only=True, repr=False)
 
     def array(self) -> NDArray[Any]:
-        """A new array."""
-        if isinstance(self.values, Pattern):
-            return self.values.array().astype(self.dtype).reshape(self.shape)
-        return np.array(self.values, self.dtype).reshape(self.shape)
+        """A new array in its layout."""
+        numbers = self.values.array() if isinstance(self.values, Pattern) else self.values
+        array = np.array(numbers, self.dtype).reshape(self.shape)
+        return array if self.layout == "C" else laid_out(array, self.layout)
 
     def distinct(self) -> tuple[float, ...]:
         """Values among which each value of the array is."""
@@ -56,7 +60,8 @@ class Constant:
 
     def __str__(self) -> str:
         text = self._numbers()
-        return text if self.dtype == "float64" else f"{text}, {self.dtype}"
+        text = text if self.dtype == "float64" else f"{text}, {self.dtype}"
+        return text if self.layout == "C" else f"{text}, layout={self.layout!r}"
 
     def _numbers(self) -> str:
         if isinstance(self.values, Pattern):
@@ -83,5 +88,7 @@ class Leaf(Constant):
 def check_constant(constant: Constant, where: str) -> None:
     if constant.dtype not in ("float32", "float64"):
         raise ProgramError(f"{where}: dtype {constant.dtype!r} is not supported")
+    if constant.layout not in LAYOUTS:
+        raise ProgramError(f"{where}: layout {constant.layout!r} is not known")
     if size(constant.shape) != len(constant.values):
         raise ProgramError(f"{where}: {len(constant.values)} values for shape {constant.shape}")

@@ -58,9 +58,12 @@ def adjudicate(
     used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
     if not used <= recorder.ops.keys():
         return own_verdict(program, finding, engine, reference)
-    exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
+    right = with_quirks(recorder, engine.quirks)
+    exact = execute(program.all_read(), right, recorder.on_statement)
     if recorder.is_beyond:
         return Verdict(None, "the arrays are too large for the exact evaluation")
+    if program.unread and not recorder.left_reals_count:
+        exact = execute(program, with_quirks(Exact(), engine.quirks))
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")
     # The run that differed: an engine that is not deterministic may agree in another one.
@@ -72,11 +75,14 @@ def adjudicate(
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
     without_rounding = is_exact(program)
-    kink = (
-        None
-        if bits or without_rounding or not is_plain(program)
-        else _crossed_kink(program, finding, recorder, ours, theirs)
-    )
+    kink = None
+    if not (bits or without_rounding) and is_plain(program):
+        shown = ours, theirs
+        if program.unread:  # which side operands are on shows where they are read
+            whole = program.all_read()
+            quirky = with_quirks(reference, engine.quirks)
+            shown = as_runner(engine).run(whole), execute(whole, quirky)
+        kink = _crossed_kink(program, finding, recorder, *shown)
     if kink is not None:
         note = f"rounding decides on which side of its kink an operand of {kink} is"
         return Verdict(ILL_CONDITIONED, note)

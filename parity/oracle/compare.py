@@ -142,9 +142,7 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     if e.what == "held":
         return Kind.ZERO
     if e.what == "value":
-        if isinstance(statement, pr.TakeGrad):
-            return Kind.GRADIENT
-        return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves are observed at the end
+        return _kind_of_result(program, e, statement)
     if type(statement) in _KIND_OF_GRAD:
         return _KIND_OF_GRAD[type(statement)]
     before = program.statements[: e.statement]
@@ -155,6 +153,19 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
 
 #: What some engines do not show.
 _OPTIONAL = ("held", "requires_grad")
+
+
+def _kind_of_result(program: pr.Program, e: Observation, statement: pr.Statement | None) -> Kind:
+    """Return what it is that a value differs: it may have been read before, and have changed."""
+    if e.which < len(program.leaves) or (isinstance(statement, pr.Read) and not program.unread):
+        return Kind.ALIAS
+    is_gradient = any(
+        isinstance(s, pr.TakeGrad) and e.which in values
+        for s, values in zip(program.statements, program.defined, strict=True)
+    )
+    return Kind.GRADIENT if is_gradient else Kind.VALUE
+
+
 _KIND_OF_GRAD: dict[type[Any], Kind] = {
     pr.Clear: Kind.CLEAR,
     pr.Zero: Kind.ZERO,

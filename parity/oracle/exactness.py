@@ -22,6 +22,8 @@ from parity.language.table import OPS
 
 #: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
+#: Layouts of arrays with their elements in C order, one after the other.
+_IN_ORDER = ("C", "read-only")
 
 
 def narrowest(program: pr.Program) -> np.finfo[Any]:
@@ -50,13 +52,16 @@ def is_rounded(program: pr.Program) -> bool:
 
     PyTorch rule: docs/semantics.md 15. Programs with sums of five or more elements are excluded,
     since NumPy and PyTorch add them in different orders (docs/semantics.md 15.8), and so are
-    those with sums over several axes of an array that is not C-contiguous.
+    those with sums over several axes of an array that is not C-contiguous, and programs that get
+    such an array.
     """
     program = lowered(program)
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
         return False
     if any(isinstance(s, pr.TakeGrad) for s in program.statements):
+        return False
+    if not all(c.layout in _IN_ORDER for c in program.constants()):
         return False
     reordered = any(OPS[s.op].reorders for s in applied)
     for statement, outputs in zip(program.statements, program.defined, strict=True):

@@ -178,6 +178,9 @@ class Finding:
         How often the program differed, for a finding of kind ``flaky``.
     place
         Type and place of an exception (``Failure.place``), "" if it is unknown or there is none.
+    only
+        What a reduced program depends on beside its operations: what is read when, layouts, dropped
+        values ("only where x2 is not read right after the statement"); "" for nothing.
     """
 
     kind: Kind
@@ -193,6 +196,7 @@ class Finding:
     right: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
     place: str = ""
+    only: str = ""
 
     def flaky(self, differ: int, runs: int) -> Finding:
         """Return the finding of kind ``flaky`` whose program differed like this in some runs."""

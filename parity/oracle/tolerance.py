@@ -47,7 +47,8 @@ SAMPLES = 8
 SAMPLE_COUNTS = (1, 2, 3, SAMPLES)
 #: An error that exceeds the bound of so many samples that many times, and the largest number of the
 #: program by the factor ``GROSS``, needs no further ones. All of n samples are r times smaller than
-#: usual with a chance of about r**-n, here 1e-9. Small errors need all samples: where gradients
+#: usual with a chance of about r**-n, here 1e-9. The largest number is not known where values are
+#: not read. Small errors need all samples: where gradients
 #: cancel, a sample often has no error at all, since its errors are whole units in the last place.
 #: Where a choice is open, half of the samples choose otherwise, and all are needed.
 GROSS = 1e-4
@@ -130,7 +131,7 @@ class Tolerance:
 
     @property
     def _clearly(self) -> dict[int, float]:
-        return CLEARLY if all(self._decided) else {}
+        return CLEARLY if all(self._decided) and not self.program.unread else {}
 
     def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
         """Return the bound of each element of the observation number ``index``.

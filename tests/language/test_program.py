@@ -32,7 +32,8 @@ def test_generated_programs_survive_json(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_generated_programs_print_a_line_a_leaf_and_statement(profile: str) -> None:
     for case in sample(profile, 20):
-        assert len(str(case).splitlines()) == len(case.leaves) + len(case.statements)
+        lines = bool(case.unread) + len(case.leaves) + len(case.statements)
+        assert len(str(case).splitlines()) == lines
 
 
 EVERY_STATEMENT = program(
@@ -50,6 +51,7 @@ EVERY_STATEMENT = program(
     pr.Zero((0,)),
     pr.ChangeGrad(0),
     pr.Drop(2),
+    pr.Read(3),
 )
 
 
@@ -75,6 +77,7 @@ def test_text_of_every_statement() -> None:
         "zero_grad(x0)",
         "change_grad(x0)  # in place: * 2 + 1",
         "del x2",
+        "read(x3)",
     ]
     assert str(EVERY_STATEMENT) == str(EVERY_STATEMENT)
 

@@ -15,6 +15,7 @@ import numpy as np
 from parity.diagnose.defects.changing import Changing
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
+from parity.engines.arrays import copied
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -85,7 +86,7 @@ class TapeEngine(Changing):
         return apply
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
-        return Tensor(self, array.copy(), requires_grad)
+        return Tensor(self, copied(array), requires_grad)
 
     def value(self, t: Tensor) -> Any:
         return t.data

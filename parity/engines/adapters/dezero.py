@@ -9,6 +9,7 @@ import dezero
 import dezero.functions as F
 from dezero import in_place
 from parity.engines.adapters.numpy_like import INDICES, SCALARS, split_like
+from parity.engines.arrays import copied
 from parity.engines.base import Engine
 
 
@@ -42,7 +43,7 @@ class Dezero(Engine):
     }
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return dezero.Variable(array.copy(), requires_grad=requires_grad)
+        return dezero.Variable(copied(array), requires_grad=requires_grad)
 
     def value(self, t: Any) -> Any:
         return t.data

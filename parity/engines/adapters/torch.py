@@ -60,6 +60,23 @@ class Functions(Mapping[str, Callable[..., Any]]):
         return sum(1 for _ in self)
 
 
+def tensor_of(array: Any) -> Any:
+    """Return a tensor with a copy of an array, and its strides where PyTorch has such.
+
+    It has no negative ones, for which ``torch.tensor`` raises.
+    """
+    if array.flags.c_contiguous:
+        return torch.tensor(array)
+    steps = [stride // array.itemsize for stride in array.strides]
+    if any(step < 0 for step in steps):
+        return torch.tensor(array.copy())
+    lengths = (1 if step == 0 else n for n, step in zip(array.shape, steps, strict=True))
+    whole = torch.tensor(array.copy())
+    one = whole[tuple(slice(0, n) for n in lengths)]
+    held = torch.empty_strided(one.shape, steps, dtype=one.dtype).copy_(one)
+    return held.expand(array.shape)
+
+
 class Torch(Engine):
     """PyTorch in eager mode on the CPU, with one thread (more are slower for small arrays).
 
@@ -88,9 +105,9 @@ class Torch(Engine):
         self.ops = Functions(lambda name: _constant(OPS[name].function))  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        t = torch.tensor(array, requires_grad=requires_grad)
+        t = tensor_of(array).requires_grad_(requires_grad)
         if requires_grad:
-            t.register_hook(_copied)  # type: ignore[no-untyped-call]
+            t.register_hook(_copied)
         return t
 
     def value(self, t: Any) -> Any:
@@ -102,7 +119,7 @@ class Torch(Engine):
         return None if g is None else g.detach().numpy(force=g._is_zerotensor())
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        g = None if gradient is None else torch.tensor(gradient)
+        g = None if gradient is None else tensor_of(gradient)
         try:
             if not flags.get("create_graph"):
                 t.backward(g, **flags)
@@ -172,7 +189,7 @@ class AsIs(Torch):
     """PyTorch without hooks: gradients may share memory (docs/semantics.md 3)."""
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return torch.tensor(array, requires_grad=requires_grad)
+        return tensor_of(array).requires_grad_(requires_grad)
 
 
 class _WithGradient(torch.autograd.Function):

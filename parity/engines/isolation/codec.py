@@ -102,14 +102,18 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    leaves = [(x.shape, _values_head(x), x.dtype, x.requires_grad) for x in program.leaves]
-    return [leaves, list(map(_statement_head, program.statements))]
+    leaves = [
+        (x.shape, _values_head(x), x.dtype, x.requires_grad, x.layout) for x in program.leaves
+    ]
+    return [leaves, list(map(_statement_head, program.statements)), program.unread]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
     values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
     constants = [
-        {"constant": (v.shape, _values_head(v), v.dtype)} if isinstance(v, pr.Constant) else v
+        {"constant": (v.shape, _values_head(v), v.dtype, v.layout)}
+        if isinstance(v, pr.Constant)
+        else v
         for v in values
     ]
     return [statement.keyword, *constants]
@@ -125,10 +129,11 @@ _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMEN
 
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements = _frozen(head)
+    leaves, statements, unread = _frozen(head)
     return pr.Program(
-        tuple(pr.Leaf(*leaf) for leaf in leaves),
+        tuple(pr.Leaf(*fields, layout=layout) for *fields, layout in leaves),
         tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
+        unread,
     )
 
 
@@ -141,7 +146,11 @@ def _frozen(value: Any) -> Any:
     return _ARRAYS[kind](*map(_frozen, fields))
 
 
-_ARRAYS: dict[str, Callable[..., Any]] = {"constant": pr.Constant, "pattern": Pattern}
+def _constant(shape: Any, values: Any, dtype: str, layout: str) -> pr.Constant:
+    return pr.Constant(shape, values, dtype, layout=layout)
+
+
+_ARRAYS: dict[str, Callable[..., Any]] = {"constant": _constant, "pattern": Pattern}
 
 
 def trace_message(trace: Trace) -> Message:

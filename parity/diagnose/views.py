@@ -1,0 +1,11 @@
+"""Conditions of cells in which arrays are views (``parity.diagnose.moved_cells``)."""
+
+from __future__ import annotations
+
+#: In words, by name.
+VIEWS = {
+    "transposed-gradient": "where its gradient is a transpose",
+    "reversed-gradient": "where its gradient is reversed, with negative strides",
+    "broadcast-gradient": "where its gradient is a broadcast",
+    "transposed-operands": "where operands are given as transposes",
+}
