@@ -19,10 +19,8 @@ ROTATION = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
-    *("special", "special"),
+    *("special", "special", "beyond"),
 )
-#: One that comes once in so many turns: right engines differ there by the formulas they use.
-BEYOND, RARELY = "beyond", 2
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
@@ -30,8 +28,7 @@ def rotation(engine: AnyEngine) -> tuple[str, ...]:
 
     For engines that have operations without rules, those take every second turn.
     """
-    profiles = (*ROTATION * RARELY, BEYOND)
-    profiles += ("bits",) * RARELY if engine.bitwise else ()
+    profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         return tuple(name for profile in profiles for name in (profile, "rows"))
     return profiles
