@@ -141,10 +141,10 @@ SPECIAL_VALUES: tuple[Values, ...] = (
     ((700.0, -700.0, 3.0), (2.0, -1.0, 700.0), (1.0,)),
     ((800.0, -800.0, -790.0), (1.0, 800.0, -800.0), (1.0,)),
     ((1e-9, -1e-9, 1e-5), (1e-9, 3.0, -1e-9), (1.0,)),
-    ((-0.0, 0.0, 2.0), (-0.0, 3.0, 0.0), (1.0,)),
 )
-#: Infinities and nan, and subnormal numbers of float32.
+#: Negative zeros, infinities and nan, and subnormal numbers of float32.
 BEYOND_VALUES: tuple[Values, ...] = (
+    ((-0.0, 0.0, 2.0), (-0.0, 3.0, 0.0), (1.0,)),
     ((math.inf, 2.0, -math.inf), (2.0, 3.0, 0.5), (1.0,)),
     ((2.0, 3.0, -1.0), (math.inf, 2.0, -math.inf), (1.0,)),
     ((-math.inf, -math.inf, -math.inf), (2.0, 3.0, -1.0), (1.0,)),
@@ -244,7 +244,7 @@ class _Cells:
             fraction = dict(operands.attrs).get("exponent", 1) % 1
             for values, dtype in tried:
                 if fraction and values in BEYOND_VALUES:
-                    continue  # as a root PyTorch has nan at -inf, as a power infinity
+                    continue  # a root and a power differ at -inf and at -0.0
                 leaves = replace(operands, values=values).leaves(dtype)
                 for cell in self.applied(leaves, operands.attrs):
                     yield replace(cell, special=True)

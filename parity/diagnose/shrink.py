@@ -115,8 +115,13 @@ def alike(small: Finding, finding: Finding) -> bool:
     same_place = small.place == finding.place or small.kind != finding.kind
     same_class = small.left_numbers == finding.left_numbers
     if finding.by_class and small.by_class:
-        same_class = small.classes == finding.classes
+        same_class = _unsigned(small.classes) == _unsigned(finding.classes)
     return small.kind in _same_kinds(finding) and same_place and same_class
+
+
+def _unsigned(classes: tuple[str, str] | None) -> tuple[str, ...] | None:
+    """Return classes of numbers without the signs of infinities, which a step may turn round."""
+    return None if classes is None else tuple(name.lstrip("-") for name in classes)
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:

@@ -14,20 +14,18 @@ from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
 from parity.language.table import OPS
 
-_BASIC = (
+_BASIC: tuple[str, ...] = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
     *("blocks", "in-place", "user-functions", "in-place"),
-    *("special", "special"),
-    *("unread", "twisted", "recorded", "twisted", "unread", "twisted", "recorded"),
+    *("special", "special", "beyond"),
+    *("unread", "twisted", "recorded", "twisted"),
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
 _SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
 #: Profiles take turns; the general one more often.
 ROTATION = (*_BASIC, *_SIZES)
-#: One that comes once in so many turns: right engines differ there by the formulas they use.
-BEYOND, RARELY = "beyond", 2
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
@@ -36,11 +34,10 @@ def rotation(engine: AnyEngine) -> tuple[str, ...]:
     For engines that have operations without rules, those take every second turn among the others
     that are small.
     """
-    profiles = (*_BASIC * RARELY, BEYOND)
-    profiles += ("bits",) * RARELY if engine.bitwise else ()
+    profiles = (*_BASIC, "bits") if engine.bitwise else _BASIC
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         profiles = tuple(name for profile in profiles for name in (profile, "rows"))
-    return (*profiles, *_SIZES * RARELY)
+    return (*profiles, *_SIZES)
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:

@@ -16,7 +16,7 @@ from parity.engines.execute import execute
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.generate.rows import FOLLOWING
-from parity.generate.schedule import BEYOND, ROTATION, decoders_of, rotation
+from parity.generate.schedule import ROTATION, decoders_of, rotation
 from parity.language import program as pr
 from parity.language.table import OPS, with_rules
 from tests.helpers.programs import DEZERO, TORCH, sample, steady
@@ -132,12 +132,11 @@ def test_an_engine_without_such_operations_gets_no_operations() -> None:
 
 
 def test_rows_take_every_second_turn_where_an_engine_has_some() -> None:
-    basic = ROTATION[: ROTATION.index("large")]
-    small, sizes = (*basic, *basic, BEYOND), ROTATION[len(basic) :]
+    small = ROTATION[: ROTATION.index("large")]
     several = rotation(Two())
     assert several[1 : 2 * len(small) : 2] == ("rows",) * len(small)
     assert several[: 2 * len(small) : 2] == small
-    assert several[2 * len(small) :] == (*sizes, *sizes)
+    assert several[2 * len(small) :] == ROTATION[len(small) :]
     assert "rows" not in rotation(DEZERO)
 
 

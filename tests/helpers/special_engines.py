@@ -173,7 +173,7 @@ WRONG: dict[str, tuple[str, Rule, str, str]] = {
         "div",
         _value("div", lambda a, b: a / (b + (b == 0) * b.dtype.type(1e-8))),
         "convention",
-        "the value of `div` is finite where PyTorch's is nan where the second operand is zero",
+        "the value of `div` is finite where PyTorch's is infinite where the second operand is zero",
     ),
     "overflow": (
         "exp",

@@ -78,6 +78,13 @@ def _larger_vjp(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
     return do("select", halves, keep=~(left < right)), do("select", halves, keep=~(left > right))
 
 
+def _pow(a: Any, exponent: float) -> Any:
+    """A root and its inverse keep the sign of zero, as in PyTorch."""
+    if exponent == -0.5:
+        return 1 / np.sqrt(a)
+    return np.sqrt(a) if exponent == 0.5 else a**exponent
+
+
 def _pow_vjp(g: Any, y: Any, a: Any, exponent: float) -> tuple[Any, ...]:
     if exponent == 0:
         return (do("select", g, keep=np.zeros(g.shape, bool)),)
@@ -183,7 +190,7 @@ RULES: dict[str, Rule] = {
     "neg": Rule(lambda a: -a, lambda g, y, a: (-g,)),
     "square": Rule(lambda a: a * a, lambda g, y, a: (g * (2 * a),)),
     "div": Rule(lambda a, b: a / b, lambda g, y, a, b: (g / b, -g * (a / b / b))),
-    "pow": Rule(lambda a, exponent: a**exponent, _pow_vjp),
+    "pow": Rule(_pow, _pow_vjp),
     "exp": Rule(np.exp, lambda g, y, a: (g * y,)),
     "log": Rule(np.log, lambda g, y, a: (g / a,)),
     "sin": Rule(np.sin, lambda g, y, a: (g * do("cos", a),)),
