@@ -7,7 +7,6 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +22,7 @@ from parity.generate.values import (
     WILD_POSITIVE,
     WILD_VALUES,
     laid_out,
+    moves,
 )
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
@@ -297,7 +297,7 @@ class Builder:
         for k in range(_TRIED * len(names)):
             name, number = names[(b + k // _TRIED) % len(names)], extra + k
             inferred = self._inferred(name, (before,), number)
-            if inferred is None or not _moves(inferred.attrs, before, inferred.outputs[0]):
+            if inferred is None or not moves(inferred.attrs, before, inferred.outputs[0]):
                 continue
             if self._apply(OPS[name], (value,), number, 0, False) is not None:
                 return
@@ -482,13 +482,6 @@ class Builder:
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
         return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
-
-
-def _moves(attrs: Attrs, before: Shape, after: Shape) -> bool:
-    """Return whether a twist moves elements, and leaves some."""
-    axes = [n for n in before if n > 1]
-    several = math.prod(after) > 1 and (len(axes) > 1 or math.prod(after) != math.prod(before))
-    return several and tuple(range(len(before))) not in dict(attrs).values()
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

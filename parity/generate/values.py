@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from typing import TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from parity.language import program as pr
 from parity.language.layouts import LAYOUTS
+from parity.language.shapes import Attrs, Shape
 
 Array = TypeVar("Array", bound=pr.Constant)
 
@@ -38,3 +40,10 @@ def laid_out(constant: Array, layout: str) -> Array:
         values = np.broadcast_to(part, constant.shape).ravel().tolist()
         constant = replace(constant, values=tuple(values))
     return replace(constant, layout=layout)
+
+
+def moves(attrs: Attrs, before: Shape, after: Shape) -> bool:
+    """Return whether a twist moves elements, and leaves some."""
+    axes = [n for n in before if n > 1]
+    several = math.prod(after) > 1 and (len(axes) > 1 or math.prod(after) != math.prod(before))
+    return several and tuple(range(len(before))) not in dict(attrs).values()

@@ -125,14 +125,18 @@ class Program:
 
     def __str__(self) -> str:
         """Return the program as text, one line per leaf or statement, after what is unread."""
+        unread = [f"unread({self.unread!r})"] if self.unread else []
+        return "\n".join([*unread, *self.lines()])
+
+    def lines(self) -> list[str]:
+        """Return the line of each leaf, then those of the statements."""
         names = self.value_names
-        lines = [f"unread({self.unread!r})"] if self.unread else []
-        lines += [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
+        lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
         for statement, values in zip(self.statements, self.defined, strict=True):
             left = ", ".join(names[i] for i in values)
             text = statement.text(names)
             lines.append(f"{left} = {text}" if left else text)
-        return "\n".join(lines)
+        return lines
 
     def constants(self) -> list[Constant]:
         """Return the arrays of the program: its leaves, and the gradients that it passes."""
