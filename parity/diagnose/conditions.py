@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from parity.diagnose.setting import Setting
-from parity.diagnose.views import VIEWS
+from parity.diagnose.views import VIEWS, moved
 from parity.language.indexing import index_items, numbers_of
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
@@ -93,10 +93,6 @@ def _repeats(s: Setting) -> bool:
         return False
     lists = [list(numbers_of(item[1])) for item in s.index if item[0] in ("list", "array")]
     return bool(lists) and max(Counter(zip(*lists, strict=False)).values(), default=0) > 1
-
-
-def _moved(name: str) -> Callable[[Setting], bool]:
-    return lambda s: s.moved == name
 
 
 def _all_zero(s: Setting) -> bool:
@@ -369,7 +365,7 @@ CONDITIONS: tuple[Condition, ...] = (
         lambda s: not all(x.requires_grad for x in s.leaves[1:]),
     ),
     Condition("seed", "with a gradient that is not 1", lambda s: s.gradient is not None),
-    *(Condition(name, text, _moved(name)) for name, text in VIEWS.items()),
+    *(Condition(name, text, moved(name)) for name, text in VIEWS.items()),
     Condition("view", "where its gradient or its operands are views", lambda s: bool(s.moved)),
 )
 #: The conditions by name, in their order, and how simple each is.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 #: In words, by name.
 VIEWS = {
     "transposed-gradient": "where its gradient is a transpose",
@@ -9,3 +12,8 @@ VIEWS = {
     "broadcast-gradient": "where its gradient is a broadcast",
     "transposed-operands": "where operands are given as transposes",
 }
+
+
+def moved(name: str) -> Callable[[Any], bool]:
+    """Return whether a setting (``parity.diagnose.conditions``) is one of this condition."""
+    return lambda setting: bool(setting.moved == name)

@@ -139,9 +139,13 @@ class Program:
 
     def __str__(self) -> str:
         """Return the program as text, one line per leaf or statement, after what is unread."""
+        unread = [f"unread({self.unread!r})"] if self.unread else []
+        return "\n".join([*unread, *self.lines()])
+
+    def lines(self) -> list[str]:
+        """Return the line of each leaf, then those of the statements."""
         names = self.value_names
-        lines = [f"unread({self.unread!r})"] if self.unread else []
-        lines += [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
+        lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
         depth = 0
         for statement, values in zip(self.statements, self.defined, strict=True):
             left = ", ".join(names[i] for i in values)
@@ -150,7 +154,7 @@ class Program:
             depth += before
             lines.append("    " * depth + (f"{left} = {text}" if left else text))
             depth += after
-        return "\n".join(lines)
+        return lines
 
     def constants(self) -> list[Constant]:
         """Return the arrays of the program: its leaves, and the gradients that it passes."""

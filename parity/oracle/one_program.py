@@ -82,7 +82,7 @@ class ProgramRun:
         return f"differ {self._where(self.finding)}: {self.finding}{blame}"
 
     def _where(self, finding: Finding) -> str:
-        lines = str(self.program).splitlines()
+        lines = self.program.lines()
         line = len(self.program.leaves) + finding.statement
         if finding.statement < 0:
             return "while the leaves are made"

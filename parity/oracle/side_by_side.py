@@ -125,7 +125,7 @@ def side_by_side(
         Row(Place(-1, "leaf", i), f"x{i} = leaf({leaf})", "")
         for i, leaf in enumerate(program.leaves)
     ]
-    lines = str(program).splitlines()[len(program.leaves) :]
+    lines = program.lines()[len(program.leaves) :]
     for number in range(-1, len(program.statements) + 1):
         code = lines[number] if 0 <= number < len(lines) else ""
         found = [

@@ -13,6 +13,7 @@ from parity.language.json_format import dumps, program_from_json, program_to_jso
 from parity.language.layouts import LAYOUTS, expression_of, laid_out
 from parity.language.program import Leaf, ProgramError
 from parity.language.text_format import program_from_text
+from parity.oracle.one_program import run
 
 SHAPES = ((), (3,), (2, 3), (0,), (2, 1, 3), (1, 1))
 
@@ -67,6 +68,13 @@ def test_what_is_unread_and_layouts_survive_text_and_json() -> None:
     program = program_from_text(TEXT)
     assert str(program) == TEXT
     assert program_from_json(json.loads(dumps(program))) == program
+
+
+def test_both_sides_are_shown_beside_their_lines() -> None:
+    shown = str(run(program_from_text(TEXT), "dezero")).splitlines()
+    assert shown[1].startswith("x0 = leaf(")
+    assert "read(x2)" in next(line for line in shown if "[[1." in line and "leaf" not in line)
+    assert shown[-1] == "agree"
 
 
 def test_programs_without_them_are_written_as_before() -> None:
