@@ -158,8 +158,12 @@ def _change(builder: Builder, target: int, b: int, extra: int) -> bool:
         if others is None:
             continue
         interval = _INTERVALS[name](*(builder.intervals[i] for i in (target, *others)))
-        if max(-interval[0], interval[1]) <= (2.0**12 if builder.exact else LIMIT):
+        if 3 * max(-interval[0], interval[1]) <= (2.0**12 if builder.exact else LIMIT):
             _append(builder, pr.InPlace(name, target, others, attrs), interval)
+            if name == "copy_" and "mul_scalar_" in builder.abilities:
+                # A change after it shows whether both still share memory.
+                scaled = pr.InPlace("mul_scalar_", target, (), (("c", 2.0),))
+                _append(builder, scaled, _scaled(interval))
             return True
     return False
 

@@ -38,7 +38,8 @@ def test_text_and_json_are_read_back() -> None:
     case = program_from_text(FULL)
     assert str(case) == FULL
     assert program_from_json(json.loads(dumps(case))) == case
-    assert {type(s) for s in case.statements} >= {pr.Enter, pr.Leave, pr.InPlace, pr.User}
+    further = {pr.Enter, pr.Leave, pr.InPlace, pr.DetachInPlace, pr.User}
+    assert {type(s) for s in case.statements} >= further
 
 
 def test_operations_in_a_block_are_recorded_or_not() -> None:
