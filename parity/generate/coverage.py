@@ -27,6 +27,8 @@ from parity.language.user import USER_FUNCTIONS
 ROLES = ("leaf", "constant", "computed", "reused", "same")
 #: Uses from this number on are counted together.
 MANY = 5
+#: The most dimensions of an operand that programs have.
+DEEPEST = 5
 #: Patterns of two operands, and the rank that shows them.
 PATTERNS: dict[str, int] = {
     "equal": 0,
@@ -214,7 +216,8 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
     """The cells that programs for an engine may reach."""
     able = as_runner(engine).capabilities
     names = [name for name in OPS if name in engine.ops and (ops is None or name in set(ops))]
-    limit = 3 if engine.max_ndim is None else min(engine.max_ndim, 3)
+    deepest = DEEPEST if engine.max_ndim is None else min(engine.max_ndim, DEEPEST)
+    limit = min(deepest, 3)
     roles = [r for r in ROLES if r != "constant" or able & {CONSTANTS, "detach", "no_grad"}]
     broadcasts = any(OPS[n].arity == 2 and OPS[n].shape is elementwise for n in names)
     words = [t.keyword for t, needs in _EVENTS.items() if not needs or needs in able]
@@ -228,7 +231,7 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
             if role != "same" or _may_be_same(name, position, limit)
         ],
         "uses": [(n,) for n in range(1, MANY + 1)],
-        "ranks": [(n,) for n in range(limit + 1)],
+        "ranks": [(n,) for n in range(deepest + 1)],
         "broadcasting": [(p,) for p, rank in PATTERNS.items() if broadcasts and rank <= limit],
         "events": [
             *(pair for pair in itertools.product(words, repeat=2) if pair != _IMPOSSIBLE),

@@ -147,7 +147,8 @@ class Decoder:
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
             if profile.large and i and not same:
                 other = _companion(shape := builder.infos[0].shape, code)
-                shape = other if size(other) <= profile.max_size else shape
+                fits = size(other) <= profile.max_size and len(other) <= self.max_ndim
+                shape = other if fits and self.restrictions.have(other) else shape
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
             layout = builder.layouts[code >> 4 & 7]

@@ -29,6 +29,7 @@ _FEW: tuple[Shape, ...] = ((), (3,), (4,), (2,), (2, 3), (3,), (2, 2), (4,))
 #: Around the lengths at which code works in blocks, or changes its way. Most have more than 256
 #: elements, as a fault from some size on shows in all larger ones as well.
 _LARGE: tuple[Shape, ...] = (
+    (),
     *(
         (1025,),
         (1000,),
@@ -52,7 +53,18 @@ _LARGE: tuple[Shape, ...] = (
 )
 #: Beyond 16 bits, and around a block of 4096.
 _SCALE: tuple[Shape, ...] = (
-    *((32769,), (32769,), (4097,), (32770,), (65537,), (70000,), (32769, 2), (2, 32769)),
+    *(
+        (),
+        (32769,),
+        (32769,),
+        (32769,),
+        (4097,),
+        (32770,),
+        (65537,),
+        (70000,),
+        (32769, 2),
+        (2, 32769),
+    ),
 )
 
 LEAF_BYTES = 3

@@ -8,7 +8,7 @@ from parity.generate.builder import Builder
 from parity.language.table import OPS
 
 #: How often a value is used, the usual numbers first; powers of two and their neighbours.
-_USES = (2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 5, 32, 33, 3, 17, 64, 4, 9, 2)
+_USES = (2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 5, 32, 33, 64, 17, 64, 4, 9, 2)
 #: How many statements a chain has.
 _LENGTHS = (40, 65, 100, 129, 40, 200, 65, 257)
 #: How many steps a loop of training has.
