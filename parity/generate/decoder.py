@@ -21,6 +21,7 @@ from parity.generate import rows
 from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.whole import rewritten
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
@@ -51,6 +52,8 @@ class Decoder:
     restrictions: Restrictions
     #: What the profile asks for and the engine lacks.
     untested: tuple[str, ...]
+    #: The forms of operations that the engine has.
+    forms: tuple[str, ...] = ()
 
     @staticmethod
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
@@ -89,6 +92,7 @@ class Decoder:
             min(most, most if limit is None else limit),
             restrictions,
             tuple(untested),
+            tuple(sorted(as_runner(engine).forms)),
         )
 
     @functools.cached_property
@@ -103,6 +107,11 @@ class Decoder:
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
+        if self.profile.whole:
+            return rewritten(self._decode(data), self.forms, data)
+        return self._decode(data)
+
+    def _decode(self, data: bytes) -> Program:
         if self.profile.rows:
             return self._decode_rows(data)
         profile = self.profile

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from parity.language.forms import FUNCTIONS
 from parity.language.shapes import Shape
 from parity.language.table import OPS
 
@@ -64,6 +65,8 @@ class Profile:
     rows: bool = False
     #: The most dimensions of a value.
     max_ndim: int = 3
+    #: Whether programs are rewritten for engines that take them whole (``parity.generate.whole``).
+    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -300,4 +303,35 @@ _PROFILES = (
         wild=True,
     ),
 )
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}
+#: Profiles whose programs make sense as one function, which engines that take whole programs run.
+_AS_FUNCTIONS = (
+    *("general", "gradients", "moving", "multi-output", "modes", "broadcasting", "dtypes"),
+    *("gathering", "functions", "rows"),
+)
+#: The operations of ``parity.language.forms``, and some between them.
+_FORMED = (*FUNCTIONS, "sum", "matmul", "reshape", "transpose", "concat", "get_item", "mean")
+_WHOLE = (
+    Profile(
+        "whole-forms",
+        "operations in forms that mean the same, in programs that an engine takes whole",
+        ops=_FORMED,
+        events={"backward": 6, "drop": 2},
+        shapes=_SMALL,
+        slots=6,
+        few=3,
+        even=True,
+        whole=True,
+    ),
+    *(
+        replace(
+            profile,
+            name=f"whole-{profile.name}",
+            description=f"{profile.description}, in programs that an engine takes whole",
+            events={e: w for e, w in profile.events.items() if e in ("backward", "detach", "drop")},
+            whole=True,
+        )
+        for profile in _PROFILES
+        if profile.name in _AS_FUNCTIONS
+    ),
+)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_PROFILES, *_WHOLE)}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from parity.engines.runner import AnyEngine
+from parity.engines.runner import AnyEngine, as_runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
 from parity.language.program import Program
@@ -20,13 +20,23 @@ ROTATION = (
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
 )
+#: The same for engines that take whole programs; forms come most often.
+WHOLE_ROTATION = (
+    *("whole-forms", "whole-general", "whole-forms", "whole-gradients", "whole-forms"),
+    *("whole-moving", "whole-forms", "whole-multi-output", "whole-forms", "whole-modes"),
+    *("whole-forms", "whole-broadcasting", "whole-forms", "whole-dtypes", "whole-forms"),
+    *("whole-gathering", "whole-forms", "whole-functions", "whole-rows"),
+)
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them.
 
-    For engines that have operations without rules, those take every second turn.
+    For engines that have operations without rules, those take every second turn; engines that take
+    whole programs have profiles of their own.
     """
+    if as_runner(engine).whole:
+        return WHOLE_ROTATION
     profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         return tuple(name for profile in profiles for name in (profile, "rows"))

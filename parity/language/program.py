@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from parity.language.shapes import Shape, extent
@@ -55,8 +55,9 @@ __all__ = [
 ]
 
 #: What a program that is read may have at most: elements of a value and of all values together,
-#: dimensions of a value, leaves and statements. Generated programs have far less.
+#: dimensions of a value, leaves and statements, earlier calls. Generated programs have far less.
 MOST_ELEMENTS, MOST_IN_TOTAL, MOST_DIMENSIONS, MOST_STATEMENTS = 2**20, 2**22, 32, 10_000
+MOST_CALLS = 16
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class Program:
 
     leaves: tuple[Leaf, ...]
     statements: tuple[Statement, ...]
+    #: Leaves of earlier calls of the same statements as one function. An engine that compiles
+    #: programs makes them first; for all others they mean nothing.
+    calls: tuple[tuple[Leaf, ...], ...] = field(default=(), repr=False)
 
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
@@ -101,15 +105,28 @@ class Program:
         for number, leaf in enumerate(self.leaves):
             check_constant(leaf, f"leaf {number}")
         _check_sizes(self.infos)
+        self._check_calls()
+
+    def _check_calls(self) -> None:
+        if len(self.calls) > MOST_CALLS:
+            raise ProgramError(f"{len(self.calls)} earlier calls, and at most {MOST_CALLS} are run")
+        forms = [(leaf.shape, leaf.dtype) for leaf in self.leaves]
+        for call in self.calls:
+            if [(leaf.shape, leaf.dtype) for leaf in call] != forms:
+                raise ProgramError("an earlier call has leaves of other shapes or dtypes")
+            for number, leaf in enumerate(call):
+                check_constant(leaf, f"leaf {number} of an earlier call")
 
     def __str__(self) -> str:
-        """Return the program as text, one line per leaf or statement."""
+        """Return the program as text, one line per leaf or statement; earlier calls at the end."""
         names = self.value_names
         lines = [f"{names[i]} = leaf({leaf})" for i, leaf in enumerate(self.leaves)]
         for statement, values in zip(self.statements, self.defined, strict=True):
             left = ", ".join(names[i] for i in values)
             text = statement.text(names)
             lines.append(f"{left} = {text}" if left else text)
+        for call in self.calls:
+            lines += [f"{names[i]} = earlier({leaf})" for i, leaf in enumerate(call)]
         return "\n".join(lines)
 
     @property

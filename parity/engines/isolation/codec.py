@@ -100,8 +100,12 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
-    return [leaves, list(map(_statement_head, program.statements))]
+    calls = list(map(_leaf_heads, program.calls))
+    return [_leaf_heads(program.leaves), list(map(_statement_head, program.statements)), calls]
+
+
+def _leaf_heads(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
+    return [(x.shape, x.values, x.dtype, x.requires_grad) for x in leaves]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
@@ -118,10 +122,11 @@ _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMEN
 
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements = _frozen(head)
+    leaves, statements, calls = _frozen(head)
     return pr.Program(
         tuple(pr.Leaf(*leaf) for leaf in leaves),
         tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
+        tuple(tuple(pr.Leaf(*leaf) for leaf in call) for call in calls),
     )
 
 
