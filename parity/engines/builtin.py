@@ -23,7 +23,7 @@ DESCRIPTIONS = {
     "exact": "the third evaluation: forward mode in exact arithmetic, as an engine or a reference",
     "torch": "PyTorch in eager mode on the CPU, the reference",
     "torch.func": "PyTorch's vjp of functions",
-    "torch.compile": "whole programs compiled by PyTorch; torch.compile:backend=inductor and others",
+    "torch.compile": "whole programs compiled by PyTorch, also torch.compile:backend=inductor",
     "micrograd": "Karpathy's engine of scalars",
     "mygrad": "an engine on NumPy with views and in-place changes",
     "autograd": "HIPS autograd, which differentiates functions of NumPy",

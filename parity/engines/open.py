@@ -8,7 +8,7 @@ from parity.engines.base import Engine
 from parity.engines.builtin import AS_IS, BUILT_IN, FRAMEWORKS, WHOLE
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
-from parity.engines.load import load_engine
+from parity.engines.load import EngineError, load_engine
 from parity.engines.runner import EngineStopped, LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
 from parity.engines.whole.runner import WholeRunner
@@ -76,8 +76,11 @@ def open_runner(
     name = spec.partition(":")[0]
     if isolate is None:
         isolate = spec not in BUILT_IN or spec in FRAMEWORKS or name in WHOLE
+        isolate = isolate or bool(limits and limits.python)
     # The reference copies gradients, so that they never share memory. PyTorch as the engine under
     # test does not, unless the reference is PyTorch too: such a run tests parity itself.
+    if limits is not None and limits.python and not isolate:
+        raise EngineError("--python needs --isolate: an engine in this process has its interpreter")
     tested = spec if spec == reference else AS_IS.get(spec, spec)
     engine = None if isolate else load_engine(tested)
     runner = LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())

@@ -54,7 +54,7 @@ _FORMS = (
     Form("function-setup", "the same, with a context that is set up apart", FUNCTIONS),
     Form("function-attribute", "the same, which keeps attributes of the context", FUNCTIONS),
     Form("function-lazy", "the same, without gradients made of None", FUNCTIONS),
-    Form("function-out", "the same, whose forward writes with out=", KEEPS_INPUT[:1] + ("add",)),
+    Form("function-out", "the same, whose forward writes with out=", ("mul", "add")),
     Form("identity", "of operands that passed the user's identity"),
     Form("identity-twice", "of operands that passed it twice, one after the other"),
     Form("identity-view", "of operands that passed a user's function that returns a view"),

@@ -45,6 +45,21 @@ def _function(name: str) -> Callable[..., Any]:
     return found
 
 
+def _lookup(backend: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = torch._dynamo.lookup_backend(backend)
+    return found
+
+
+def _inductor(mode: str) -> Callable[..., Any]:
+    """Return Inductor, which compiles in this process: what it starts would outlive a limit."""
+    from torch._inductor import config, list_mode_options
+    from torch._inductor.compile_fx import compile_fx
+
+    config.compile_threads = 1
+    patches = list_mode_options(mode) if mode != "default" else {}
+    return lambda graph, inputs: compile_fx(graph, inputs, config_patches=patches)
+
+
 class TorchCompile(WholeEngine):
     """``torch.compile`` with a backend, then a backward through what it returns."""
 
@@ -65,7 +80,7 @@ class TorchCompile(WholeEngine):
         self.ops: Mapping[str, Any] = Functions(_function)  # type: ignore[misc]
         torch._dynamo.config.recompile_limit = _RECOMPILATIONS
         torch._dynamo.config.accumulated_recompile_limit = 8 * _RECOMPILATIONS
-        torch._functorch.config.donated_buffer = False  # type: ignore[attr-defined]
+        torch._functorch.config.donated_buffer = False
         self._graphs, self._at_first = 0, -1
 
     def _lower(self) -> tuple[str, ...]:
@@ -83,7 +98,9 @@ class TorchCompile(WholeEngine):
         self.counts["functions without a graph"] += self._graphs == 0
         self.counts["recompilations"] += self._graphs - max(self._at_first, 0)
         self.counts["graphs beyond one in the first call"] += max(self._at_first - 1, 0)
-        self.counts["frames that ran eagerly"] += counters["frames"]["total"] - counters["frames"]["ok"]
+        self.counts["frames that ran eagerly"] += (
+            counters["frames"]["total"] - counters["frames"]["ok"]
+        )
         for reason, number in counters["graph_break"].items():
             self.counts["graph breaks"] += number
             self.counts[f"graph break: {one_line(reason.splitlines()[0], 100)}"] += number
@@ -100,18 +117,7 @@ class TorchCompile(WholeEngine):
 
     def _counting(self, mode: str) -> Callable[..., Any]:
         """Return the backend, which counts the graphs that it gets."""
-        if self.backend == "inductor":
-            from torch._inductor import config, list_mode_options
-            from torch._inductor.compile_fx import compile_fx
-
-            config.compile_threads = 1
-            patches = list_mode_options(mode) if mode != "default" else {}
-
-            def inner(graph: Any, inputs: Any) -> Any:
-                return compile_fx(graph, inputs, config_patches=patches)
-
-        else:
-            inner = torch._dynamo.lookup_backend(self.backend)
+        inner = _inductor(mode) if self.backend == "inductor" else _lookup(self.backend)
 
         def backend(graph: Any, inputs: Any) -> Any:
             self._graphs += 1
@@ -132,7 +138,8 @@ class TorchCompile(WholeEngine):
     ) -> tuple[Any, list[Any], dict[int, Exception]]:
         values = compiled(*arguments)
         self._at_first = self._graphs if self._at_first < 0 else self._at_first
-        roots, given, failed = [], [], {}
+        roots, given = [], []
+        failed: dict[int, Exception] = {}
         for number, seed in enumerate(seeds):
             root = values[seed.program][seed.output]
             gradient = None if seed.gradient is None else torch.tensor(seed.gradient)

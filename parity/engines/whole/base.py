@@ -125,8 +125,9 @@ class WholeEngine(ProgramEngine):
 
     def run_programs(self, programs: Sequence[pr.Program]) -> list[Trace]:
         """Run programs as one function. An exception may be that of any of them."""
-        sources = [FunctionSource(p, f"p{i}_" if len(programs) > 1 else "") for i, p in
-                   enumerate(programs)]
+        sources = [
+            FunctionSource(p, f"p{i}_" if len(programs) > 1 else "") for i, p in enumerate(programs)
+        ]
         self.begin()
         try:
             with np.errstate(all="ignore"):
@@ -186,9 +187,7 @@ class _Batch:
             kept.append((results, copies))
         self._check_kept(kept[:-1])
         of_leaves = [[gradients[k] for k in indices] for indices in places]
-        return [
-            self._trace(i, values[i], of_leaves[i], failed) for i in range(len(self.programs))
-        ]
+        return [self._trace(i, values[i], of_leaves[i], failed) for i in range(len(self.programs))]
 
     def _arguments(self, call: int) -> tuple[list[Any], list[range]]:
         """Return the arguments of a call, and where the leaves of each program are.
@@ -201,7 +200,9 @@ class _Batch:
             calls = (*program.calls, program.leaves)
             chosen = calls[max(len(calls) - 1 - call, 0)]
             leaves = self.engine.arguments(chosen, min(call, len(calls) - 1))
-            again = [leaves[i] if call == 0 else self.engine.another(leaves[i]) for i in source.again]
+            again = [
+                leaves[i] if call == 0 else self.engine.another(leaves[i]) for i in source.again
+            ]
             places.append(range(len(arguments), len(arguments) + len(leaves)))
             arguments += leaves + again
         return arguments, places
@@ -231,8 +232,8 @@ class _Batch:
                 return trace
         for i, leaf in enumerate(program.leaves if seeds else ()):
             g = gradients[i] if leaf.requires_grad else None
-            found = None if g is None else np.array(self.engine.to_numpy(g))
-            trace.observations.append(Observation(seeds[-1][1].statement, "grad", i, found))
+            kept = None if g is None else np.array(self.engine.to_numpy(g))
+            trace.observations.append(Observation(seeds[-1][1].statement, "grad", i, kept))
         return trace
 
 
@@ -262,7 +263,11 @@ def _since(engine: WholeEngine, before: Counter[str]) -> dict[str, int]:
 def _plain(trace: Trace) -> list[Any]:
     f = trace.failure
     failed = None if f is None else [f.statement, f.kind, f.text(), f.location()]
-    return [[list(o[:3]) for o in trace.observations], [o.array for o in trace.observations], failed]
+    return [
+        [list(o[:3]) for o in trace.observations],
+        [o.array for o in trace.observations],
+        failed,
+    ]
 
 
 def is_whole(engine: Engine) -> bool:

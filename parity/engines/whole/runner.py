@@ -39,7 +39,7 @@ class WholeRunner(Runner):
         known = inner.call(_FACTS)
         self.batch, self.levels = int(known["batch"]), tuple(map(str, known["levels"]))
         self.forms = frozenset(map(str, known["forms"]))
-        self.counts: Counter[str] = Counter()  # type: ignore[misc]
+        self.counts: Counter[str] = Counter()
 
     @property
     def spec(self) -> str:

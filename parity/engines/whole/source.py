@@ -96,9 +96,7 @@ def only(result: Any) -> Any:
 def outputs_of(program: pr.Program) -> tuple[int, ...]:
     """Return the roots of backwards, and the values that nothing reads."""
     roots = {s.value for s in program.statements if isinstance(s, pr.Backward)}
-    read = {
-        i for s in program.statements if not isinstance(s, pr.Backward) for i in s.operands()
-    }
+    read = {i for s in program.statements if not isinstance(s, pr.Backward) for i in s.operands()}
     computed = range(len(program.leaves), len(program.infos))
     return tuple(sorted(roots | {i for i in computed if i not in read}))
 

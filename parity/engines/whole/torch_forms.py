@@ -142,7 +142,7 @@ class ThroughOut(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, name: str, a: Any, b: Any) -> Any:
-        y = torch.empty(torch.broadcast_shapes(a.shape, b.shape), dtype=a.dtype)
+        y = torch.empty((a + b).shape, dtype=a.dtype)
         (torch.mul if name == "mul" else torch.add)(a, b, out=y)
         ctx.name, ctx.c, ctx.shapes = name, 1.0, [a.shape, b.shape]
         ctx.save_for_backward(*kept(name, (a, b), y))
@@ -316,7 +316,7 @@ def as_dictionary(name: str, f: Any, *xs: Any, **attrs: Any) -> Any:
 def as_list(name: str, f: Any, *xs: Any, **attrs: Any) -> Any:
     tensors: list[Any] = []
     for x in xs:
-        tensors.append(x)  # noqa: PERF402 - the loop is what is tested
+        tensors.append(x)  # the loop is what is tested
     return f(*tensors, **attrs)
 
 
@@ -397,15 +397,37 @@ def transposed(name: str, f: Any, *xs: Any, **attrs: Any) -> Any:
 
 #: By the names of ``parity.language.forms``; "argument" is a matter of the whole function.
 FORMS: dict[str, Callable[..., Any]] = {
-    **{"function": function, "function-setup": function_setup, "function-lazy": function_lazy},
-    **{"function-attribute": function_attribute, "function-out": function_out},
-    **{"identity": identity, "identity-twice": identity_twice, "identity-view": identity_view},
-    **{"identity-result": identity_result, "square-as-product": square_as_product},
-    **{"dirty": dirty, "in-place": in_place, "in-place-view": in_place_view, "write": write},
-    **{"write-view": write_view, "write-index": write_index, "copy": copy, "tuple": as_tuple},
-    **{"dictionary": as_dictionary, "list": as_list, "closure": closure, "generator": generator},
-    **{"lambda": with_default, "module": module, "module-tied": module_tied},
-    **{"checkpoint": checkpoint, "checkpoint-reuse": checkpoint_reuse, "vmap": vmap},
-    **{"cond": cond, "branch": branch, "grad-mode": grad_mode, "unpacked": unpacked},
+    "function": function,
+    "function-setup": function_setup,
+    "function-lazy": function_lazy,
+    "function-attribute": function_attribute,
+    "function-out": function_out,
+    "identity": identity,
+    "identity-twice": identity_twice,
+    "identity-view": identity_view,
+    "identity-result": identity_result,
+    "square-as-product": square_as_product,
+    "dirty": dirty,
+    "in-place": in_place,
+    "in-place-view": in_place_view,
+    "write": write,
+    "write-view": write_view,
+    "write-index": write_index,
+    "copy": copy,
+    "tuple": as_tuple,
+    "dictionary": as_dictionary,
+    "list": as_list,
+    "closure": closure,
+    "generator": generator,
+    "lambda": with_default,
+    "module": module,
+    "module-tied": module_tied,
+    "checkpoint": checkpoint,
+    "checkpoint-reuse": checkpoint_reuse,
+    "vmap": vmap,
+    "cond": cond,
+    "branch": branch,
+    "grad-mode": grad_mode,
+    "unpacked": unpacked,
     "transposed": transposed,
 }
