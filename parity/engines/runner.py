@@ -60,6 +60,8 @@ class Runner(ABC):
     whole = False
     forms: frozenset[str] = frozenset()
     levels: tuple[str, ...] = ()
+    #: How a script compiles the function ``program``, as an expression with PyTorch; "" if unknown.
+    compiling = ""
     counts: Mapping[str, int] = MappingProxyType({})
 
     @functools.cached_property

@@ -77,6 +77,7 @@ class TorchCompile(WholeEngine):
         self.name = "torch.compile " + ",".join(f"{k}={v}" for k, v in shown.items())  # type: ignore[misc]
         others = {k: v for k, v in chosen.items() if k != "backend"}
         self.levels = tuple(_spec({"backend": b, **others}) for b in self._lower())
+        self.compiling = self._expression()
         self.ops: Mapping[str, Any] = Functions(_function)  # type: ignore[misc]
         torch._dynamo.config.recompile_limit = _RECOMPILATIONS
         torch._dynamo.config.accumulated_recompile_limit = 8 * _RECOMPILATIONS
@@ -86,6 +87,12 @@ class TorchCompile(WholeEngine):
     def _lower(self) -> tuple[str, ...]:
         """Return the backends up to this one."""
         return LEVELS[: LEVELS.index(self.backend) + 1]
+
+    def _expression(self) -> str:
+        mode = f", mode={self.chosen['mode']!r}" if self.backend == "inductor" else ""
+        dynamic, fullgraph = (_BOOLEANS[self.chosen[k]] for k in ("dynamic", "fullgraph"))
+        backend = f"backend={self.backend!r}, dynamic={dynamic}, fullgraph={fullgraph}"
+        return f"torch.compile(program, {backend}{mode})"
 
     def begin(self) -> None:
         torch._dynamo.reset()

@@ -57,6 +57,8 @@ class WholeEngine(ProgramEngine):
     batch: int = 8
     #: The levels of the compiler, the lowest first, each as the name of an engine; this one last.
     levels: tuple[str, ...] = ()
+    #: How a script compiles the function ``program``, as an expression with PyTorch; "": no script.
+    compiling: str = ""
 
     def __init__(self) -> None:
         #: What the compiler did: functions, graphs, graph breaks, recompilations.
@@ -277,4 +279,9 @@ def is_whole(engine: Engine) -> bool:
 
 def facts(engine: WholeEngine) -> dict[str, Any]:
     """Return what a runner needs to know of an engine."""
-    return {"batch": engine.batch, "levels": list(engine.levels), "forms": sorted(engine.forms)}
+    return {
+        "batch": engine.batch,
+        "levels": list(engine.levels),
+        "forms": sorted(engine.forms),
+        "compiling": engine.compiling,
+    }
