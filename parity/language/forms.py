@@ -21,6 +21,8 @@ FUNCTIONS = (*KEEPS_INPUT, *KEEPS_RESULT, *KEEPS_NOTHING)
 #: Those that can be done in place.
 IN_PLACE = (*("add", "sub", "mul", "div", "neg", "exp", "sin", "cos", "tanh", "sigmoid"), "square")
 
+#: The form that is a matter of the whole function: an operand is an argument of its own.
+ARGUMENT = "argument"
 #: Those with several results, or a tuple of one.
 SEVERAL = frozenset({"split"})
 
@@ -80,7 +82,7 @@ _FORMS = (
     Form("vmap", "under torch.vmap over one element", FUNCTIONS),
     Form("cond", "inside torch.cond", FUNCTIONS, distinct=1),
     Form("branch", "behind a Python branch on the shape"),
-    Form("argument", "with its last operand, if a leaf, as an argument of its own"),
+    Form(ARGUMENT, "with its last operand, if a leaf, as an argument of its own"),
     Form("grad-mode", "after the gradient mode was left and entered again"),
     Form("unpacked", "of operands that were stacked and unpacked", same_shape=True),
     Form("transposed", "of operands that were transposed twice"),

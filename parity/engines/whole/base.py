@@ -19,6 +19,7 @@ from parity.engines.base import Engine, ProgramEngine, Unsupported
 from parity.engines.trace import Failure, Observation, Trace
 from parity.engines.whole.source import FORM, FunctionSource, batch_source, only
 from parity.language import program as pr
+from parity.language.forms import ARGUMENT
 
 #: Names of functions and files, each used once: compilers cache by code object and by line.
 _NUMBERS = itertools.count()
@@ -282,6 +283,6 @@ def facts(engine: WholeEngine) -> dict[str, Any]:
     return {
         "batch": engine.batch,
         "levels": list(engine.levels),
-        "forms": sorted(engine.forms),
+        "forms": sorted({*engine.forms, ARGUMENT}),
         "compiling": engine.compiling,
     }

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 
 from parity.language import program as pr
-from parity.language.forms import SEVERAL
+from parity.language.forms import ARGUMENT, SEVERAL
 from parity.language.table import OPS, keywords
 
-#: The form that is a matter of the function: an operand is an argument of its own.
-ARGUMENT = "argument"
 #: How the names of forms begin in the source.
 FORM = "form_"
 
