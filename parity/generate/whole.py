@@ -81,14 +81,12 @@ def _with_form(
         return s
     if source.random() > _FORMED:
         return s
-    if again and s.inputs[-1] < len(program.leaves) and source.random() < _ARGUMENT:
-        return replace(s, form=ARGUMENT)
     of_inputs, results = {i: program.infos[i] for i in s.inputs}, len(program.defined[number])
-    fitting = [
-        name
-        for name in forms
-        if name != ARGUMENT and FORMS[name].fits(s.op, s.inputs, of_inputs, results)
-    ]
+    known = {n for n in forms if FORMS[n].fits(s.op, s.inputs, of_inputs, results)}
+    is_leaf = s.inputs[-1] < len(program.leaves)
+    if again and is_leaf and ARGUMENT in known and source.random() < _ARGUMENT:
+        return replace(s, form=ARGUMENT)
+    fitting = sorted(known - {ARGUMENT})
     own = [name for name in fitting if FORMS[name].ops == FUNCTIONS]
     if len(set(s.inputs)) < len(s.inputs) and own and source.random() < _FUNCTION:
         fitting = own

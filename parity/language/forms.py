@@ -52,13 +52,21 @@ class Form:
 
 
 _FORMS = (
-    Form("function", "through a function of the user's own", FUNCTIONS),
-    Form("function-setup", "the same, with a context that is set up apart", FUNCTIONS),
-    Form("function-attribute", "the same, which keeps attributes of the context", FUNCTIONS),
-    Form("function-lazy", "the same, without gradients made of None", FUNCTIONS),
-    Form("function-out", "the same, whose forward writes with out=", ("mul", "add")),
+    Form("function", "through a user's function (torch.autograd.Function)", FUNCTIONS),
+    Form("function-setup", "through a user's function with setup_context", FUNCTIONS),
+    Form(
+        "function-attribute",
+        "through a user's function that keeps attributes of the context",
+        FUNCTIONS,
+    ),
+    Form(
+        "function-lazy", "through a user's function that gets None for missing gradients", FUNCTIONS
+    ),
+    Form(
+        "function-out", "through a user's function whose forward writes with out=", ("mul", "add")
+    ),
     Form("identity", "of operands that passed the user's identity"),
-    Form("identity-twice", "of operands that passed it twice, one after the other"),
+    Form("identity-twice", "of operands that passed the user's identity twice"),
     Form("identity-view", "of operands that passed a user's function that returns a view"),
     Form("identity-result", "whose result passes the user's identity"),
     Form("square-as-product", "as the user's product of one tensor with itself", ("square",)),
@@ -78,11 +86,11 @@ _FORMS = (
     Form("module", "in the forward of a module"),
     Form("module-tied", "in a module that is applied twice, of which one result is dropped"),
     Form("checkpoint", "inside torch.utils.checkpoint"),
-    Form("checkpoint-reuse", "the same, with its result used as it is"),
+    Form("checkpoint-reuse", "inside torch.utils.checkpoint, whose result is used once more"),
     Form("vmap", "under torch.vmap over one element", FUNCTIONS),
     Form("cond", "inside torch.cond", FUNCTIONS, distinct=1),
     Form("branch", "behind a Python branch on the shape"),
-    Form(ARGUMENT, "with its last operand, if a leaf, as an argument of its own"),
+    Form(ARGUMENT, "gets its last operand as a further argument, the same object"),
     Form("grad-mode", "after the gradient mode was left and entered again"),
     Form("unpacked", "of operands that were stacked and unpacked", same_shape=True),
     Form("transposed", "of operands that were transposed twice"),
