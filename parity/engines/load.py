@@ -19,9 +19,9 @@ from parity._util.names import did_you_mean, near
 from parity.engines.base import REQUIRED, Engine, abilities
 from parity.engines.builtin import BUILT_IN, WHOLE, requirements
 from parity.engines.guard import guarded
+from parity.engines.options import options_of
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.engines.unfilled import unfilled
-from parity.engines.whole.options import options_of
 from parity.language.plain_rows import register_rows
 from parity.language.restrictions import mistakes
 from parity.language.table import OPS

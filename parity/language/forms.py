@@ -37,14 +37,10 @@ class Form:
     ops: tuple[str, ...] = ()
     #: Whether the first operand must have the shape of the result, all operands one dtype.
     same_shape: bool = False
-    #: How many distinct operands there must be; 0: any number, the same one twice as well.
-    distinct: int = 0
 
     def fits(self, op: str, inputs: Sequence[int], infos: Mapping[int, Info], results: int) -> bool:
         """Whether an operation on these values may have the form."""
         if results != 1 or op in SEVERAL or (self.ops and op not in self.ops):
-            return False
-        if self.distinct and len(set(inputs)) < len(inputs):
             return False
         if len({infos[i].dtype for i in inputs}) > 1:
             return False
@@ -88,7 +84,7 @@ _FORMS = (
     Form("checkpoint", "inside torch.utils.checkpoint"),
     Form("checkpoint-reuse", "inside torch.utils.checkpoint, whose result is used once more"),
     Form("vmap", "under torch.vmap over one element", FUNCTIONS),
-    Form("cond", "inside torch.cond", FUNCTIONS, distinct=1),
+    Form("cond", "inside torch.cond", FUNCTIONS),
     Form("branch", "behind a Python branch on the shape"),
     Form(ARGUMENT, "gets its last operand as a further argument, the same object"),
     Form("grad-mode", "after the gradient mode was left and entered again"),

@@ -370,7 +370,8 @@ def cond(name: str, f: Any, *xs: Any, **attrs: Any) -> Any:
     def other(*tensors: Any) -> Any:
         return -f(*tensors, **attrs)
 
-    return torch.cond(torch.ones((), dtype=torch.bool), inner, other, xs)
+    copies = tuple(x.clone() for x in xs)  # operands that share memory are refused
+    return torch.cond(torch.ones((), dtype=torch.bool), inner, other, copies)
 
 
 def branch(name: str, f: Any, *xs: Any, **attrs: Any) -> Any:
