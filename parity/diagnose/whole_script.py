@@ -21,13 +21,14 @@ _SCRIPT = '''\
 {text}
 
 Run it with: python {file}
-It needs torch alone. The exit status is 1 if the compiled function differs from the same function
+It needs torch and numpy. The exit status is 1 if the compiled function differs from the same function
 without forms in eager mode, and 0 if they agree.
 """
 
 {forms}
 import sys
 
+import numpy as np
 import torch
 
 nan, inf = float("nan"), float("inf")

@@ -306,7 +306,7 @@ _PROFILES = (
 #: Profiles whose programs make sense as one function, which engines that take whole programs run.
 _AS_FUNCTIONS = (
     *("general", "gradients", "moving", "multi-output", "modes", "broadcasting", "dtypes"),
-    *("gathering", "functions", "rows"),
+    *("gathering", "functions"),
 )
 #: The operations of ``parity.language.forms``, and some between them.
 _FORMED = (*FUNCTIONS, "sum", "matmul", "reshape", "transpose", "concat", "get_item", "mean")

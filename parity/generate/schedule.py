@@ -25,7 +25,7 @@ WHOLE_ROTATION = (
     *("whole-forms", "whole-general", "whole-forms", "whole-gradients", "whole-forms"),
     *("whole-moving", "whole-forms", "whole-multi-output", "whole-forms", "whole-modes"),
     *("whole-forms", "whole-broadcasting", "whole-forms", "whole-dtypes", "whole-forms"),
-    *("whole-gathering", "whole-forms", "whole-functions", "whole-rows"),
+    *("whole-gathering", "whole-forms", "whole-functions"),
 )
 
 

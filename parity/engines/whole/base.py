@@ -145,7 +145,13 @@ class WholeEngine(ProgramEngine):
         file, text = f"<parity {name}>", batch_source(sources, name)
         ops = {s.op for one in sources for s in one.program.statements if isinstance(s, pr.Apply)}
         forms = {f"{FORM}{form.replace('-', '_')}": f for form, f in self.forms.items()}
-        scope = {**{op: self.ops[op] for op in ops}, **forms, "nan": np.nan, "inf": np.inf}
+        scope = {
+            **{op: self.ops[op] for op in ops},
+            **forms,
+            "np": np,
+            "nan": np.nan,
+            "inf": np.inf,
+        }
         scope |= self.helpers()
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         exec(compile(text, file, "exec"), scope)  # the text is made of checked names and numbers

@@ -57,7 +57,9 @@ class FunctionSource:
         if s.form == ARGUMENT and s.inputs[-1] < len(self.program.leaves):
             operands[-1] = f"{operands[-1]}_{len(self.again)}"
             self.again.append(s.inputs[-1])
-        arguments = operands + [f"{k}={literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
+        arguments = operands + [
+            f"{k}={literal(s.op, v)}" for k, v in keywords(s.op, s.attrs).items()
+        ]
         call = f"{s.op}({', '.join(arguments)})"
         if s.form and s.form != ARGUMENT:
             arguments = [repr(s.op), s.op, *arguments]
@@ -99,9 +101,11 @@ def outputs_of(program: pr.Program) -> tuple[int, ...]:
     return tuple(sorted(roots | {i for i in computed if i not in read}))
 
 
-def literal(value: Any) -> str:
-    """Return an attribute as an expression; arrays of flags as lists."""
-    return repr(value.tolist() if isinstance(value, np.ndarray) else value)
+def literal(op: str, value: Any) -> str:
+    """Return an attribute as an expression. Operations with rules take lists for arrays as well."""
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    return f"{value.tolist()!r}" if OPS[op].has_rules else f"np.array({value.tolist()!r})"
 
 
 def batch_source(sources: Sequence[FunctionSource], name: str) -> str:
