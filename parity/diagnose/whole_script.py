@@ -21,8 +21,8 @@ _SCRIPT = '''\
 {text}
 
 Run it with: python {file}
-It needs torch and numpy. The exit status is 1 if the compiled function differs from the same function
-without forms in eager mode, and 0 if they agree.
+It needs torch and numpy. The exit status is 1 if the compiled function differs from the same
+function without forms in eager mode, and 0 if they agree.
 """
 
 {forms}

@@ -266,7 +266,7 @@ def in_place(name: str, f: Any, a: Any, *others: Any) -> Any:
 
 
 def in_place_view(name: str, f: Any, a: Any, *others: Any) -> Any:
-    y = a.clone()
+    y = a.clone(memory_format=torch.contiguous_format)
     IN_PLACE[name](y.view(-1), *[b.reshape(-1) for b in others])
     return y
 
