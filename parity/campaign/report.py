@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +35,8 @@ from parity.oracle.verdict import (
 
 #: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
 MOST_ELEMENTS = 1000
+#: Reasons of graph breaks that are shown.
+_REASONS = 5
 
 
 #: Of arrays with more elements those that differ most are shown, so many of them.
@@ -250,12 +252,23 @@ def _rest(result: Searched, verbose: bool) -> Iterator[str]:
     yield from ("\n" + entry.stale() for entry in result.stale)
     lost = [f"\nnote: {tail}" for tail in result.tails if verbose or not tail.everywhere]
     yield from lost
+    yield from counts_lines(result.engine.counts)
     if result.stability.programs:
         yield f"\n{result.stability}"
     if result.coverage is not None:
         yield "\n" + result.coverage.text()
     if result.folder:
         yield f"\nscripts: {one_line(result.folder)}"
+
+
+def counts_lines(counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield what a compiler did: a function without a graph ran eagerly, and tested nothing."""
+    if counts:
+        yield "\nthe compiler: " + ", ".join(
+            f"{n:,} {name}" for name, n in counts.items() if n and ":" not in name
+        )
+    reasons = Counter({name: n for name, n in counts.items() if ":" in name})
+    yield from (f"  {one_line(name)} ({n:,} times)" for name, n in reasons.most_common(_REASONS))
 
 
 def finding_lines(

@@ -183,6 +183,7 @@ class SearchResult:
             "ill_conditioned": self.ill_conditioned,
             "interrupted": self.interrupted,
             "stability": self.stability.to_json(),
+            **({"compiler": dict(self.engine.counts)} if self.engine.whole else {}),
             "verdict": self.verdict,
             "untested": list(self.untested),
             "left_out": dict(self.engine.left_out),

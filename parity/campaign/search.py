@@ -24,7 +24,7 @@ from parity.campaign.result import Report, SearchResult
 from parity.campaign.scripts import replace_scripts
 from parity.campaign.watch import Watch
 from parity.diagnose.causes import UNEXPLAINED, WRONG_OPERATION, Cause
-from parity.diagnose.triage import Triage
+from parity.diagnose.whole import triage_of
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
 from parity.engines.load import load_engine
@@ -82,7 +82,7 @@ def search(
     running.first, running.until, running.jobs = first, started + seconds, jobs
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
-        if ops is None and not running.ended:
+        if ops is None and not running.ended and not runner.whole:
             running.watch.stage("probes")
             running.run_probes()
         if not running.ended:
@@ -194,7 +194,7 @@ class _Search:
         self.jobs: Jobs | None = None
         self.result = SearchResult(engine, reference, seed)
         self.sides = engine, reference
-        self.triage = Triage(engine, reference, ops)
+        self.triage = triage_of(engine, reference, ops)
         self.matcher = BaselineMatcher(baseline or Baseline(), self.triage)
         self.result.known = Counter(dict.fromkeys(self.matcher.baseline.entries, 0))
         #: Programs that ended the process of the engine.
@@ -292,7 +292,7 @@ class _Search:
         first = not result.failing
         judged = self.repetition.judged(program, finding) if first else finding
         irregular = judged.kind is Kind.FLAKY or judged.what == KEPT
-        if not irregular and not self.modelled:
+        if not irregular and not self.modelled and not self.result.engine.whole:
             self.tell_model()
         blamed = () if irregular else self.triage.blame(program, judged)
         blamed = blamed or self.triage.shown(program, judged)

@@ -23,6 +23,7 @@ from parity.diagnose.reproducer_template import (
     RESULT,
     SCRIPT,
 )
+from parity.diagnose.whole_script import whole_script
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
@@ -46,6 +47,8 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     It exits with status 1 while the engine differs from PyTorch, and with 0 once they agree.
     EngineError says that the source code of the engine cannot be read.
     """
+    if as_runner(engine).whole:
+        return whole_script(program, finding, as_runner(engine), file)
     names = program.value_names
     observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
     side = _TorchSide(engine.quirks)

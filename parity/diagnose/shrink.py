@@ -164,6 +164,8 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         sum(s.create_graph + s.retain_graph for s in backwards)
         + len(gradients)
         + sum(s.no_grad for s in applied)
+        + sum(bool(s.form) for s in applied)
+        + len(program.calls)
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
         + sum(isinstance(s, pr.Drop) for s in program.statements)

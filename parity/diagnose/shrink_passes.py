@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +69,8 @@ def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> I
 
 
 def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr.Program]:
+    for call in reversed(range(len(program.calls))):
+        yield replace(program, calls=replaced(program.calls, call))
     if last + 1 < len(program.statements):
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
     yield from _plainly_read(program)
@@ -83,14 +85,14 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
     for shape in _SIMPLE_SHAPES:
-        yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
-    yield replace(program, leaves=tuple(replace(x, layout="C") for x in program.leaves))
-    yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
+        yield with_leaves(program, lambda i, x, s=shape: _reshaped(x, s))  # type: ignore[misc]
+    yield with_leaves(program, lambda i, x: replace(x, layout="C"))
+    yield with_leaves(program, lambda i, x: replace(x, dtype="float64"))
     usual = tuple(replace(x, values=_pattern(x.shape)) for x in program.leaves)
     yield replace(program, leaves=usual)
     for i, leaf in enumerate(program.leaves):
         for simple in _simpler_leaves(leaf):
-            yield replace(program, leaves=replaced(program.leaves, i, simple))
+            yield _with_leaf(program, i, simple)
     for number, statement in enumerate(program.statements):
         for other in _simpler_statements(program, statement, freedom):
             yield with_statements(program, number, other)
@@ -111,7 +113,7 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
     """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
         for simple in _plainer(leaf):
-            yield replace(program, leaves=replaced(program.leaves, i, simple))
+            yield _with_leaf(program, i, simple)
     plain = program
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Backward):
@@ -134,6 +136,28 @@ def _pattern(shape: Shape) -> tuple[float, ...] | Pattern:
 def _filled(value: float, n: int) -> tuple[float, ...] | Pattern:
     """Return ``n`` times a plain value."""
     return (value,) * n if n <= MOST_EXPLICIT else Pattern(n, period=1, low=int(value), over=1)
+
+
+def with_leaves(program: pr.Program, change: Callable[[int, pr.Leaf], pr.Leaf]) -> pr.Program:
+    """Return the program with changed leaves, also those of earlier calls."""
+    changed = (
+        tuple(change(i, leaf) for i, leaf in enumerate(each))
+        for each in (program.leaves, *program.calls)
+    )
+    leaves, *calls = changed
+    return replace(program, leaves=leaves, calls=tuple(calls))
+
+
+def _with_leaf(program: pr.Program, number: int, new: pr.Leaf) -> pr.Program:
+    """Return the program with another leaf; those of earlier calls follow its shape and dtype."""
+    old = program.leaves[number]
+    calls = program.calls
+    if (old.shape, old.dtype) != (new.shape, new.dtype):
+        calls = tuple(
+            replaced(call, number, replace(_reshaped(call[number], new.shape), dtype=new.dtype))
+            for call in calls
+        )
+    return replace(program, leaves=replaced(program.leaves, number, new), calls=calls)
 
 
 def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
@@ -199,10 +223,12 @@ def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
     for j in range(1, len(program.leaves)):
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
-            leaves = tuple(program.leaves[numbers[k]] for k in range(len(program.leaves)))
-            yield replace(
-                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
+            order = [numbers[k] for k in range(len(program.leaves))]
+            leaves, *calls = (
+                tuple(each[k] for k in order) for each in (program.leaves, *program.calls)
             )
+            statements = _renumbered(program.statements, numbers)
+            yield replace(program, leaves=leaves, statements=statements, calls=tuple(calls))
 
 
 # Statements.
@@ -240,6 +266,7 @@ def _simpler_applications(
     program: pr.Program, s: pr.Apply, freedom: Freedom
 ) -> Iterator[pr.Statement]:
     yield replace(s, no_grad=False)
+    yield replace(s, form="")
     if Freedom.SWAP in freedom:
         yield from _with_other_operations(s)
     for attrs in choices_of(program, s):
@@ -336,20 +363,22 @@ def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     statements = _renumbered(rest, numbers)
     for values in (_pattern(info.shape), _filled(PLAIN_VALUES[0], size(info.shape))):
         leaf = pr.Leaf(info.shape, values, info.dtype)
-        yield replace(program, leaves=(*program.leaves, leaf), statements=statements)
+        calls = tuple((*call, leaf) for call in program.calls)
+        leaves = (*program.leaves, leaf)
+        yield replace(program, leaves=leaves, statements=statements, calls=calls)
 
 
 def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
     if len(program.leaves) < 2:
         return
     leaves = replaced(program.leaves, leaf)
+    calls = tuple(replaced(call, leaf) for call in program.calls)
     used = any(leaf in (*s.operands(), *s.leaf_operands()) for s in program.statements)
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
             numbers = _removed(program, leaf, 1, substitute)
-            yield replace(
-                program, leaves=leaves, statements=_renumbered(program.statements, numbers)
-            )
+            statements = _renumbered(program.statements, numbers)
+            yield replace(program, leaves=leaves, statements=statements, calls=calls)
 
 
 # Renumbering of values.

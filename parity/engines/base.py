@@ -357,7 +357,11 @@ class Engine:
 
 
 class ProgramEngine(Engine):
-    """An engine that runs programs as a whole, not step by step."""
+    """An engine that runs programs as a whole, not step by step.
+
+    A compiler or a transform of functions is a ``parity.engines.whole.base.WholeEngine``: a
+    program is a Python function for it (docs/compiled.md).
+    """
 
     #: Whether a difference from its runs is a finding however small it is.
     is_strict: ClassVar[bool] = False

@@ -57,6 +57,14 @@ class Runner(ABC):
     isolated = False
     #: Operations that ended the worker process too often, with the kind of the last finding.
     left_out: Mapping[str, str] = MappingProxyType({})
+    #: Whether the engine takes whole programs; then which forms of operations it has, the levels of
+    #: its compiler, and what that did.
+    whole = False
+    forms: frozenset[str] = frozenset()
+    levels: tuple[str, ...] = ()
+    #: How a script compiles the function ``program``, as an expression with PyTorch; "" if unknown.
+    compiling = ""
+    counts: Mapping[str, int] = MappingProxyType({})
 
     @functools.cached_property
     def restrictions(self) -> Restrictions:

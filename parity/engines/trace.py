@@ -119,6 +119,17 @@ class Trace:
     failure: Failure | None = None
     #: Whether the exact evaluation met a value that is not a real number (a pole, nan).
     left_reals: bool = False
+    #: Whether only some of what the reference shows was observed: the engine takes whole programs.
+    partial: bool = False
+
+    def filled(self, other: Trace) -> Trace:
+        """Return a trace with what was not observed as the other has it, in its order."""
+        seen = {o[:3]: o for o in self.observations}
+        failure = self.failure
+        if failure is not None and other.failure is not None and failure.kind not in STOPPED:
+            failure = Failure(other.failure.statement, failure.error)
+        observations = [seen.get(o[:3], o) for o in other.observations]
+        return Trace(observations, failure, self.left_reals)
 
     @property
     def unsupported(self) -> str | None:

@@ -23,6 +23,7 @@ from parity.generate.builder import SEEDS, SOME_LAYOUTS, Builder
 from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
 from parity.generate.value_events import VALUE_EVENTS, newest_wide, twist
+from parity.generate.whole import rewritten
 from parity.generate.wide import WIDE_EVENTS
 from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
@@ -55,6 +56,8 @@ class Decoder:
     restrictions: Restrictions
     #: What the profile asks for and the engine lacks.
     untested: tuple[str, ...]
+    #: The forms of operations that the engine has.
+    forms: tuple[str, ...] = ()
 
     @staticmethod
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
@@ -97,6 +100,7 @@ class Decoder:
             min(most, most if limit is None else limit),
             restrictions,
             tuple(untested),
+            tuple(sorted(as_runner(engine).forms)),
         )
 
     @functools.cached_property
@@ -117,6 +121,11 @@ class Decoder:
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
+        if self.profile.whole:
+            return rewritten(self._decode(data), self.forms, data)
+        return self._decode(data)
+
+    def _decode(self, data: bytes) -> Program:
         if self.profile.rows:
             return self._decode_rows(data)
         profile = self.profile

@@ -2,70 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from parity.generate.leaf_shapes import DEEP, FEW, LARGE, SCALE, SHAPES, SMALL, WIDE
+from parity.language.forms import FUNCTIONS
 from parity.language.shapes import Shape
 from parity.language.table import OPS
-
-#: Shapes of leaves; most broadcast against each other, in both directions.
-SHAPES: tuple[Shape, ...] = (
-    *((), (2,), (3,), (2, 3), (1,), (1, 3), (2, 1), (2, 2)),
-    *((3, 3), (), (2, 3), (3,), (0,), (0, 3), (1, 1), (2, 1, 3)),
-)
-#: Of up to three dimensions, few of them squares.
-_DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
-#: But for the first, with at least two axes that are longer than 1.
-_WIDE: tuple[Shape, ...] = (
-    *((), (3, 2), (2, 3, 2), (3, 3), (2, 2), (2, 1, 3), (2, 3), (2, 2, 2)),
-    *((2, 3), (3, 2), (2, 3, 2), (3, 1, 2), (2, 2), (2, 1, 3), (2, 3), (2, 3, 2)),
-)
-#: Small ones, also of one element.
-_SMALL: tuple[Shape, ...] = (
-    *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
-)
-#: With some elements each, so that special values meet others.
-_FEW: tuple[Shape, ...] = ((), (3,), (4,), (2,), (2, 3), (3,), (2, 2), (4,))
-
-#: Around the lengths at which code works in blocks, or changes its way. Most have more than 256
-#: elements, as a fault from some size on shows in all larger ones as well.
-_LARGE: tuple[Shape, ...] = (
-    (),
-    *(
-        (1025,),
-        (1000,),
-        (257,),
-        (1025,),
-        (1000,),
-        (513,),
-        (129,),
-        (65,),
-        (33,),
-        (17,),
-        (255,),
-        (63,),
-    ),
-    *((31, 33), (65, 17), (17, 65), (129, 8), (9, 127), (5, 257), (257, 2), (2, 513), (33, 9)),
-    *((1, 1025), (1025, 1), (15, 16), (7, 9), (128, 5), (64, 16), (8, 65), (2, 17)),
-    *((5, 7, 33), (9, 17, 7), (2, 1, 257), (129, 2, 5), (17, 2, 31), (1, 65, 8), (2, 2, 5)),
-    *((2, 3, 5, 33), (5, 1, 7, 17), (2, 9, 2, 15), (1, 2, 129, 3), (2, 2, 1, 5)),
-    *((2, 3, 1, 5, 17), (5, 2, 7, 2, 3), (1, 2, 2, 33, 5), (2, 1, 3, 2, 2), (2, 5, 1, 3, 9)),
-    *((3, 2, 2, 2, 17), (2, 2, 2, 2, 5), (2, 3, 4, 5, 6), (33, 2, 1, 2, 3), (1, 5, 2, 9, 2)),
-)
-#: Beyond 16 bits, and around a block of 4096.
-_SCALE: tuple[Shape, ...] = (
-    *(
-        (),
-        (32769,),
-        (32769,),
-        (32769,),
-        (4097,),
-        (32770,),
-        (65537,),
-        (70000,),
-        (32769, 2),
-        (2, 32769),
-    ),
-)
 
 LEAF_BYTES = 3
 SLOT_BYTES = 4
@@ -127,6 +69,8 @@ class Profile:
     twisted: bool = False
     #: Whether values are dropped around recorded backwards, and a third order may follow.
     recorded: bool = False
+    #: Whether programs are rewritten for engines that take them whole (``parity.generate.whole``).
+    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -247,7 +191,7 @@ _PROFILES = (
         ops=_MOVING,
         even=True,
         events={"backward": 4},
-        shapes=_DEEP,
+        shapes=DEEP,
         slots=10,
     ),
     Profile(
@@ -257,7 +201,7 @@ _PROFILES = (
         even=True,
         exact=4,
         events={"backward": 4},
-        shapes=_DEEP,
+        shapes=DEEP,
     ),
     Profile(
         "dtypes",
@@ -365,7 +309,7 @@ _PROFILES = (
     Profile(
         "large",
         "operations on arrays of up to five dimensions and about a thousand elements",
-        shapes=_LARGE,
+        shapes=LARGE,
         large=True,
         exact=2,
         narrow=2,
@@ -377,7 +321,7 @@ _PROFILES = (
     Profile(
         "scale",
         "operations on arrays of 4,097 to 70,000 elements",
-        shapes=_SCALE,
+        shapes=SCALE,
         large=True,
         exact=6,
         narrow=1,
@@ -398,7 +342,7 @@ _PROFILES = (
         "chains of hundreds of operations, and loops of ten steps forward and back",
         events={"chain": 60, "loop": 60, "clear": 2},
         slots=3,
-        shapes=_SMALL,
+        shapes=SMALL,
         turns=10,
     ),
     Profile(
@@ -415,7 +359,7 @@ _PROFILES = (
         "twisted",
         "gradients that arrive as a transpose, a slice or a broadcast, of leaves in any layout",
         events={"backward": 12},
-        shapes=_WIDE,
+        shapes=WIDE,
         slots=6,
         even=True,
         unread=True,
@@ -442,7 +386,7 @@ _PROFILES = (
         events=_EVENTS,
         exact=0,
         narrow=4,
-        shapes=_SMALL,
+        shapes=SMALL,
         max_size=4,
         wild=True,
     ),
@@ -480,7 +424,7 @@ _PROFILES = (
         narrow=2,
         mixed=0,
         events={"masked": 12},
-        shapes=_FEW,
+        shapes=FEW,
         slots=3,
         max_size=12,
     ),
@@ -493,9 +437,40 @@ _PROFILES = (
         narrow=2,
         mixed=0,
         events={"masked": 4},
-        shapes=_FEW,
+        shapes=FEW,
         slots=3,
         max_size=12,
     ),
 )
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}
+#: Profiles whose programs make sense as one function, which engines that take whole programs run.
+_AS_FUNCTIONS = (
+    *("general", "gradients", "moving", "multi-output", "modes", "broadcasting", "dtypes"),
+    *("gathering", "functions"),
+)
+#: The operations of ``parity.language.forms``, and some between them.
+_FORMED = (*FUNCTIONS, "sum", "matmul", "reshape", "transpose", "concat", "get_item", "mean")
+_WHOLE = (
+    Profile(
+        "whole-forms",
+        "operations in forms that mean the same, in programs that an engine takes whole",
+        ops=_FORMED,
+        events={"backward": 6, "drop": 2},
+        shapes=SMALL,
+        slots=6,
+        few=3,
+        even=True,
+        whole=True,
+    ),
+    *(
+        replace(
+            profile,
+            name=f"whole-{profile.name}",
+            description=f"{profile.description}, in programs that an engine takes whole",
+            events={e: w for e, w in profile.events.items() if e in ("backward", "detach", "drop")},
+            whole=True,
+        )
+        for profile in _PROFILES
+        if profile.name in _AS_FUNCTIONS
+    ),
+)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_PROFILES, *_WHOLE)}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from parity.engines.runner import AnyEngine
+from parity.engines.runner import AnyEngine, as_runner
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES, Profile
 from parity.language.program import Program
@@ -26,14 +26,23 @@ _BASIC: tuple[str, ...] = (
 _SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
 #: Profiles take turns; the general one more often.
 ROTATION = (*_BASIC, *_SIZES)
+#: The same for engines that take whole programs; forms come most often.
+WHOLE_ROTATION = (
+    *("whole-forms", "whole-general", "whole-forms", "whole-gradients", "whole-forms"),
+    *("whole-moving", "whole-forms", "whole-multi-output", "whole-forms", "whole-modes"),
+    *("whole-forms", "whole-broadcasting", "whole-forms", "whole-dtypes", "whole-forms"),
+    *("whole-gathering", "whole-forms", "whole-functions"),
+)
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them.
 
     For engines that have operations without rules, those take every second turn among the others
-    that are small.
+    that are small. Engines that take whole programs have profiles of their own.
     """
+    if as_runner(engine).whole:
+        return WHOLE_ROTATION
     profiles = (*_BASIC, "bits") if engine.bitwise else _BASIC
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
         profiles = tuple(name for profile in profiles for name in (profile, "rows"))

@@ -18,15 +18,23 @@ FORMAT_VERSION = 1
 
 def program_to_json(program: pr.Program) -> dict[str, Any]:
     """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
-    unread = {"unread": program.unread} if program.unread else {}
-    return {
+    data = {
         "format": FORMAT_VERSION,
-        **unread,
-        "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
-        "statements": [
-            {"do": s.keyword} | _plain(dataclasses.asdict(s)) for s in program.statements
-        ],
+        **({"unread": program.unread} if program.unread else {}),
+        "leaves": _leaves_to_json(program.leaves),
+        "statements": [_statement_to_json(s) for s in program.statements],
     }
+    return data | {"calls": list(map(_leaves_to_json, program.calls))} if program.calls else data
+
+
+def _leaves_to_json(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
+    return [_plain(dataclasses.asdict(leaf)) for leaf in leaves]
+
+
+def _statement_to_json(statement: pr.Statement) -> dict[str, Any]:
+    """The fields of a statement, without a form that it does not have."""
+    fields = {"do": statement.keyword} | _plain(dataclasses.asdict(statement))
+    return fields if fields.get("form", True) else {k: v for k, v in fields.items() if k != "form"}
 
 
 def dumps(program: pr.Program) -> str:
@@ -42,6 +50,7 @@ class _Form:
     leaves: list[Any]
     statements: list[Any]
     unread: Annotated[str, one_of(pr.UNREAD)] = ""
+    calls: list[list[Any]] = dataclasses.field(default_factory=list)
 
 
 def program_from_json(data: Any) -> pr.Program:
@@ -49,7 +58,11 @@ def program_from_json(data: Any) -> pr.Program:
     form = _decoded(_Form, data, "not a program")
     leaves = tuple(_decoded(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(form.leaves))
     statements = (statement_from_json(s, f"statement {i}") for i, s in enumerate(form.statements))
-    program = pr.Program(leaves, tuple(statements), form.unread)
+    calls = (
+        tuple(_decoded(pr.Leaf, leaf, f"leaf {i} of call {n}") for i, leaf in enumerate(call))
+        for n, call in enumerate(form.calls)
+    )
+    program = pr.Program(leaves, tuple(statements), form.unread, tuple(calls))
     program.validate()
     return program
 

@@ -73,8 +73,9 @@ STATEMENTS: dict[str, type[Statement]] = {
 }
 
 #: What a program that is read may have at most: elements of a value and of all values together,
-#: dimensions of a value, leaves and statements. Generated programs have far less.
+#: dimensions of a value, leaves and statements, earlier calls. Generated programs have far less.
 MOST_ELEMENTS, MOST_IN_TOTAL, MOST_DIMENSIONS, MOST_STATEMENTS = 2**20, 2**22, 32, 10_000
+MOST_CALLS = 16
 
 
 #: What of a program may be unread, with what that means: everything is read as soon as it is there,
@@ -98,6 +99,9 @@ class Program:
     #: What is not read as soon as it is there (``UNREAD``), "" for nothing. Not part of ``repr``,
     #: of which the seeds of error bounds are made.
     unread: str = field(default="", repr=False)
+    #: Leaves of earlier calls of the same statements as one function. An engine that compiles
+    #: programs makes them first; for all others they mean nothing.
+    calls: tuple[tuple[Leaf, ...], ...] = field(default=(), repr=False)
 
     @functools.cached_property
     def infos(self) -> tuple[Info, ...]:
@@ -136,6 +140,17 @@ class Program:
         for number, leaf in enumerate(self.leaves):
             check_constant(leaf, f"leaf {number}")
         _check_sizes(self.infos)
+        self._check_calls()
+
+    def _check_calls(self) -> None:
+        if len(self.calls) > MOST_CALLS:
+            raise ProgramError(f"{len(self.calls)} earlier calls, and at most {MOST_CALLS} are run")
+        forms = [(leaf.shape, leaf.dtype) for leaf in self.leaves]
+        for call in self.calls:
+            if [(leaf.shape, leaf.dtype) for leaf in call] != forms:
+                raise ProgramError("an earlier call has leaves of other shapes or dtypes")
+            for number, leaf in enumerate(call):
+                check_constant(leaf, f"leaf {number} of an earlier call")
 
     def __str__(self) -> str:
         """Return the program as text, one line per leaf or statement, after what is unread."""
@@ -154,6 +169,8 @@ class Program:
             depth += before
             lines.append("    " * depth + (f"{left} = {text}" if left else text))
             depth += after
+        for call in self.calls:
+            lines += [f"{names[i]} = earlier({leaf})" for i, leaf in enumerate(call)]
         return lines
 
     def constants(self) -> list[Constant]:

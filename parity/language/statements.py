@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 from parity._util.decode import Convert, shown
 from parity._util.names import did_you_mean
 from parity.language.attributes import as_attributes
+from parity.language.forms import FORMS
 from parity.language.layouts import LAYOUTS
 from parity.language.shapes import Attrs, Shape
 from parity.language.table import OPS, output_shapes, result_dtype
@@ -123,6 +124,8 @@ class Apply(Statement):
     inputs: tuple[int, ...]
     attrs: AttrsOfFile = ()
     no_grad: bool = False
+    #: How engines that take whole programs write it (``parity.language.forms``); it means the same.
+    form: str = field(default="", repr=False)
 
     def operands(self) -> tuple[int, ...]:
         return self.inputs
@@ -155,6 +158,8 @@ class Apply(Statement):
         dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
         if dtype is None:
             raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
+        if self.form:
+            self._check_form(inputs, len(outputs))
         return self.infos_of(inputs, outputs, dtype)
 
     def infos_of(self, inputs: list[Info], shapes: Sequence[Shape], dtype: str) -> list[Info]:
@@ -165,12 +170,21 @@ class Apply(Statement):
             for i, shape in enumerate(shapes)
         ]
 
+    def _check_form(self, inputs: list[Info], results: int) -> None:
+        if self.form not in FORMS:
+            hint = did_you_mean(self.form[:40], FORMS).rstrip()
+            raise ProgramError(f"there is no form {shown(self.form)}{hint and f': {hint}'}")
+        by_number = dict(zip(self.inputs, inputs, strict=True))
+        if not FORMS[self.form].fits(self.op, self.inputs, by_number, results):
+            raise ProgramError(f"{self.op} of these operands has no form {self.form}")
+
     def text(self, names: Sequence[str]) -> str:
         """``add(x0, x0)``, with attributes as keywords."""
         arguments = [names[i] for i in self.inputs]
         arguments += [f"{k}={v!r}" for k, v in self.attrs]
-        under = "  # under no_grad" if self.no_grad else ""
-        return f"{self.op}({', '.join(arguments)}){under}"
+        notes = [f"form {self.form}"] * bool(self.form) + ["under no_grad"] * self.no_grad
+        comment = f"  # {', '.join(notes)}" if notes else ""
+        return f"{self.op}({', '.join(arguments)}){comment}"
 
 
 @dataclass(frozen=True, slots=True)

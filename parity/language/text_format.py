@@ -20,7 +20,8 @@ from parity.language.shapes import size
 
 #: Characters and commas of a text, and how deep its lists may be nested.
 LONGEST, MOST_COMMAS, DEEPEST = 2**22, 2**17, pr.MOST_DIMENSIONS
-_UNDER_NO_GRAD = re.compile(r"#\s*under no_grad\s*$")
+_UNDER_NO_GRAD = re.compile(r"#(?:\s*form [\w-]+,)?\s*under no_grad\s*$")
+_FORM = re.compile(r"#\s*form (?P<form>[\w-]+)(?:,\s*under no_grad)?\s*$")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+](?:inf|nan))(?!\w)"
     r"|(?P<name>[A-Za-z_]\w*)|'(?P<single>[^'\\]*)'|\"(?P<double>[^\"\\]*)\""
@@ -55,7 +56,9 @@ def program_from_text(text: str) -> pr.Program:
         except ValueError as error:
             where = f"line {number}, {shown(line)}"
             raise pr.ProgramError(f"{where}, is no statement: {error}") from None
-    program = pr.Program(tuple(reader.leaves), tuple(reader.statements), reader.unread)
+    program = pr.Program(
+        tuple(reader.leaves), tuple(reader.statements), reader.unread, reader.calls()
+    )
     program.validate()
     return program
 
@@ -229,6 +232,14 @@ class _Reader:
         self.numbers: dict[str, int] = {}
         self.unread = ""
         self._inference: pr.State | None = None
+        self._earlier: list[pr.Leaf] = []
+
+    def calls(self) -> tuple[tuple[pr.Leaf, ...], ...]:
+        """The leaves of earlier calls. ProgramError unless all leaves are there in each."""
+        count, found = max(len(self.leaves), 1), tuple(self._earlier)
+        if len(found) % count:
+            raise pr.ProgramError("an earlier call does not have all leaves")
+        return tuple(found[i : i + count] for i in range(0, len(found), count))
 
     def line(self, text: str) -> None:
         """Read a line. Raises ValueError, of which ProgramError is one, if it makes no sense."""
@@ -252,9 +263,13 @@ class _Reader:
             return self._add_leaf(names, call)
         if function == "unread":
             return self._set_unread(names, call)
+        if function == "earlier":
+            return self._add_earlier(names, call)
         fields = self._fields(call)
         if _UNDER_NO_GRAD.search(text):
             fields["no_grad"] = True
+        if found := _FORM.search(text):
+            fields["form"] = found["form"]
         self._add(names, fields)
         return None
 
@@ -272,6 +287,14 @@ class _Reader:
         if not isinstance(unread, str) or unread not in pr.UNREAD:
             raise ValueError(f"unread is one of {', '.join(filter(None, pr.UNREAD))}")
         self.unread = unread
+
+    def _add_earlier(self, names: list[str], call: _Call) -> None:
+        """Read a leaf of an earlier call; they come in the order of the leaves."""
+        expected = len(self._earlier) % max(len(self.leaves), 1)
+        if [self.number(_Name(name)) for name in names] != [expected]:
+            raise ValueError(f"expected leaf {expected} of an earlier call")
+        (array,) = _arguments(call, 1)
+        self._earlier.append(leaf_from_json({**_array(array), **call.named}))
 
     def _add(self, names: list[str], fields: dict[str, Any]) -> None:
         statement = statement_from_json(fields, "it")

@@ -95,6 +95,8 @@ def check_repeatedly(
 
 def compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance) -> Finding | None:
     """Compare two runs; the finding keeps them, and how far the numbers of the program go."""
+    if ours.partial:
+        ours = ours.filled(theirs)
     if ours.left_reals or theirs.left_reals:
         return None
     finding = compare(program, ours, theirs, tolerance=tolerance)

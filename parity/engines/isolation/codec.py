@@ -102,10 +102,13 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    leaves = [
-        (x.shape, _values_head(x), x.dtype, x.requires_grad, x.layout) for x in program.leaves
-    ]
-    return [leaves, list(map(_statement_head, program.statements)), program.unread]
+    statements = list(map(_statement_head, program.statements))
+    calls = list(map(_leaf_heads, program.calls))
+    return [_leaf_heads(program.leaves), statements, program.unread, calls]
+
+
+def _leaf_heads(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
+    return [(x.shape, _values_head(x), x.dtype, x.requires_grad, x.layout) for x in leaves]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
@@ -127,13 +130,18 @@ def _values_head(constant: pr.Constant) -> Any:
 _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
 
 
+def _leaves(heads: Any) -> tuple[pr.Leaf, ...]:
+    return tuple(pr.Leaf(*fields, layout=layout) for *fields, layout in heads)
+
+
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements, unread = _frozen(head)
+    leaves, statements, unread, calls = _frozen(head)
     return pr.Program(
-        tuple(pr.Leaf(*fields, layout=layout) for *fields, layout in leaves),
+        _leaves(leaves),
         tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
         unread,
+        tuple(map(_leaves, calls)),
     )
 
 
