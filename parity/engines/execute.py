@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, ProgramEngine, Unsupported
+from parity.engines.execute_tape import TapeRun
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
 from parity.language.shapes import size
@@ -54,7 +55,7 @@ def execute(
                 run.number = number
                 if on_statement is not None:
                     on_statement(number)
-                getattr(run, statement.keyword)(statement)
+                run.method(statement.keyword)(statement)
             run.number = len(program.statements)
             for i, t in enumerate(run.leaves):
                 run.observe("value", i, engine.value(t))
@@ -82,6 +83,12 @@ class _Run:
         self.leaves: list[Any] = []
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
+        self.tape = TapeRun(self)
+
+    def method(self, keyword: str) -> Callable[[Any], None]:
+        """Return what runs the statements of a kind."""
+        found: Callable[[Any], None] = getattr(self, keyword, None) or getattr(self.tape, keyword)
+        return found
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -103,6 +110,7 @@ class _Run:
     def observe_grads(self) -> None:
         for i, t in enumerate(self.leaves):
             self.observe("grad", i, self.engine.grad(t))
+        self.tape.observe()
 
     def add(self, t: Any) -> None:
         """Observe a new tensor."""

@@ -22,9 +22,11 @@ class Observation(NamedTuple):
     statement: int
     #: "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held": the
     #: gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None if the
-    #: engine only returns copies). "gradient": what was passed to the backward ``which``.
+    #: engine only returns copies). "gradient": what was passed to the backward ``which``. "result":
+    #: a gradient that is the value ``which``. "calls" and "hook": how often the hook ``which`` was
+    #: called since the last event, and with what it was called last.
     what: str
-    #: The index of the tensor, leaf or statement.
+    #: The index of the tensor, leaf or statement, or the number of the hook.
     which: int
     #: A copy of the array; None where there is no gradient.
     array: NDArray[Any] | None

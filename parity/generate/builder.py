@@ -43,7 +43,7 @@ GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
-_UNKNOWN: Interval = (-LIMIT, LIMIT)
+UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
 #: The bit of an operand byte that asks for three operands where there may be any number.
@@ -87,6 +87,9 @@ class Builder:
     gradient_passed: bool = False
     #: Statement and the statements it runs.
     backwards: list[tuple[int, int]] = field(default_factory=list)
+    #: The values of hooks that are there by number, and how many hooks there were.
+    hooked: dict[int, int] = field(default_factory=dict)
+    hooks: int = 0
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
@@ -120,7 +123,7 @@ class Builder:
         later = 0
         for number, ran in reversed(self.backwards):
             statement = self.statements[number]
-            assert isinstance(statement, pr.Backward)
+            assert isinstance(statement, (pr.Backward, pr.Pass))
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
@@ -297,11 +300,9 @@ class Builder:
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
-        if not self.backwards:
-            return value
-        last = self.statements[self.backwards[-1][0]]
-        assert isinstance(last, pr.Backward)
-        return last.value
+        passes = (self.statements[number] for number, _ in reversed(self.backwards))
+        roots = (s.value for s in passes if isinstance(s, pr.Backward))
+        return next(roots, value)
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
         shape = self.infos[value].shape
@@ -385,8 +386,7 @@ class Builder:
             return False
         number, ran = self.backwards[-1]
         last = self.statements[number]
-        assert isinstance(last, pr.Backward)
-        if last.retain_graph:
+        if not isinstance(last, pr.Backward) or last.retain_graph:
             return False
         if extra % 2 and self._from_another_root(last.value, ran):
             return True
@@ -462,7 +462,7 @@ class Builder:
         self._backward(root, extra, create_graph=not clears)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
-        return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
+        return self._define(statement, statement.outputs(self.infos), UNKNOWN)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

@@ -11,9 +11,7 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
@@ -21,14 +19,12 @@ from parity.generate import rows
 from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.tape_events import TAPE_EVENTS, Event
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
 from parity.language.shapes import Shape
 from parity.language.table import OPS
-
-#: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
-Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -94,12 +90,12 @@ class Decoder:
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
         """The operation or event of each opcode."""
-        return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
+        return tuple((OPS.get(name), _event(name)) for name in self.menu)
 
     @functools.cached_property
     def _events(self) -> tuple[Event, ...]:
         """The event of each opcode after the last operation."""
-        return tuple(getattr(Builder, name) for name in self.events)
+        return tuple(filter(None, map(_event, self.events)))
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
@@ -176,6 +172,10 @@ class Decoder:
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
+
+
+def _event(name: str) -> Event | None:
+    return TAPE_EVENTS.get(name) or getattr(Builder, name, None)
 
 
 #: Operand bytes from here on name the first leaf, so that it is used often.

@@ -77,6 +77,12 @@ EVENT_NEEDS: dict[str, str] = {
     "zero": "zero_grad",
     "detach": "detach",
     "change_grad": "buffer",
+    "hook": "hook",
+    "remove": "hook",
+    "retain_grad": "retain_grad",
+    "set_grad": "set_grad",
+    "backward_many": "backward_many",
+    "grad": "grad_of_values",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
@@ -298,6 +304,16 @@ _PROFILES = (
         shapes=_SMALL,
         max_size=4,
         wild=True,
+    ),
+    Profile(
+        "tape",
+        "hooks, kept and assigned gradients, several roots, gradients as results",
+        events={
+            **{"backward": 16, "hook": 16, "remove": 5, "retain_grad": 14, "set_grad": 12},
+            **{"backward_many": 18, "grad": 18, "clear": 3, "zero": 3, "change_gradient": 6},
+        },
+        slots=10,
+        few=3,
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

@@ -19,6 +19,7 @@ ROTATION = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
+    "tape",
 )
 
 

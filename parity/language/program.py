@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from parity.language import statements
 from parity.language.shapes import Shape, extent
 from parity.language.statements import (
-    STATEMENTS,
     Apply,
     Backward,
     ChangeGrad,
@@ -29,30 +29,57 @@ from parity.language.statements import (
     Zero,
     requires_gradient,
 )
+from parity.language.tape_statements import (
+    HOOKS,
+    TAPE_STATEMENTS,
+    BackwardMany,
+    Grad,
+    Hook,
+    Pass,
+    RemoveHook,
+    RetainGrad,
+    SetGrad,
+    TapeStatement,
+    records,
+)
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
 
 __all__ = [
+    "HOOKS",
     "STATEMENTS",
+    "TAPE_STATEMENTS",
     "Apply",
     "Backward",
+    "BackwardMany",
     "ChangeGrad",
     "ChangeGradient",
     "Clear",
     "Constant",
     "Detach",
     "Drop",
+    "Grad",
+    "Hook",
     "Info",
     "Leaf",
+    "Pass",
     "Program",
     "ProgramError",
+    "RemoveHook",
+    "RetainGrad",
+    "SetGrad",
     "State",
     "Statement",
     "TakeGrad",
+    "TapeStatement",
     "Zero",
     "check_shape",
     "info_of",
+    "records",
     "requires_gradient",
 ]
+
+#: The kinds of statements by keyword.
+STATEMENTS: dict[str, type[Statement]] = {**statements.STATEMENTS, **TAPE_STATEMENTS}
 
 #: What a program that is read may have at most: elements of a value and of all values together,
 #: dimensions of a value, leaves and statements. Generated programs have far less.

@@ -31,6 +31,11 @@ class State:
     dropped: set[int] = field(default_factory=set)
     #: Whether the last backward got an array that can still be changed.
     has_gradient_array: bool = False
+    #: Values that one operation computed together.
+    joint: set[int] = field(default_factory=set)
+    #: The numbers of all hooks, and the values of those that are there.
+    hooks: set[int] = field(default_factory=set)
+    hooked: dict[int, int] = field(default_factory=dict)
 
     @staticmethod
     def of(leaves: Sequence[Leaf]) -> State:
@@ -49,6 +54,8 @@ class State:
                 raise ProgramError(f"there is no leaf {shown(leaf)}")
         statement.change(self)
         new = statement.outputs(self.infos)
+        if len(new) > 1 and isinstance(statement, Apply):
+            self.joint.update(range(len(self.infos), len(self.infos) + len(new)))
         self.infos += new
         return new
 

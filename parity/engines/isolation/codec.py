@@ -105,12 +105,16 @@ def program_head(program: pr.Program) -> list[Any]:
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
-    values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
-    constants = [
-        {"constant": (v.shape, v.values, v.dtype)} if isinstance(v, pr.Constant) else v
-        for v in values
-    ]
-    return [statement.keyword, *constants]
+    values = (getattr(statement, name) for name in _FIELDS[type(statement)])
+    return [statement.keyword, *map(_with_constants, values)]
+
+
+def _with_constants(value: Any) -> Any:
+    if isinstance(value, pr.Constant):
+        return {"constant": (value.shape, value.values, value.dtype)}
+    if isinstance(value, tuple) and any(isinstance(v, pr.Constant) for v in value):
+        return tuple(map(_with_constants, value))
+    return value
 
 
 _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
