@@ -68,6 +68,7 @@ def run(
     sums = [
         (leaf, hooked(leaf, grad, create_graph), False) if leaf.hooks else (leaf, grad, owned)
         for leaf, grad, owned in propagate(roots, create_graph, free, keep, targets)
+        if targets is None or leaf in targets.inputs
     ]
     # Leaves change only now, all together: a pass that fails changes none.
     with _accumulating:

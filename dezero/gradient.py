@@ -42,6 +42,13 @@ class Targets:
                 on_path.add(node)
         return on_path
 
+    def roots(self, roots: list[tuple[Node | Leaf, Any]]) -> list[tuple[Node | Leaf, Any]]:
+        """The roots that run: those that lead to an input, and one alone in any case.
+
+        As in PyTorch the hooks of that one are called although nothing is behind it.
+        """
+        return roots if len(roots) == 1 else [r for r in roots if r[0] in self.on_path]
+
     def wanted(self, node: Node, gy: Any) -> tuple[Node | Leaf | None, ...]:
         """The edges of ``node`` to go along; its gradient is noted if it is an input."""
         if node in self.inputs:
@@ -76,7 +83,7 @@ def grad(
     free = not (create_graph if retain_graph is None else retain_graph)
     with using_config("enable_backprop", create_graph):
         for leaf, total, _ in propagate(
-            [r for r in roots if r[0] in targets.on_path], create_graph, free, targets=targets
+            targets.roots(roots), create_graph, free, targets=targets
         ):
             targets.found[leaf] = hooked(leaf, total, create_graph)
         results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
@@ -110,7 +117,7 @@ def backward_many(
         if not leaves or len(leaves) < len(inputs):
             raise RuntimeError("`inputs` argument of backward_many: leaves that require a gradient")
         targets = Targets([node for node, _ in roots], leaves)
-        roots = [r for r in roots if r[0] in targets.on_path]
+        roots = targets.roots(roots)
     with using_config("enable_backprop", create_graph):
         run(roots, create_graph, free, targets=targets)
 

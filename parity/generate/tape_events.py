@@ -89,10 +89,13 @@ def grad(builder: Builder, value: int, b: int, extra: int) -> int | None:
     roots = _roots(builder, value, b)[: 1 + (b % 3 == 0)]
     if not roots:
         return None
-    if not _may_record(builder) or extra % 4:
+    if not _may_record(builder) or builder.recorded or extra % 4:
         return _grad(builder, roots, b, extra, recorded=False)
+    factor = -1
     for _ in range(1 + extra // 4 % 2):  # the second and third order
-        result = _grad(builder, roots, b, extra, recorded=True)
+        result = _grad(builder, roots, b, extra, recorded=True, factor=factor)
+        if result is not None:
+            factor = _input_of(builder, result)
         root = None if result is None else _times_its_input(builder, result)
         if root is None:
             return result
@@ -100,7 +103,7 @@ def grad(builder: Builder, value: int, b: int, extra: int) -> int | None:
     if extra // 8 % 2:
         builder._backward(roots[0], extra, create_graph=False)
         return roots[0]
-    return _grad(builder, roots, b, extra, recorded=False)
+    return _grad(builder, roots, b, extra, recorded=False, factor=factor)
 
 
 #: The events by the names that profiles use.
@@ -136,6 +139,10 @@ def _roots(builder: Builder, value: int, b: int) -> tuple[int, ...]:
     if not newest:
         return ()
     last = value if _live(builder, value) else newest[0]
+    if last < len(builder.leaves) and b % 8:  # most passes have something to do
+        last = newest[0]
+        if last < len(builder.leaves):
+            return ()
     behind = [v for v in newest if _depends(builder, last, v) and v != last] or newest
     other = {0: newest[-1], 1: last, 2: behind[0], 3: newest[0]}[b % 4]
     third = newest[b // 4 % len(newest)]
@@ -202,9 +209,17 @@ def _gradients(
 
 
 def _grad(
-    builder: Builder, roots: tuple[int, ...], b: int, extra: int, recorded: bool
+    builder: Builder,
+    roots: tuple[int, ...],
+    b: int,
+    extra: int,
+    recorded: bool,
+    factor: int = -1,
 ) -> int | None:
-    """Append a ``grad`` from these roots; the last of its results that is not None."""
+    """Append a ``grad`` from these roots; one of its results that is not None.
+
+    ``factor``: a value that is among its inputs, and whose gradient is returned; -1 for none.
+    """
     hooked = {v for v in builder.hooked.values() if v >= len(builder.leaves)}
     asked = [
         v
@@ -214,9 +229,11 @@ def _grad(
     used = [v for v in asked if any(_depends(builder, root, v) for root in roots)]
     if not used:
         return None
-    inputs = dict.fromkeys((used[b % len(used)], asked[extra % len(asked)]))
+    first = factor if factor >= 0 else used[b % len(used)]
+    inputs = dict.fromkeys((first, asked[extra % len(asked)]))
     if b % 4 == 0:
         inputs |= dict.fromkeys((asked[(b + extra) % len(asked)],))
+    wanted = first
     chosen = tuple(inputs) if extra % 32 < 16 else tuple(inputs)[::-1]
     is_used = [v in used for v in chosen]
     # In second order what an engine counts as used hangs on its formulas.
@@ -234,16 +251,18 @@ def _grad(
         builder.siblings.pop(first + number, None)
         if not is_used[number] or second:
             builder.dropped.add(first + number)  # it may be None
-    last = [first + number for number, one in enumerate(is_used) if one]
-    return last[-1]
+    return first + chosen.index(wanted)
 
 
 def _times_its_input(builder: Builder, result: int) -> int | None:
     """A gradient times the value that it is of: that surely requires a gradient."""
-    statement = builder.statements[-1]
-    assert isinstance(statement, pr.Grad)
     if "mul" not in builder.ops:
         return None
-    first = len(builder.infos) - len(statement.inputs)
-    product = pr.Apply("mul", (result, statement.inputs[result - first]))
-    return builder._define_unbounded(product)
+    return builder._define_unbounded(pr.Apply("mul", (result, _input_of(builder, result))))
+
+
+def _input_of(builder: Builder, result: int) -> int:
+    """The value of which a result of the last statement is the gradient."""
+    statement = builder.statements[-1]
+    assert isinstance(statement, pr.Grad)
+    return statement.inputs[result - len(builder.infos)]
