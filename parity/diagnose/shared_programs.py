@@ -59,6 +59,7 @@ _ABILITY_OF_STATEMENT: dict[type[Any], str] = {
     pr.ChangeGrad: "buffer",
     pr.TakeGrad: "grad_tensor",
     pr.Detach: "detach",
+    **{cls: cls.ability for cls in pr.TAPE_STATEMENTS.values()},
 }
 
 

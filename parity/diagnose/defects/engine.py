@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from parity.diagnose.defects.events import TapeEvents
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
-from parity.engines.base import Engine
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -42,7 +42,7 @@ class Operations(dict[str, Any]):
         return [self[name] for name in self]
 
 
-class TapeEngine(Engine):
+class TapeEngine(TapeEvents):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
     Gradients on their way (``g``) are arrays. Under ``create_graph`` they are
@@ -180,6 +180,7 @@ class TapeEngine(Engine):
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         """Send the gradients of a node's outputs to its operands."""
         self.free(node, retain)
+        self.settle(node, grads)
         slopes = self.slopes(node, self.arrived(node, grads))
         for index, g in self.by_operand(node, slopes):
             parent = node.parents[index]
@@ -235,6 +236,7 @@ class TapeEngine(Engine):
     def finish(self, grads: dict[Tensor, Any]) -> None:
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
+                g = self.hooked_sum(leaf, g)
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None
                 self.store(leaf, raw(g))
                 leaf.recorded = recorded

@@ -49,6 +49,11 @@ class Tensor:
         self.grad: Any = None
         #: The gradient as a tensor, if the last backward recorded it.
         self.recorded: Tensor | None = None
+        #: Functions of the gradient by number, and whether the gradient of a result is kept.
+        self.hooks: dict[int, Callable[..., Any]] = {}
+        self.retains = False
+        #: What a defect remembers of it.
+        self.last: Any = None
         self.shape: tuple[int, ...] = self.data.shape
         self.ndim, self.size, self.dtype = self.data.ndim, self.data.size, self.data.dtype
 
