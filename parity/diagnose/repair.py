@@ -32,12 +32,12 @@ def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> 
 
 
 def renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
-    """Return a statement with other numbers of the values, not of the leaves of events."""
+    """Return a statement with other numbers of the values, not of the leaves of plain events."""
     if isinstance(statement, pr.Apply):
         return replace(statement, inputs=tuple(map(moved, statement.inputs)))
     if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
         return replace(statement, value=moved(statement.value))
-    return statement
+    return statement.moved(moved) if isinstance(statement, pr.TapeStatement) else statement
 
 
 def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
@@ -90,6 +90,8 @@ def repaired(program: pr.Program) -> pr.Program | None:
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
             elif isinstance(s, pr.Backward):
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.TapeStatement):
+                s = s.fitted(_fitting_gradient, infos)
             infos += s.outputs(infos)
             statements.append(s)
         result = replace(program, statements=tuple(statements))

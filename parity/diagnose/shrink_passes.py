@@ -70,8 +70,10 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
         yield from _without_statement(program, number, freedom)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
+        yield from _without_result(program, number)
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
+    yield replace(program, statements=pr.with_hooks_in_order(program.statements))
     for shape in _SIMPLE_SHAPES:
         yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
     yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
@@ -188,6 +190,8 @@ def _simpler_statements(
     elif isinstance(s, (pr.Clear, pr.Zero)):
         for leaf in s.leaves:
             yield replace(s, leaves=(leaf,))
+    elif isinstance(s, pr.TapeStatement):
+        yield from s.simpler(Freedom.REWIRE in freedom)
     elif isinstance(s, (pr.TakeGrad, pr.ChangeGrad)) and Freedom.REWIRE in freedom:
         for leaf in range(s.leaf):
             yield replace(s, leaf=leaf)
@@ -255,6 +259,17 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
     for substitute in dict.fromkeys(substitutes):
         numbers = _removed(program, first, len(defined), substitute)
         yield replace(program, statements=_renumbered(rest, numbers))
+
+
+def _without_result(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """Yield the program with one result fewer of a ``grad``: its input takes the result's place."""
+    s = program.statements[number]
+    if not isinstance(s, pr.Grad) or len(s.inputs) < 2:
+        return
+    for index, result in enumerate(program.defined[number]):
+        numbers = _removed(program, result, 1, s.inputs[index])
+        fewer = replaced(program.statements, number, s.without_input(index))
+        yield replace(program, statements=_renumbered(fewer, numbers))
 
 
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:

@@ -41,6 +41,7 @@ from parity.language.tape_statements import (
     SetGrad,
     TapeStatement,
     records,
+    with_hooks_in_order,
 )
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
 
@@ -76,6 +77,7 @@ __all__ = [
     "info_of",
     "records",
     "requires_gradient",
+    "with_hooks_in_order",
 ]
 
 #: The kinds of statements by keyword.

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from parity._util.decode import Count, one_of
 from parity.language.shapes import size
-from parity.language.statements import State, Statement
+from parity.language.statements import Backward, State, Statement
 from parity.language.values import Constant, Info, ProgramError, check_constant, info_of
 
 #: What hooks return, by their kind, simplest first: nothing, or an operation on the gradient.
@@ -105,7 +105,7 @@ class Hook(TapeStatement):
             yield replace(self, value=value)
 
     def cost(self) -> int:
-        return list(HOOKS).index(self.kind)
+        return list(HOOKS).index(self.kind) + self.hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +288,9 @@ class BackwardMany(Pass):
         return f"backward_many({', '.join(given)})"
 
     def simpler(self, rewire: bool) -> Iterator[Statement]:
+        if len(self.roots) == 1 and self.inputs is None:
+            (gradient,), flags = self.seeds(), (self.retain_graph, self.create_graph)
+            yield Backward(self.roots[0], gradient, *flags)
         yield from Pass.simpler(self, rewire)
         if self.inputs is not None:
             yield replace(self, inputs=None)
@@ -343,6 +346,17 @@ class Grad(Pass):
 
     def cost(self) -> int:
         return Pass.cost(self) + 2 * len(self.inputs) + self.allow_unused
+
+
+def with_hooks_in_order(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Return statements whose hooks have the numbers 0, 1, ... in their order."""
+    numbers: dict[int, int] = {}
+    result: list[Statement] = []
+    for s in statements:
+        if isinstance(s, (Hook, RemoveHook)):
+            s = replace(s, hook=numbers.setdefault(s.hook, len(numbers)))
+        result.append(s)
+    return tuple(result)
 
 
 #: The kinds of these statements by keyword.

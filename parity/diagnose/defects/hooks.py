@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ class HookOnceAUse(Defect):
     )
     code = "for x, gx in zip(f.inputs, gxs): gx = x.hook(gx); x.grad = x.grad + gx"
     mend = "call the hook when the sum is complete, before the function of x runs"
+
+    def start(self, grads: Any, t: Tensor, g: Any) -> None:
+        super().start(grads, t, self.hooked(t, g))
+
+    def pairs(self, ts: Sequence[Tensor], gs: Sequence[Any]) -> list[tuple[Tensor, Any]]:
+        return [(t, self.hooked(t, g)) for t, g in super().pairs(ts, gs)]
 
     def add(self, grads: Any, t: Tensor, g: Any) -> None:
         super().add(grads, t, self.hooked(t, g))
@@ -93,6 +100,9 @@ class HookAfterAccumulation(Defect):
 
     def hooked_sum(self, t: Tensor, g: Any) -> Any:
         return super().hooked_sum(t, g) if t.node is not None else g
+
+    def result(self, x: Tensor, g: Any) -> Tensor:
+        return super().result(x, self.hooked(x, g) if x.node is None else g)
 
     def store(self, leaf: Tensor, g: Any) -> None:
         super().store(leaf, g)
