@@ -90,6 +90,8 @@ class Builder:
     #: The values of hooks that are there by number, and how many hooks there were.
     hooked: dict[int, int] = field(default_factory=dict)
     hooks: int = 0
+    #: Whether gradients of computed values are kept.
+    retains: bool = False
 
     def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""

@@ -314,6 +314,7 @@ _PROFILES = (
         },
         slots=10,
         few=3,
+        ending="again",
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

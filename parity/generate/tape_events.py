@@ -12,6 +12,7 @@ from typing import TypeAlias
 from parity.generate.builder import GRADIENTS, ROUGH_VALUES, UNKNOWN, Builder
 from parity.language import program as pr
 from parity.language.shapes import size
+from parity.language.table import OPS
 
 Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
@@ -43,11 +44,22 @@ def remove(builder: Builder, value: int, b: int, extra: int) -> None:
         builder.statements.append(pr.RemoveHook(number))
 
 
-def retain_grad(builder: Builder, value: int, b: int, extra: int) -> None:
-    """Keep the gradient of a value; of a leaf, where that does nothing, one time in sixteen."""
+def retain_grad(builder: Builder, value: int, b: int, extra: int) -> int | None:
+    """Keep the gradient of a value, which often has a hook or is used twice afterwards.
+
+    Of a leaf, where that does nothing, one time in sixteen.
+    """
     chosen = _hookable(builder, value, b, computed=b % 16 != 0)
-    if chosen is not None:
-        builder.statements.append(pr.RetainGrad(chosen))
+    if chosen is None or builder.recorded:
+        return None
+    builder.retains = True
+    builder.statements.append(pr.RetainGrad(chosen))
+    if extra >= 192 and "hook" in builder.abilities:
+        hook(builder, chosen, 1, extra)
+    reusing = [name for name in ("add", "mul") if name in builder.ops]
+    if extra % 2 or not reusing:
+        return None
+    return builder.apply(OPS[reusing[extra // 2 % len(reusing)]], chosen, chosen, b, 0)
 
 
 def set_grad(builder: Builder, value: int, b: int, extra: int) -> None:
@@ -69,13 +81,14 @@ def backward_many(builder: Builder, value: int, b: int, extra: int) -> None:
     gradients = _gradients(builder, roots, extra)
     reached = [i for i in range(len(builder.leaves)) if _reach(builder, roots) >> i & 1]
     inputs = None
-    if extra % 4 == 1 and reached:
-        first = b % len(reached)
-        inputs = tuple(reached[first : first + 1 + extra // 4 % 2])
+    if extra % 2:
+        able = [i for i, leaf in enumerate(builder.leaves) if leaf.requires_grad]
+        first = b % len(able)
+        inputs = tuple(able[first : first + 1 + extra // 4 % 2])
     recorded = _may_record(builder) and extra % 16 == 6
     statement = pr.BackwardMany(roots, inputs, gradients, False, recorded)
     _append(builder, statement, roots)
-    arrived = sum(1 << i for i in (reached if inputs is None else inputs))
+    arrived = sum(1 << i for i in reached if inputs is None or i in inputs)
     builder.have_grad |= arrived
     builder.fresh = arrived if recorded else 0
     builder.recorded |= _ran(builder, roots) if recorded else 0
@@ -89,18 +102,21 @@ def grad(builder: Builder, value: int, b: int, extra: int) -> int | None:
     roots = _roots(builder, value, b)[: 1 + (b % 3 == 0)]
     if not roots:
         return None
-    if not _may_record(builder) or builder.recorded or extra % 4:
+    if extra % 3 < 2:
+        while builder.hooked:
+            remove(builder, value, 0, 0)
+    if not _may_record(builder) or builder.recorded or extra % 3 > 1:
         return _grad(builder, roots, b, extra, recorded=False)
     factor = -1
-    for _ in range(1 + extra // 4 % 2):  # the second and third order
+    for _ in range(1 + extra // 3 % 2):  # the second and third order
         result = _grad(builder, roots, b, extra, recorded=True, factor=factor)
         if result is not None:
-            factor = _input_of(builder, result)
+            factor = _leaf_behind(builder, _input_of(builder, result))
         root = None if result is None else _times_its_input(builder, result)
         if root is None:
             return result
         roots = (root,)
-    if extra // 8 % 2:
+    if extra // 6 % 2:
         builder._backward(roots[0], extra, create_graph=False)
         return roots[0]
     return _grad(builder, roots, b, extra, recorded=False, factor=factor)
@@ -185,7 +201,7 @@ def _append(builder: Builder, statement: pr.Pass, roots: Sequence[int]) -> None:
 
 
 def _may_record(builder: Builder) -> bool:
-    return "grad_tensor" in builder.abilities and not builder.hooked
+    return "grad_tensor" in builder.abilities and not (builder.hooked or builder.retains)
 
 
 def _gradient(builder: Builder, value: int, extra: int) -> pr.Constant:
@@ -226,6 +242,8 @@ def _grad(
         for v in range(len(builder.infos))
         if _live(builder, v) and v not in builder.siblings and v not in hooked
     ]
+    if builder.recorded:  # which other values a second derivative goes through, formulas decide
+        asked = [v for v in asked if v < len(builder.leaves)]
     used = [v for v in asked if any(_depends(builder, root, v) for root in roots)]
     if not used:
         return None
@@ -259,6 +277,11 @@ def _times_its_input(builder: Builder, result: int) -> int | None:
     if "mul" not in builder.ops:
         return None
     return builder._define_unbounded(pr.Apply("mul", (result, _input_of(builder, result))))
+
+
+def _leaf_behind(builder: Builder, value: int) -> int:
+    """A leaf on which a value depends."""
+    return next(i for i in range(len(builder.leaves)) if _depends(builder, value, i))
 
 
 def _input_of(builder: Builder, result: int) -> int:

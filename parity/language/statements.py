@@ -36,11 +36,21 @@ class State:
     #: The numbers of all hooks, and the values of those that are there.
     hooks: set[int] = field(default_factory=set)
     hooked: dict[int, int] = field(default_factory=dict)
+    #: Whether gradients of computed values are kept, and whether a pass was recorded. The formulas
+    #: of an engine decide which computed values a second derivative goes through.
+    retains: bool = False
+    recorded: bool = False
 
     @staticmethod
     def of(leaves: Sequence[Leaf]) -> State:
         """The state before the first statement."""
         return State(len(leaves), [leaf.info() for leaf in leaves])
+
+    def record(self) -> None:
+        """Note that a pass is recorded."""
+        if self.hooked or self.retains:
+            raise ProgramError("a pass is not recorded here beside hooks or kept gradients")
+        self.recorded = True
 
     def add(self, statement: Statement) -> list[Info]:
         """Return the properties of what a statement defines; ProgramError if it makes no sense."""
@@ -156,6 +166,8 @@ class Backward(Statement):
         state.has_gradient_array = self.gradient is not None
         if self.gradient is not None:
             check_constant(self.gradient, "gradient")
+        if self.create_graph:
+            state.record()
 
     def text(self, names: Sequence[str]) -> str:
         arguments = [names[self.value]]

@@ -67,6 +67,8 @@ def _is_hookable(state: State, value: int, what: str) -> None:
         raise ProgramError(f"value {value} does not surely require a gradient: no {what}")
     if value in state.joint:
         raise ProgramError(f"value {value} is one of several results: no {what}")
+    if state.recorded:
+        raise ProgramError(f"a pass was recorded before: no {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class RetainGrad(TapeStatement):
 
     def change(self, state: State) -> None:
         _is_hookable(state, self.value, "retain_grad")
+        state.retains = True
 
     def moved(self, new: Moved) -> RetainGrad:
         return replace(self, value=new(self.value))
@@ -211,9 +214,6 @@ class Pass(TapeStatement):
         if self.gradients and len(self.gradients) != len(self.roots):
             raise ProgramError(f"{len(self.gradients)} gradients for {len(self.roots)} roots")
         _check_gradients(state, self.roots, self.seeds())
-        if self.create_graph and state.hooked:
-            # What a hook gets in second order hangs on which zeros an engine computes.
-            raise ProgramError("a pass with hooks is not recorded here")
         inputs = self.inputs
         if inputs is not None and not (inputs and len(set(inputs)) == len(inputs)):
             raise ProgramError("inputs are distinct, and at least one")
