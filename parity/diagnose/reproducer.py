@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
+from parity.diagnose import reproducer_tape
+from parity.diagnose.reproducer_tape import TapeLines
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
     ISOLATED_RUN,
@@ -42,7 +44,11 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     EngineError says that the source code of the engine cannot be read.
     """
     names = program.value_names
-    observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
+    observed = ""
+    if finding.what in ("calls", "hook"):
+        observed = f"h{finding.which}"
+    elif finding.what not in ("gradient", "exception"):
+        observed = names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     raises = finding.what == "exception"
@@ -101,6 +107,8 @@ class EngineLines:
     backward = "{e}.backward({root}, {gradient}{flags})"
     gradient = "gradient"
     detach = "{e}.detach({value})"
+    #: The forms of statements of the tape.
+    tape: Mapping[str, Any] = reproducer_tape.ENGINE
     #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
@@ -151,7 +159,8 @@ class EngineLines:
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
-            lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
+            lines = self.clear_calls()
+            lines += [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
             gradient = "None" if s.gradient is None else self.gradient
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
@@ -163,9 +172,18 @@ class EngineLines:
             return ["gradient *= 2", "gradient += 1"]
         if isinstance(s, pr.Detach):
             return [f"{outputs} = {self.detach.format(e=e, value=names[s.value])}"]
+        if isinstance(s, pr.TapeStatement):
+            lines = TapeLines(e, names, array_literal, **self.tape).lines(s, outputs)
+            reads = isinstance(s, (pr.Pass, pr.SetGrad)) and self.reads
+            return [*lines, *self.read_gradients()] if reads else lines
         leaves = [names[i] for i in s.leaf_operands()]
         event = self.events[type(s)]
         return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
+
+    def clear_calls(self) -> list[str]:
+        """Return the lines that forget the calls of hooks before a pass."""
+        hooks = any(isinstance(s, pr.Hook) for s in self.program.statements)
+        return ["for called in calls.values():", "    called.clear()"] if hooks else []
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
@@ -190,6 +208,7 @@ class TorchLines(EngineLines):
     backward = "{root}.backward({gradient}{flags})"
     gradient = "torch.tensor(gradient)"
     detach = "{value}.detach()"
+    tape: Mapping[str, Any] = reproducer_tape.TORCH
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {x}.grad",),
         pr.Clear: ("{x}.grad = None",),
@@ -250,7 +269,7 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
-    if isinstance(statement, (pr.Clear, pr.Zero)):
+    if isinstance(statement, (pr.Clear, pr.Zero)) or finding.what == "result":
         return "a is None and b is None"
     # After a backward a gradient of None equals one of zeros.
     return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
@@ -260,6 +279,9 @@ def _observed(finding: Finding, name: str) -> str:
     if finding.stopped:
         return "how the engine's process ended:"
     texts = {
+        "result": f"the gradient {name}:",
+        "calls": f"how often {name} was called:",
+        "hook": f"the gradient with which {name} was called last:",
         "value": f"the value of {name}:",
         "grad": f"the gradient of {name}:",
         "held": f"the gradient of {name} that was read before it was zeroed:",
@@ -270,13 +292,17 @@ def _observed(finding: Finding, name: str) -> str:
 
 
 def _result(finding: Finding, name: str, grad: str, value: str) -> str:
-    forms = {"grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
+    calls = {"calls": 'float(len(calls["{}"]))', "hook": '(calls["{}"] or [None])[-1]'}
+    result = f"None if {name} is None else {value}"
+    forms = {**calls, "result": result, "grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
     return forms.get(finding.what, "gradient").format(name)
 
 
 def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
+    if any(isinstance(s, pr.TapeStatement) for s in lines.program.statements):
+        text.append("calls = {}")
     for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):
         text += lines.statement(number, statement)
     if lines.reads and finding.statement >= len(lines.program.statements):  # as the last of all

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parity.diagnose.defects.parameters import PARAMETERS
+from parity.diagnose.repair import repaired
 from parity.diagnose.shared_programs import SharedPrograms
 from parity.engines.runner import Runner
 from parity.generate.builder import GRADIENTS
@@ -205,7 +206,7 @@ def _widened(program: pr.Program) -> pr.Program | None:
         replace(s, gradient=_vector(s, program)) if isinstance(s, pr.Backward) else s
         for s in program.statements
     ]
-    return pr.Program(tuple(leaves), tuple(statements))
+    return repaired(pr.Program(tuple(leaves), tuple(statements)))
 
 
 def _vector(s: pr.Backward, program: pr.Program) -> pr.Constant:
