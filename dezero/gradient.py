@@ -82,9 +82,7 @@ def grad(
     targets = Targets([node for node, _ in roots], [n for n in nodes if n is not None])
     free = not (create_graph if retain_graph is None else retain_graph)
     with using_config("enable_backprop", create_graph):
-        for leaf, total, _ in propagate(
-            targets.roots(roots), create_graph, free, targets=targets
-        ):
+        for leaf, total, _ in propagate(targets.roots(roots), create_graph, free, targets=targets):
             targets.found[leaf] = hooked(leaf, total, create_graph)
         results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
     for index, result in enumerate(results):

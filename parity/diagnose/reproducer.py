@@ -294,7 +294,14 @@ def _observed(finding: Finding, name: str) -> str:
 def _result(finding: Finding, name: str, grad: str, value: str) -> str:
     calls = {"calls": 'float(len(calls["{}"]))', "hook": '(calls["{}"] or [None])[-1]'}
     result = f"None if {name} is None else {value}"
-    forms = {**calls, "result": result, "grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
+    forms = {
+        **calls,
+        "result": result,
+        "grad": grad,
+        "value": value,
+        "held": 'held["{}"]',
+        "exception": "None",
+    }
     return forms.get(finding.what, "gradient").format(name)
 
 

@@ -30,7 +30,9 @@ class TapeLines:
     def lines(self, s: pr.TapeStatement, outputs: str) -> list[str]:
         """Return the lines of a statement; ``outputs``: the names of its results."""
         lines: list[str] = getattr(self, f"_{s.keyword}")(s)
-        return [f"{outputs} = {lines[-1]}" if one is lines[-1] and outputs else one for one in lines]
+        return [
+            f"{outputs} = {lines[-1]}" if one is lines[-1] and outputs else one for one in lines
+        ]
 
     def _hook(self, s: pr.Hook) -> list[str]:
         hook = f"h{s.hook}"

@@ -102,6 +102,11 @@ class _Run:
             array = np.array(array)
         self.trace.observations.append(Observation(self.number, what, which, array))
 
+    @staticmethod
+    def copied(array: Any, what: str) -> NDArray[Any]:
+        """Return a copy of an engine's array as one of NumPy."""
+        return np.array(numbers(array, what))
+
     def _expected(self) -> int:
         """Return how many bytes the arrays of the program take at most, as PyTorch has them."""
         sizes = sum(size(info.shape) for info in self.program.infos)

@@ -34,8 +34,13 @@ from parity.language.table import OPS, attribute_choices, output_shapes, with_ru
 
 #: With how many arguments methods are called that do not take one.
 _ARGUMENTS = {
-    **{"backward": 2, "no_grad": 0, "optimizer": 3},
-    **{"hook": 2, "set_grad": 2, "backward_many": 2, "grad_of_values": 3},
+    "backward": 2,
+    "no_grad": 0,
+    "optimizer": 3,
+    "hook": 2,
+    "set_grad": 2,
+    "backward_many": 2,
+    "grad_of_values": 3,
 }
 #: Those that take the flags of a pass.
 _PASSES = ("backward", "backward_many", "grad_of_values")

@@ -1,6 +1,6 @@
 """Events of ``Builder`` that add the statements of the tape (``parity.language.tape_statements``).
 
-As the methods of ``Builder`` each takes a value and two bytes, and returns the value it gives, if any.
+As the methods of ``Builder`` each takes a value and two bytes, and returns the value it gives.
 """
 
 from __future__ import annotations
@@ -142,8 +142,9 @@ def _hookable(builder: Builder, value: int, b: int, computed: bool = False) -> i
     """The value, or if it may have no hook the newest one that may."""
     first = len(builder.leaves) if computed else 0
     newest = range(len(builder.infos) - 1, first - 1, -1)
-    leaves = [] if computed or b % 4 else [b // 4 % len(builder.leaves)]
-    for v in (*leaves, value, *newest):
+    leaves = () if computed or b % 4 else (b // 4 % len(builder.leaves),)
+    candidates: tuple[int, ...] = (*leaves, value, *newest)
+    for v in candidates:
         if v >= first and _live(builder, v) and v not in builder.siblings:
             return v
     return None

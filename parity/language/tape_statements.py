@@ -1,4 +1,4 @@
-"""The statements of the tape: hooks, kept and assigned gradients, several roots, gradients as results.
+"""Statements of the tape: hooks, kept and assigned gradients, several roots, gradients as values.
 
 Each says by which optional method of ``parity.engines.base.Engine`` an engine has it.
 """
@@ -183,8 +183,7 @@ class SetGrad(TapeStatement):
             yield replace(self, leaf=leaf)
 
     def fitted(self, fit: Fitting, infos: Sequence[Info]) -> SetGrad:
-        fitting = fit(self.gradient, infos[self.leaf])
-        return replace(self, gradient=fitting)
+        return replace(self, gradient=fit(self.gradient, infos[self.leaf]) or self.gradient)
 
     def cost(self) -> int:
         return sum(v != 1.0 for v in self.gradient.values)
@@ -245,9 +244,7 @@ class Pass(TapeStatement):
                 yield replace(self, roots=(*self.roots[:i], value, *self.roots[i + 1 :]))
 
     def fitted(self, fit: Fitting, infos: Sequence[Info]) -> Any:
-        fitting = tuple(
-            fit(g, infos[i]) for g, i in zip(self.seeds(), self.roots, strict=True)
-        )
+        fitting = tuple(fit(g, infos[i]) for g, i in zip(self.seeds(), self.roots, strict=True))
         return replace(self, gradients=fitting if any(fitting) else ())
 
     def cost(self) -> int:

@@ -68,7 +68,7 @@ class Perturbed(Torch):
         )
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        t = super().leaf(array.astype(np.float64, order="C"), requires_grad)
+        t = super().leaf(array.astype(np.float64), requires_grad)
         if requires_grad and self.unit:  # the gradient is rounded as it is accumulated, too
             t.register_hook(lambda g: self.rounded(g, 1 + self.accumulations))
         return t

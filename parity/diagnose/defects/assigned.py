@@ -155,9 +155,7 @@ class RootBehindAnotherLost(Defect):
 
 class InputsIgnored(Defect):
     description = "a backward for chosen leaves adds to the gradients of all"
-    smallest = program(
-        "x0 = leaf(3.0)", "x1 = leaf(3.0)", "backward_many([x0], inputs=[x1])"
-    )
+    smallest = program("x0 = leaf(3.0)", "x1 = leaf(3.0)", "backward_many([x0], inputs=[x1])")
     code = "def backward(ys, gs, inputs=None): run(ys, gs)"
     mend = "add to the gradients of `inputs` alone, if they are given"
 

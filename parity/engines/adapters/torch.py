@@ -57,7 +57,8 @@ def _passing(flags: Mapping[str, bool]) -> Iterator[None]:
 
 def _seeds(ts: Any, gs: Any) -> list[Any]:
     """Gradients of roots as tensors of their dtypes."""
-    return [None if g is None else torch.tensor(g, dtype=t.dtype) for t, g in zip(ts, gs)]
+    pairs = zip(ts, gs, strict=True)
+    return [None if g is None else torch.tensor(g, dtype=t.dtype) for t, g in pairs]
 
 
 class Functions(Mapping[str, Callable[..., Any]]):
@@ -140,13 +141,15 @@ class Torch(Engine):
         t.retain_grad()
 
     def set_grad(self, t: Any, array: Any) -> None:
-        t.grad = torch.tensor(array, dtype=t.dtype)
+        # PyTorch warns of other strides than the leaf's, also where there are no elements.
+        t.grad = torch.empty_strided(t.shape, t.stride(), dtype=t.dtype)
+        t.grad.copy_(torch.tensor(array))
 
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: Any) -> None:
         with _passing(flags):
             torch.autograd.backward(ts, _seeds(ts, gs), inputs=inputs, **flags)
 
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: Any) -> Any:
         with _passing(flags):
             found = torch.autograd.grad(ys, xs, _seeds(ys, gs), **flags)
         # Of a sum PyTorch may return one tensor for both operands (docs/semantics.md 3.5).
