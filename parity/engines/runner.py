@@ -132,7 +132,6 @@ class Runner(ABC):
             and (not self.restrictions or self.restrictions.support(program))
         )
 
-
     def _has(self, statement: TapeStatement) -> bool:
         """Return whether the engine has a statement of the tape, and the operation of a hook."""
         op = HOOKS[statement.kind][0] if isinstance(statement, Hook) else ""

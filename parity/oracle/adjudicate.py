@@ -4,7 +4,7 @@ The program runs on ``parity.oracle.exact.engine``, which has exact numbers and 
 derivatives and is independent of both sides. A verdict is undecided, with the reason in its
 note, only for
 
-- programs with a statement of the tape that the exact evaluation lacks, as hooks;
+- programs with hooks, or with derivatives of gradients for computed values;
 - programs with values that are not real numbers (infinity, nan, overflow);
 - programs with an operation for which the exact evaluation has no rule, where the forward of
   the engine does not settle it (``parity.oracle.own_verdict``);
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.engines.base import Engine, abilities
+from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, as_runner
@@ -56,9 +56,6 @@ def adjudicate(
     used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
     if not used <= recorder.ops.keys():
         return own_verdict(program, finding, engine, reference)
-    tape = {s.ability for s in program.statements if isinstance(s, pr.TapeStatement)}
-    if lacking := sorted(tape - abilities(recorder)):
-        return Verdict(None, f"the exact evaluation has no {', '.join(lacking)}")
     exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")

@@ -16,7 +16,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.engines.selfcheck import check_adapter
 from parity.engines.trace import Trace
-from parity.language.program import Apply, Program, TapeStatement, ProgramError
+from parity.language.program import Apply, Program, ProgramError, TapeStatement
 from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
