@@ -90,6 +90,23 @@ class Mine(Engine):
     #
     # def grad_tensor(self, t):   # the gradient as a tensor, for second derivatives
     #     return t.grad
+    #
+    # def hook(self, t, function):  # call function(gradient) in each pass; has remove()
+    #     return t.register_hook(function)
+    #
+    # def retain_grad(self, t):   # keep the gradient of a computed tensor
+    #     t.retain_grad()
+    #
+    # def set_grad(self, t, array):  # give a leaf a gradient: a copy of the array
+    #     t.grad = array.copy()
+    #
+    # def backward_many(self, ts, gs, *, inputs=None, retain_graph=False, create_graph=False):
+    #     engine.backward(ts, gs, inputs=inputs, retain_graph=retain_graph)
+    #
+    # def grad_of_values(
+    #     self, ys, xs, gs, *, create_graph=False, retain_graph=False, allow_unused=False
+    # ):                          # gradients as tensors, None for what is not used
+    #     return engine.grad(ys, xs, gs, allow_unused=allow_unused)
 '''
 
 _SCALAR = '''\

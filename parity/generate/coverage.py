@@ -55,6 +55,14 @@ _GROUPS = {
     "ranks": "ranks of operands",
     "broadcasting": "shapes of two operands",
     "events": "sequences of events",
+    "tape": "statements of the tape",
+}
+#: Cells of statements of the tape, by keyword: what a program can show beside the statement.
+_TAPE: dict[str, tuple[str, ...]] = {
+    **{cls.keyword: () for cls in pr.TAPE_STATEMENTS.values()},
+    "hook": tuple(pr.HOOKS),
+    "backward_many": ("inputs", "gradients", "create_graph"),
+    "grad": ("gradients", "create_graph", "allow_unused"),
 }
 
 
@@ -138,12 +146,22 @@ def reached(program: pr.Program) -> Iterator[tuple[str, Cell]]:
             yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
     for n in uses.values():
         yield "uses", (min(n, MANY),)
+    for one in program.statements:
+        if isinstance(one, pr.TapeStatement):
+            yield from (("tape", cell) for cell in _of_tape(one))
     words = [s.keyword for s in program.statements if type(s) in _EVENTS]
     for pair in itertools.pairwise(words):
         yield "events", pair
     for first, between, last in zip(words, words[1:], words[2:], strict=False):
         if first == last == pr.Backward.keyword:
             yield "events", (first, between, last)
+
+
+def _of_tape(s: pr.TapeStatement) -> Iterator[Cell]:
+    yield (s.keyword,)
+    for detail in _TAPE[s.keyword]:
+        if getattr(s, detail, None) or getattr(s, "kind", "") == detail:
+            yield (s.keyword, detail)
 
 
 def _text(cell: Cell) -> str:
@@ -196,6 +214,12 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
         "events": [
             *(pair for pair in itertools.product(words, repeat=2) if pair != _IMPOSSIBLE),
             *((backward, word, backward) for word in words),
+        ],
+        "tape": [
+            (keyword, *detail)
+            for keyword, details in _TAPE.items()
+            if pr.TAPE_STATEMENTS[keyword].ability in able
+            for detail in ((), *((one,) for one in details))
         ],
     }
 

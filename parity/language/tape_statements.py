@@ -219,6 +219,10 @@ class Pass(TapeStatement):
         for i in inputs or ():
             if state.infos[i].requires_grad is not True:
                 raise ProgramError(f"value {i} does not surely require a gradient")
+            if state.recorded and i >= state.leaves:
+                raise ProgramError("after a recorded pass only leaves are asked for")
+        if self.create_graph:
+            state.record()
 
     def arguments(self, names: Sequence[str]) -> list[str]:
         """The arguments after the values, as text."""
