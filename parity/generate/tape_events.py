@@ -91,7 +91,7 @@ def backward_many(builder: Builder, value: int, b: int, extra: int) -> None:
     arrived = sum(1 << i for i in reached if inputs is None or i in inputs)
     builder.have_grad |= arrived
     builder.fresh = arrived if recorded else 0
-    builder.recorded |= _ran(builder, roots) if recorded else 0
+    builder.recorded |= _ran(builder, roots) | 1 << builder.backwards[-1][0] if recorded else 0
     if builder.fresh:
         builder._second_order(extra)
         builder.fresh = 0
@@ -260,7 +260,7 @@ def _grad(
     allow = second or (not all(is_used) and extra % 64 != _RAISES)
     statement = pr.Grad(roots, chosen, _gradients(builder, roots, extra), False, recorded, allow)
     _append(builder, statement, roots)
-    builder.recorded |= _ran(builder, roots) if recorded else 0
+    builder.recorded |= _ran(builder, roots) | 1 << len(builder.statements) if recorded else 0
     if not recorded:
         statement = replace(statement, retain_graph=extra % 32 == 1)
     first = len(builder.infos)

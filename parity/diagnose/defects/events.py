@@ -128,7 +128,7 @@ class TapeEvents(Engine):
         for node in nodes:
             if leading is None or node in leading:
                 self.run(node, grads, retain)
-            elif node in ends or roots == [*node.outputs]:
+            elif node in ends or [t for t, _ in pairs] == [*node.outputs]:
                 self.settle(node, grads)
         return grads
 

@@ -141,7 +141,9 @@ class Exact(Engine):
     def _keep(self, roots: list[tuple[Node, nu.Array]], nodes: list[Node]) -> None:
         """Add to the gradients that are kept of computed values."""
         for node, old in self._kept.items():
-            more = graph.gradient_of(roots, node) if node in nodes else None
+            # The hooks of a root alone run in any case, and they keep its gradient.
+            ran = node in nodes or [node] == [root for root, _ in roots]
+            more = graph.gradient_of(roots, node) if ran else None
             if more is not None:
                 self._kept[node] = more if old is None else nu.add(old, more)
 
