@@ -16,10 +16,8 @@ from parity.language.table import OPS
 
 Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
-#: Hooks that are there at most, and roots, inputs and results of one pass.
-_MOST_HOOKS, _MOST = 4, 3
-#: For one byte in 64 a gradient of a value on which nothing depends is asked for, which raises.
-_RAISES = 41
+#: Hooks that are there at most.
+_MOST_HOOKS = 4
 
 
 def hook(builder: Builder, value: int, b: int, extra: int) -> None:
@@ -257,7 +255,7 @@ def _grad(
     is_used = [v in used for v in chosen]
     # In second order what an engine counts as used hangs on its formulas.
     second = bool(builder.recorded)
-    allow = second or (not all(is_used) and extra % 64 != _RAISES)
+    allow = second or not all(is_used)
     statement = pr.Grad(roots, chosen, _gradients(builder, roots, extra), False, recorded, allow)
     _append(builder, statement, roots)
     builder.recorded |= _ran(builder, roots) | 1 << len(builder.statements) if recorded else 0
