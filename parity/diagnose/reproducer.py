@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
+from parity.diagnose import reproducer_tape
 from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
@@ -45,7 +46,11 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     EngineError says that the source code of the engine cannot be read.
     """
     names = program.value_names
-    observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
+    observed = ""
+    if finding.what in ("calls", "hook"):
+        observed = f"h{finding.which}"
+    elif finding.what not in ("gradient", "exception"):
+        observed = names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     raises = finding.what == "exception"
@@ -134,6 +139,8 @@ class EngineLines:
     in_place = "{e}.inplace[{op!r}]({operands})"
     user = "{e}.function(*USER[{name!r}])"
     detach_in_place = "{e}.detach_({value})"
+    #: The forms of statements of the tape.
+    tape: Mapping[str, Any] = reproducer_tape.ENGINE
     #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
@@ -154,6 +161,11 @@ class EngineLines:
         #: Whether every array is read that ``parity`` reads, since reading it may raise.
         self.reads = reads
         self.defined = program.defined
+
+    @staticmethod
+    def array(constant: pr.Constant, /) -> str:
+        """Return an array as an expression with NumPy."""
+        return array_literal(constant)
 
     def leaves(self) -> list[str]:
         lines = []
@@ -186,14 +198,17 @@ class EngineLines:
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
-            lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
+            lines = self.clear_calls()
+            lines += [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
             gradient = "None" if s.gradient is None else self.gradient
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
             return lines if last and not self.reads else [*lines, *self.read_gradients()]
         if type(s) in FURTHER_LINES:
-            return FURTHER_LINES[type(s)](self, s, outputs)
+            lines = FURTHER_LINES[type(s)](self, s, outputs)
+            reads = self.reads and isinstance(s, (pr.Pass, pr.SetGrad))
+            return [*lines, *self.read_gradients()] if reads else lines
         if isinstance(s, pr.Drop):
             return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -203,6 +218,11 @@ class EngineLines:
         leaves = [names[i] for i in s.leaf_operands()]
         event = self.events[type(s)]
         return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
+
+    def clear_calls(self) -> list[str]:
+        """Return the lines that forget the calls of hooks before a pass."""
+        hooks = any(isinstance(s, pr.Hook) for s in self.program.statements)
+        return ["for called in calls.values():", "    called.clear()"] if hooks else []
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
@@ -235,6 +255,7 @@ class TorchLines(EngineLines):
     in_place = "IN_PLACE[{op!r}]({operands})"
     user = "torch_function(*USER[{name!r}])"
     detach_in_place = "{value}.detach_()"
+    tape: Mapping[str, Any] = reproducer_tape.TORCH
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {x}.grad",),
         pr.Clear: ("{x}.grad = None",),
@@ -308,7 +329,7 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
-    if isinstance(statement, (pr.Clear, pr.Zero)):
+    if isinstance(statement, (pr.Clear, pr.Zero)) or finding.what == "result":
         return "a is None and b is None"
     # After a backward a gradient of None equals one of zeros.
     return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
@@ -318,6 +339,9 @@ def _observed(finding: Finding, name: str) -> str:
     if finding.stopped:
         return "how the engine's process ended:"
     texts = {
+        "result": f"the gradient {name}:",
+        "calls": f"how often {name} was called:",
+        "hook": f"the gradient with which {name} was called last:",
         "value": f"the value of {name}:",
         "grad": f"the gradient of {name}:",
         "requires_grad": f"whether {name} requires a gradient:",
@@ -329,7 +353,10 @@ def _observed(finding: Finding, name: str) -> str:
 
 
 def _result(finding: Finding, name: str, grad: str, value: str, requires: str) -> str:
+    calls = {"calls": 'float(len(calls["{}"]))', "hook": '(calls["{}"] or [None])[-1]'}
     forms = {
+        **calls,
+        "result": f"None if {name} is None else {value}",
         "grad": grad,
         "value": value,
         "requires_grad": requires,
@@ -343,6 +370,8 @@ def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
     shown = lines.program.statements[: finding.statement + 1]
+    if any(isinstance(s, pr.TapeStatement) for s in shown):
+        text.append("calls = {}")
     blocks = Blocks(shown)
     for number, statement in enumerate(shown):
         if isinstance(statement, pr.Enter):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, ProgramEngine, Unsupported
+from parity.engines.execute_tape import TapeSteps
 from parity.engines.further_steps import FurtherSteps
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
@@ -73,7 +74,7 @@ def execute(
 MOST_BYTES = 2**24
 
 
-class _Run(FurtherSteps):
+class _Run(FurtherSteps, TapeSteps):
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
     def __init__(self, engine: Engine, program: pr.Program) -> None:
@@ -86,6 +87,7 @@ class _Run(FurtherSteps):
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
         self.begin()
+        self.begin_tape()
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -99,6 +101,11 @@ class _Run(FurtherSteps):
             array = np.array(array)
         self.trace.observations.append(Observation(self.number, what, which, array))
 
+    @staticmethod
+    def copied(array: Any, what: str) -> NDArray[Any]:
+        """Return a copy of an engine's array as one of NumPy."""
+        return np.array(numbers(array, what))
+
     def _expected(self) -> int:
         """Return how many bytes the arrays of the program take at most, as PyTorch has them."""
         sizes = sum(size(info.shape) for info in self.program.infos)
@@ -107,6 +114,7 @@ class _Run(FurtherSteps):
     def observe_grads(self) -> None:
         for i, t in enumerate(self.leaves):
             self.observe("grad", i, self.engine.grad(t))
+        self.observe_tape()
 
     def add(self, t: Any) -> None:
         """Observe a new tensor."""

@@ -31,7 +31,7 @@ from parity.language.table import (
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
-_UNKNOWN: Interval = (-LIMIT, LIMIT)
+UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
 #: Sums of many elements are larger, in programs of few operations.
@@ -84,6 +84,12 @@ class Builder:
     modes: list[str] = field(default_factory=list)
     stale: int = 0
 
+    #: The values of hooks that are there by number, and how many hooks there were.
+    hooked: dict[int, int] = field(default_factory=dict)
+    hooks: int = 0
+    #: Whether gradients of computed values are kept.
+    retains: bool = False
+
     @property
     def quiet(self) -> bool:
         """Whether the innermost open block does not record."""
@@ -118,7 +124,7 @@ class Builder:
         later = 0
         for number, ran in reversed(self.backwards):
             statement = self.statements[number]
-            assert isinstance(statement, pr.Backward)
+            assert isinstance(statement, (pr.Backward, pr.Pass))
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
@@ -177,7 +183,7 @@ class Builder:
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if dtype is None or (self.exact and not inferred.exact):
             return None
-        interval = _UNKNOWN if self.special else self._interval(inferred, inputs)
+        interval = UNKNOWN if self.special else self._interval(inferred, inputs)
         if interval is None:
             return None
         apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
@@ -299,7 +305,7 @@ class Builder:
         rows = self.leaves[leaf].array().reshape(-1, shape[-1])
         condition = tuple(bool((column > 0).all()) for column in rows.T)
         where = pr.Apply("where", (made, leaf), (("condition", condition),))
-        return self._define(where, where.results([self.infos[i] for i in where.inputs]), _UNKNOWN)
+        return self._define(where, where.results([self.infos[i] for i in where.inputs]), UNKNOWN)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
@@ -327,11 +333,9 @@ class Builder:
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
-        if not self.backwards:
-            return value
-        last = self.statements[self.backwards[-1][0]]
-        assert isinstance(last, pr.Backward)
-        return last.value
+        passes = (self.statements[number] for number, _ in reversed(self.backwards))
+        roots = (s.value for s in passes if isinstance(s, pr.Backward))
+        return next(roots, value)
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
         shape = self.infos[value].shape
@@ -411,8 +415,7 @@ class Builder:
             return False
         number, ran = self.backwards[-1]
         last = self.statements[number]
-        assert isinstance(last, pr.Backward)
-        if last.retain_graph:
+        if not isinstance(last, pr.Backward) or last.retain_graph:
             return False
         if extra % 2 and self._from_another_root(last.value, ran):
             return True
@@ -490,7 +493,7 @@ class Builder:
         self._backward(root, extra, create_graph=not clears)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
-        return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
+        return self._define(statement, statement.outputs(self.infos), UNKNOWN)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:

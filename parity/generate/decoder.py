@@ -11,9 +11,7 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
@@ -22,6 +20,7 @@ from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, Builder
 from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.tape_events import TAPE_EVENTS, Event
 from parity.generate.wide import WIDE_EVENTS
 from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
@@ -29,9 +28,6 @@ from parity.language.program import Program
 from parity.language.restrictions import Restrictions
 from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS
-
-#: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
-Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -211,8 +207,11 @@ def _weight(profile: Profile, name: str) -> int:
 
 def _event(name: str) -> Event | None:
     """Return the event of a name, if it is one."""
-    return FURTHER_EVENTS.get(name) or WIDE_EVENTS.get(name) or getattr(Builder, name, None)
+    return _FURTHER.get(name) or getattr(Builder, name, None)
 
+
+#: Events that are not methods of the builder.
+_FURTHER: dict[str, Event] = {**FURTHER_EVENTS, **WIDE_EVENTS, **TAPE_EVENTS}
 
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208

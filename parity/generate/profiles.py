@@ -119,6 +119,12 @@ EVENT_NEEDS: dict[str, str] = {
     **dict.fromkeys(("change", "update"), "inplace"),
     "detach_in_place": "detach_",
     "user": "function",
+    "hook": "hook",
+    "remove": "hook",
+    "retain_grad": "retain_grad",
+    "set_grad": "set_grad",
+    "backward_many": "backward_many",
+    "grad": "grad_of_values",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
@@ -436,6 +442,25 @@ _PROFILES = (
         shapes=_FEW,
         slots=3,
         max_size=12,
+    ),
+    Profile(
+        "tape",
+        "hooks, kept and assigned gradients, several roots, gradients as results",
+        events={
+            "backward": 16,
+            "hook": 16,
+            "remove": 5,
+            "retain_grad": 14,
+            "set_grad": 12,
+            "backward_many": 18,
+            "grad": 18,
+            "clear": 3,
+            "zero": 3,
+            "change_gradient": 6,
+        },
+        slots=10,
+        few=3,
+        ending="again",
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

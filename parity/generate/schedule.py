@@ -20,6 +20,7 @@ _BASIC = (
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
     *("blocks", "in-place", "user-functions", "in-place"),
     *("special", "special"),
+    "tape",
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
 _SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
