@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from parity.diagnose.reproducer_tape import TapeLines
 from parity.language import program as pr
 from parity.language.in_place import IN_PLACE
 from parity.language.user import USER_FUNCTIONS
@@ -20,6 +21,9 @@ class Lines(Protocol):
     in_place: str
     user: str
     detach_in_place: str
+    tape: Mapping[str, Any]
+
+    def array(self, constant: pr.Constant) -> str: ...
 
 
 def _in_place(lines: Lines, s: pr.InPlace, outputs: str) -> list[str]:
@@ -52,11 +56,16 @@ def _before(program: pr.Program, statement: pr.User) -> list[pr.User]:
     return [s for s in statements if isinstance(s, pr.User)]
 
 
+def _tape(lines: Lines, s: pr.TapeStatement, outputs: str) -> list[str]:
+    return TapeLines(lines.variable, lines.names, lines.array, **lines.tape).lines(s, outputs)
+
+
 #: The lines of a statement, from the lines of the program, the statement and names of results.
 FURTHER_LINES: dict[type[Any], Callable[[Any, Any, str], list[str]]] = {
     pr.InPlace: _in_place,
     pr.DetachInPlace: _detach_in_place,
     pr.User: _user,
+    **dict.fromkeys(pr.TAPE_STATEMENTS.values(), _tape),
 }
 
 

@@ -92,6 +92,8 @@ def repaired(program: pr.Program) -> pr.Program | None:
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
             elif isinstance(s, pr.Backward):
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
+            elif isinstance(s, pr.TapeStatement):
+                s = s.fitted(_fitting_gradient, infos)
             infos += s.outputs(infos)
             statements.append(s)
         result = replace(program, statements=tuple(statements))

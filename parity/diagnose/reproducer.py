@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from parity._util.escape import docstring, one_line
+from parity.diagnose import reproducer_tape
 from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
@@ -50,7 +51,11 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     if as_runner(engine).whole:
         return whole_script(program, finding, as_runner(engine), file)
     names = program.value_names
-    observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
+    observed = ""
+    if finding.what in ("calls", "hook"):
+        observed = f"h{finding.which}"
+    elif finding.what not in ("gradient", "exception"):
+        observed = names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     raises = finding.what == "exception"
@@ -146,6 +151,8 @@ class EngineLines:
     in_place = "{e}.inplace[{op!r}]({operands})"
     user = "{e}.function(*USER[{name!r}])"
     detach_in_place = "{e}.detach_({value})"
+    #: The forms of statements of the tape.
+    tape: Mapping[str, Any] = reproducer_tape.ENGINE
     #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
@@ -178,8 +185,9 @@ class EngineLines:
             lines.append(f"{name} = {self.leaf.format(e=self.variable, **form)}")
         return lines
 
-    def array(self, leaf: pr.Leaf) -> str:
-        return array_literal(leaf)
+    def array(self, constant: pr.Constant) -> str:
+        """Return an array as an expression with NumPy."""
+        return array_literal(constant)
 
     def statement(self, number: int, s: Any) -> list[str]:
         """Return the lines of a statement, and those that read what ``parity`` reads after it."""
@@ -208,7 +216,8 @@ class EngineLines:
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
-            lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
+            lines = self.clear_calls()
+            lines += [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
             gradient = "None" if s.gradient is None else self.gradient_of(s.gradient)
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
@@ -217,7 +226,9 @@ class EngineLines:
                 return lines
             return lines if last and not self.reads else [*lines, *self.read_gradients()]
         if type(s) in FURTHER_LINES:
-            return FURTHER_LINES[type(s)](self, s, outputs)
+            lines = FURTHER_LINES[type(s)](self, s, outputs)
+            reads = self.reads and isinstance(s, (pr.Pass, pr.SetGrad))
+            return [*lines, *self.read_gradients()] if reads else lines
         if isinstance(s, pr.Drop):
             return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -230,6 +241,11 @@ class EngineLines:
 
     def gradient_of(self, gradient: pr.Constant) -> str:
         return self.gradient
+
+    def clear_calls(self) -> list[str]:
+        """Return the lines that forget the calls of hooks before a pass."""
+        hooks = any(isinstance(s, pr.Hook) for s in self.program.statements)
+        return ["for called in calls.values():", "    called.clear()"] if hooks else []
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
@@ -262,6 +278,7 @@ class TorchLines(EngineLines):
     in_place = "IN_PLACE[{op!r}]({operands})"
     user = "torch_function(*USER[{name!r}])"
     detach_in_place = "{value}.detach_()"
+    tape: Mapping[str, Any] = reproducer_tape.TORCH
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {x}.grad",),
         pr.Clear: ("{x}.grad = None",),
@@ -269,8 +286,8 @@ class TorchLines(EngineLines):
         pr.ChangeGrad: ("{x}.grad.mul_(2).add_(1)",),
     }
 
-    def array(self, leaf: pr.Leaf) -> str:
-        return array_literal(replace(leaf, layout="C"))  # not all layouts are those of a tensor
+    def array(self, constant: pr.Constant) -> str:
+        return array_literal(replace(constant, layout="C"))  # not all layouts are those of a tensor
 
     def gradient_of(self, gradient: pr.Constant) -> str:
         return self.gradient if gradient.layout == "C" else "torch.tensor(gradient.copy())"
@@ -341,7 +358,7 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
-    if isinstance(statement, (pr.Clear, pr.Zero)):
+    if isinstance(statement, (pr.Clear, pr.Zero)) or finding.what == "result":
         return "a is None and b is None"
     # After a backward a gradient of None equals one of zeros.
     return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
@@ -351,6 +368,9 @@ def _observed(finding: Finding, name: str) -> str:
     if finding.stopped:
         return "how the engine's process ended:"
     texts = {
+        "result": f"the gradient {name}:",
+        "calls": f"how often {name} was called:",
+        "hook": f"the gradient with which {name} was called last:",
         "value": f"the value of {name}:",
         "grad": f"the gradient of {name}:",
         "requires_grad": f"whether {name} requires a gradient:",
@@ -362,7 +382,10 @@ def _observed(finding: Finding, name: str) -> str:
 
 
 def _result(finding: Finding, name: str, grad: str, value: str, requires: str) -> str:
+    calls = {"calls": 'float(len(calls["{}"]))', "hook": '(calls["{}"] or [None])[-1]'}
     forms = {
+        **calls,
+        "result": f"None if {name} is None else {value}",
         "grad": grad,
         "value": value,
         "requires_grad": requires,
@@ -376,6 +399,8 @@ def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
     shown = lines.program.statements[: finding.statement + 1]
+    if any(isinstance(s, pr.TapeStatement) for s in shown):
+        text.append("calls = {}")
     blocks = Blocks(shown)
     for number, statement in enumerate(shown):
         if isinstance(statement, pr.Enter):

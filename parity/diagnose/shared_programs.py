@@ -63,6 +63,7 @@ _ABILITY_OF_STATEMENT: dict[type[Any], str] = {
     pr.DetachInPlace: "detach_",
     pr.User: "function",
     pr.Enter: "no_grad",
+    **{cls: cls.ability for cls in pr.TAPE_STATEMENTS.values()},
 }
 
 

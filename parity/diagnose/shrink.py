@@ -135,13 +135,15 @@ def reruns_freed_graph(program: pr.Program) -> bool:
     recorded: frozenset[int] = frozenset()
     freed: frozenset[int] = frozenset()
     for number, (s, defined) in enumerate(zip(program.statements, program.defined, strict=True)):
-        if isinstance(s, pr.Backward):
-            if graphs[s.value] & freed:
+        roots = _roots(s)
+        if roots:
+            ran = frozenset[int]().union(*(graphs[i] for i in roots))
+            if ran & freed:
                 return True
-            if s.create_graph:
-                recorded |= graphs[s.value]
-            elif not s.retain_graph:
-                freed |= graphs[s.value]
+            if getattr(s, "create_graph", False):
+                recorded |= ran
+            elif not getattr(s, "retain_graph", False):
+                freed |= ran
         graph = frozenset({number}).union(*(graphs[i] for i in s.operands()))
         if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
             graph |= recorded
@@ -149,6 +151,13 @@ def reruns_freed_graph(program: pr.Program) -> bool:
             graphs[i] = graph
         graphs += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
     return False
+
+
+def _roots(s: pr.Statement) -> tuple[int, ...]:
+    """Return the roots of a pass; none for other statements."""
+    if isinstance(s, pr.Pass):
+        return s.roots
+    return (s.value,) if isinstance(s, pr.Backward) else ()
 
 
 def _cost(program: pr.Program) -> tuple[Any, ...]:
@@ -171,7 +180,8 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         + sum(isinstance(s, pr.Drop) for s in program.statements)
         + sum(isinstance(s, pr.Leave) and s.raises for s in program.statements)
         + sum(constant.layout != "C" for constant in program.constants())
-        + list(pr.UNREAD).index(program.unread),
+        + list(pr.UNREAD).index(program.unread)
+        + sum(s.cost() for s in program.statements if isinstance(s, pr.TapeStatement)),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(positions[s.op] for s in applied),

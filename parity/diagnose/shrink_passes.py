@@ -82,8 +82,10 @@ def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr
     yield _with_sorted_inputs(program)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
+        yield from _without_result(program, number)
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
+    yield replace(program, statements=pr.with_hooks_in_order(program.statements))
     for shape in _SIMPLE_SHAPES:
         yield with_leaves(program, lambda i, x, s=shape: _reshaped(x, s))  # type: ignore[misc]
     yield with_leaves(program, lambda i, x: replace(x, layout="C"))
@@ -349,6 +351,17 @@ def _without_block(program: pr.Program, number: int) -> Iterator[pr.Program]:
             return
 
 
+def _without_result(program: pr.Program, number: int) -> Iterator[pr.Program]:
+    """Yield the program with one result fewer of a ``grad``: its input takes the result's place."""
+    s = program.statements[number]
+    if not isinstance(s, pr.Grad) or len(s.inputs) < 2:
+        return
+    for index, result in enumerate(program.defined[number]):
+        numbers = _removed(program, result, 1, s.inputs[index])
+        fewer = replaced(program.statements, number, s.without_input(index))
+        yield replace(program, statements=_renumbered(fewer, numbers))
+
+
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
@@ -397,12 +410,5 @@ def _removed(program: pr.Program, first: int, count: int, substitute: int) -> li
 
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
     """Renumber each value ``v`` as ``numbers[v]``."""
-
-    def moved(s: Any) -> Any:
-        if isinstance(s, (pr.Clear, pr.Zero)):
-            return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
-        if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
-            return replace(s, leaf=numbers[s.leaf])
-        return s.renumbered(numbers.__getitem__)
-
-    return tuple(map(moved, statements))
+    moved = numbers.__getitem__
+    return tuple(s.with_leaves(moved).renumbered(moved) for s in statements)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from parity._util.escape import one_line
+from parity.engines.tape_methods import TapeMethods
 
 if TYPE_CHECKING:  # scripts copy this module, and few need the table of operations
     from parity.language.operation import Operation
@@ -35,7 +36,7 @@ class Unsupported(Exception):  # noqa: N818 - not an error of the engine
     """
 
 
-class Engine:
+class Engine(TapeMethods):
     """Interface of an autograd engine under test. Subclass it to test your own engine.
 
     A subclass sets ``name`` and ``ops`` and overrides ``leaf``, ``value``, ``grad`` and
@@ -376,6 +377,7 @@ REQUIRED = ("leaf", "value", "grad", "backward")
 OPTIONAL = (
     *("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach", "optimizer"),
     *("enable_grad", "requires_grad", "detach_", "function"),
+    *("hook", "retain_grad", "set_grad", "backward_many", "grad_of_values"),
 )
 #: Further abilities: leaves without a gradient, and results that agree in every bit.
 CONSTANTS, BITWISE = "requires_grad=False", "bitwise"

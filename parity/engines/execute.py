@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, ProgramEngine, Unsupported
+from parity.engines.execute_tape import TapeSteps
 from parity.engines.further_steps import FurtherSteps
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
@@ -77,7 +78,7 @@ _EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 MOST_BYTES = 2**24
 
 
-class _Run(FurtherSteps):
+class _Run(FurtherSteps, TapeSteps):
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
     def __init__(self, engine: Engine, program: pr.Program) -> None:
@@ -95,6 +96,7 @@ class _Run(FurtherSteps):
         if program.unread == "all":
             events = [n for n, s in enumerate(program.statements) if isinstance(s, _EVENTS)]
             self.last_event = max(events, default=-1)
+        self.begin_tape()
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -108,6 +110,11 @@ class _Run(FurtherSteps):
             array = np.array(array)
         self.trace.observations.append(Observation(self.number, what, which, array))
 
+    @staticmethod
+    def copied(array: Any, what: str) -> NDArray[Any]:
+        """Return a copy of an engine's array as one of NumPy."""
+        return np.array(numbers(array, what))
+
     def _expected(self) -> int:
         """Return how many bytes the arrays of the program take at most, as PyTorch has them."""
         sizes = sum(size(info.shape) for info in self.program.infos)
@@ -118,6 +125,7 @@ class _Run(FurtherSteps):
             return
         for i, t in enumerate(self.leaves):
             self.observe("grad", i, self.engine.grad(t))
+        self.observe_tape()
 
     def add(self, t: Any) -> None:
         """Keep a new tensor, and read its value unless the program says when."""

@@ -156,7 +156,7 @@ class FurtherSteps:
 def _of_gradients(program: pr.Program) -> frozenset[int]:
     found: set[int] = set()
     for s, defined in zip(program.statements, program.defined, strict=True):
-        if isinstance(s, pr.TakeGrad) or not found.isdisjoint(s.operands()):
+        if isinstance(s, (pr.TakeGrad, pr.Grad)) or not found.isdisjoint(s.operands()):
             found |= {*defined, *s.changes()}
     return frozenset(found)
 

@@ -21,7 +21,7 @@ from parity.engines.guard import Guard, guarded
 from parity.engines.limits import Limits
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows
-from parity.language.program import Apply, Program
+from parity.language.program import HOOKS, Apply, Hook, Program, TapeStatement
 from parity.language.restrictions import Restrictions
 
 #: The capability of engines whose leaves take arrays with negative strides.
@@ -144,10 +144,16 @@ class Runner(ABC):
         ops, dtypes, limit = self.ops, self.dtypes, self.max_ndim
         return (
             all(s.op in ops for s in program.statements if isinstance(s, Apply))
+            and all(self._has(s) for s in program.statements if isinstance(s, TapeStatement))
             and all(leaf.dtype in dtypes for leaf in program.leaves)
             and (limit is None or all(len(info.shape) <= limit for info in program.infos))
             and (not self.restrictions or self.restrictions.support(program))
         )
+
+    def _has(self, statement: TapeStatement) -> bool:
+        """Return whether the engine has a statement of the tape, and the operation of a hook."""
+        op = HOOKS[statement.kind][0] if isinstance(statement, Hook) else ""
+        return statement.ability in self.abilities and (not op or op in self.ops)
 
 
 def operations_of(program: Program) -> set[str]:

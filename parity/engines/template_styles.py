@@ -115,6 +115,23 @@ class Mine(Engine):
     #     "relu_": lambda a: a.relu_(),
     #     "set_item_": lambda a, b, *, index: a.__setitem__(index, b),
     # }}
+    #
+    # def hook(self, t, function):  # call function(gradient) in each pass; has remove()
+    #     return t.register_hook(function)
+    #
+    # def retain_grad(self, t):   # keep the gradient of a computed tensor
+    #     t.retain_grad()
+    #
+    # def set_grad(self, t, array):  # give a leaf a gradient: a copy of the array
+    #     t.grad = array.copy()
+    #
+    # def backward_many(self, ts, gs, *, inputs=None, retain_graph=False, create_graph=False):
+    #     engine.backward(ts, gs, inputs=inputs, retain_graph=retain_graph)
+    #
+    # def grad_of_values(
+    #     self, ys, xs, gs, *, create_graph=False, retain_graph=False, allow_unused=False
+    # ):                          # gradients as tensors, None for what is not used
+    #     return engine.grad(ys, xs, gs, allow_unused=allow_unused)
 '''
 
 _SCALAR = '''\

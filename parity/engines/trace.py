@@ -24,8 +24,10 @@ class Observation(NamedTuple):
     #: gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None if the
     #: engine only returns copies). "gradient": what was passed to the backward ``which``.
     #: "requires_grad": whether tensor ``which`` requires a gradient (None if it is not known).
+    #: "result": a gradient that is the value ``which``. "calls" and "hook": how often the hook
+    #: ``which`` was called since the last event, and with what it was called last.
     what: str
-    #: The index of the tensor, leaf or statement.
+    #: The index of the tensor, leaf or statement, or the number of the hook.
     which: int
     #: A copy of the array; None where there is no gradient.
     array: NDArray[Any] | None

@@ -98,6 +98,11 @@ class Builder:
     layouts: tuple[str, ...] = ("C",) * 8
     #: Whether values are dropped around recorded backwards, and a third order may follow.
     recorded_lives: bool = False
+    #: The values of hooks that are there by number, and how many hooks there were.
+    hooked: dict[int, int] = field(default_factory=dict)
+    hooks: int = 0
+    #: Whether gradients of computed values are kept.
+    retains: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -143,7 +148,7 @@ class Builder:
         later = 0
         for number, ran in reversed(self.backwards):
             statement = self.statements[number]
-            assert isinstance(statement, pr.Backward)
+            assert isinstance(statement, (pr.Backward, pr.Pass))
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
@@ -324,11 +329,9 @@ class Builder:
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
-        if not self.backwards:
-            return value
-        last = self.statements[self.backwards[-1][0]]
-        assert isinstance(last, pr.Backward)
-        return last.value
+        passes = (self.statements[number] for number, _ in reversed(self.backwards))
+        roots = (s.value for s in passes if isinstance(s, pr.Backward))
+        return next(roots, value)
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
         shape = self.infos[value].shape

@@ -61,6 +61,14 @@ _GROUPS = {
     "broadcasting": "shapes of two operands",
     "events": "sequences of events",
     "further": "blocks, operations in place and functions of the user",
+    "tape": "statements of the tape",
+}
+#: Cells of statements of the tape, by keyword: what a program can show beside the statement.
+_TAPE: dict[str, tuple[str, ...]] = {
+    **{cls.keyword: () for cls in pr.TAPE_STATEMENTS.values()},
+    "hook": tuple(pr.HOOKS),
+    "backward_many": ("inputs", "gradients", "create_graph"),
+    "grad": ("gradients", "create_graph", "allow_unused"),
 }
 
 
@@ -145,6 +153,9 @@ def reached(program: pr.Program) -> Iterator[tuple[str, Cell]]:
     for n in uses.values():
         yield "uses", (min(n, MANY),)
     yield from (("further", cell) for cell in _further(program))
+    for one in program.statements:
+        if isinstance(one, pr.TapeStatement):
+            yield from (("tape", cell) for cell in _of_tape(one))
     words = [s.keyword for s in program.statements if type(s) in _EVENTS]
     for pair in itertools.pairwise(words):
         yield "events", pair
@@ -183,6 +194,13 @@ def _reachable_further(able: frozenset[str]) -> list[Cell]:
     detached: list[Cell] = [("detach_",)] if "detach_" in able else []
     functions = [("user", name) for name in USER_FUNCTIONS] if "function" in able else []
     return [*blocks, *changes, *detached, *functions]
+
+
+def _of_tape(s: pr.TapeStatement) -> Iterator[Cell]:
+    yield (s.keyword,)
+    for detail in _TAPE[s.keyword]:
+        if getattr(s, detail, None) or getattr(s, "kind", "") == detail:
+            yield (s.keyword, detail)
 
 
 def _text(cell: Cell) -> str:
@@ -238,6 +256,12 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
             *((backward, word, backward) for word in words),
         ],
         "further": _reachable_further(able),
+        "tape": [
+            (keyword, *detail)
+            for keyword, details in _TAPE.items()
+            if pr.TAPE_STATEMENTS[keyword].ability in able
+            for detail in ((), *((one,) for one in details))
+        ],
     }
 
 

@@ -11,9 +11,7 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import NEGATIVE_STRIDES, AnyEngine, as_runner
@@ -22,6 +20,7 @@ from parity.generate.actual_values import ActualValues
 from parity.generate.builder import SEEDS, SOME_LAYOUTS, Builder
 from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
+from parity.generate.tape_events import TAPE_EVENTS, Event
 from parity.generate.value_events import VALUE_EVENTS, newest_wide, twist
 from parity.generate.whole import rewritten
 from parity.generate.wide import WIDE_EVENTS
@@ -31,9 +30,6 @@ from parity.language.program import Program
 from parity.language.restrictions import Restrictions
 from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS
-
-#: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
-Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -244,7 +240,7 @@ def _event(name: str) -> Event | None:
 
 
 #: Events that are not methods of the builder.
-_EVENTS = {**FURTHER_EVENTS, **WIDE_EVENTS, **VALUE_EVENTS}
+_EVENTS: dict[str, Event] = {**FURTHER_EVENTS, **WIDE_EVENTS, **VALUE_EVENTS, **TAPE_EVENTS}
 #: What is unread, and whether values are read at the end, by two bits.
 _READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.

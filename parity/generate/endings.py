@@ -34,8 +34,7 @@ def freed_graph(builder: Unfinished, extra: int) -> bool:
         return False
     number, ran = builder.backwards[-1]
     last = builder.statements[number]
-    assert isinstance(last, pr.Backward)
-    if last.retain_graph:
+    if not isinstance(last, pr.Backward) or last.retain_graph:
         return False
     if extra % 2 and _from_another_root(builder, last.value, ran):
         return True

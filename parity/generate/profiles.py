@@ -45,8 +45,7 @@ class Profile:
     max_size: int = 24
     #: Whether leaves of programs that are not exact have arbitrary significands.
     wild: bool = False
-    #: How many operations half of the programs have at most, so that many events meet on
-    #: one graph; 0: no limit.
+    #: How many operations half of the programs have at most, so that events meet; 0: no limit.
     few: int = 0
     #: Whether all operations come equally often.
     even: bool = False
@@ -89,6 +88,12 @@ EVENT_NEEDS: dict[str, str] = {
     **dict.fromkeys(("change", "update"), "inplace"),
     "detach_in_place": "detach_",
     "user": "function",
+    "hook": "hook",
+    "remove": "hook",
+    "retain_grad": "retain_grad",
+    "set_grad": "set_grad",
+    "backward_many": "backward_many",
+    "grad": "grad_of_values",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
@@ -440,6 +445,25 @@ _PROFILES = (
         shapes=FEW,
         slots=3,
         max_size=12,
+    ),
+    Profile(
+        "tape",
+        "hooks, kept and assigned gradients, several roots, gradients as results",
+        events={
+            "backward": 16,
+            "hook": 16,
+            "remove": 5,
+            "retain_grad": 14,
+            "set_grad": 12,
+            "backward_many": 18,
+            "grad": 18,
+            "clear": 3,
+            "zero": 3,
+            "change_gradient": 6,
+        },
+        slots=10,
+        few=3,
+        ending="again",
     ),
 )
 #: Profiles whose programs make sense as one function, which engines that take whole programs run.

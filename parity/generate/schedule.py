@@ -21,6 +21,7 @@ _BASIC: tuple[str, ...] = (
     *("blocks", "in-place", "user-functions", "in-place"),
     *("special", "special", "beyond"),
     *("unread", "twisted", "recorded", "twisted"),
+    "tape",
 )
 #: Profiles of large arrays and large graphs, after all others of a turn.
 _SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")

@@ -33,14 +33,31 @@ from parity.language.statements import (
     Zero,
     requires_gradient,
 )
+from parity.language.tape_statements import (
+    HOOKS,
+    TAPE_STATEMENTS,
+    BackwardMany,
+    Grad,
+    Hook,
+    Pass,
+    RemoveHook,
+    RetainGrad,
+    SetGrad,
+    TapeStatement,
+    records,
+    with_hooks_in_order,
+)
 from parity.language.user import User
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
 
 __all__ = [
+    "HOOKS",
     "STATEMENTS",
+    "TAPE_STATEMENTS",
     "UNREAD",
     "Apply",
     "Backward",
+    "BackwardMany",
     "ChangeGrad",
     "ChangeGradient",
     "Clear",
@@ -49,26 +66,36 @@ __all__ = [
     "DetachInPlace",
     "Drop",
     "Enter",
+    "Grad",
+    "Hook",
     "InPlace",
     "Info",
     "Leaf",
     "Leave",
+    "Pass",
     "Program",
     "ProgramError",
     "Read",
+    "RemoveHook",
+    "RetainGrad",
+    "SetGrad",
     "State",
     "Statement",
     "TakeGrad",
+    "TapeStatement",
     "User",
     "Zero",
     "check_shape",
     "info_of",
+    "records",
     "requires_gradient",
+    "with_hooks_in_order",
 ]
 
 #: The kinds of statements by keyword.
 STATEMENTS: dict[str, type[Statement]] = {
     **_BASIC,
+    **TAPE_STATEMENTS,
     **{cls.keyword: cls for cls in (Enter, Leave, InPlace, DetachInPlace, User)},
 }
 

@@ -35,11 +35,26 @@ class State:
     has_gradient_array: bool = False
     #: The modes of the blocks that are open, the innermost last (``parity.language.blocks``).
     blocks: list[str] = field(default_factory=list)
+    #: Values that one operation computed together.
+    joint: set[int] = field(default_factory=set)
+    #: The numbers of all hooks, and the values of those that are there.
+    hooks: set[int] = field(default_factory=set)
+    hooked: dict[int, int] = field(default_factory=dict)
+    #: Whether gradients of computed values are kept, and whether a pass was recorded. The formulas
+    #: of an engine decide which computed values a second derivative goes through.
+    retains: bool = False
+    recorded: bool = False
 
     @staticmethod
     def of(leaves: Sequence[Leaf]) -> State:
         """The state before the first statement."""
         return State(len(leaves), [leaf.info() for leaf in leaves])
+
+    def record(self) -> None:
+        """Note that a pass is recorded."""
+        if self.hooked or self.retains:
+            raise ProgramError("a pass is not recorded here beside hooks or kept gradients")
+        self.recorded = True
 
     def add(self, statement: Statement) -> list[Info]:
         """Return the properties of what a statement defines; ProgramError if it makes no sense."""
@@ -55,6 +70,8 @@ class State:
         new = statement.outputs(self.infos)
         if statement.is_recorded and not self.recording:
             new = [info_of(info.shape, info.dtype, False) for info in new]
+        if len(new) > 1 and statement.is_recorded:
+            self.joint.update(range(len(self.infos), len(self.infos) + len(new)))
         self.infos += new
         return new
 
@@ -102,6 +119,10 @@ class Statement:
 
     def renumbered(self, moved: Callable[[int], int]) -> Statement:
         """Return the statement with other numbers of its values."""
+        return self
+
+    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
+        """Return the statement with other numbers of the leaves of ``leaf_operands``."""
         return self
 
     def simpler(self, rewires: bool) -> Iterator[Statement]:
@@ -209,6 +230,8 @@ class Backward(Statement):
         state.has_gradient_array = writeable
         if self.gradient is not None:
             check_constant(self.gradient, "gradient")
+        if self.create_graph:
+            state.record()
 
     def text(self, names: Sequence[str]) -> str:
         arguments = [names[self.value]]
@@ -249,6 +272,9 @@ class TakeGrad(Statement):
     def leaf_operands(self) -> tuple[int, ...]:
         return (self.leaf,)
 
+    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, leaf=moved(self.leaf))
+
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         info = infos[self.leaf]
         return [info_of(info.shape, info.dtype, None)]
@@ -265,6 +291,9 @@ class Clear(Statement):
     def leaf_operands(self) -> tuple[int, ...]:
         return self.leaves
 
+    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, leaves=tuple(sorted(set(map(moved, self.leaves)))))
+
 
 @dataclass(frozen=True, slots=True)
 class Zero(Statement):
@@ -276,6 +305,9 @@ class Zero(Statement):
 
     def leaf_operands(self) -> tuple[int, ...]:
         return self.leaves
+
+    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, leaves=tuple(sorted(set(map(moved, self.leaves)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +321,9 @@ class ChangeGrad(Statement):
 
     def leaf_operands(self) -> tuple[int, ...]:
         return (self.leaf,)
+
+    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
+        return replace(self, leaf=moved(self.leaf))
 
 
 @dataclass(frozen=True, slots=True)

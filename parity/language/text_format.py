@@ -33,6 +33,8 @@ _EVENTS = {
     for k, cls in pr.STATEMENTS.items()
     if cls not in (pr.Apply, pr.Drop, pr.Enter, pr.Leave, pr.InPlace, pr.User)
 }
+_EVENTS = {k: cls for k, cls in pr.STATEMENTS.items() if cls not in (pr.Apply, pr.Drop)}
+_HANDLE = re.compile(r"h(\d{1,9})")
 _CONSTANTS = {"None": None, "True": True, "False": False, "nan": math.nan, "inf": math.inf}
 _DTYPES = ("float32", "float64")
 
@@ -265,6 +267,9 @@ class _Reader:
             return self._set_unread(names, call)
         if function == "earlier":
             return self._add_earlier(names, call)
+        kind = pr.TAPE_STATEMENTS.get(function)
+        if kind is not None:
+            return self._tape(kind, names, call)
         fields = self._fields(call)
         if _UNDER_NO_GRAD.search(text):
             fields["no_grad"] = True
@@ -349,6 +354,46 @@ class _Reader:
         if "gradient" in fields:
             form = {name: fields.pop(name) for name in ("dtype", "layout") if name in fields}
             fields["gradient"] = {**_array(fields["gradient"]), **form}
+        return fields
+
+    def _tape(self, kind: type[pr.TapeStatement], names: list[str], call: _Call) -> None:
+        """Add a statement of the tape: its handle, values, gradients and flags."""
+        given = list(map(_Name, names)) if kind.handle and names else list(call.arguments)
+        fields: dict[str, Any] = {"do": kind.keyword}
+        if kind.handle:
+            (handle,) = given or [None]
+            match = _HANDLE.fullmatch(handle.text) if isinstance(handle, _Name) else None
+            if match is None:
+                raise ValueError("hooks have the names h0, h1, ...")
+            fields[kind.handle] = int(match[1])
+            given, names = (call.arguments if names else []), []
+        if len(given) != len(kind.positionals):
+            count = len(kind.positionals)
+            raise ValueError(f"{call.function} takes {count} arguments without a name")
+        fields |= {**dict(zip(kind.positionals, given, strict=True)), **call.named}
+        fields = {name: self._named(value) for name, value in fields.items()}
+        self._add(names, self._with_arrays(kind, fields))
+
+    def _named(self, value: Any) -> Any:
+        """Return a value of a text with numbers in place of names, also in a list of them."""
+        if isinstance(value, list) and value and all(isinstance(v, _Name) for v in value):
+            return list(map(self.number, value))
+        return self.number(value) if isinstance(value, _Name) else value
+
+    def _with_arrays(self, kind: type[pr.TapeStatement], fields: dict[str, Any]) -> dict[str, Any]:
+        """Return fields with gradients as arrays, of the dtypes of their values."""
+        dtypes = [leaf.dtype for leaf in self.leaves]
+        if self._inference is not None:
+            dtypes = [info.dtype for info in self._inference.infos]
+        of = fields.get(kind.seeded)
+        values = of if isinstance(of, list) else [of]
+        if isinstance(fields.get("gradients"), list):
+            pairs = zip(fields["gradients"], values, strict=False)
+            fields["gradients"] = [
+                None if g is None else {**_array(g), "dtype": dtypes[v]} for g, v in pairs
+            ] + [None] * (len(fields["gradients"]) - len(values))
+        if fields.get("gradient") is not None and isinstance(of, int):
+            fields["gradient"] = {**_array(fields["gradient"]), "dtype": dtypes[of]}
         return fields
 
     def _event(self, kind: type[pr.Statement], call: _Call) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The program runs on ``parity.oracle.exact.engine``, which has exact numbers and 
 derivatives and is independent of both sides. A verdict is undecided, with the reason in its
 note, only for
 
+- programs with hooks, or with derivatives of gradients for computed values;
 - programs with values that are not real numbers (infinity, nan, overflow);
 - programs with a backward over very many elements (``parity.oracle.exact.engine``);
 - programs with an operation for which the exact evaluation has no rule, where the forward of

@@ -102,15 +102,26 @@ def _form_difference(
         return Finding(_KIND_OF_GRAD[type(statement)], *details)
     present = b if a is None else a
     assert present is not None
-    if not np.any(present):
+    if not np.any(present) and not _tells_unused(program, e):
         return None
     with np.errstate(all="ignore"):  # rounding may have turned a zero into a small number
         error = np.abs(present.astype(np.float64))
-        if tolerance.excess(index, error, np.zeros_like(error)) is None:
+        if np.any(error) and tolerance.excess(index, error, np.zeros_like(error)) is None:
             return None
         allowed = tolerance.bound(index, present)
     kind = Kind.MISSING_GRADIENT if a is None else Kind.SPURIOUS_GRADIENT
+    kind = Kind.HOOK if e.what == "hook" else kind
     return Finding(kind, *details, allowed=allowed)
+
+
+def _tells_unused(program: pr.Program, e: Observation) -> bool:
+    """Return whether a result of ``grad`` is None for what no root depends on, and only there.
+
+    In second order that hangs on which zeros the formulas of an engine compute.
+    """
+    before = program.statements[: e.statement]
+    second = any(pr.records(s) or isinstance(s, pr.TakeGrad) for s in before)
+    return e.what == "result" and not second
 
 
 def _value_difference(
@@ -145,10 +156,15 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
         return _kind_of_result(program, e, statement)
     if type(statement) in _KIND_OF_GRAD:
         return _KIND_OF_GRAD[type(statement)]
+    if e.what in ("calls", "hook"):
+        return Kind.HOOK
     before = program.statements[: e.statement]
-    if any(isinstance(s, pr.TakeGrad) for s in before):
+    if any(pr.records(s) or isinstance(s, pr.TakeGrad) for s in before):
         return Kind.SECOND_ORDER
-    return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
+    if e.what == "result":
+        return Kind.GRADIENT
+    passed = any(isinstance(s, (pr.Backward, pr.BackwardMany, pr.SetGrad)) for s in before)
+    return Kind.ACCUMULATION if passed else Kind.GRADIENT
 
 
 #: What some engines do not show.

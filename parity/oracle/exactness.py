@@ -9,6 +9,7 @@ and backward through gradients. If all of them fit, the program is exact on ever
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def is_exact(program: pr.Program) -> bool:
     """Return whether every value and gradient of the program is free of rounding errors."""
     program = lowered(program)
     for statement in program.statements:  # most inexact programs are recognized here
-        if isinstance(statement, pr.TakeGrad):
+        if isinstance(statement, pr.TakeGrad) or pr.records(statement):
             return False
         if isinstance(statement, pr.Apply) and OPS[statement.op].dyadic is None:
             return False
@@ -59,7 +60,7 @@ def is_rounded(program: pr.Program) -> bool:
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
         return False
-    if any(isinstance(s, pr.TakeGrad) for s in program.statements):
+    if any(isinstance(s, pr.TakeGrad) or pr.records(s) for s in program.statements):
         return False
     if not all(c.layout in _IN_ORDER for c in program.constants()):
         return False
@@ -96,6 +97,8 @@ class _Grids:
         self.values = [self.of(leaf) for leaf in program.leaves]
         self.applied: list[tuple[pr.Apply, tuple[int, ...]]] = []
         self.totals: dict[int, Grid] = {}
+        self.hooks: dict[int, pr.Hook] = {}
+        self.retained: set[int] = set()
 
     def checked(self, grid: Grid | None) -> Grid:
         """Return ``grid`` if all its numbers are floating-point numbers, else raise."""
@@ -127,22 +130,53 @@ class _Grids:
 
     def run(self) -> None:
         for statement, outputs in zip(self.program.statements, self.program.defined, strict=True):
-            if isinstance(statement, pr.Apply):
-                rule, arguments = self.rule_of(statement)
-                self.values += [self.checked(rule.value(*arguments))] * len(outputs)
-                if not statement.no_grad:
-                    self.applied.append((statement, outputs))
-            elif isinstance(statement, pr.Detach):
-                self.values.append(self.values[statement.value])
-            elif isinstance(statement, pr.Backward):
-                self.backward(statement)
-            elif isinstance(statement, pr.ChangeGrad):
-                # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
-                total = self.totals.get(statement.leaf)
-                changed = (
-                    ONE if total is None else dyadic.grid_sum(dyadic.grid_times(total, 2), ONE)
-                )
-                self.totals[statement.leaf] = self.checked(changed)
+            method = getattr(self, statement.keyword, None)
+            if method is not None:
+                method(statement, outputs)
+
+    def apply(self, statement: pr.Apply, outputs: tuple[int, ...]) -> None:
+        rule, arguments = self.rule_of(statement)
+        self.values += [self.checked(rule.value(*arguments))] * len(outputs)
+        if not statement.no_grad:
+            self.applied.append((statement, outputs))
+
+    def detach(self, statement: pr.Detach, _: tuple[int, ...]) -> None:
+        self.values.append(self.values[statement.value])
+
+    def change_grad(self, statement: pr.ChangeGrad, _: tuple[int, ...]) -> None:
+        # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
+        total = self.totals.get(statement.leaf)
+        changed = ONE if total is None else dyadic.grid_sum(dyadic.grid_times(total, 2), ONE)
+        self.totals[statement.leaf] = self.checked(changed)
+
+    def hook(self, statement: pr.Hook, _: tuple[int, ...]) -> None:
+        self.hooks[statement.hook] = statement
+
+    def remove(self, statement: pr.RemoveHook, _: tuple[int, ...]) -> None:
+        del self.hooks[statement.hook]
+
+    def retain_grad(self, statement: pr.RetainGrad, _: tuple[int, ...]) -> None:
+        self.retained.add(statement.value)
+
+    def set_grad(self, statement: pr.SetGrad, _: tuple[int, ...]) -> None:
+        self.totals[statement.leaf] = self.seed(statement.gradient)
+
+    def backward(self, statement: pr.Backward, _: tuple[int, ...]) -> None:
+        self.accumulate(self.swept([(statement.value, statement.gradient)]))
+
+    def backward_many(self, statement: pr.BackwardMany, _: tuple[int, ...]) -> None:
+        pairs = list(zip(statement.roots, statement.seeds(), strict=True))
+        self.accumulate(self.swept(pairs))
+
+    def grad(self, statement: pr.Grad, _: tuple[int, ...]) -> None:
+        grads = self.swept(list(zip(statement.roots, statement.seeds(), strict=True)))
+        self.accumulate({i: g for i, g in grads.items() if i >= len(self.program.leaves)})
+        self.values += [grads.get(i, ONE) for i in statement.inputs]
+
+    def accumulate(self, grads: dict[int, Grid]) -> None:
+        for i, grid in grads.items():
+            if i < len(self.program.leaves) or i in self.retained:
+                self.add_to(self.totals, i, grid)
 
     def rule_of(self, statement: pr.Apply) -> tuple[DyadicRule, tuple[Any, ...]]:
         """Return the rule of an operation, and the arguments of its functions."""
@@ -152,10 +186,13 @@ class _Grids:
         sizes = tuple(size(self.program.infos[i].shape) for i in statement.inputs)
         return rule, (grids, sizes, dict(statement.attrs))
 
-    def backward(self, root: pr.Backward) -> None:
-        grads: dict[int, Grid] = {root.value: self.seed(root.gradient)}
+    def swept(self, roots: Sequence[tuple[int, pr.Constant | None]]) -> dict[int, Grid]:
+        """Return the grids of all gradients of a pass, after their hooks."""
+        grads: dict[int, Grid] = {}
+        for i, gradient in roots:
+            self.add_to(grads, i, self.seed(gradient))
         for statement, outputs in reversed(self.applied):
-            reached = [grads[i] for i in outputs if i in grads]
+            reached = [self.hooked(grads, i) for i in outputs if i in grads]
             if not reached:
                 continue
             rule, arguments = self.rule_of(statement)
@@ -165,9 +202,18 @@ class _Grids:
             for i, slope in zip(statement.inputs, slopes, strict=True):
                 grid = dyadic.grid_product(dyadic.grid_hull(*reached), slope)
                 self.add_to(grads, i, dyadic.grid_times(grid, self.terms(statement, i, outputs)))
-        for i, grid in grads.items():
-            if i < len(self.program.leaves):
-                self.add_to(self.totals, i, grid)
+        for i in range(len(self.program.leaves)):
+            if i in grads:
+                self.hooked(grads, i)
+        return grads
+
+    def hooked(self, grads: dict[int, Grid], i: int) -> Grid:
+        """Apply the hooks of a value to the grid of its gradient."""
+        for hook in self.hooks.values():
+            if hook.value == i and hook.kind != "record":
+                other = grads[i] if hook.kind == "double" else ONE
+                grads[i] = self.checked(dyadic.grid_sum(grads[i], other))
+        return grads[i]
 
     def add_to(self, grids: dict[int, Grid], i: int, grid: Grid) -> None:
         grids[i] = self.checked(dyadic.grid_sum(grids[i], grid) if i in grids else grid)

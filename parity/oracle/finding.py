@@ -88,6 +88,12 @@ class Kind(enum.StrEnum):
         "a gradient of a gradient differs",
         "compute gradients with operations that are recorded, on tensors of the graph",
     )
+    HOOK = (
+        "hook",
+        "a hook is called with another gradient, or more or less often",
+        "call the hooks of a value once a pass, in the order in which they were set, with the sum "
+        "of all that arrived there",
+    )
     EXCEPTION = (
         "exception",
         "the engine raised, PyTorch did not",

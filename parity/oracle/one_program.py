@@ -16,7 +16,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.engines.selfcheck import check_adapter
 from parity.engines.trace import Trace
-from parity.language.program import Apply, Program, ProgramError
+from parity.language.program import Apply, Program, ProgramError, TapeStatement
 from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
@@ -190,6 +190,8 @@ def _missing(program: Program, runner: Runner) -> str:
     for statement in program.statements:
         if isinstance(statement, Apply) and statement.op not in runner.ops:
             return f"operation {statement.op}"
+        if isinstance(statement, TapeStatement) and statement.ability not in runner.abilities:
+            return f"method {statement.ability}"
     for leaf in program.leaves:
         if leaf.dtype not in runner.dtypes:
             return leaf.dtype

@@ -6,7 +6,8 @@ This is Monte Carlo arithmetic (D. S. Parker 1997); ``parity.oracle.tolerance`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -88,7 +89,21 @@ class Perturbed(Torch):
         return t
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        """Run a backward; once gradients were recorded, every node rounds its results.
+        wide = None if gradient is None else gradient.astype(np.float64)
+        with self._rounding((t,), flags):
+            super().backward(t, wide, **flags)
+
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
+        with self._rounding(ts, flags):
+            super().backward_many(ts, gs, inputs=inputs, **flags)
+
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
+        with self._rounding(ys, flags):
+            return super().grad_of_values(ys, xs, gs, **flags)
+
+    @contextmanager
+    def _rounding(self, roots: Sequence[Any], flags: Mapping[str, bool]) -> Iterator[None]:
+        """A context for a pass; once gradients were recorded, every node rounds its results.
 
         In second derivatives an operand gets its gradient from several nodes. With an error
         common to all, those of ``a / b`` would cancel for equal operands.
@@ -98,10 +113,11 @@ class Perturbed(Torch):
         def rounded(grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
             return tuple(g if g is None else self.rounded(g, ulps) for g in grads)
 
-        wide = None if gradient is None else gradient.astype(np.float64)
-        nodes = _graph_nodes(t) if self.recorded and self.unit else ()
+        nodes: dict[Any, None] = {}
+        for t in roots if self.recorded and self.unit else ():
+            nodes |= _graph_nodes(t)
         hooks = [node.register_hook(rounded) for node in nodes]
-        super().backward(t, wide, **flags)
+        yield
         for hook in hooks:
             hook.remove()
         self.recorded |= flags.get("create_graph", False)

@@ -160,6 +160,14 @@ class Rounded(Torch):
         with self.mode:
             super().backward(t, seed, **flags)
 
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
+        with self.mode:
+            super().backward_many(ts, gs, inputs=inputs, **flags)
+
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
+        with self.mode:
+            return super().grad_of_values(ys, xs, gs, **flags)
+
 
 #: A difference above this part of the largest number of an array is no rounding, where the
 #: samples scatter only because errors in the leaves break ties.

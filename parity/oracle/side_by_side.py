@@ -155,9 +155,11 @@ def _is_shown(row: Row, program: pr.Program) -> bool:
     place = row.place
     if place.statement >= len(program.statements) or place.what in _QUIET:
         return False
+    if place.what == "hook":  # what it was called with, if it was
+        return row.engine != NONE
     if place.what != "grad":
-        return True
-    return program.leaves[place.which].requires_grad or row.engine != row.reference
+        return place.what != "calls"
+    return program.infos[place.which].requires_grad is not False or row.engine != row.reference
 
 
 def _row(
@@ -182,6 +184,8 @@ def _name(place: Place) -> str:
         "requires_grad": f"{name}.requires_grad",
         "held": f"{name}.grad, as it was before",
         "gradient": "the array passed to backward",
+        "calls": f"calls of h{place.which}",
+        "hook": f"h{place.which} gets",
     }
     return names.get(place.what, name)
 

@@ -208,7 +208,7 @@ class Tolerance:
         """A run with random errors, and how many elements had one."""
         # A sum of a gradient may be rounded at each use and in each backward.
         uses = Counter(v for s in self.program.statements for v in s.operands())
-        passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
+        passes = sum(isinstance(s, (pr.Backward, pr.Pass)) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
         run = _chosen_run if any(choice is not None for choice in choices) else _known_run
         return run(self.program, self.quirks, unit, accumulations, seed, tuple(choices))

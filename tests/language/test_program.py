@@ -57,8 +57,9 @@ EVERY_STATEMENT = program(
 
 
 def test_every_statement_survives_json() -> None:
-    # Those are in tests/language/test_further_statements.py.
+    # Those are in tests/language/test_further_statements.py and test_tape_statements.py.
     further = {pr.Enter, pr.Leave, pr.InPlace, pr.DetachInPlace, pr.User}
+    further |= set(pr.TAPE_STATEMENTS.values())
     shown = {type(s) for s in EVERY_STATEMENT.statements}
     assert shown == set(pr.STATEMENTS.values()) - further
     assert program_from_json(json.loads(dumps(EVERY_STATEMENT))) == EVERY_STATEMENT

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.diagnose.defects.changing import Changing
+from parity.diagnose.defects.events import TapeEvents
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
 from parity.engines.arrays import copied
@@ -43,7 +43,7 @@ class Operations(dict[str, Any]):
         return [self[name] for name in self]
 
 
-class TapeEngine(Changing):
+class TapeEngine(TapeEvents):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
     Gradients on their way (``g``) are arrays. Under ``create_graph`` they are
@@ -184,6 +184,7 @@ class TapeEngine(Changing):
         """Send the gradients of a node's outputs to its operands."""
         self.free(node, retain)
         self.check_saved(node)
+        self.settle(node, grads)
         slopes = self.slopes(node, self.arrived(node, grads))
         for index, g in self.by_operand(node, slopes):
             parent = node.parents[index]
@@ -239,6 +240,7 @@ class TapeEngine(Changing):
     def finish(self, grads: dict[Tensor, Any]) -> None:
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
+                g = self.hooked_sum(leaf, g)
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None
                 self.store(leaf, raw(g))
                 leaf.recorded = recorded

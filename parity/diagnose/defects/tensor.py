@@ -53,6 +53,11 @@ class Tensor:
         self.recorded: Tensor | None = None
         #: How often it was changed in place.
         self.changed = 0
+        #: Functions of the gradient by number, and whether the gradient of a result is kept.
+        self.hooks: dict[int, Callable[..., Any]] = {}
+        self.retains = False
+        #: What a defect remembers of it.
+        self.last: Any = None
         self.shape: tuple[int, ...] = self.data.shape
         self.ndim, self.size, self.dtype = self.data.ndim, self.data.size, self.data.dtype
 

@@ -88,6 +88,21 @@ class Dezero(Engine):
 
         return OfUser()
 
+    def hook(self, t: Any, function: Any) -> Any:
+        return t.register_hook(function)
+
+    def retain_grad(self, t: Any) -> None:
+        t.retain_grad()
+
+    def set_grad(self, t: Any, array: Any) -> None:
+        t.grad = array
+
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
+        dezero.backward_many(ts, gs, inputs=inputs, **flags)
+
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
+        return dezero.grad(ys, xs, gs, **flags)
+
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         names = {"sgd": "SGD", "momentum": "MomentumSGD", "adam": "Adam"}
         return getattr(dezero.optimizers, names[kind])(lr).setup(leaves)

@@ -6,7 +6,7 @@ import functools
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -37,6 +37,28 @@ def _constant(function: Callable[..., Any]) -> Callable[..., Any]:
 def _copied(g: Any) -> Any:
     """Return a copy of a gradient; second derivatives may pass None for one that is zero."""
     return None if g is None else g.clone()
+
+
+@contextmanager
+def _passing(flags: Mapping[str, bool]) -> Iterator[None]:
+    """A context for a pass with these flags."""
+    try:
+        if not flags.get("create_graph"):
+            yield
+            return
+        with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
+            warnings.simplefilter("ignore")
+            yield
+    except RuntimeError as error:
+        if _NO_DERIVATIVE.search(str(error)):
+            raise Unsupported("some second derivatives") from error
+        raise
+
+
+def _seeds(ts: Any, gs: Any) -> list[Any]:
+    """Gradients of roots as tensors of their dtypes."""
+    pairs = zip(ts, gs, strict=True)
+    return [None if g is None else torch.tensor(g, dtype=t.dtype) for t, g in pairs]
 
 
 class Functions(Mapping[str, Callable[..., Any]]):
@@ -120,17 +142,10 @@ class Torch(Engine):
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         g = None if gradient is None else tensor_of(gradient)
-        try:
-            if not flags.get("create_graph"):
-                t.backward(g, **flags)
-                return
-            with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
-                warnings.simplefilter("ignore")
-                t.backward(g, retain_graph=True, create_graph=True)
-        except RuntimeError as error:
-            if _NO_DERIVATIVE.search(str(error)):
-                raise Unsupported("some second derivatives") from error
-            raise
+        if flags.get("create_graph"):
+            flags["retain_graph"] = True
+        with _passing(flags):
+            t.backward(g, **flags)
 
     def clear_grad(self, t: Any) -> None:
         t.grad = None
@@ -161,6 +176,27 @@ class Torch(Engine):
             return _OfUser.apply(forward, backward, *ts)  # type: ignore[no-untyped-call]
 
         return apply
+
+    def hook(self, t: Any, function: Callable[[Any], Any]) -> Any:
+        return t.register_hook(function)
+
+    def retain_grad(self, t: Any) -> None:
+        t.retain_grad()
+
+    def set_grad(self, t: Any, array: Any) -> None:
+        # PyTorch warns of other strides than the leaf's, also where there are no elements.
+        t.grad = torch.empty_strided(t.shape, t.stride(), dtype=t.dtype)
+        t.grad.copy_(torch.tensor(array))
+
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: Any) -> None:
+        with _passing(flags):
+            torch.autograd.backward(ts, _seeds(ts, gs), inputs=inputs, **flags)
+
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: Any) -> Any:
+        with _passing(flags):
+            found = torch.autograd.grad(ys, xs, _seeds(ys, gs), **flags)
+        # Of a sum PyTorch may return one tensor for both operands (docs/semantics.md 3.5).
+        return tuple(None if g is None else g.clone() for g in found)
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         if kind == "adam":

@@ -112,14 +112,16 @@ def _leaf_heads(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
-    values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
-    constants = [
-        {"constant": (v.shape, _values_head(v), v.dtype, v.layout)}
-        if isinstance(v, pr.Constant)
-        else v
-        for v in values
-    ]
-    return [statement.keyword, *constants]
+    values = (getattr(statement, name) for name in _FIELDS[type(statement)])
+    return [statement.keyword, *map(_with_constants, values)]
+
+
+def _with_constants(value: Any) -> Any:
+    if isinstance(value, pr.Constant):
+        return {"constant": (value.shape, _values_head(value), value.dtype, value.layout)}
+    if isinstance(value, tuple) and any(isinstance(v, pr.Constant) for v in value):
+        return tuple(map(_with_constants, value))
+    return value
 
 
 def _values_head(constant: pr.Constant) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -175,6 +175,31 @@ class Quirk(Engine):
 
     def detach(self, t: WrappedTensor) -> WrappedTensor:
         return WrappedTensor(self.inner.detach(t.inner))
+
+    def hook(self, t: WrappedTensor, function: Callable[[Any], Any]) -> Any:
+        def unwrapped(g: Any) -> Any:
+            result = function(WrappedTensor(g))
+            return None if result is None else result.inner
+
+        return self.inner.hook(t.inner, unwrapped)
+
+    def retain_grad(self, t: WrappedTensor) -> None:
+        self.inner.retain_grad(t.inner)
+
+    def set_grad(self, t: WrappedTensor, array: Any) -> None:
+        self.inner.set_grad(t.inner, array)
+
+    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
+        chosen = None if inputs is None else [t.inner for t in inputs]
+        self.inner.backward_many([t.inner for t in ts], gs, inputs=chosen, **flags)
+
+    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
+        sides = [t.inner for t in ys], [t.inner for t in xs]
+        recorded = flags.get("create_graph", False)
+        return tuple(
+            None if g is None else WrappedTensor(g, requires_grad=recorded)
+            for g in self.inner.grad_of_values(*sides, gs, **flags)
+        )
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         return self.inner.optimizer(kind, [t.inner for t in leaves], lr)
