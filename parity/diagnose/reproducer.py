@@ -30,6 +30,7 @@ from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
+from parity.language.attributes import literal
 from parity.language.blocks import recording_at
 from parity.language.layouts import expression_of
 from parity.language.patterns import Pattern
@@ -133,11 +134,6 @@ def _plain_literal(constant: pr.Constant) -> str:
     return f"np.array({constant.array().tolist()!r}{dtype})"
 
 
-def _literal(value: Any) -> str:
-    """Return the value of an attribute as an expression with NumPy."""
-    return f"np.array({value.tolist()!r})" if isinstance(value, np.ndarray) else repr(value)
-
-
 class EngineLines:
     """A program as calls of the methods of ``parity.engines.Engine``."""
 
@@ -206,7 +202,7 @@ class EngineLines:
         outputs = ", ".join(names[i] for i in self.defined[number])
         if isinstance(s, pr.Apply):
             arguments = [names[i] for i in s.inputs]
-            arguments += [f"{k}={_literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
+            arguments += [f"{k}={literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
             function = self.function.format(e=e, op=s.op)
             call = f"{outputs} = {function}({', '.join(arguments)})"
             if s.no_grad:

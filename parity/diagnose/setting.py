@@ -37,8 +37,8 @@ class Setting:
         outputs = tuple(program.infos[i].shape for i in program.defined[0])
         backward = next(s for s in program.statements if isinstance(s, pr.Backward))
         second = any(isinstance(s, pr.TakeGrad) for s in program.statements)
-        root, gradient = backward.value - first, backward.gradient
-        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second)
+        root, gradient = 0 if moved else backward.value - first, backward.gradient
+        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second, moved)
 
     @property
     def shapes(self) -> list[Shape]:

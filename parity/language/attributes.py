@@ -76,6 +76,21 @@ def is_lengths(value: Any) -> bool:
     return tuple_of(is_length)(value) and len(value) <= 8
 
 
+def literal(value: Any) -> str:
+    """Return the value of an attribute, as engines get it, as an expression with NumPy.
+
+    >>> literal((slice(1, None), np.array([True, False])))
+    '(slice(1, None, None), np.array([True, False]))'
+    """
+    if isinstance(value, tuple):
+        parts = list(map(literal, value))
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    dtype = "" if value.size else f", '{value.dtype.name}'"
+    return f"np.array({value.tolist()!r}{dtype})"
+
+
 def as_number(value: Any) -> float:
     """A number of a file, in which strings stand for those that JSON lacks."""
     if isinstance(value, str):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.language import attributes
 from parity.language import program as pr
 from parity.language.forms import ARGUMENT, SEVERAL
 from parity.language.table import OPS, keywords
@@ -102,10 +103,14 @@ def outputs_of(program: pr.Program) -> tuple[int, ...]:
 
 
 def literal(op: str, value: Any) -> str:
-    """Return an attribute as an expression. Operations with rules take lists for arrays as well."""
-    if not isinstance(value, np.ndarray):
-        return repr(value)
-    return f"{value.tolist()!r}" if OPS[op].has_rules else f"np.array({value.tolist()!r})"
+    """Return an attribute as an expression.
+
+    Operations with rules take lists for arrays as well, but for indices: a nested list is another
+    index than the array.
+    """
+    if isinstance(value, np.ndarray) and OPS[op].has_rules and "index" not in OPS[op].kinds:
+        return repr(value.tolist())
+    return attributes.literal(value)
 
 
 def batch_source(sources: Sequence[FunctionSource], name: str) -> str:
