@@ -105,9 +105,10 @@ def measure_operations(
         right = set(engine.ops) - suspicious  # an operation that is wrong alone is known
         moved = [c for name in names if name in right for c in moved_cells(name, scope, right)]
         table.results += results_of(moved, engine, reference, leave_out=True)
+        table = _undisturbed(table)
         table.shown = [r for r in table.results if _is_shown_only(r)]
         table.results = [r for r in table.results if not _is_shown_only(r)]
-        return _undisturbed(table)
+        return table
 
 
 def _is_shown_only(result: CellResult) -> bool:
