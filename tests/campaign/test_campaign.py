@@ -288,7 +288,7 @@ def test_the_summary_says_what_was_found() -> None:
     assert "parity fuzz: findings" in page
     said = text(outcome, "c")
     assert "cause `overwrite`: a reused variable" in said
-    assert f"--engine {OVERWRITE} replays them first" in said or "CI" in os.environ
+    assert f"--parity-engine {OVERWRITE} replays them first" in said or "CI" in os.environ
 
 
 def test_the_summary_tells_dtypes_apart() -> None:

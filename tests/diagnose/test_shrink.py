@@ -279,7 +279,7 @@ class AsManyElements(TapeEngine):
 def test_a_gradient_that_must_not_fit_does_not_in_the_smallest_program() -> None:
     engine = AnyGradient()
     texts = []
-    for case in sample("errors", 300, engine):
+    for case in sample("errors", 600, engine):
         finding = check(case, engine)
         if finding is not None and finding.kind == "no-exception":
             small, _ = reduce_program(case, finding, lambda p: check(p, engine))
