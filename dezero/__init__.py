@@ -11,7 +11,7 @@ variable(2.0)
 from dezero import functions
 from dezero.function import Function
 from dezero.functions import add, square
-from dezero.gradient import backward_many, grad
+from dezero.gradient import grad
 from dezero.layers import Layer
 from dezero.models import Model
 from dezero.modes import Config, enable_grad, no_grad, using_config
@@ -34,7 +34,6 @@ __all__ = [
     "add",
     "as_array",
     "as_variable",
-    "backward_many",
     "enable_grad",
     "functions",
     "grad",

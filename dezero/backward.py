@@ -48,27 +48,20 @@ def backward(
     retain_graph: bool | None,
 ) -> None:
     """What ``Variable.backward`` does; see there."""
-    roots = [(root_of(variable, 0), seed_of(variable, gradient, create_graph))]
+    root = root_of(variable, 0)
+    seed = seed_of(variable, gradient, create_graph)
     free = not (create_graph if retain_graph is None else retain_graph)
     if not create_graph:
-        run(roots, False, free, retain_grad)
+        _run(root, seed, False, free, retain_grad)
     else:
         with using_config("enable_backprop", True):  # also under no_grad, semantics.md 4.6
-            run(roots, True, free, retain_grad)
+            _run(root, seed, True, free, retain_grad)
 
 
-def run(
-    roots: Sequence[tuple[Node | Leaf, Any]],
-    create_graph: bool,
-    free: bool,
-    keep: bool = False,
-    targets: Targets | None = None,
-) -> None:
-    """Run a pass as ``propagate`` does, and add what arrives to the gradients of the leaves."""
+def _run(root: Node | Leaf, seed: Any, create_graph: bool, free: bool, keep: bool) -> None:
     sums = [
         (leaf, hooked(leaf, grad, create_graph), False) if leaf.hooks else (leaf, grad, owned)
-        for leaf, grad, owned in propagate(roots, create_graph, free, keep, targets)
-        if targets is None or leaf in targets.inputs
+        for leaf, grad, owned in propagate([(root, seed)], create_graph, free, keep)
     ]
     # Leaves change only now, all together: a pass that fails changes none.
     with _accumulating:
@@ -124,20 +117,11 @@ def propagate(
             if free:
                 node.saved = None  # at once: of two threads one gets it, the other the error
             gxs = node.backward(gy, saved)
-        elif (
-            plain
-            and saved is not None
-            and node.extra.fix  # type: ignore[union-attr]
-            and node.extra.kept is None  # type: ignore[union-attr]
-            and node.extra.hooks is None  # type: ignore[union-attr]
-        ):
+        elif plain and saved is not None and node.extra.fix and node.extra.kept is None:  # type: ignore[union-attr]
             if free:
                 node.saved = None
             gxs = node.fixed(node.backward(gy, saved))
         else:
-            if node.hooks:
-                gy = hooked(node, gy, create_graph)
-                plain = plain and not changes
             if targets is not None:
                 edges = targets.wanted(node, gy)
             if keep or node.kept is not None:

@@ -1,4 +1,4 @@
-"""Passes from several Variables: ``grad`` returns gradients, ``backward_many`` adds them."""
+"""grad: the gradients of any outputs for any inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero.backward import propagate, root_of, run
+from dezero.backward import propagate, root_of
 from dezero.given import seed_of
 from dezero.graph import Leaf, Node
 from dezero.hooks import hooked
@@ -42,13 +42,6 @@ class Targets:
                 on_path.add(node)
         return on_path
 
-    def roots(self, roots: list[tuple[Node | Leaf, Any]]) -> list[tuple[Node | Leaf, Any]]:
-        """The roots that run: those that lead to an input, and one alone in any case.
-
-        As in PyTorch the hooks of that one are called although nothing is behind it.
-        """
-        return roots if len(roots) == 1 else [r for r in roots if r[0] in self.on_path]
-
     def wanted(self, node: Node, gy: Any) -> tuple[Node | Leaf | None, ...]:
         """The edges of ``node`` to go along; its gradient is noted if it is an input."""
         if node in self.inputs:
@@ -74,15 +67,23 @@ def grad(
     Raises RuntimeError if an input does not require a gradient, or, unless
     ``allow_unused``, if an output does not depend on it (then its gradient is None).
     """
+    ys = [outputs] if isinstance(outputs, Variable) else list(outputs)
     xs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    roots = _roots(outputs, grad_outputs, create_graph)
+    given = [grad_outputs] * len(ys) if grad_outputs is None else grad_outputs
+    given = [given] if isinstance(given, (Variable, np.ndarray)) else list(given)
+    if len(given) != len(ys):
+        raise RuntimeError(f"got {len(ys)} outputs and {len(given)} gradients")
+    pairs = zip(ys, given, strict=True)
+    roots = [(root_of(y, i), seed_of(y, g, create_graph)) for i, (y, g) in enumerate(pairs)]
     nodes = [x._node for x in xs]
     if any(node is None for node in nodes):
         raise RuntimeError("One of the differentiated Variables does not require grad")
     targets = Targets([node for node, _ in roots], [n for n in nodes if n is not None])
     free = not (create_graph if retain_graph is None else retain_graph)
     with using_config("enable_backprop", create_graph):
-        for leaf, total, _ in propagate(targets.roots(roots), create_graph, free, targets=targets):
+        for leaf, total, _ in propagate(
+            [r for r in roots if r[0] in targets.on_path], create_graph, free, targets=targets
+        ):
             targets.found[leaf] = hooked(leaf, total, create_graph)
         results = [_result(targets.found.get(node), create_graph) for node in nodes]  # type: ignore[arg-type]
     for index, result in enumerate(results):
@@ -92,43 +93,6 @@ def grad(
                 "the graph. Set allow_unused=True if this is the desired behavior."
             )
     return tuple(results)
-
-
-def backward_many(
-    outputs: Variable | Sequence[Variable],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Sequence[Variable] | None = None,
-) -> None:
-    """One pass from several Variables, as ``torch.autograd.backward`` (semantics.md 4.6).
-
-    It adds to ``grad`` of every leaf behind them, or of ``inputs`` alone, which
-    are leaves. A Variable that is there twice, or behind another one, counts
-    each time.
-    """
-    roots = _roots(outputs, grad_outputs, create_graph)
-    free = not (create_graph if retain_graph is None else retain_graph)
-    targets = None
-    if inputs is not None:
-        leaves = [x._node for x in inputs if isinstance(x._node, Leaf)]
-        if not leaves or len(leaves) < len(inputs):
-            raise RuntimeError("`inputs` argument of backward_many: leaves that require a gradient")
-        targets = Targets([node for node, _ in roots], leaves)
-        roots = targets.roots(roots)
-    with using_config("enable_backprop", create_graph):
-        run(roots, create_graph, free, targets=targets)
-
-
-def _roots(outputs: Any, given: Any, create_graph: bool) -> list[tuple[Node | Leaf, Any]]:
-    """The nodes of outputs with their gradients: ones where none is given."""
-    ys = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    gs = [None] * len(ys) if given is None else given
-    gs = [gs] if isinstance(gs, (Variable, np.ndarray)) else list(gs)
-    if len(gs) != len(ys):
-        raise RuntimeError(f"got {len(ys)} outputs and {len(gs)} gradients")
-    pairs = enumerate(zip(ys, gs, strict=True))
-    return [(root_of(y, i), seed_of(y, g, create_graph)) for i, (y, g) in pairs]
 
 
 def _result(total: Any, create_graph: bool) -> Variable | None:

@@ -75,8 +75,6 @@ class Extra(NamedTuple):
     fix: tuple[Fix, ...] = ()
     #: The gradient kept by ``retain_grad``; True: to be kept; None: not.
     kept: Variable | bool | None = None
-    #: Functions of the gradient, in order of registration.
-    hooks: dict[int, Any] | None = None
 
 
 class Node:
@@ -101,18 +99,9 @@ class Node:
         """See ``Extra``."""
         return None if self.extra is None else self.extra.kept
 
-    @property
-    def hooks(self) -> dict[int, Any] | None:
-        """See ``Extra``."""
-        return None if self.extra is None else self.extra.hooks
-
-    @hooks.setter
-    def hooks(self, hooks: dict[int, Any]) -> None:
-        self.extra = (self.extra or Extra())._replace(hooks=hooks)
-
     def keep(self, kept: Variable | bool) -> None:
         """Set ``kept``."""
-        self.extra = (self.extra or Extra())._replace(kept=kept)
+        self.extra = Extra(() if self.extra is None else self.extra.fix, kept)
 
     @property
     def function(self) -> Any:
@@ -140,7 +129,7 @@ class Node:
         self.edges = ()
         self.saved = None
         if self.extra is not None:
-            self.extra = self.extra._replace(fix=())
+            self.extra = Extra((), self.extra.kept)
 
 
 def record(node: Node, edges: tuple[Node | Leaf | None, ...], saved: tuple[Any, ...]) -> None:

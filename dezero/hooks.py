@@ -1,4 +1,4 @@
-"""Hooks: functions of a Variable that a backward pass calls (semantics.md 13)."""
+"""Hooks: functions of a leaf that a backward pass calls (semantics.md 13)."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class RemovableHandle:
 
 
 def register_hook(x: Variable, hook: Callable[[Variable], Any]) -> RemovableHandle:
-    """Call ``hook`` with the gradient of each pass before it goes on (13.1).
+    """Call ``hook`` with the gradient of each pass before it is accumulated (13.1).
 
-    Once a pass, with the sum of that pass; what it returns takes the
-    gradient's place, unless it is None. Raises RuntimeError on a Variable that
-    does not require a gradient.
+    Once a pass, on a leaf, with the sum of that pass; what it returns takes
+    the gradient's place, unless it is None. Raises RuntimeError on a Variable
+    that does not require a gradient or that a function made.
     """
-    node = _node_of(x)
-    node.hooks = {} if node.hooks is None else node.hooks
-    return RemovableHandle(node.hooks, hook)
+    leaf = _leaf_of(x)
+    leaf.hooks = leaf.hooks or {}
+    return RemovableHandle(leaf.hooks, hook)
 
 
 def register_post_accumulate_grad_hook(
@@ -55,27 +55,22 @@ def register_post_accumulate_grad_hook(
     return RemovableHandle(leaf.after_hooks, hook)
 
 
-def _node_of(x: Variable) -> Leaf | Node:
+def _leaf_of(x: Variable) -> Leaf:
     if x._node is None:
         raise RuntimeError("cannot register a hook on a Variable that doesn't require gradient")
+    if isinstance(x._node, Node):
+        raise RuntimeError("hooks are for leaves: this Variable was computed")
     return x._node
 
 
-def _leaf_of(x: Variable) -> Leaf:
-    node = _node_of(x)
-    if isinstance(node, Node):
-        raise RuntimeError("these hooks are for leaves: this Variable was computed")
-    return node
-
-
-def hooked(node: Leaf | Node, grad: Any, create_graph: bool) -> Any:
-    """The sum of a pass after the hooks of a node, chained in order of registration.
+def hooked(leaf: Leaf, grad: Any, create_graph: bool) -> Any:
+    """The sum of a pass after the hooks of the leaf, chained in order of registration.
 
     A hook gets a Variable of its own and returns another one, an ndarray, or
     None to leave it as it is. Raises RuntimeError for another shape or dtype,
     TypeError for anything else.
     """
-    for hook in list((node.hooks or {}).values()):
+    for hook in list((leaf.hooks or {}).values()):
         given = Copy()(grad) if create_graph else variable_on(np.array(grad), None)
         result = hook(given)
         if result is None:

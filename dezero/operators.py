@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dezero import functions as F
-from dezero import hooks, in_place, pickling
+from dezero import hooks, pickling
 from dezero.binary import binary
 from dezero.functions.arithmetic import Add, Mul, PowVariable, Sub
 from dezero.variable import Operand, Variable
@@ -102,12 +102,6 @@ def install() -> None:
         "sum": F.sum,
         "mean": F.mean,
         "astype": F.cast,
-        "__setitem__": in_place.set_item,
-        "add_": in_place.add_,
-        "sub_": in_place.sub_,
-        "mul_": in_place.mul_,
-        "relu_": in_place.relu_,
-        "copy_": in_place.copy_,
         "__array_ufunc__": _array_ufunc,
         "__reduce__": pickling.reduce,
         "__copy__": pickling.shallow_copy,

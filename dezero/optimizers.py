@@ -60,7 +60,9 @@ class Optimizer:
             if set_to_none:
                 param.cleargrad()
             elif param.grad is not None:
-                param.grad.detach_().zero_()
+                if param.grad.is_leaf:  # one that was assigned
+                    param.grad.requires_grad = False
+                param.grad.zero_()
 
 
 def _gradient(param: Variable) -> Array:

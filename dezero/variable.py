@@ -203,21 +203,19 @@ class Variable(ArrayLike):
         """Fill the array with zeros in place and return this Variable.
 
         The object and its buffer stay the same: ``x.grad.zero_()`` is seen by
-        everyone who holds ``x.grad``. What was there gets a gradient of 0. Raises
-        RuntimeError on a leaf that requires a gradient, unless under ``no_grad``
-        (semantics.md 10.3).
+        everyone who holds ``x.grad``. A Variable that a function made becomes a
+        constant. Raises RuntimeError on a leaf that requires a gradient, unless
+        under ``no_grad`` (semantics.md 10.3).
         """
-        if self._node is not None and Config.enable_backprop:
-            from dezero.in_place import copy_  # its functions need this module
-
-            return copy_(self, 0.0)
+        if isinstance(self._node, Leaf):
+            if Config.enable_backprop:
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation."
+                )
+        else:
+            self._node = None
         self.data.fill(0)
         modified.note(self.data)
-        return self
-
-    def detach_(self) -> Variable:
-        """Forget how this Variable was computed, and return it: a constant from now on."""
-        self._node = None
         return self
 
     def detach(self) -> Variable:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dezero.functions.elementwise import Exp, raw
+from dezero.functions.elementwise import Exp, Select, raw
 from dezero.functions.shape import Concat
 from dezero.graph import Data
 from dezero.primitive import OUTPUT, BroadcastTo, Unary, as_float, expand
-from dezero.variable import Operand, Variable
+from dezero.variable import Operand, Variable, as_array, as_variable
 
 Axis = int | Sequence[int] | None
 
@@ -51,34 +51,6 @@ class Mean(Sum):
 
     def backward(self, gy: Any, saved: Any) -> Any:
         return super().backward(gy / builtins.max(self.count(), 1), saved)
-
-
-class Var(Mean):
-    """The mean square of the distances from the mean, which has no share in the gradient."""
-
-    __slots__ = ("correction",)
-    saves = (0,)
-
-    def __init__(self, axis: Axis, keepdims: bool, correction: float) -> None:
-        super().__init__(axis, keepdims)
-        self.correction = correction
-
-    def divisor(self) -> float:
-        return float(builtins.max(self.count() - self.correction, 0))
-
-    def forward(self, x: Data) -> Data:
-        x = as_float(x)
-        self.x_shape = x.shape
-        reduce: Any = np.add.reduce
-        mean = reduce(x, self.axis, keepdims=True) / x.dtype.type(self.count())
-        centred = x - mean
-        y = reduce(centred * centred, self.axis, keepdims=self.keepdims)
-        return y / y.dtype.type(self.divisor())
-
-    def backward(self, gy: Any, saved: Any) -> Any:
-        (x,) = saved
-        centred = x - Mean.on(x, axis=self.axis, keepdims=True)
-        return _kept(gy, self.x_shape, self.axis) / self.divisor() * (2.0 * centred)
 
 
 def reduced_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -153,10 +125,9 @@ class CumSum(Unary):
     def forward(self, x: Data) -> Data:
         if not x.ndim:
             return x
-        # From 0.0 on, so that sums of -0.0 are 0.0.
         if self.reverse:
-            return np.flip(np.cumsum(np.flip(x, self.axis), self.axis), self.axis) + x.dtype.type(0)
-        return np.cumsum(x, self.axis) + x.dtype.type(0)
+            return np.flip(np.cumsum(np.flip(x, self.axis), self.axis), self.axis)
+        return np.cumsum(x, self.axis)
 
     def backward(self, gy: Any, saved: Any) -> Any:
         return CumSum.on(gy, axis=self.axis, reverse=not self.reverse)
@@ -220,24 +191,22 @@ class LogSoftmax(Softmax):
 
 
 class Norm(Sum):
-    """The 2-norm over axes; its gradient at 0 is 0. That of one element overflows nowhere."""
+    """The 2-norm over axes; its gradient at 0 is 0."""
 
     __slots__ = ()
     saves = (0, OUTPUT)
 
     def forward(self, x: Data) -> Data:
         x = as_float(x)
-        if x.size and x.shape == kept_shape(x.shape, self.axis):
-            return super().forward(np.abs(x))
         return np.sqrt(super().forward(x * x))
 
     def backward(self, gy: Any, saved: Any) -> Any:
         x, y = saved
         y, gy = _kept(y, self.x_shape, self.axis), _kept(gy, self.x_shape, self.axis)
         zero = raw(y) == 0
-        # Where the norm is 0 nothing is divided by it, and the gradient is 0 times what arrives.
-        slopes = Undefined.on(x, mask=np.broadcast_to(zero, self.x_shape)) / (y + zero)
-        return gy * slopes
+        # Where the norm is 0 nothing is divided by it, and the gradient is 0.
+        scale = Select.on(gy, mask=zero) / (y + zero.astype(gy.dtype))
+        return Undefined.on(x, mask=np.broadcast_to(zero, self.x_shape)) * scale
 
 
 class Undefined(Unary):
@@ -334,7 +303,14 @@ def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:
 
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, correction: float = 1) -> Variable:
     """The variance over ``axis``: squares summed over n - ``correction`` (PyTorch's default)."""
-    return Var(axis, keepdims, correction)(x)
+    x = as_variable(as_array(x))
+    n = x.size // _product(reduced_shape(x.shape, axis))
+    centred = x - mean(x, axis, keepdims=True)
+    return sum(centred * centred, axis, keepdims) / float(builtins.max(n - correction, 0))
+
+
+def _product(lengths: tuple[int, ...]) -> int:
+    return builtins.max(int(np.prod(lengths)), 1)
 
 
 def norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:

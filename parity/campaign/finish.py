@@ -9,7 +9,6 @@ from pathlib import Path
 from parity.campaign.flaky import KEPT
 from parity.campaign.result import Report
 from parity.diagnose.causes import Cause
-from parity.diagnose.reading import explicit
 from parity.diagnose.reproducer import script
 from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
@@ -17,7 +16,6 @@ from parity.engines.load import EngineError
 from parity.engines.runner import AnyEngine
 from parity.language.program import Program
 from parity.oracle.adjudicate import adjudicate
-from parity.oracle.check import check_program
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES_BY_NAME
 from parity.oracle.rounded_operations import is_own
@@ -50,7 +48,6 @@ def judge_finding(
         return None
     if is_own(reference) and verdict.wrong != ENGINE:
         return None
-    program, finding = explicit(program, finding, lambda p: check_program(p, engine, reference))
     return Report(finding, program, number, verdict=verdict)
 
 

@@ -54,8 +54,8 @@ class Coarse(Tolerance):
         size = LARGE * np.max(np.abs(reference), initial=0.0) + np.finfo(np.float64).tiny
         return np.full(reference.shape, size)
 
-    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        return np.zeros(reference.shape)
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        return np.zeros(shape)
 
 
 def look(engine: Runner, watch: Watch, ops: Collection[str] | None = None) -> Finding | None:

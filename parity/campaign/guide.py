@@ -7,6 +7,7 @@ engine runs in this process; for an engine in another process
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from parity.campaign.mutate import Mutator
 from parity.engines.runner import AnyEngine
 from parity.generate.coverage import Cell, reached
 from parity.generate.profiles import PROFILES
-from parity.generate.schedule import in_turn, rotation
+from parity.generate.schedule import rotation
 from parity.language.program import Program
 
 #: The share of inputs that are mutated copies.
@@ -111,7 +112,7 @@ class Guide:
         self.mutators = {n: Mutator(d, self.source) for n, d in reader.decoders.items()}
         names = rotation(engine)
         self.random_inputs = _random_inputs(names, seed)
-        self.turns = (names[i] for i in in_turn([PROFILES[name] for name in names]))
+        self.turns = itertools.cycle(names)
         #: The inputs that this guide kept, in order.
         self.kept: list[FuzzInput] = []
         self.by_profile: dict[str, list[FuzzInput]] = defaultdict(list)
@@ -148,5 +149,5 @@ class Guide:
 def _random_inputs(names: tuple[str, ...], seed: str) -> Iterator[FuzzInput]:
     """The inputs of ``parity.generate.schedule.stream``: the profiles in turn, without end."""
     sources = [random.Random(f"{name}:{seed}:{i}") for i, name in enumerate(names)]
-    for i in in_turn([PROFILES[name] for name in names]):
-        yield FuzzInput(names[i], sources[i].randbytes(PROFILES[names[i]].size))
+    for name, source in itertools.cycle(zip(names, sources, strict=True)):
+        yield FuzzInput(name, source.randbytes(PROFILES[name].size))

@@ -21,7 +21,6 @@ from parity.campaign.flaky import KEPT, FlakyPrograms, Repetition, kept_state
 from parity.campaign.records import FindingData
 from parity.campaign.result import Report
 from parity.diagnose.triage import Triage
-from parity.diagnose.whole import triage_of
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
@@ -115,7 +114,7 @@ def run_property(
     cause of each finding is searched at once; the first that is not in it ends the run.
     ``triage``: that of the engine, if several properties share it.
     """
-    triage = triage or triage_of(engine, reference)
+    triage = triage or Triage(engine, reference)
     search = _Search(triage, baseline or Baseline())
     examples = -(-count // PROGRAMS_PER_EXAMPLE)
     saved = examples_of(engine, decoder.profile.name, database)

@@ -48,7 +48,7 @@ class Setting:
     ops: tuple[str, ...] | None
 
     def plain(self) -> list[Any]:
-        limits = [self.limits.seconds, self.limits.megabytes, self.limits.python]
+        limits = [self.limits.seconds, self.limits.megabytes]
         return [self.engine, self.reference, self.isolate, limits, self.seed, self.ops]
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,6 @@ from parity.language.table import OPS
 from parity.oracle.combined import ErrorSize, size_line
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.stability import Stability
-from parity.oracle.tails import Tail
 from parity.oracle.verdict import (
     OWN_FORWARD,
     REFERENCE,
@@ -35,46 +34,14 @@ from parity.oracle.verdict import (
 
 #: Arrays of more elements are shown by the first and the last ones, and are text in JSON.
 MOST_ELEMENTS = 1000
-#: Reasons of graph breaks that are shown.
-_REASONS = 5
-
-
-#: Of arrays with more elements those that differ most are shown, so many of them.
-_MANY, _SHOWN = 64, 3
 
 
 def distinguishable_texts(a: Any, b: Any) -> tuple[str, str]:
-    """Format two values so that the texts differ: by more digits, then by dtype and shape.
-
-    Of large arrays only the elements that differ most are shown.
-    """
-    if (parts := _largest_differences(a, b)) is not None:
-        return parts
+    """Format two values so that the texts differ: by more digits, then by dtype and shape."""
     texts = _shown(a), _shown(b)
     if texts[0] == texts[1]:
         texts = _shown(a, floatmode="unique"), _shown(b, floatmode="unique")
     return texts if texts[0] != texts[1] else (with_form(a), with_form(b))
-
-
-def _largest_differences(a: Any, b: Any) -> tuple[str, str] | None:
-    """The elements of two large arrays of one form that differ most, with their indices."""
-    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.size <= _MANY:
-        return None
-    if a.shape != b.shape or a.dtype != b.dtype or not np.isfinite([a, b]).all():
-        return None
-    difference = np.abs(np.subtract(a, b, dtype=np.float64)).ravel()
-    places = sorted(np.argsort(-difference, kind="stable")[:_SHOWN].tolist())
-    places = [place for place in places if difference[place]]
-    of = f" ({np.count_nonzero(difference):,} of {a.size:,} elements differ)"
-    left, right = ([f"{side.flat[place]!s}" for place in places] for side in (a, b))
-    if not places or left == right:
-        return None
-    at = [", ".join(map(str, np.unravel_index(place, a.shape))) for place in places]
-    texts = [
-        ", ".join(f"[{where}] {text}" for where, text in zip(at, side, strict=True))
-        for side in (left, right)
-    ]
-    return texts[0] + of, texts[1]
 
 
 def _shown(value: Any, floatmode: Any = "maxprec") -> str:
@@ -114,12 +81,6 @@ _NAMES_OF_KINDS = {
     Kind.LEAK: ("leak", "leaks"),
     Kind.MEMORY: ("fault of memory", "faults of memory"),
 }
-#: What stands above differences by convention, and above those that decide nothing.
-CONVENTIONS = "Differences by convention, no faults if they are meant:"
-BEYOND = (
-    "Of infinite, undefined, very large or very small operands, where right engines differ; "
-    "this decides nothing:"
-)
 #: The order of kinds within a category, for those that have one.
 _ORDER = (Kind.CRASH, Kind.EXCEPTION, Kind.DEPTH, Kind.TIME, Kind.LEAK, Kind.MEMORY)
 #: Columns of a line with both results, at most, and between them.
@@ -163,7 +124,6 @@ class Searched(Protocol):
     unsupported: Counter[str]
     coverage: Coverage | None
     stability: Stability
-    tails: tuple[Tail, ...]
 
     @property
     def findings(self) -> Sequence[Reported]: ...
@@ -180,8 +140,6 @@ def by_harm(report: Reported) -> tuple[int, int, int, int]:
     """Return the key that sorts findings: wrong gradients first, conventions last."""
     kind = report.finding.observed
     order = _ORDER.index(kind) if kind in _ORDER else -1
-    if report.finding.by_class:
-        order = len(_ORDER) + report.finding.extent
     programs = report.cause.programs if report.cause else report.programs
     return category(report).rank, order, -programs, report.size[0]
 
@@ -215,21 +173,17 @@ def result_lines(result: Searched, style: Style, verbose: bool) -> Iterator[str]
     for name, text in descriptions(engine.quirks).items():
         yield f"quirk {name}: {text}"
     yield from (f"warning: {text}" for text in engine.warnings)
-    for heading, reports in itertools.groupby(result.findings, key=_heading):
-        if heading:
-            yield ""
-            yield style.paint(style.heading, heading)
-        for report in reports:
-            yield ""
-            yield from finding_lines(report, engine, reference, style)
+    is_convention = [category(report) is Category.CONVENTION for report in result.findings]
+    for report in itertools.compress(result.findings, (not c for c in is_convention)):
+        yield ""
+        yield from finding_lines(report, engine, reference, style)
+    if any(is_convention):
+        yield ""
+        yield style.paint(style.heading, "Differences by convention, no faults if they are meant:")
+    for report in itertools.compress(result.findings, is_convention):
+        yield ""
+        yield from finding_lines(report, engine, reference, style)
     yield from _rest(result, verbose)
-
-
-def _heading(report: Reported) -> str:
-    """Return what stands above the findings of a sort, which come together; "" for faults."""
-    if category(report) is not Category.CONVENTION:
-        return ""
-    return BEYOND if report.finding.is_shown_only else CONVENTIONS
 
 
 def _rest(result: Searched, verbose: bool) -> Iterator[str]:
@@ -250,25 +204,12 @@ def _rest(result: Searched, verbose: bool) -> Iterator[str]:
         yield f"{ended} programs ended early, at what the adapter does not support"
     yield from (f"\nknown, found {n} times: {entry}" for entry, n in result.known.items())
     yield from ("\n" + entry.stale() for entry in result.stale)
-    lost = [f"\nnote: {tail}" for tail in result.tails if verbose or not tail.everywhere]
-    yield from lost
-    yield from counts_lines(result.engine.counts)
     if result.stability.programs:
         yield f"\n{result.stability}"
     if result.coverage is not None:
         yield "\n" + result.coverage.text()
     if result.folder:
         yield f"\nscripts: {one_line(result.folder)}"
-
-
-def counts_lines(counts: Mapping[str, int]) -> Iterator[str]:
-    """Yield what a compiler did: a function without a graph ran eagerly, and tested nothing."""
-    if counts:
-        yield "\nthe compiler: " + ", ".join(
-            f"{n:,} {name}" for name, n in counts.items() if n and ":" not in name
-        )
-    reasons = Counter({name: n for name, n in counts.items() if ":" in name})
-    yield from (f"  {one_line(name)} ({n:,} times)" for name, n in reasons.most_common(_REASONS))
 
 
 def finding_lines(
@@ -280,8 +221,6 @@ def finding_lines(
     yield f"{style.paint(style.bad, str(finding.kind))}: {style.paint(style.heading, sentence)}"
     program = str(report.program) if report.program else report.probe
     yield from ("    " + style.paint(style.code, line) for line in program.splitlines())
-    if finding.only:
-        yield f"  {finding.only}"
     yield from _both(report, engine, reference)
     if report.wrong == REFERENCE and not report.verdict.note:  # else the note says it
         yield f"  by an exact evaluation it is {one_line(reference.name)} that is wrong"

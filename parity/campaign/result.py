@@ -36,7 +36,6 @@ from parity.oracle.finding import Finding
 from parity.oracle.one_program import picture
 from parity.oracle.probes import PROBES
 from parity.oracle.stability import Stability
-from parity.oracle.tails import Tail
 from parity.oracle.verdict import (
     UNDECIDED,
     Verdict,
@@ -116,7 +115,6 @@ class Report:
             "program_number": self.number,
             "script": self.script,
             "repeats": _repeats(self.finding),
-            "only": self.finding.only,
         }
 
     def _diagnosis(self) -> list[dict[str, Any]]:
@@ -168,8 +166,6 @@ class SearchResult:
     unsupported: Counter[str] = field(default_factory=Counter)
     coverage: Coverage | None = None
     stability: Stability = field(default_factory=Stability)
-    #: What the engine has as 0.0 where a very small number is right.
-    tails: tuple[Tail, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON data (``parity check --json``)."""
@@ -183,7 +179,6 @@ class SearchResult:
             "ill_conditioned": self.ill_conditioned,
             "interrupted": self.interrupted,
             "stability": self.stability.to_json(),
-            **({"compiler": dict(self.engine.counts)} if self.engine.whole else {}),
             "verdict": self.verdict,
             "untested": list(self.untested),
             "left_out": dict(self.engine.left_out),
@@ -193,7 +188,6 @@ class SearchResult:
             "findings": [r.to_json() for r in self.findings],
             "causes": self._causes(),
             "unexplained": self.unexplained,
-            "tails": [tail._asdict() for tail in self.tails],
             "known": [
                 {**entry.to_json(), "programs": count, "occurs": entry not in self.stale}
                 for entry, count in self.known.items()
@@ -251,7 +245,6 @@ class SearchResult:
     def _details(self) -> str:
         if not self.fails and not self.interrupted:
             known = " but what is known" if any(self.known.values()) else ""
-            known += " of ordinary numbers" if self.findings else ""
             return f"no difference in {plural(self.programs, 'program')}{known}"
         found = [plural(len(self.findings), "finding")]
         if self.stale:
@@ -265,12 +258,8 @@ class SearchResult:
 
     @property
     def fails(self) -> bool:
-        """Whether a finding is not in the baseline, an entry is stale, or a program unexplained.
-
-        Findings of operands that are extreme, where right engines differ, are shown only.
-        """
-        deciding = any(not r.finding.is_shown_only for r in self.findings)
-        return bool(deciding or self.stale or self.unexplained)
+        """Whether a finding is not in the baseline, an entry is stale, or a program unexplained."""
+        return bool(self.findings or self.stale or self.unexplained)
 
 
 def _repeats(finding: Finding) -> dict[str, Any] | None:

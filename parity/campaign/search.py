@@ -24,7 +24,7 @@ from parity.campaign.result import Report, SearchResult
 from parity.campaign.scripts import replace_scripts
 from parity.campaign.watch import Watch
 from parity.diagnose.causes import UNEXPLAINED, WRONG_OPERATION, Cause
-from parity.diagnose.whole import triage_of
+from parity.diagnose.triage import Triage
 from parity.engines.base import Engine
 from parity.engines.limits import Limits
 from parity.engines.load import load_engine
@@ -37,13 +37,10 @@ from parity.language.program import Program
 from parity.oracle.check import check_program, check_programs
 from parity.oracle.finding import Finding, Kind
 from parity.oracle.probes import PROBES, PROBES_BY_NAME
-from parity.oracle.tails import lost_tails
 
 #: Programs that no cause explains and that are reduced; and reductions in a row of one group of
 #: findings (``Finding.group``) to programs seen before, after which no more of it are reduced.
 REDUCED, REPEATED = 16, 3
-#: Programs that are reduced of those in which numbers are not finite (``Finding.by_class``).
-BY_CLASS = 8
 #: A search ends after so many programs that ended the engine's process, if they are most of them:
 #: each may have taken seconds, and the next ones say no more.
 STOPS = 40
@@ -82,11 +79,9 @@ def search(
     running.first, running.until, running.jobs = first, started + seconds, jobs
     with fuzzing_runtime():
         running.run_programs(examples, stopped)
-        if ops is None and not running.ended and not runner.whole:
+        if ops is None and not running.ended:
             running.watch.stage("probes")
             running.run_probes()
-        if not running.ended:
-            result.tails = tuple(lost_tails(runner, reference, ops))
         running.add_causes()
         running.add_flaky()
         running.add_state()
@@ -194,7 +189,7 @@ class _Search:
         self.jobs: Jobs | None = None
         self.result = SearchResult(engine, reference, seed)
         self.sides = engine, reference
-        self.triage = triage_of(engine, reference, ops)
+        self.triage = Triage(engine, reference, ops)
         self.matcher = BaselineMatcher(baseline or Baseline(), self.triage)
         self.result.known = Counter(dict.fromkeys(self.matcher.baseline.entries, 0))
         #: Programs that ended the process of the engine.
@@ -203,7 +198,6 @@ class _Search:
         #: findings, that led to one of them.
         self.reduced: dict[Hashable, Cause] = {}
         self.reductions = 0
-        self.by_class = 0  # reductions of findings in which classes of numbers differ
         self.repeated: Counter[str] = Counter()
         #: Causes of operations of which reduced programs showed consequences.
         self.followed: list[Cause] = []
@@ -292,10 +286,9 @@ class _Search:
         first = not result.failing
         judged = self.repetition.judged(program, finding) if first else finding
         irregular = judged.kind is Kind.FLAKY or judged.what == KEPT
-        if not irregular and not self.modelled and not self.result.engine.whole:
+        if not irregular and not self.modelled:
             self.tell_model()
         blamed = () if irregular else self.triage.blame(program, judged)
-        blamed = blamed or self.triage.shown(program, judged)
         if blamed:
             result.failing += 1
             for cause in blamed:
@@ -313,8 +306,6 @@ class _Search:
             self.reduced[judged.place].count(number)
         elif (likely := self.triage.likely_cause(program, self.followed)) is not None:
             likely.count(number)
-        elif judged.by_class and self.by_class >= BY_CLASS:
-            result.unexplained += not judged.is_shown_only
         elif self.reductions >= REDUCED or self.repeated[judged.group] >= REPEATED:
             result.unexplained += 1
         else:
@@ -323,8 +314,7 @@ class _Search:
     def add_reduced(self, program: Program, finding: Finding) -> None:
         """Reduce a finding that no cause explains; unless rounding decides, it is a cause."""
         result, whole = self.result, (program, finding)
-        self.by_class += finding.by_class
-        self.reductions += not finding.by_class
+        self.reductions += 1
         small = self.triage.reduced(*whole)
         settled = self.repetition.settled(small, whole)
         if settled.kind is Kind.FLAKY:
@@ -388,7 +378,7 @@ class _Search:
         """Add a report of each cause: those of the model, and the reduced programs."""
         stopping = (c.finding for c in self.reduced.values() if _always_stops(c))
         always = {finding.kind for finding in stopping if finding is not None}
-        for cause in (*self._causes(), *self.triage.table.shown_causes):
+        for cause in self._causes():
             if cause.ops and cause.finding is not None and cause.finding.kind in always:
                 continue
             entry = self.matcher.entry(cause)

@@ -36,7 +36,7 @@ from parity.campaign.result import Report, finding_json
 from parity.campaign.search import run_probes
 from parity.diagnose.causes import Cause
 from parity.diagnose.reproducer import script
-from parity.diagnose.whole import triage_of
+from parity.diagnose.triage import Triage
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.open import open_engines
@@ -133,7 +133,7 @@ class _WorkerEngines:
     def __init__(self, engine: str, reference: str, isolate: bool | None, limits: Limits) -> None:
         self.engine, self.reference = open_engines(engine, reference, isolate, limits, check=False)
         # Without state of programs of the shards.
-        self.triage = triage_of(self.engine.renewed(), self.reference)
+        self.triage = Triage(self.engine.renewed(), self.reference)
         self.reader = Reader(self.engine)
         self.seen = SeenFeatures(self.engine, self.reader)
         self.lock = threading.Lock()

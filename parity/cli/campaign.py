@@ -290,7 +290,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _minimize(options: argparse.Namespace) -> int:
-    from parity.diagnose.whole import triage_of
+    from parity.diagnose.triage import Triage
 
     file = Path(options.corpus)
     single = file.suffix == ".json" and "://" not in options.corpus
@@ -300,7 +300,7 @@ def _minimize(options: argparse.Namespace) -> int:
         found = file.parent.name == "findings" and file.stem in corpus.findings
         if single and not found:
             raise CampaignError(f"{file} is no finding of the corpus {corpus.store.where}")
-        triage = triage_of(*engines_of(options, corpus, "minimize"))
+        triage = Triage(*engines_of(options, corpus, "minimize"))
         for name in [file.stem] if single else list(corpus.findings):
             small = _minimized(name, corpus.findings[name], triage)
             if small is not None:
@@ -313,12 +313,12 @@ def _minimize(options: argparse.Namespace) -> int:
 def _minimize_file(options: argparse.Namespace, file: Path) -> int:
     from parity.campaign.regressions import read_finding
     from parity.campaign.storage import Folder
-    from parity.diagnose.whole import triage_of
+    from parity.diagnose.triage import Triage
 
     finding = read_finding(file)
     if not options.engine:
         raise CampaignError(f"{file} lies in no corpus: name its engine with --engine")
-    small = _minimized(file.stem, finding, triage_of(*_load_engines(options, options.engine)))
+    small = _minimized(file.stem, finding, Triage(*_load_engines(options, options.engine)))
     if small is not None:
         data = json.dumps(small[0], indent=1, allow_nan=False) + "\n"
         Folder(file.parent).write(file.name, data.encode())

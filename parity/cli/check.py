@@ -138,7 +138,7 @@ def _check(options: argparse.Namespace) -> int:
     live = Live(sys.stderr, examples, options.time)
     baseline = _baseline(options)
     if reference is None:
-        if baseline is None and not engine.whole:
+        if baseline is None:
             look(engine, live, ops)
         reference = open_reference(options.reference, engine)
     try:
@@ -174,7 +174,7 @@ def _searched(
     from parity.campaign.search import search
 
     stop = threading.Event()
-    jobs = _jobs(options, examples, ops, engine.whole)
+    jobs = _jobs(options, examples, ops)
 
     def ending() -> None:
         stop.set()
@@ -200,17 +200,14 @@ def _searched(
 
 
 def _jobs(
-    options: argparse.Namespace, examples: int | None, ops: tuple[str, ...] | None, whole: bool
+    options: argparse.Namespace, examples: int | None, ops: tuple[str, ...] | None
 ) -> Jobs | None:
-    """Return the processes that check programs; None if this one does it alone.
-
-    ``whole``: whether the engine takes whole programs; its worker process is then all that works.
-    """
+    """Return the processes that check programs; None if this one does it alone."""
     from parity.campaign.jobs import Jobs, Setting
 
     long = (options.time or 0) >= _LONG or (examples or 0) >= _MANY
     number = options.jobs or ((os.cpu_count() or 1) if long and not options.first else 1)
-    if number == 1 or whole:
+    if number == 1:
         return None
     sides = options.engine, options.reference, options.isolate
     return Jobs(number, Setting(*sides, limits_of(options), options.seed, ops))

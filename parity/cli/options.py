@@ -81,17 +81,10 @@ def add_limits(command: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="what an isolated engine may take more than after it was loaded, default: %(default)s",
     )
-    command.add_argument(
-        "--python",
-        default="",
-        metavar="PATH",
-        help="the interpreter that runs an isolated engine, which may have another framework, or "
-        "another version of it; default: that of parity",
-    )
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    return Limits(options.time_limit, options.memory_limit, options.python)
+    return Limits(options.time_limit, options.memory_limit)
 
 
 def check_file(option: str, file: Path | None) -> None:

@@ -42,8 +42,6 @@ _CATEGORIES: dict[Kind, Category] = {
 
 def category_of(finding: Finding) -> Category:
     """Return the category of a finding whose cause says nothing else."""
-    if finding.by_class:
-        return Category.CONVENTION
     if finding.what == "value" and finding.kind in (Kind.SHAPE, Kind.DTYPE):
         return Category.VALUE
     return _CATEGORIES.get(finding.observed, Category.GRADIENT)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,16 +54,11 @@ class Cell:
     op: str
     attrs: Attrs
     program: pr.Program
-    #: Whether it has values of ``SPECIAL_VALUES``, at which a wrong formula may be right by chance.
-    special: bool = field(default=False, compare=False)
-    #: The condition of a cell with views
-    #: (``parity.diagnose.moved_cells``).
-    moved: str = ""
 
     @functools.cached_property
     def conditions(self) -> frozenset[str]:
         """The names of the conditions that hold (``parity.diagnose.conditions``)."""
-        return conditions_of(Setting.of(self.op, self.attrs, self.program, self.moved))
+        return conditions_of(Setting.of(self.op, self.attrs, self.program))
 
 
 #: Draws of numbers for an operation without rules, and the most dimensions they have.
@@ -126,32 +120,6 @@ PATTERNS: tuple[Values, ...] = (
     ((1.0,), (1.0,), (1.0,)),
 )
 ONE_OPERAND = (*PATTERNS[:2], *PATTERNS[7:11], *PATTERNS[13:])
-_UNIT = 2.0**-51  # of numbers from 2 to 4
-#: Poles, near ties, tails, and numbers outside of domains: operations are applied there as well.
-SPECIAL_VALUES: tuple[Values, ...] = (
-    ((0.0, 2.0, 3.0), (2.0, 3.0, 0.5), (1.0,)),
-    ((2.0, 3.0, -1.0), (0.0, 2.0, -3.0), (1.0,)),
-    ((0.0, 0.0, 3.0), (0.0, 2.0, -1.0), (0.0,)),
-    ((0.0, 0.0, 0.0), (-2.0, 1.0, 0.5), (2.0,)),
-    ((-2.0, -1.0, -3.0), (2.0, -1.0, 3.0), (-2.0,)),
-    ((-2.0, 0.0, -0.5), (0.0, 1.0, -2.0), (0.5,)),
-    ((3.0, 3.0 + _UNIT, 3.0 - _UNIT), (3.0 + _UNIT, 3.0, 3.0), (1.0,)),
-    ((2.0, 2.0 + 1e-9, 2.0 - 1e-9), (2.0 + 1e-9, 2.0, 2.0), (1.0,)),
-    ((40.0, -40.0, 20.0), (2.0, -40.0, 40.0), (1.0,)),
-    ((700.0, -700.0, 3.0), (2.0, -1.0, 700.0), (1.0,)),
-    ((800.0, -800.0, -790.0), (1.0, 800.0, -800.0), (1.0,)),
-    ((1e-9, -1e-9, 1e-5), (1e-9, 3.0, -1e-9), (1.0,)),
-)
-#: Negative zeros, infinities and nan, and subnormal numbers of float32.
-BEYOND_VALUES: tuple[Values, ...] = (
-    ((-0.0, 0.0, 2.0), (-0.0, 3.0, 0.0), (1.0,)),
-    ((math.inf, 2.0, -math.inf), (2.0, 3.0, 0.5), (1.0,)),
-    ((2.0, 3.0, -1.0), (math.inf, 2.0, -math.inf), (1.0,)),
-    ((-math.inf, -math.inf, -math.inf), (2.0, 3.0, -1.0), (1.0,)),
-    ((math.nan, 2.0, -1.0), (2.0, 3.0, 0.5), (1.0,)),
-    ((2.0, 3.0, -1.0), (math.nan, 2.0, 0.5), (1.0,)),
-)
-SUBNORMAL_VALUES: Values = ((1e-40, 2e-39, -1e-40), (1.0, 0.5, 1.0), (1.0,))
 #: Three ties and more, on more elements than other values need.
 TIES: tuple[Values, ...] = tuple(((v, w, v, v), (v,), (v,)) for v, w in ((3.0, 2.0), (2.0, 3.0)))
 #: Gradients that are passed to backward.
@@ -180,7 +148,7 @@ class _Operands:
         return tuple(
             pr.Leaf(
                 shape,
-                cycled(self.values[min(i, len(self.values) - 1)], size(shape), 3 * (i > 2)),
+                _cycled(self.values[min(i, len(self.values) - 1)], size(shape), 3 * (i > 2)),
                 dtypes[i],
                 i not in self.constant,
             )
@@ -188,8 +156,7 @@ class _Operands:
         )
 
 
-def cycled(values: Sequence[float], count: int, start: int = 0) -> tuple[float, ...]:
-    """Return so many values, repeated as needed."""
+def _cycled(values: Sequence[float], count: int, start: int = 0) -> tuple[float, ...]:
     return tuple(itertools.islice(itertools.cycle(values), start, start + count))
 
 
@@ -222,7 +189,6 @@ class _Cells:
             for values in (*self.kinks(operands.attrs), *patterns):
                 yield from self.cells(replace(operands, values=values))
         yield from self.of_dtypes()
-        yield from self._special()
         if self.scope.constants and self.op.arity != 1:
             for operands in self.few(2, 2):
                 for i in range(len(operands.shapes)) if len(operands.shapes) > 1 else ():
@@ -231,23 +197,6 @@ class _Cells:
             for operands in self.few(2, 2):
                 for values in (PLAIN, PATTERNS[0])[: 1 + self.op.saves]:
                     yield from self.cells(replace(operands, values=values), second=True)
-
-    def _special(self) -> Iterator[Cell]:
-        """Yield cells at numbers where formulas go wrong, whatever the domain is."""
-        dtypes = self.scope.dtypes or ("float64",)
-        # To an operation that is linear in each operand no finite number is special.
-        curved = self.op.saves or "keepdims" in self.op.kinds or self.op.kink
-        every = (*(SPECIAL_VALUES if curved else ()), *BEYOND_VALUES)
-        tried = [(values, dtypes[0]) for values in every]
-        tried += [(SUBNORMAL_VALUES, "float32")] if "float32" in dtypes else []
-        for operands in self.few(1, 9 if "exponent" in self.op.kinds else 1):
-            fraction = dict(operands.attrs).get("exponent", 1) % 1
-            for values, dtype in tried:
-                if fraction and values in BEYOND_VALUES:
-                    continue  # a root and a power differ at -inf and at -0.0
-                leaves = replace(operands, values=values).leaves(dtype)
-                for cell in self.applied(leaves, operands.attrs):
-                    yield replace(cell, special=True)
 
     def _drawn(self) -> Iterator[Cell]:
         """Yield cells on numbers of the domain, for an operation without rules."""
@@ -358,7 +307,7 @@ class _Cells:
         except pr.ProgramError:  # dtypes that are not compared
             return
         for number, info in enumerate(outputs, len(leaves)):
-            gradient = pr.Constant(info.shape, cycled(GRADIENT, size(info.shape)), info.dtype)
+            gradient = pr.Constant(info.shape, _cycled(GRADIENT, size(info.shape)), info.dtype)
             if second:
                 yield from self._second(leaves, apply, number, gradient, len(outputs))
                 continue
@@ -380,7 +329,7 @@ class _Cells:
         every = tuple(range(len(leaves)))
         for leaf in every:
             shape = leaves[leaf].shape
-            g = pr.Constant(shape, cycled(GRADIENT, size(shape)), leaves[leaf].dtype)
+            g = pr.Constant(shape, _cycled(GRADIENT, size(shape)), leaves[leaf].dtype)
             statements = (
                 apply,
                 pr.Backward(root, gradient, create_graph=True),

@@ -6,7 +6,6 @@ simplest; of several conditions that fit equally well, the first is named.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from parity.diagnose.setting import Setting
-from parity.diagnose.views import VIEWS, moved
 from parity.language.indexing import index_items, numbers_of
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
@@ -74,10 +72,6 @@ def _is_positive(v: float) -> bool:
     return v > 0
 
 
-def _is_fraction(v: float) -> bool:
-    return math.isfinite(v) and v % 1 != 0
-
-
 def _is_zero(v: float) -> bool:
     return v == 0
 
@@ -99,17 +93,6 @@ def _all_zero(s: Setting) -> bool:
     """Return whether all elements are zero, or all that are reduced together."""
     groups = s.groups if s.reduces else [s.values]
     return any(len(group) > 0 and not any(group) for group in groups)
-
-
-#: Where functions saturate, and where the exponential overflows; what is close to zero, and how
-#: close numbers are that nearly tie.
-_FAR, _OVERFLOW, _CLOSE, _NEAR, _TINY = 20.0, 709.0, 1e-3, 1e-6, 1e-37
-
-
-def _nearly_ties(s: Setting) -> bool:
-    """Return whether elements that meet, or elements of one operand, nearly tie."""
-    pairs = s.pairs or [p for leaf in s.leaves for p in itertools.combinations(leaf.values, 2)]
-    return any(0 < abs(a - b) < _NEAR * abs(a) for a, b in pairs)
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -248,10 +231,6 @@ CONDITIONS: tuple[Condition, ...] = (
         _has("subscripts", lambda v: list(v.partition("->")[2]) != sorted(v.partition("->")[2])),
     ),
     # Values.
-    Condition("nan", "at nan", _any_value(math.isnan)),
-    Condition("infinite", "at infinity", _any_value(math.isinf)),
-    Condition("not-finite", "at infinity and nan", _any_value(lambda v: not math.isfinite(v))),
-    Condition("tiny", "at subnormal numbers", _any_value(lambda v: 0 < abs(v) < _TINY)),
     Condition("all-zero", "where all elements are zero", _all_zero),
     Condition("ties", "with ties", lambda s: s.ties > 1),
     Condition("many-ties", "with ties of more than two elements", lambda s: s.ties > 2),
@@ -272,15 +251,8 @@ CONDITIONS: tuple[Condition, ...] = (
         "where elements are equal",
         lambda s: any(len(set(leaf.values)) < len(leaf.values) for leaf in s.leaves),
     ),
-    Condition(
-        "overflow", "where e**x overflows", _any_value(lambda v: _OVERFLOW < abs(v) < math.inf)
-    ),
-    Condition("far", "at 20 and more", _any_value(lambda v: _FAR <= abs(v) < math.inf)),
-    Condition("negative-zero", "at -0.0", _any_value(lambda v: math.copysign(1, v) < 0 == v)),
-    Condition("near-zero", "close to zero", _any_value(lambda v: 0 < abs(v) < _CLOSE)),
-    Condition("near-ties", "with near ties", _nearly_ties),
     Condition("several-zeros", "with several zeros", lambda s: s.values.count(0) > 1),
-    Condition("not-whole", "for numbers that are not whole", _any_value(_is_fraction)),
+    Condition("not-whole", "for numbers that are not whole", _any_value(lambda v: v % 1 != 0)),
     Condition("not-one", "for other numbers than 1", _any_value(lambda v: v != 1)),
     Condition(
         "first-negative", "where the first operand is negative", _of_operand(0, _is_negative)
@@ -365,8 +337,6 @@ CONDITIONS: tuple[Condition, ...] = (
         lambda s: not all(x.requires_grad for x in s.leaves[1:]),
     ),
     Condition("seed", "with a gradient that is not 1", lambda s: s.gradient is not None),
-    *(Condition(name, text, moved(name)) for name, text in VIEWS.items()),
-    Condition("view", "where its gradient or its operands are views", lambda s: bool(s.moved)),
 )
 #: The conditions by name, in their order, and how simple each is.
 BY_NAME = {c.name: c for c in CONDITIONS}

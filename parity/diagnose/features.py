@@ -12,10 +12,6 @@ def _applied(program: pr.Program) -> list[pr.Apply]:
     return [s for s in program.statements if isinstance(s, pr.Apply)]
 
 
-def _computing(program: pr.Program) -> list[pr.Statement]:
-    return [s for s in program.statements if isinstance(s, (pr.Apply, pr.InPlace, pr.User))]
-
-
 def _backwards(program: pr.Program) -> list[pr.Backward]:
     return [s for s in program.statements if isinstance(s, pr.Backward)]
 
@@ -25,7 +21,7 @@ def _has(*kinds: type[pr.Statement]) -> Callable[[pr.Program], bool]:
 
 
 def _reuses(program: pr.Program) -> bool:
-    uses = Counter(i for s in _computing(program) for i in s.operands())
+    uses = Counter(i for s in _applied(program) for i in s.inputs)
     return max(uses.values(), default=0) > 1
 
 
@@ -43,7 +39,7 @@ def _has_constants(program: pr.Program) -> bool:
     return (
         not all(leaf.requires_grad for leaf in program.leaves)
         or any(s.no_grad for s in _applied(program))
-        or _has(pr.Detach, pr.DetachInPlace, pr.Enter, pr.TakeGrad, pr.Grad)(program)
+        or _has(pr.Detach, pr.TakeGrad)(program)
     )
 
 
@@ -51,44 +47,28 @@ def _has_odd_seed(program: pr.Program) -> bool:
     """Whether some root gets a gradient of another shape, or none though it is not 0-d."""
     shapes = [info.shape for info in program.infos]
     return any(
-        shapes[root] != (() if gradient is None else gradient.shape)
-        for root, gradient in _seeds(program)
+        shapes[s.value] != (() if s.gradient is None else s.gradient.shape)
+        for s in _backwards(program)
     )
-
-
-def _seeds(program: pr.Program) -> list[tuple[int, pr.Constant | None]]:
-    """The roots of all passes with their gradients."""
-    passes = (s for s in program.statements if isinstance(s, pr.Pass))
-    several = [pair for s in passes for pair in zip(s.roots, s.seeds(), strict=True)]
-    return [*((s.value, s.gradient) for s in _backwards(program)), *several]
-
-
-def _passes(program: pr.Program) -> list[pr.Statement]:
-    kinds = (pr.Backward, pr.Pass, pr.SetGrad)
-    return [s for s in program.statements if isinstance(s, kinds)]
 
 
 _FEATURES: dict[str, Callable[[pr.Program], bool]] = {
     "any": lambda p: True,
-    "branches": lambda p: any(len(s.operands()) > 1 for s in _computing(p)),
-    "unary": lambda p: any(len(s.operands()) == 1 for s in _computing(p)),
+    "branches": lambda p: any(len(s.inputs) > 1 for s in _applied(p)),
+    "unary": lambda p: any(len(s.inputs) == 1 for s in _applied(p)),
     "reuse": _reuses,
-    "twice": lambda p: any(len(set(s.operands())) < len(s.operands()) for s in _computing(p)),
-    "again": lambda p: len(_passes(p)) > 1,
-    "leaf-root": lambda p: any(root < len(p.leaves) for root, _ in _seeds(p)),
-    "gradient": lambda p: any(gradient is not None for _, gradient in _seeds(p)),
-    "default": lambda p: any(gradient is None for _, gradient in _seeds(p)),
+    "twice": lambda p: any(len(set(s.inputs)) < len(s.inputs) for s in _applied(p)),
+    "again": lambda p: len(_backwards(p)) > 1,
+    "leaf-root": lambda p: any(s.value < len(p.leaves) for s in _backwards(p)),
+    "gradient": lambda p: any(s.gradient is not None for s in _backwards(p)),
+    "default": lambda p: any(s.gradient is None for s in _backwards(p)),
     "odd-seed": _has_odd_seed,
-    "second": lambda p: any(getattr(s, "create_graph", False) for s in p.statements),
+    "second": lambda p: any(s.create_graph for s in _backwards(p)),
     "clear": _has(pr.Clear),
     "zero": _has(pr.Zero),
     "change_grad": _has(pr.ChangeGrad),
     "change_gradient": _has(pr.ChangeGradient),
-    **{cls.keyword: _has(cls) for cls in pr.TAPE_STATEMENTS.values()},
     "constants": _has_constants,
-    "blocks": _has(pr.Enter),
-    "in-place": _has(pr.InPlace, pr.DetachInPlace),
-    "user": _has(pr.User),
     "outputs": lambda p: any(len(values) > 1 for values in p.defined),
     "broadcast": _broadcasts,
     "float32": lambda p: any(leaf.dtype == "float32" for leaf in p.leaves),

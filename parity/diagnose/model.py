@@ -175,9 +175,7 @@ def _cells(table: OperationTable, engine: Runner, reference: Engine) -> dict[Cel
     samples = {
         r: Sample.of(r.cell.program, r.trace, Trace(), r.finding, engine)
         for r in table.results
-        if r.trace is not None
-        and r.trace.unsupported is None
-        and not (r.finding is not None and r.finding.by_class)
+        if r.trace is not None and r.trace.unsupported is None
     }
     for sample in samples.values():
         if "second" not in sample.features:

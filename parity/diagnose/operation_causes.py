@@ -24,7 +24,6 @@ from parity.diagnose.conditions import BY_NAME, rank, words
 from parity.diagnose.repairs import repair_of
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import Runner
 from parity.language import program as pr
@@ -76,10 +75,6 @@ def symptom_of(result: CellResult) -> Symptom:
     return Symptom(of, _way(finding))
 
 
-#: Classes of numbers in sentences.
-_WORDS = {"nan": "nan", "inf": "infinite", "-inf": "-infinite", "finite": "finite"}
-
-
 def _way(finding: Finding) -> str:
     if finding.kind in (Kind.SHAPE, Kind.DTYPE):
         return str(finding.kind)
@@ -87,11 +82,6 @@ def _way(finding: Finding) -> str:
         return "none"
     if finding.reference is None:
         return "spurious"
-    if finding.by_class and finding.classes is not None:
-        ours, theirs = finding.classes
-        if ours == theirs:
-            return ours
-        return f"{_WORDS[ours]} where PyTorch's is {_WORDS[theirs]}"
     array = np.asarray(finding.engine)
     return "nan" if np.isnan(array).any() else "inf" if np.isinf(array).any() else "finite"
 
@@ -171,7 +161,7 @@ def _is_weak(result: CellResult) -> bool:
 def _tells(result: CellResult) -> bool:
     """Return whether a right cell says that a formula is right: not where nothing is computed."""
     program = result.cell.program
-    if result.cell.special or any(not leaf.values for leaf in program.leaves):
+    if any(not leaf.values for leaf in program.leaves):
         return False
     return any(v not in (0.0, 1.0) for leaf in program.leaves for v in leaf.values)
 
@@ -370,8 +360,6 @@ def _sentence(subject: str, symptom: Symptom, where: str) -> str:
         verb = _STOPS.get(error, f"raises {error}")
         text = f"the {symptom.of} of {{}} {verb}"
         text = f"{{}} {verb}" if symptom.of == VALUE and " and " not in subject else text
-    elif " where PyTorch's is " in symptom.way:
-        text = f"the {symptom.of} of {{}} is {symptom.way}"
     else:
         default = f"the {symptom.of} of {{}} is wrong"
         text = _SENTENCES.get((symptom.of, symptom.way), default)
@@ -401,11 +389,7 @@ def _cause(group: _Group, engine: Runner, reference: Engine) -> Cause:
     ops = list(dict.fromkeys(r.cell.op for r in group.results))
     name, where = ops[0] if len(ops) == 1 else SEVERAL_NAME, words(names)
     quirk = next(_explaining_quirks(group.results, witness, engine, reference), "")
-    if finding.by_class:
-        quirk = OwnNonFinite.quirk
     code, mend = repair_of(group.fit.names, symptom.of, symptom.way)
-    if finding.by_class:  # no slip, but another formula
-        code = mend = ""
     return Cause(
         _category(symptom, finding, quirk),
         name,
@@ -477,5 +461,5 @@ def _explains(right: Engine, result: CellResult, bitwise: bool) -> bool:
 class _Roundoff(Tolerance):
     """Bounds without samples: a quirk changes more than a rounding does."""
 
-    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        return np.zeros(reference.shape)
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        return np.zeros(shape)

@@ -6,7 +6,6 @@ wrong or raises. ``parity.diagnose.operation_causes`` groups the cells that fail
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -14,11 +13,9 @@ from parity._util.process import fuzzing_runtime
 from parity.diagnose.causes import Cause
 from parity.diagnose.cells import Cell, Outcome, Scope, cells_of
 from parity.diagnose.cells import CellResult as CellResult
-from parity.diagnose.moved_cells import moved_cells
 from parity.diagnose.operation_causes import causes_of
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import Runner
 from parity.engines.trace import Trace
@@ -26,9 +23,8 @@ from parity.language import program as pr
 from parity.language.table import OPS
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
-from parity.oracle.extent import extent_of
 from parity.oracle.own_reference import OwnReference
-from parity.oracle.rounded_operations import have_rules, tolerance_of
+from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.tolerance import Tolerance
 
 #: Cells of an operation without rules that run although none of them fails: there are hundreds of
@@ -47,9 +43,6 @@ class OperationTable:
     engine: Runner
     reference: Engine
     results: list[CellResult] = field(default_factory=list)
-    #: Cells at infinite, undefined, very large or very small operands that differ: they are shown
-    #: and decide nothing.
-    shown: list[CellResult] = field(default_factory=list)
 
     def of(self, op: str) -> list[CellResult]:
         """Return the results of one operation."""
@@ -70,25 +63,14 @@ class OperationTable:
         causes = causes_of(of_op, self.engine, self.reference)
         return sorted(causes, key=lambda cause: cause.category.rank)
 
-    @functools.cached_property
-    def shown_causes(self) -> list[Cause]:
-        """The causes of the cells that are only shown, one for each operation."""
-        known = self.suspicious()
-        of_op: dict[str, list[CellResult]] = {}
-        for result in (*self.shown, *(r for r in self.results if r.outcome is Outcome.RIGHT)):
-            if result.cell.op not in known:
-                of_op.setdefault(result.cell.op, []).append(result)
-        causes = causes_of(of_op, self.engine, self.reference)
-        return list({cause.name: cause for cause in reversed(causes)}.values())[::-1]
-
 
 def measure_operations(
     engine: Runner, reference: Engine, ops: Collection[str] | None = None
 ) -> OperationTable:
     """Run every cell of the operations that the engine declares, or of ``ops`` among them.
 
-    Cells on which the reference raises are left out, those in which a convention decides, and
-    those of which each formula makes something else (``parity.oracle.extent``).
+    Cells on which the reference raises or is not finite are left out, and those in which a
+    convention decides.
     """
     scope = Scope.of(engine)
     names = [name for name in OPS if name in engine.ops and (ops is None or name in ops)]
@@ -102,17 +84,7 @@ def measure_operations(
         run = {result.cell.program for result in table.results}
         rest = [c for name in wrong for c in cells_of(name, scope) if c.program not in run]
         table.results += results_of(rest, engine, reference, leave_out=True)
-        right = set(engine.ops) - suspicious  # an operation that is wrong alone is known
-        moved = [c for name in names if name in right for c in moved_cells(name, scope, right)]
-        table.results += results_of(moved, engine, reference, leave_out=True)
-        table = _undisturbed(table)
-        table.shown = [r for r in table.results if _is_shown_only(r)]
-        table.results = [r for r in table.results if not _is_shown_only(r)]
-        return table
-
-
-def _is_shown_only(result: CellResult) -> bool:
-    return result.finding is not None and result.finding.is_shown_only
+        return _undisturbed(table)
 
 
 def _first(name: str) -> int | None:
@@ -146,17 +118,14 @@ def results_of(
 
 
 def _is_comparable(program: pr.Program, theirs: Trace) -> bool:
-    """Return whether the reference has results to compare with.
+    """Return whether the reference has finite results.
 
     Where a second derivative is zero, engines may as well have a constant as gradient, from which
     no backward starts.
     """
-    if theirs.failure is not None or theirs.left_reals:
+    if theirs.failure is not None or theirs.non_finite or theirs.left_reals:
         return False
-    second = any(isinstance(s, pr.TakeGrad) for s in program.statements)
-    if theirs.non_finite and (second or not have_rules(program)):
-        return False
-    if not second:
+    if not any(isinstance(s, pr.TakeGrad) for s in program.statements):
         return True
     last = len(program.statements) - 1
     grads = (o.array for o in theirs.observations if o.statement == last and o.what == "grad")
@@ -172,11 +141,7 @@ def _result(cell: Cell, ours: Trace | None, theirs: Trace, tolerance: Tolerance)
     if finding is None:
         return CellResult(cell, ours, None, Outcome.RIGHT)
     outcome = Outcome.RAISES if finding.what == "exception" else Outcome.WRONG
-    extent = extent_of(cell.program, theirs, tolerance.quirks)
-    finding = replace(finding, extent=extent, trace=ours, right=tolerance.right)
-    if finding.by_class and OwnNonFinite.quirk in tolerance.quirks:
-        return CellResult(cell, ours, None, Outcome.UNSUPPORTED)
-    return CellResult(cell, ours, finding, outcome)
+    return CellResult(cell, ours, replace(finding, trace=ours, right=tolerance.right), outcome)
 
 
 def _is_convention(result: CellResult, engine: Runner, reference: Engine) -> bool:

@@ -6,11 +6,11 @@ since a gradient has the wrong shape keep a wrong shape.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from parity.language import program as pr
-from parity.language.patterns import Pattern
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes
 
@@ -18,8 +18,6 @@ T = TypeVar("T")
 
 #: Values of a gradient in place of one whose shape no longer fits; all 1.0 if its shape is wrong.
 GRADIENT_VALUES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
-#: What steps make of more elements is a pattern.
-MOST_EXPLICIT = 24
 #: Wrong shapes of gradients, simplest first.
 WRONG_SHAPES: tuple[Shape, ...] = ((2,), ())
 
@@ -33,13 +31,13 @@ def with_statements(program: pr.Program, number: int, *others: pr.Statement) -> 
     return replace(program, statements=replaced(program.statements, number, *others))
 
 
-def resized(
-    values: tuple[float, ...] | Pattern, n: int, usual: tuple[float, ...]
-) -> tuple[float, ...] | Pattern:
-    """Return ``n`` values: the first of ``values``, and the usual ones, repeated, if they end."""
-    if n <= max(MOST_EXPLICIT, 0 if isinstance(values, Pattern) else len(values)):
-        return (tuple(values[:n]) + usual * n)[:n]
-    return values.first(n) if isinstance(values, Pattern) else Pattern(n)
+def renumbered(statement: Any, moved: Callable[[int], int]) -> Any:
+    """Return a statement with other numbers of the values, not of the leaves of events."""
+    if isinstance(statement, pr.Apply):
+        return replace(statement, inputs=tuple(map(moved, statement.inputs)))
+    if isinstance(statement, (pr.Detach, pr.Backward, pr.Drop)):
+        return replace(statement, value=moved(statement.value))
+    return statement
 
 
 def choices_of(program: pr.Program, s: pr.Apply) -> tuple[Attrs, ...]:
@@ -92,8 +90,6 @@ def repaired(program: pr.Program) -> pr.Program | None:
                 s = _with_fitting_attrs(s, [infos[i] for i in s.inputs])
             elif isinstance(s, pr.Backward):
                 s = replace(s, gradient=_fitting_gradient(s.gradient, infos[s.value]))
-            elif isinstance(s, pr.TapeStatement):
-                s = s.fitted(_fitting_gradient, infos)
             infos += s.outputs(infos)
             statements.append(s)
         result = replace(program, statements=tuple(statements))
@@ -122,10 +118,8 @@ def _fitting_gradient(gradient: pr.Constant | None, info: pr.Info) -> pr.Constan
             gradient = wrong_shape_gradient(simplest_wrong_shape(info.shape))
         return pr.Constant(gradient.shape, gradient.values, info.dtype)
     if gradient is None:
-        return (
-            None if n == 1 else pr.Constant(info.shape, resized((), n, GRADIENT_VALUES), info.dtype)
-        )
+        return None if n == 1 else pr.Constant(info.shape, (GRADIENT_VALUES * n)[:n], info.dtype)
     if (gradient.shape, gradient.dtype) == (info.shape, info.dtype):
         return gradient
-    values = resized(gradient.values, n, GRADIENT_VALUES)
-    return pr.Constant(info.shape, values, info.dtype, layout=gradient.layout)
+    values = (gradient.values + GRADIENT_VALUES * n)[:n]
+    return pr.Constant(info.shape, values, info.dtype)

@@ -7,15 +7,12 @@ code of the adapter with every module of parity that it imports.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from parity._util.escape import docstring, one_line
-from parity.diagnose import reproducer_tape
-from parity.diagnose.further_lines import FURTHER_LINES, Blocks, further_tables
 from parity.diagnose.reproducer_template import (
     FLAKY_RESULT,
     ISOLATED_RUN,
@@ -24,16 +21,12 @@ from parity.diagnose.reproducer_template import (
     RESULT,
     SCRIPT,
 )
-from parity.diagnose.whole_script import whole_script
 from parity.engines.base import label
 from parity.engines.quirks.table import descriptions
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.sources import adapter_of
 from parity.language import program as pr
 from parity.language.attributes import literal
-from parity.language.blocks import recording_at
-from parity.language.layouts import expression_of
-from parity.language.patterns import Pattern
 from parity.language.table import OPS, keywords
 from parity.oracle.finding import Finding, Repeats
 
@@ -49,14 +42,8 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     It exits with status 1 while the engine differs from PyTorch, and with 0 once they agree.
     EngineError says that the source code of the engine cannot be read.
     """
-    if as_runner(engine).whole:
-        return whole_script(program, finding, as_runner(engine), file)
     names = program.value_names
-    observed = ""
-    if finding.what in ("calls", "hook"):
-        observed = f"h{finding.which}"
-    elif finding.what not in ("gradient", "exception"):
-        observed = names[finding.which]
+    observed = "" if finding.what in ("gradient", "exception") else names[finding.which]
     side = _TorchSide(engine.quirks)
     adapter = adapter_of(engine, side.modules)
     raises = finding.what == "exception"
@@ -67,17 +54,12 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
     isolated_run = ISOLATED_RUN.format(seconds=limits.seconds + _START, megabytes=limits.megabytes)
     return SCRIPT.format(
         title=docstring(title),
-        text=docstring("\n\n".join(filter(None, (str(program), finding.only))) + side.text),
+        text=docstring(str(program) + side.text),
         file=docstring(one_line(file)),
         table="\n".join(f"    {name!r}: {OPS[name].source}," for name in used),
-        further=further_tables(program),
         engine=_body(EngineLines(program, names, reads=raises), finding),
         read=READ if raises else "",
-        engine_result=_result(
-            finding,
-            observed,
-            *("engine.grad({})", "engine.value({})", "np.array(float(engine.requires_grad({})))"),
-        ),
+        engine_result=_result(finding, observed, "engine.grad({})", "engine.value({})"),
         torch=_body(side.lines(program, names), finding),
         torch_result=_result(finding, observed, *side.forms),
         parameter=side.parameter,
@@ -91,46 +73,18 @@ def script(program: pr.Program, finding: Finding, engine: AnyEngine, file: str) 
         cls=adapter.cls,
         isolated_run=isolated_run if finding.stopped else "",
         run_engine="run_isolated()" if finding.stopped else "run(on_engine, engine)",
-        allowed=_allowed(finding),
+        allowed=0.0 if finding.allowed is None else np.asarray(finding.allowed).tolist(),
         agree=_agreement(program, finding),
         observed=_observed(finding, observed),
         result=RESULT if finding.repeats is None else _flaky_result(finding.repeats),
     )
 
 
-#: Bounds of more elements are written as one.
-_MANY = 64
-
-
-def _allowed(finding: Finding) -> Any:
-    """Return the error bounds; of many elements the largest, where the error is above it."""
-    if finding.allowed is None:
-        return 0.0
-    allowed = np.asarray(finding.allowed)
-    sides = finding.engine, finding.reference
-    if allowed.size > _MANY and all(isinstance(side, np.ndarray) for side in sides):
-        error = np.abs(np.subtract(*sides, dtype=np.float64))
-        if error.max() > allowed.max():
-            return float(allowed.max())
-    return allowed.tolist()
-
-
 def array_literal(constant: pr.Constant) -> str:
-    """Return a constant as an expression with NumPy, in its layout."""
-    plain = replace(constant, layout="C")
-    if constant.layout == "C":
-        return _plain_literal(constant)
-    return expression_of(_plain_literal(plain), plain.array(), constant.layout)
-
-
-def _plain_literal(constant: pr.Constant) -> str:
+    """Return a constant as an expression with NumPy."""
     dtype = "" if constant.dtype == "float64" else f", np.{constant.dtype}"
     if not constant.values:
         return f"np.zeros({constant.shape}{dtype})"
-    if isinstance(constant.values, Pattern):
-        narrow = f".astype(np.{constant.dtype})" if dtype else ""
-        shape = "" if len(constant.shape) == 1 else f".reshape({constant.shape})"
-        return f"({constant.values.expression()}){narrow}{shape}"
     return f"np.array({constant.array().tolist()!r}{dtype})"
 
 
@@ -143,12 +97,6 @@ class EngineLines:
     backward = "{e}.backward({root}, {gradient}{flags})"
     gradient = "gradient"
     detach = "{e}.detach({value})"
-    mode = "{e}.{mode}()"
-    in_place = "{e}.inplace[{op!r}]({operands})"
-    user = "{e}.function(*USER[{name!r}])"
-    detach_in_place = "{e}.detach_({value})"
-    #: The forms of statements of the tape.
-    tape: Mapping[str, Any] = reproducer_tape.ENGINE
     #: The lines of an event on the leaf ``x``; ``out`` is the name of a result.
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {e}.grad_tensor({x})",),
@@ -169,33 +117,22 @@ class EngineLines:
         #: Whether every array is read that ``parity`` reads, since reading it may raise.
         self.reads = reads
         self.defined = program.defined
-        places = [n for n, s in enumerate(program.statements) if isinstance(s, pr.Backward)]
-        #: The first statement after which gradients are read.
-        self.first_read = max(places, default=0) if program.unread == "all" else 0
 
     def leaves(self) -> list[str]:
         lines = []
         for name, leaf in zip(self.names, self.program.leaves, strict=False):
             constant = "" if leaf.requires_grad else ", False"
-            form = {"array": self.array(leaf), "constant": constant, "leaf": leaf}
+            form = {"array": array_literal(leaf), "constant": constant, "leaf": leaf}
             lines.append(f"{name} = {self.leaf.format(e=self.variable, **form)}")
         return lines
 
-    def array(self, constant: pr.Constant) -> str:
-        """Return an array as an expression with NumPy."""
-        return array_literal(constant)
-
     def statement(self, number: int, s: Any) -> list[str]:
         """Return the lines of a statement, and those that read what ``parity`` reads after it."""
-        if isinstance(s, pr.Read):
-            return self.read_values([s.value])
         lines = self.call(number, s)
-        at_once = self.reads and not self.program.unread
-        return [*lines, *self.read_values(self.defined[number])] if at_once else lines
+        return [*lines, *self.read_values(self.defined[number])] if self.reads else lines
 
     def read_values(self, indices: Sequence[int]) -> list[str]:
-        text = "read({}.value({}))" if self.reads else "{}.value({})"
-        return [text.format(self.variable, self.names[i]) for i in indices]
+        return [f"read({self.variable}.value({self.names[i]}))" for i in indices]
 
     def call(self, number: int, s: Any) -> list[str]:
         names, e = self.names, self.variable
@@ -205,26 +142,17 @@ class EngineLines:
             arguments += [f"{k}={literal(v)}" for k, v in keywords(s.op, s.attrs).items()]
             function = self.function.format(e=e, op=s.op)
             call = f"{outputs} = {function}({', '.join(arguments)})"
-            if s.no_grad:
-                return self.without_graph(call, self.defined[number])
-            return [call, *self.after_block_call(number)]
+            return self.without_graph(call, self.defined[number]) if s.no_grad else [call]
         if isinstance(s, pr.Backward):
             flags = "".join(
                 f", {k}=True" for k in ("retain_graph", "create_graph") if getattr(s, k)
             )
-            lines = self.clear_calls()
-            lines += [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
-            gradient = "None" if s.gradient is None else self.gradient_of(s.gradient)
+            lines = [] if s.gradient is None else [f"gradient = {array_literal(s.gradient)}"]
+            gradient = "None" if s.gradient is None else self.gradient
             form = {"root": names[s.value], "gradient": gradient, "flags": flags}
             lines.append(self.backward.format(e=e, **form))
             last = number + 1 == len(self.program.statements)
-            if number < self.first_read:
-                return lines
             return lines if last and not self.reads else [*lines, *self.read_gradients()]
-        if type(s) in FURTHER_LINES:
-            lines = FURTHER_LINES[type(s)](self, s, outputs)
-            reads = self.reads and isinstance(s, (pr.Pass, pr.SetGrad))
-            return [*lines, *self.read_gradients()] if reads else lines
         if isinstance(s, pr.Drop):
             return [f"del {names[s.value]}"]
         if isinstance(s, pr.ChangeGradient):
@@ -235,21 +163,9 @@ class EngineLines:
         event = self.events[type(s)]
         return [line.format(e=e, x=leaf, out=outputs) for leaf in leaves for line in event]
 
-    def gradient_of(self, gradient: pr.Constant) -> str:
-        return self.gradient
-
-    def clear_calls(self) -> list[str]:
-        """Return the lines that forget the calls of hooks before a pass."""
-        hooks = any(isinstance(s, pr.Hook) for s in self.program.statements)
-        return ["for called in calls.values():", "    called.clear()"] if hooks else []
-
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         """Return the lines that run a call under ``no_grad``."""
         return [f"with {self.variable}.no_grad():", f"    {call}"]
-
-    def after_block_call(self, number: int) -> list[str]:
-        """Return the lines after an operation that may be in a block."""
-        return []
 
     def read_gradients(self) -> list[str]:
         """Return the lines that read all gradients, as ``parity`` does after each backward."""
@@ -270,11 +186,6 @@ class TorchLines(EngineLines):
     backward = "{root}.backward({gradient}{flags})"
     gradient = "torch.tensor(gradient)"
     detach = "{value}.detach()"
-    mode = "torch.{mode}()"
-    in_place = "IN_PLACE[{op!r}]({operands})"
-    user = "torch_function(*USER[{name!r}])"
-    detach_in_place = "{value}.detach_()"
-    tape: Mapping[str, Any] = reproducer_tape.TORCH
     events: Mapping[type[Any], tuple[str, ...]] = {
         pr.TakeGrad: ("{out} = {x}.grad",),
         pr.Clear: ("{x}.grad = None",),
@@ -282,31 +193,16 @@ class TorchLines(EngineLines):
         pr.ChangeGrad: ("{x}.grad.mul_(2).add_(1)",),
     }
 
-    def array(self, constant: pr.Constant) -> str:
-        return array_literal(replace(constant, layout="C"))  # not all layouts are those of a tensor
-
-    def gradient_of(self, gradient: pr.Constant) -> str:
-        return self.gradient if gradient.layout == "C" else "torch.tensor(gradient.copy())"
-
     def leaves(self) -> list[str]:
         # PyTorch may let leaves share the memory of a gradient (docs/semantics.md 3).
         named = zip(self.names, self.program.leaves, strict=False)
-        # The gradient of an input of a user's function may be None.
-        some_none = any(isinstance(s, pr.User) for s in self.program.statements)
-        copy = "lambda g: None if g is None else g.clone()" if some_none else "torch.clone"
-        hooks = [f"{name}.register_hook({copy})" for name, leaf in named if leaf.requires_grad]
+        hooks = [f"{name}.register_hook(torch.clone)" for name, leaf in named if leaf.requires_grad]
         return super().leaves() + hooks
 
     def without_graph(self, call: str, outputs: Sequence[int]) -> list[str]:
         # A view of a leaf still requires a gradient (docs/semantics.md 6.3).
         constants = [f"{self.names[i]} = {self.names[i]}.detach()" for i in outputs]
         return ["with torch.no_grad():", f"    {call}", *constants]
-
-    def after_block_call(self, number: int) -> list[str]:
-        # As above: a view of a leaf that is made under no_grad.
-        if recording_at(self.program.statements, number):
-            return []
-        return [f"{self.names[i]} = {self.names[i]}.detach()" for i in self.defined[number]]
 
     def read_values(self, indices: Sequence[int]) -> list[str]:
         return []
@@ -321,7 +217,7 @@ class _TorchSide:
     modules: tuple[str, ...] = ()
     text = parameter = argument = load = ""
     name = "torch"
-    forms = ("{}.grad", "{}.detach()", "torch.tensor(float({}.requires_grad))")
+    forms = ("{}.grad", "{}.detach()")
 
     def __init__(self, quirks: frozenset[str]) -> None:
         self.lines: Callable[[pr.Program, list[str]], EngineLines] = TorchLines
@@ -334,11 +230,7 @@ class _TorchSide:
         self.parameter, self.argument = "reference", ", load_reference()"
         self.load = LOAD_REFERENCE.format(quirks=sorted(quirks))
         self.name = "torch, with the quirks of the engine"
-        self.forms = (
-            "reference.grad({})",
-            "reference.value({})",
-            "np.array(float(reference.requires_grad({})))",
-        )
+        self.forms = ("reference.grad({})", "reference.value({})")
 
 
 def _flaky_result(repeats: Repeats) -> str:
@@ -354,7 +246,7 @@ def _agreement(program: pr.Program, finding: Finding) -> str:
     if finding.what == "exception":
         return "isinstance(a, str) == isinstance(b, str)"
     statement = (*program.statements, None)[finding.statement]
-    if isinstance(statement, (pr.Clear, pr.Zero)) or finding.what == "result":
+    if isinstance(statement, (pr.Clear, pr.Zero)):
         return "a is None and b is None"
     # After a backward a gradient of None equals one of zeros.
     return "not isinstance(a, str) and not isinstance(b, str) and small(a) and small(b)"
@@ -364,12 +256,8 @@ def _observed(finding: Finding, name: str) -> str:
     if finding.stopped:
         return "how the engine's process ended:"
     texts = {
-        "result": f"the gradient {name}:",
-        "calls": f"how often {name} was called:",
-        "hook": f"the gradient with which {name} was called last:",
         "value": f"the value of {name}:",
         "grad": f"the gradient of {name}:",
-        "requires_grad": f"whether {name} requires a gradient:",
         "held": f"the gradient of {name} that was read before it was zeroed:",
         "gradient": "the array passed to backward:",
         "exception": "the exception:",
@@ -377,34 +265,16 @@ def _observed(finding: Finding, name: str) -> str:
     return texts[finding.what]
 
 
-def _result(finding: Finding, name: str, grad: str, value: str, requires: str) -> str:
-    calls = {"calls": 'float(len(calls["{}"]))', "hook": '(calls["{}"] or [None])[-1]'}
-    forms = {
-        **calls,
-        "result": f"None if {name} is None else {value}",
-        "grad": grad,
-        "value": value,
-        "requires_grad": requires,
-        "held": 'held["{}"]',
-        "exception": "None",
-    }
+def _result(finding: Finding, name: str, grad: str, value: str) -> str:
+    forms = {"grad": grad, "value": value, "held": 'held["{}"]', "exception": "None"}
     return forms.get(finding.what, "gradient").format(name)
 
 
 def _body(lines: EngineLines, finding: Finding) -> str:
     """Return the body of a function that runs the program up to the finding."""
     text: list[str] = lines.leaves()
-    shown = lines.program.statements[: finding.statement + 1]
-    if any(isinstance(s, pr.TapeStatement) for s in shown):
-        text.append("calls = {}")
-    blocks = Blocks(shown)
-    for number, statement in enumerate(shown):
-        if isinstance(statement, pr.Enter):
-            text += blocks.enter(number, lines)
-        elif isinstance(statement, pr.Leave):
-            text += blocks.leave()
-        else:
-            text += [blocks.indent + line for line in lines.statement(number, statement)]
+    for number, statement in enumerate(lines.program.statements[: finding.statement + 1]):
+        text += lines.statement(number, statement)
     if lines.reads and finding.statement >= len(lines.program.statements):  # as the last of all
         text += lines.read_values(range(len(lines.program.leaves)))
     return "\n".join("    " + line for line in text)

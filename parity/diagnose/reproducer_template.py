@@ -26,7 +26,7 @@ nan, inf = float("nan"), float("inf")
 TORCH = {{
 {table}
 }}
-{further}
+
 {read}
 
 def on_engine(engine):

@@ -28,17 +28,15 @@ class Setting:
     root: int
     gradient: pr.Constant | None
     second: bool
-    #: The condition that an operation after it, or the layout of its operands, makes; or "".
-    moved: str = ""
 
     @staticmethod
-    def of(op: str, attrs: Attrs, program: pr.Program, moved: str = "") -> Setting:
+    def of(op: str, attrs: Attrs, program: pr.Program) -> Setting:
         first = len(program.leaves)
         outputs = tuple(program.infos[i].shape for i in program.defined[0])
         backward = next(s for s in program.statements if isinstance(s, pr.Backward))
         second = any(isinstance(s, pr.TakeGrad) for s in program.statements)
-        root, gradient = 0 if moved else backward.value - first, backward.gradient
-        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second, moved)
+        root, gradient = backward.value - first, backward.gradient
+        return Setting(op, dict(attrs), program.leaves, outputs, root, gradient, second)
 
     @property
     def shapes(self) -> list[Shape]:

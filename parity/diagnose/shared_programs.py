@@ -18,7 +18,6 @@ from parity.language import program as pr
 _PROFILES = (
     *("general", "gradients", "accumulation", "clearing", "aliasing", "broadcasting"),
     *("dtypes", "multi-output", "modes", "functions", "second-order"),
-    *("blocks", "in-place", "user-functions"),
 )
 
 
@@ -60,10 +59,6 @@ _ABILITY_OF_STATEMENT: dict[type[Any], str] = {
     pr.ChangeGrad: "buffer",
     pr.TakeGrad: "grad_tensor",
     pr.Detach: "detach",
-    pr.DetachInPlace: "detach_",
-    pr.User: "function",
-    pr.Enter: "no_grad",
-    **{cls: cls.ability for cls in pr.TAPE_STATEMENTS.values()},
 }
 
 
@@ -76,20 +71,4 @@ def _abilities_needed(program: pr.Program) -> set[str]:
         needs.add("no_grad")
     if any(getattr(s, "create_graph", False) for s in program.statements):
         needs.add("grad_tensor")
-    needs |= {s.op for s in program.statements if isinstance(s, pr.InPlace)}
-    return needs | ({"enable_grad"} if _restores_modes(program) else set())
-
-
-def _restores_modes(program: pr.Program) -> bool:
-    """Return whether ``parity`` may have to restore a mode (``Engine.enable_grad``)."""
-    depth = 0
-    for s in program.statements:
-        if isinstance(s, pr.Enter):
-            depth += 1
-            if depth > 1 or s.mode == "enable_grad":
-                return True
-        elif isinstance(s, pr.Leave):
-            depth -= 1
-            if s.raises:
-                return True
-    return False
+    return needs

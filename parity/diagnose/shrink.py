@@ -20,12 +20,9 @@ from parity.diagnose.shrink_passes import (
     simpler,
     with_other_operation,
 )
-from parity.diagnose.shrink_sizes import shrink_lengths, shrink_runs
 from parity.engines.base import Engine
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
-from parity.language.in_place import IN_PLACE
-from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 from parity.language.table import OPS
 from parity.oracle.check import check_program
@@ -54,74 +51,36 @@ def reduce_program(
 
     ``check`` returns the finding on a program, or None; it may be called ``budget`` times.
     """
-    reduction = _Reduction(program, finding, check, budget, freedom)
-    reduction.run()
-    return reduction.program, reduction.finding
+    tried, may_rerun = {program}, reruns_freed_graph(program)
+    smaller = True
+    while smaller:
+        smaller, cost = False, _cost(program)
+        for candidate in simpler(program, finding.statement, freedom):
+            if candidate in tried or _cost(candidate) >= cost:
+                continue
+            tried.add(candidate)
+            if not may_rerun and reruns_freed_graph(candidate):
+                continue  # correct engines may differ there (docs/semantics.md 1.2)
+            if budget <= 0:
+                return program, finding
+            budget -= 1
+            found = check(candidate)
+            if found is None or not _alike(found, finding):
+                continue
+            if finding.non_finite or not found.non_finite:  # new inf or nan: other faults
+                program, finding, smaller = candidate, found, True
+                break
+    return program, finding
 
 
-class _Reduction:
-    """The smallest program so far, and what was tried."""
-
-    def __init__(
-        self, program: pr.Program, finding: Finding, check: Check, budget: int, freedom: Freedom
-    ) -> None:
-        self.program, self.finding = program, finding
-        self.check, self.budget, self.freedom = check, budget, freedom
-        self.tried = {program}
-        self.may_rerun = reruns_freed_graph(program)
-        self.cost = _cost(program)
-
-    def run(self) -> None:
-        """Shrink until no step keeps the finding: by large steps first, and once more after it."""
-        while True:
-            shrink_runs(self)
-            shrink_lengths(self)
-            before = self.program
-            while self.step():
-                pass
-            if self.program == before:
-                return
-
-    def step(self) -> bool:
-        """Take the first simpler program that keeps the finding; False if there is none."""
-        candidates = simpler(self.program, self.finding.statement, self.freedom)
-        return any(
-            self.accepts(c) for c in itertools.takewhile(lambda _: self.budget > 0, candidates)
-        )
-
-    def accepts(self, candidate: pr.Program) -> bool:
-        """Whether a program is smaller and keeps the finding; it then is the smallest so far."""
-        cost = _cost(candidate)
-        if candidate in self.tried or cost >= self.cost or self.budget <= 0:
-            return False
-        self.tried.add(candidate)
-        if not self.may_rerun and reruns_freed_graph(candidate):
-            return False  # correct engines may differ there (docs/semantics.md 1.2)
-        self.budget -= 1
-        found = self.check(candidate)
-        if found is None or not alike(found, self.finding):
-            return False
-        if found.extent > self.finding.extent:  # new inf or nan: other faults
-            return False
-        self.program, self.finding, self.cost = candidate, found, cost
-        return True
-
-
-def alike(small: Finding, finding: Finding) -> bool:
+def _alike(small: Finding, finding: Finding) -> bool:
     """Whether a finding may replace another one.
 
     An exception must come from the same place, and a nan is another fault than a wrong number.
     """
     same_place = small.place == finding.place or small.kind != finding.kind
     same_class = small.left_numbers == finding.left_numbers
-    if finding.by_class and small.by_class:
-        same_class = _unsigned(small.classes) == _unsigned(finding.classes)
     return small.kind in _same_kinds(finding) and same_place and same_class
-
-
-def _unsigned(classes: tuple[str, str] | None) -> tuple[str, ...] | None:
-    """Return classes of numbers without the signs of infinities, which a step may turn round."""
-    return None if classes is None else tuple(name.lstrip("-") for name in classes)
 
 
 def _same_kinds(finding: Finding) -> frozenset[str]:
@@ -135,29 +94,18 @@ def reruns_freed_graph(program: pr.Program) -> bool:
     recorded: frozenset[int] = frozenset()
     freed: frozenset[int] = frozenset()
     for number, (s, defined) in enumerate(zip(program.statements, program.defined, strict=True)):
-        roots = _roots(s)
-        if roots:
-            ran = frozenset[int]().union(*(graphs[i] for i in roots))
-            if ran & freed:
+        if isinstance(s, pr.Backward):
+            if graphs[s.value] & freed:
                 return True
-            if getattr(s, "create_graph", False):
-                recorded |= ran
-            elif not getattr(s, "retain_graph", False):
-                freed |= ran
+            if s.create_graph:
+                recorded |= graphs[s.value]
+            elif not s.retain_graph:
+                freed |= graphs[s.value]
         graph = frozenset({number}).union(*(graphs[i] for i in s.operands()))
         if isinstance(s, pr.TakeGrad):  # of what was recorded, at most
             graph |= recorded
-        for i in s.changes():
-            graphs[i] = graph
         graphs += [frozenset() if infos[i].requires_grad is False else graph for i in defined]
     return False
-
-
-def _roots(s: pr.Statement) -> tuple[int, ...]:
-    """Return the roots of a pass; none for other statements."""
-    if isinstance(s, pr.Pass):
-        return s.roots
-    return (s.value,) if isinstance(s, pr.Backward) else ()
 
 
 def _cost(program: pr.Program) -> tuple[Any, ...]:
@@ -173,19 +121,13 @@ def _cost(program: pr.Program) -> tuple[Any, ...]:
         sum(s.create_graph + s.retain_graph for s in backwards)
         + len(gradients)
         + sum(s.no_grad for s in applied)
-        + sum(bool(s.form) for s in applied)
-        + len(program.calls)
         + sum(leaf.dtype != "float64" for leaf in program.leaves)
         + sum(not leaf.requires_grad for leaf in program.leaves)
-        + sum(isinstance(s, pr.Drop) for s in program.statements)
-        + sum(isinstance(s, pr.Leave) and s.raises for s in program.statements)
-        + sum(constant.layout != "C" for constant in program.constants())
-        + list(pr.UNREAD).index(program.unread)
-        + sum(s.cost() for s in program.statements if isinstance(s, pr.TapeStatement)),
+        + sum(isinstance(s, pr.Drop) for s in program.statements),
         sum(2 * bool(leaf.shape) + size(leaf.shape) + len(leaf.shape) for leaf in program.leaves),
         sum(_mismatch_cost(g.shape, root) for g, root in gradients),
         sum(positions[s.op] for s in applied),
-        _attribute_rank(program) + _changes_rank(program),
+        _attribute_rank(program),
         sum(len(s.leaf_operands()) for s in program.statements),
         sum(_unlike(leaf.values, LEAF_VALUES) for leaf in program.leaves),
         sum(
@@ -208,10 +150,8 @@ def _mismatch_cost(gradient: Shape, root: Shape) -> int:
     return 0 if gradient in (root, simplest_wrong_shape(root)) else size(gradient) + len(gradient)
 
 
-def _unlike(values: tuple[float, ...] | Pattern, pattern: tuple[float, ...]) -> int:
+def _unlike(values: tuple[float, ...], pattern: tuple[float, ...]) -> int:
     """Return how far values are from a repeated pattern; plain values cost less than others."""
-    if isinstance(values, Pattern):
-        return len(values.named())
     ranks = {v: 1 + i for i, v in enumerate(PLAIN_VALUES)}
     pairs = zip(values, itertools.cycle(pattern), strict=False)
     return sum(0 if v == usual else ranks.get(v, 1 + len(ranks)) for v, usual in pairs)
@@ -225,13 +165,6 @@ def _attribute_rank(program: pr.Program) -> int:
             choices = choices_of(program, s)
             rank += choices.index(s.attrs) if s.attrs in choices else len(choices)
     return rank
-
-
-def _changes_rank(program: pr.Program) -> int:
-    """Return how far operations in place are from the simplest ones, with simple attributes."""
-    names = list(IN_PLACE)
-    changes = [s for s in program.statements if isinstance(s, pr.InPlace)]
-    return sum(names.index(s.op) + (dict(s.attrs).get("c", 2.0) != 2.0) for s in changes)
 
 
 def reduced(
@@ -253,7 +186,7 @@ def reduced(
 
     def check(p: pr.Program) -> Finding | None:
         found = check_program(p, engine, reference)
-        if found is None or not alike(found, finding):  # the question costs more
+        if found is None or not _alike(found, finding):  # the question costs more
             return None
         return None if unless(p, found) else found
 

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from parity.diagnose.repair import (
     GRADIENT_VALUES,
-    MOST_EXPLICIT,
     WRONG_SHAPES,
     WrongShapeGradient,
     choices_of,
+    renumbered,
     repaired,
     replaced,
-    resized,
     with_statements,
     with_wrong_shapes_marked,
     wrong_shape_gradient,
 )
 from parity.language import program as pr
-from parity.language.patterns import Pattern
 from parity.language.shapes import Attrs, Shape, size
 from parity.language.table import OPS, with_rules
 
@@ -37,11 +35,8 @@ PLAIN_VALUES = (0.0, 1.0, -1.0)
 _SIMPLE_SHAPES: tuple[Shape, ...] = ((), (2,), (2, 2), (2, 3))
 #: A computed value may be replaced by a new leaf if there are fewer leaves than this.
 _MOST_LEAVES = 4
-#: Leaves with at most so many elements are simplified element by element; of those with at most so
-#: many one element or one row is tried in place of the whole.
-_MOST_ELEMENTS, _MOST_PARTS = 12, 1024
-#: In programs of more statements no other values are tried in place of one.
-_MOST_STATEMENTS = 16
+#: Leaves with at most so many elements are simplified element by element.
+_MOST_ELEMENTS = 12
 
 
 class Freedom(enum.Flag):
@@ -69,53 +64,33 @@ def simpler(program: pr.Program, last: int, freedom: Freedom = Freedom.ALL) -> I
 
 
 def _candidates(program: pr.Program, last: int, freedom: Freedom) -> Iterator[pr.Program]:
-    for call in reversed(range(len(program.calls))):
-        yield replace(program, calls=replaced(program.calls, call))
     if last + 1 < len(program.statements):
         yield replace(program, statements=program.statements[: max(last, 0) + 1])
-    yield from _plainly_read(program)
     for number in reversed(range(len(program.statements))):
         yield from _without_statement(program, number, freedom)
-    for number, statement in enumerate(program.statements):
-        if isinstance(statement, pr.Enter):
-            yield from _without_block(program, number)
-    yield _with_sorted_inputs(program)
     for number in range(len(program.statements)):
         yield from _cut_off(program, number)
-        yield from _without_result(program, number)
     for i in reversed(range(len(program.leaves))):
         yield from _without_leaf(program, i, freedom)
-    yield replace(program, statements=pr.with_hooks_in_order(program.statements))
     for shape in _SIMPLE_SHAPES:
-        yield with_leaves(program, lambda i, x, s=shape: _reshaped(x, s))  # type: ignore[misc]
-    yield with_leaves(program, lambda i, x: replace(x, layout="C"))
-    yield with_leaves(program, lambda i, x: replace(x, dtype="float64"))
+        yield replace(program, leaves=tuple(_reshaped(x, shape) for x in program.leaves))
+    yield replace(program, leaves=tuple(replace(x, dtype="float64") for x in program.leaves))
     usual = tuple(replace(x, values=_pattern(x.shape)) for x in program.leaves)
     yield replace(program, leaves=usual)
     for i, leaf in enumerate(program.leaves):
         for simple in _simpler_leaves(leaf):
-            yield _with_leaf(program, i, simple)
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
     for number, statement in enumerate(program.statements):
         for other in _simpler_statements(program, statement, freedom):
             yield with_statements(program, number, other)
     yield from _finer(program)
 
 
-def _plainly_read(program: pr.Program) -> Iterator[pr.Program]:
-    """Yield the program with more of it read at once, and without statements that read."""
-    others = tuple(s for s in program.statements if not isinstance(s, pr.Read))
-    if others != program.statements:
-        yield replace(program, statements=others, unread="")
-        yield replace(program, statements=others)
-    for unread in list(pr.UNREAD)[: list(pr.UNREAD).index(program.unread)]:
-        yield replace(program, unread=unread)
-
-
 def _finer(program: pr.Program) -> Iterator[pr.Program]:
     """Yield small steps, which matter for programs that are nearly as small as possible."""
     for i, leaf in enumerate(program.leaves):
         for simple in _plainer(leaf):
-            yield _with_leaf(program, i, simple)
+            yield replace(program, leaves=replaced(program.leaves, i, simple))
     plain = program
     for number, statement in enumerate(program.statements):
         if isinstance(statement, pr.Backward):
@@ -131,39 +106,13 @@ def _finer(program: pr.Program) -> Iterator[pr.Program]:
 # Leaves.
 
 
-def _pattern(shape: Shape) -> tuple[float, ...] | Pattern:
-    return resized((), size(shape), LEAF_VALUES)
-
-
-def _filled(value: float, n: int) -> tuple[float, ...] | Pattern:
-    """Return ``n`` times a plain value."""
-    return (value,) * n if n <= MOST_EXPLICIT else Pattern(n, period=1, low=int(value), over=1)
-
-
-def with_leaves(program: pr.Program, change: Callable[[int, pr.Leaf], pr.Leaf]) -> pr.Program:
-    """Return the program with changed leaves, also those of earlier calls."""
-    changed = (
-        tuple(change(i, leaf) for i, leaf in enumerate(each))
-        for each in (program.leaves, *program.calls)
-    )
-    leaves, *calls = changed
-    return replace(program, leaves=leaves, calls=tuple(calls))
-
-
-def _with_leaf(program: pr.Program, number: int, new: pr.Leaf) -> pr.Program:
-    """Return the program with another leaf; those of earlier calls follow its shape and dtype."""
-    old = program.leaves[number]
-    calls = program.calls
-    if (old.shape, old.dtype) != (new.shape, new.dtype):
-        calls = tuple(
-            replaced(call, number, replace(_reshaped(call[number], new.shape), dtype=new.dtype))
-            for call in calls
-        )
-    return replace(program, leaves=replaced(program.leaves, number, new), calls=calls)
+def _pattern(shape: Shape) -> tuple[float, ...]:
+    return tuple(LEAF_VALUES[i % len(LEAF_VALUES)] for i in range(size(shape)))
 
 
 def _reshaped(leaf: pr.Leaf, shape: Shape) -> pr.Leaf:
-    return replace(leaf, shape=shape, values=resized(leaf.values, size(shape), LEAF_VALUES))
+    values = (leaf.values + _pattern(shape))[: size(shape)]
+    return replace(leaf, shape=shape, values=values)
 
 
 def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
@@ -171,23 +120,16 @@ def _simpler_leaves(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
         yield _reshaped(leaf, shape)
     for axis, n in enumerate(leaf.shape):
         yield _reshaped(leaf, replaced(leaf.shape, axis))
-        if 1 < n <= MOST_EXPLICIT:  # longer ones are halved, by ``shrink_sizes``
+        if n > 1:
             yield _reshaped(leaf, replaced(leaf.shape, axis, n - 1))
-    yield replace(leaf, layout="C")
     yield replace(leaf, requires_grad=True)
     yield replace(leaf, dtype="float64")
-    usual = _pattern(leaf.shape)
-    yield replace(leaf, values=usual)
-    if isinstance(usual, Pattern):
-        yield replace(leaf, values=replace(usual, low=-6))  # of either sign
+    yield replace(leaf, values=_pattern(leaf.shape))
 
 
 def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
     """Yield one of the elements, or an index of an axis, then the leaf with plain values."""
-    values = leaf.values
-    if isinstance(values, Pattern) or len(values) > _MOST_PARTS:
-        return
-    array = leaf.array()
+    array, values = leaf.array(), leaf.values
     for v in dict.fromkeys(values) if leaf.shape else ():
         yield replace(leaf, shape=(), values=(v,))
     for axis, n in enumerate(leaf.shape if leaf.shape[1:] else ()):
@@ -195,7 +137,7 @@ def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
             part = array.take(index, axis)
             yield replace(leaf, shape=part.shape, values=tuple(part.ravel().tolist()))
     for v in PLAIN_VALUES:
-        yield replace(leaf, values=_filled(v, len(values)))
+        yield replace(leaf, values=(v,) * len(values))
     for i, usual in enumerate(_pattern(leaf.shape) if 1 < len(values) <= _MOST_ELEMENTS else ()):
         for v in (usual, *PLAIN_VALUES):
             yield replace(leaf, values=replaced(values, i, v))
@@ -203,8 +145,6 @@ def _plainer(leaf: pr.Leaf) -> Iterator[pr.Leaf]:
 
 def _with_matching_values(program: pr.Program, number: int, s: pr.Apply) -> Iterator[pr.Program]:
     """Yield simpler attributes with leaves that follow: a value on a bound stays on it."""
-    if any(isinstance(leaf.values, Pattern) for leaf in program.leaves):
-        return
     held = {v for leaf in program.leaves for v in leaf.values}
     olds = [v for v in _numbers(s.attrs) if v in held]
     if not olds:
@@ -225,12 +165,8 @@ def _with_leaves_swapped(program: pr.Program) -> Iterator[pr.Program]:
     for j in range(1, len(program.leaves)):
         for i in range(j):
             numbers = [{i: j, j: i}.get(v, v) for v in _values(program)]
-            order = [numbers[k] for k in range(len(program.leaves))]
-            leaves, *calls = (
-                tuple(each[k] for k in order) for each in (program.leaves, *program.calls)
-            )
-            statements = _renumbered(program.statements, numbers)
-            yield replace(program, leaves=leaves, statements=statements, calls=tuple(calls))
+            leaves = tuple(program.leaves[numbers[k]] for k in range(len(program.leaves)))
+            yield pr.Program(leaves, _renumbered(program.statements, numbers))
 
 
 # Statements.
@@ -247,7 +183,7 @@ def _simpler_statements(
         yield replace(s, retain_graph=False)
         for gradient in _simpler_gradients(s.gradient):
             yield replace(s, gradient=gradient)
-        for value in range(_others(program, s.value)) if Freedom.REWIRE in freedom else ():
+        for value in range(s.value) if Freedom.REWIRE in freedom else ():
             yield replace(s, value=value)
     elif isinstance(s, (pr.Clear, pr.Zero)):
         for leaf in s.leaves:
@@ -255,42 +191,23 @@ def _simpler_statements(
     elif isinstance(s, (pr.TakeGrad, pr.ChangeGrad)) and Freedom.REWIRE in freedom:
         for leaf in range(s.leaf):
             yield replace(s, leaf=leaf)
-    else:
-        yield from s.simpler(Freedom.REWIRE in freedom)
-
-
-def _others(program: pr.Program, value: int) -> int:
-    """Return how many earlier values are tried in place of one: none in long programs."""
-    return 0 if len(program.statements) > _MOST_STATEMENTS else value
 
 
 def _simpler_applications(
     program: pr.Program, s: pr.Apply, freedom: Freedom
 ) -> Iterator[pr.Statement]:
     yield replace(s, no_grad=False)
-    yield replace(s, form="")
     if Freedom.SWAP in freedom:
         yield from _with_other_operations(s)
     for attrs in choices_of(program, s):
         yield replace(s, attrs=attrs)
     if not OPS[s.op].arity and len(s.inputs) > 2:
-        for keep in (len(s.inputs) // 2, 3 * len(s.inputs) // 4):
-            yield replace(s, inputs=s.inputs[:keep])
         for index in range(len(s.inputs)):
             yield replace(s, inputs=replaced(s.inputs, index))
     yield replace(s, inputs=tuple(sorted(s.inputs)))
     for index, value in enumerate(s.inputs) if Freedom.REWIRE in freedom else ():
-        for other in range(_others(program, value)):
+        for other in range(value):
             yield replace(s, inputs=replaced(s.inputs, index, other))
-
-
-def _with_sorted_inputs(program: pr.Program) -> pr.Program:
-    """Return the program with the operands of all operations in their order."""
-    statements = tuple(
-        replace(s, inputs=tuple(sorted(s.inputs))) if isinstance(s, pr.Apply) else s
-        for s in program.statements
-    )
-    return replace(program, statements=statements)
 
 
 def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
@@ -298,9 +215,8 @@ def _simpler_gradients(gradient: pr.Constant | None) -> Iterator[pr.Constant]:
         yield from map(wrong_shape_gradient, (*WRONG_SHAPES, gradient.shape))
     elif gradient is not None:
         n = len(gradient.values)
-        yield replace(gradient, layout="C")
-        yield replace(gradient, values=_filled(GRADIENT_VALUES[0], n))
-        yield replace(gradient, values=resized((), n, GRADIENT_VALUES))
+        yield replace(gradient, values=GRADIENT_VALUES[:1] * n)
+        yield replace(gradient, values=(GRADIENT_VALUES * n)[:n])
 
 
 def with_other_operation(program: pr.Program, number: int) -> Iterator[pr.Program]:
@@ -335,63 +251,37 @@ def _without_statement(program: pr.Program, number: int, freedom: Freedom) -> It
     substitutes = program.statements[number].operands()
     unused = not any(i in defined for s in rest for i in s.operands())
     if Freedom.REWIRE in freedom or unused:
-        substitutes = (*substitutes, *reversed(range(_others(program, first))))
+        substitutes = (*substitutes, *reversed(range(first)))
     for substitute in dict.fromkeys(substitutes):
         numbers = _removed(program, first, len(defined), substitute)
         yield replace(program, statements=_renumbered(rest, numbers))
-
-
-def _without_block(program: pr.Program, number: int) -> Iterator[pr.Program]:
-    """Yield the program without the statements that begin and end a block."""
-    depth = 0
-    for end, statement in enumerate(program.statements[number:], number):
-        depth += isinstance(statement, pr.Enter) - isinstance(statement, pr.Leave)
-        if not depth:
-            yield replace(program, statements=replaced(replaced(program.statements, end), number))
-            return
-
-
-def _without_result(program: pr.Program, number: int) -> Iterator[pr.Program]:
-    """Yield the program with one result fewer of a ``grad``: its input takes the result's place."""
-    s = program.statements[number]
-    if not isinstance(s, pr.Grad) or len(s.inputs) < 2:
-        return
-    for index, result in enumerate(program.defined[number]):
-        numbers = _removed(program, result, 1, s.inputs[index])
-        fewer = replaced(program.statements, number, s.without_input(index))
-        yield replace(program, statements=_renumbered(fewer, numbers))
 
 
 def _cut_off(program: pr.Program, number: int) -> Iterator[pr.Program]:
     """Yield the program with a new leaf in place of the value that a statement computes."""
     defined = program.defined[number]
     new = len(program.leaves)
-    long = len(program.statements) > _MOST_STATEMENTS
-    if len(defined) != 1 or new >= _MOST_LEAVES or long:
+    if len(defined) != 1 or new >= _MOST_LEAVES:
         return
     info = program.infos[defined[0]]
     rest = replaced(program.statements, number)
     numbers = [v + (new <= v < defined[0]) for v in _values(program)]
     numbers[defined[0]] = new
     statements = _renumbered(rest, numbers)
-    for values in (_pattern(info.shape), _filled(PLAIN_VALUES[0], size(info.shape))):
+    for values in (_pattern(info.shape), PLAIN_VALUES[:1] * size(info.shape)):
         leaf = pr.Leaf(info.shape, values, info.dtype)
-        calls = tuple((*call, leaf) for call in program.calls)
-        leaves = (*program.leaves, leaf)
-        yield replace(program, leaves=leaves, statements=statements, calls=calls)
+        yield pr.Program((*program.leaves, leaf), statements)
 
 
 def _without_leaf(program: pr.Program, leaf: int, freedom: Freedom) -> Iterator[pr.Program]:
     if len(program.leaves) < 2:
         return
     leaves = replaced(program.leaves, leaf)
-    calls = tuple(replaced(call, leaf) for call in program.calls)
     used = any(leaf in (*s.operands(), *s.leaf_operands()) for s in program.statements)
     for substitute in range(len(program.leaves)) if Freedom.REWIRE in freedom or not used else ():
         if substitute != leaf:
             numbers = _removed(program, leaf, 1, substitute)
-            statements = _renumbered(program.statements, numbers)
-            yield replace(program, leaves=leaves, statements=statements, calls=calls)
+            yield pr.Program(leaves, _renumbered(program.statements, numbers))
 
 
 # Renumbering of values.
@@ -410,5 +300,12 @@ def _removed(program: pr.Program, first: int, count: int, substitute: int) -> li
 
 def _renumbered(statements: tuple[pr.Statement, ...], numbers: list[int]) -> tuple[Any, ...]:
     """Renumber each value ``v`` as ``numbers[v]``."""
-    moved = numbers.__getitem__
-    return tuple(s.with_leaves(moved).renumbered(moved) for s in statements)
+
+    def moved(s: Any) -> Any:
+        if isinstance(s, (pr.Clear, pr.Zero)):
+            return replace(s, leaves=tuple(sorted({numbers[i] for i in s.leaves})))
+        if isinstance(s, (pr.TakeGrad, pr.ChangeGrad)):
+            return replace(s, leaf=numbers[s.leaf])
+        return renumbered(s, numbers.__getitem__)
+
+    return tuple(map(moved, statements))

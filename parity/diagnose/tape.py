@@ -46,8 +46,8 @@ class DefectTolerance(Tolerance):
         """Whether correct engines have no rounding errors on the program."""
         return is_exact(self.program)
 
-    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        return np.zeros(reference.shape) if self.exact else super()._sampled(index, reference)
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        return np.zeros(shape) if self.exact else super()._sampled(index, shape)
 
     def _without_errors(self, choices: Sequence[Choice] = ()) -> Trace:
         if choices:  # they are those of wrong values, not those of the reference

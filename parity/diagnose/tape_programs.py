@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parity.diagnose.defects.parameters import PARAMETERS
-from parity.diagnose.repair import repaired
 from parity.diagnose.shared_programs import SharedPrograms
 from parity.engines.runner import Runner
-from parity.generate.pools import GRADIENTS
+from parity.generate.builder import GRADIENTS
 from parity.language import program as pr
 from parity.language.json_format import dumps
 from parity.language.shapes import Attrs
@@ -165,17 +164,10 @@ def tape_programs(engine: Runner) -> list[pr.Program]:
     smallest = (cls.smallest for p in PARAMETERS for cls in p.values if cls.smallest is not None)
     by_hand = [_adapted(p, engine) for p in (*smallest, *_by_hand())]
     small = [*by_hand, *filter(None, map(_widened, by_hand[::3]))]
-    supported = [p for p in dict.fromkeys(small) if shared.supports(p) and _is_free(p)]
+    supported = [p for p in dict.fromkeys(small) if shared.supports(p) and is_exact(p)]
     generated = itertools.islice(shared.generated("tape"), _ATTEMPTS)
     exact = itertools.islice(filter(is_exact, generated), _GENERATED)
     return list(dict.fromkeys((*sorted(supported, key=_size), *sorted(exact, key=_size))))
-
-
-def _is_free(program: pr.Program) -> bool:
-    """Whether a program has no rounding errors; one of products is known to have none."""
-    applied = {s.op for s in program.statements if isinstance(s, pr.Apply)}
-    recorded = any(map(pr.records, program.statements))
-    return is_exact(program) or (recorded and applied <= {"add", "mul", "neg", "square"})
 
 
 def _size(program: pr.Program) -> tuple[int, int, int]:
@@ -206,7 +198,7 @@ def _widened(program: pr.Program) -> pr.Program | None:
         replace(s, gradient=_vector(s, program)) if isinstance(s, pr.Backward) else s
         for s in program.statements
     ]
-    return repaired(pr.Program(tuple(leaves), tuple(statements)))
+    return pr.Program(tuple(leaves), tuple(statements))
 
 
 def _vector(s: pr.Backward, program: pr.Program) -> pr.Constant:

@@ -27,13 +27,10 @@ from parity.diagnose.defects import DEFECTS
 from parity.diagnose.model import Model, fit
 from parity.diagnose.operation_causes import used_by
 from parity.diagnose.operations import OperationTable, measure_operations
-from parity.diagnose.shrink import alike, depends_on_operation, reduced
+from parity.diagnose.shrink import depends_on_operation, reduced
 from parity.diagnose.shrink_passes import Freedom
-from parity.diagnose.sizes import size_condition
-from parity.diagnose.views import VIEWS
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import QUIRKS, contradicting, with_quirks
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
@@ -100,13 +97,6 @@ class Triage:
                 cause.witness, cause.finding = program, finding
         return causes
 
-    def shown(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
-        """Return the cause at extreme operands, which decides nothing, that a program may show."""
-        if not finding.is_shown_only:
-            return ()
-        ops = {s.op for s in program.statements if isinstance(s, pr.Apply)}
-        return tuple(cause for cause in self.table.shown_causes if cause.ops & ops)[:1]
-
     def _stopping(self, program: Program, finding: Finding) -> tuple[Cause, ...]:
         """Return the cause that an operation alone stops the engine, if the program stops at it.
 
@@ -161,7 +151,7 @@ class Triage:
         """Return the cause of an operation of which a reduced program shows a consequence.
 
         That is what the model does not follow: second derivatives, what becomes of a gradient of a
-        wrong shape or dtype, what is computed from an operand that was overwritten, and views.
+        wrong shape or dtype, and what is computed from an operand that was overwritten.
         """
         second = _takes_gradients(program)
         ops = self.operations_of(program, finding)
@@ -169,8 +159,7 @@ class Triage:
         for cause in self.model.operation_causes:
             kind = cause.finding.kind if cause.finding is not None else ""
             form = kind in (Kind.SHAPE, Kind.DTYPE)
-            follows = form or _has_views(cause) or (second and _takes_gradients(cause.witness))
-            if cause.ops & ops and follows:
+            if cause.ops & ops and (form or (second and _takes_gradients(cause.witness))):
                 return cause
             if second and cause.ops & used and kind != Kind.EXCEPTION:
                 return cause
@@ -202,34 +191,16 @@ class Triage:
             name, sentence = _in_programs_with(ops, finding)
         category = category_of(finding)
         quirk = next(self._explaining_quirks(program, finding), "")
-        if finding.by_class:
-            quirk = OwnNonFinite.quirk
-            sentence = _in_classes(finding, sentence)
-        elif quirk:
+        if quirk:
             category, sentence = Category.CONVENTION, QUIRKS[quirk].description
-        where = "" if quirk or finding.stopped else self._size_of(program, finding)
-        sentence = f"{sentence}, {where}" if where else sentence
-        return Cause(category, name, sentence, where, program, finding, quirk, ops=ops)
-
-    def _size_of(self, program: Program, finding: Finding) -> str:
-        """Return from which size on a reduced program differs, or ""."""
-
-        def keeps(other: Program) -> bool:
-            found = self._unexplained(other)
-            return found is not None and alike(found, finding)
-
-        return size_condition(program, keeps)
+        return Cause(category, name, sentence, "", program, finding, quirk, ops=ops)
 
     def narrow(self, cause: Cause, program: Program, finding: Finding) -> None:
         """Leave to a cause the operations that matter in another program of it as well."""
         common = cause.ops & self.operations_of(program, finding)
         if common and common != cause.ops and cause.finding is not None:
             cause.ops = common
-            cause.name, sentence = _in_programs_with(common, cause.finding)
-            cause.sentence = f"{sentence}, {cause.where}" if cause.where else sentence
             cause.name, cause.sentence = _in_programs_with(common, cause.finding)
-            if cause.finding.by_class:
-                cause.sentence = _in_classes(cause.finding, cause.sentence)
 
     def _explaining_quirks(self, program: Program, finding: Finding) -> Iterator[str]:
         """Yield the quirks that, added to those of the engine, explain the difference."""
@@ -265,9 +236,9 @@ class Triage:
 
 def only_operation(program: Program) -> str:
     """Return the operation of a program that has no other one and no reuse, else ""."""
-    if all(isinstance(s, pr.Read) for s in program.statements):
+    if not program.statements:
         return ""
-    applied, *after = (s for s in program.statements if not isinstance(s, pr.Read))
+    applied, *after = program.statements
     if not isinstance(applied, pr.Apply) or len(set(applied.inputs)) < len(applied.inputs):
         return ""
     root = len(program.leaves)
@@ -287,23 +258,10 @@ def _overwrites_operands(cause: Cause) -> bool:
     )
 
 
-def _in_classes(finding: Finding, sentence: str) -> str:
-    """Return a sentence with what numbers are on both sides."""
-    if finding.classes is None or len(set(finding.classes)) < 2:
-        return f"{sentence}, where numbers are not finite or squares leave their range"
-    ours, theirs = (c.replace("finite", "a finite number") for c in finding.classes)
-    return f"{sentence}: {ours} where PyTorch has {theirs}"
-
-
 def _in_programs_with(ops: frozenset[str], finding: Finding) -> tuple[str, str]:
     """Return name and sentence of a cause that shows in programs with these operations."""
     names = " and ".join(f"`{op}`" for op in sorted(ops))
     return ", ".join(sorted(ops)), f"{finding.says}, in programs with {names}"
-
-
-def _has_views(cause: Cause) -> bool:
-    """Return whether an operation is wrong where arrays are views."""
-    return any(text in cause.where for text in VIEWS.values())
 
 
 def _takes_gradients(program: Program | None) -> bool:

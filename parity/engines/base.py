@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from parity._util.escape import one_line
-from parity.engines.tape_methods import TapeMethods
 
 if TYPE_CHECKING:  # scripts copy this module, and few need the table of operations
     from parity.language.operation import Operation
@@ -36,7 +35,7 @@ class Unsupported(Exception):  # noqa: N818 - not an error of the engine
     """
 
 
-class Engine(TapeMethods):
+class Engine:
     """Interface of an autograd engine under test. Subclass it to test your own engine.
 
     A subclass sets ``name`` and ``ops`` and overrides ``leaf``, ``value``, ``grad`` and
@@ -89,14 +88,6 @@ class Engine(TapeMethods):
     extra_ops
         Rows of operations that parity does not have, each with its function in ``ops``: what
         PyTorch computes, and on which operands (``parity.language.operation.Operation``).
-    inplace
-        The operations in place that the engine has, of those in
-        ``parity.language.in_place.IN_PLACE``: "add_", "mul_", "sub_", "mul_scalar_", "zero_",
-        "copy_", "relu_" and "set_item_". Each is a callable that changes its first operand, a
-        tensor, and returns it: ``inplace["add_"](a, b)``, ``inplace["mul_scalar_"](a, c=2.0)``,
-        ``inplace["set_item_"](a, b, index=0)``. A leaf that requires a gradient is changed under
-        ``no_grad`` only; elsewhere that must be refused (PyTorch rule: docs/semantics.md 10.3).
-        So must a backward that needs a value from before a change (docs/semantics.md 10.1).
     left_reals_count
         Only for the exact evaluation (``parity.oracle.exact``): how many calls so far met a
         value that is not a real number. Adapters leave it at 0.
@@ -154,11 +145,7 @@ class Engine(TapeMethods):
     bitwise: ClassVar[bool] = False
     quirks: ClassVar[frozenset[str]] = frozenset()
     extra_ops: ClassVar[Sequence["Operation"]] = ()
-    inplace: ClassVar[Mapping[str, Any]] = {}
     left_reals_count: int = 0
-    #: Only for evaluations that are no engines: operations in place and functions of the user are
-    #: computed by operations of the table (``parity.language.in_place``, ``parity.language.user``).
-    follows_meanings: bool = False
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
         """Create a leaf tensor that holds a copy of ``array``.
@@ -171,9 +158,7 @@ class Engine(TapeMethods):
         array
             An ndarray of a dtype of ``dtypes``, of any shape with up to ``max_ndim``
             dimensions; 0-d and empty arrays are among them. The caller may change it later, so
-            it has to be copied. It may be transposed, a slice with any strides, a broadcast or
-            read-only; a copy with the same strides (``parity.engines.arrays.copied``) lets the
-            engine meet them.
+            it has to be copied.
         requires_grad
             False for a constant: no gradient reaches it, and a backward from what depends on
             constants alone raises (PyTorch rule: docs/semantics.md 4.4).
@@ -188,9 +173,8 @@ class Engine(TapeMethods):
     def value(self, t: Any) -> Any:
         """Return the value of a tensor.
 
-        Called for the results of each operation, at once, later or never, and for all leaves at
-        the end of a program: no operation and no backward may change them, and it must make no
-        difference to the engine when they are read, or whether.
+        Called for the results of each operation, and for all leaves at the end of a program:
+        no operation and no backward may change them.
 
         Returns
         -------
@@ -202,8 +186,7 @@ class Engine(TapeMethods):
     def grad(self, t: Any) -> Any:
         """Return the gradient of a leaf.
 
-        Called for all leaves after each backward, clear, zero and in-place change of a gradient,
-        in some programs only after the last of them.
+        Called for all leaves after each backward, clear, zero and in-place change of a gradient.
 
         Returns
         -------
@@ -235,8 +218,7 @@ class Engine(TapeMethods):
             An ndarray with the shape and dtype of ``t``, or None, which stands for ones if ``t``
             has one element (PyTorch rule: docs/semantics.md 4.1). An array of another
             shape must be refused with an exception; some programs pass one on purpose
-            (docs/semantics.md 4.2). The caller keeps the array and may change it afterwards;
-            the engine may not, and some cannot be written to. It has any strides, as in ``leaf``.
+            (docs/semantics.md 4.2). The caller keeps the array and may change it afterwards.
         retain_graph
             Whether another backward may run through the same graph. Without it a second one
             raises (docs/semantics.md 1.1). An engine that keeps every graph ignores the flag and
@@ -281,51 +263,6 @@ class Engine(TapeMethods):
         """
         raise NotImplementedError
 
-    def enable_grad(self) -> AbstractContextManager[Any]:
-        """Return a context manager inside which operations are recorded, also within ``no_grad``.
-
-        Optional. Programs with blocks in blocks, and with exceptions that leave a block, are
-        generated for engines that have it: ``parity`` restores the mode by it after a program,
-        if the engine did not. PyTorch rule: docs/semantics.md 6.1.
-        """
-        raise NotImplementedError
-
-    def requires_grad(self, t: Any) -> bool:
-        """Return whether a backward from ``t`` is possible, ``t.requires_grad`` in PyTorch.
-
-        Optional. Called for results in programs with blocks or operations in place.
-        """
-        raise NotImplementedError
-
-    def detach_(self, t: Any) -> None:
-        """Make a computed tensor a constant, as ``t.detach_()`` does in PyTorch.
-
-        Optional. Called right after ``t`` was computed.
-        """
-        raise NotImplementedError
-
-    def function(self, forward: Any, backward: Any) -> Any:
-        """Return a differentiable function of the user, with a backward of its own.
-
-        Optional. It is the engine's way to define an operation, ``torch.autograd.Function`` in
-        PyTorch. PyTorch rule: docs/semantics.md 11.
-
-        Parameters
-        ----------
-        forward
-            A function from ndarrays, the inputs, to a tuple of ndarrays, the outputs.
-        backward
-            A function from two tuples, the gradients of the outputs (zeros for an output that was
-            not used) and the inputs as ``forward`` got them, to a tuple of one ndarray, or None,
-            for each input.
-
-        Returns
-        -------
-        callable
-            From tensors to a tensor, or to a tuple of several. It may be called several times.
-        """
-        raise NotImplementedError
-
     def detach(self, t: Any) -> Any:
         """Return a constant with the value of ``t``, as ``t.detach()`` does in PyTorch.
 
@@ -358,11 +295,7 @@ class Engine(TapeMethods):
 
 
 class ProgramEngine(Engine):
-    """An engine that runs programs as a whole, not step by step.
-
-    A compiler or a transform of functions is a ``parity.engines.whole.base.WholeEngine``: a
-    program is a Python function for it (docs/compiled.md).
-    """
+    """An engine that runs programs as a whole, not step by step."""
 
     #: Whether a difference from its runs is a finding however small it is.
     is_strict: ClassVar[bool] = False
@@ -374,28 +307,19 @@ class ProgramEngine(Engine):
 
 #: Methods that an adapter must override, and methods that it may override.
 REQUIRED = ("leaf", "value", "grad", "backward")
-OPTIONAL = (
-    *("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach", "optimizer"),
-    *("enable_grad", "requires_grad", "detach_", "function"),
-    *("hook", "retain_grad", "set_grad", "backward_many", "grad_of_values"),
-)
+OPTIONAL = ("clear_grad", "zero_grad", "grad_tensor", "no_grad", "detach", "optimizer")
 #: Further abilities: leaves without a gradient, and results that agree in every bit.
 CONSTANTS, BITWISE = "requires_grad=False", "bitwise"
-#: Some operations in place, whose names are abilities as well.
-CHANGES = "inplace"
 
 
 def abilities(engine: Engine) -> frozenset[str]:
     """Return the abilities that an engine declares.
 
-    They are the names of the ``OPTIONAL`` methods that its class overrides, ``CHANGES`` and the
-    names of its operations in place, if there are some, ``CONSTANTS`` if ``leaf`` takes
-    ``requires_grad``, and ``BITWISE`` if ``Engine.bitwise`` is set.
+    They are the names of the ``OPTIONAL`` methods that its class overrides, ``CONSTANTS`` if
+    ``leaf`` takes ``requires_grad``, and ``BITWISE`` if ``Engine.bitwise`` is set.
     """
     cls = type(engine)
     able = {name for name in OPTIONAL if getattr(cls, name) is not getattr(Engine, name)}
-    if engine.inplace:
-        able |= {CHANGES, *map(str.__str__, engine.inplace)}
     if "requires_grad" in inspect.signature(cls.leaf).parameters:
         able.add(CONSTANTS)
     if engine.bitwise:

@@ -8,7 +8,6 @@ BUILT_IN = {
     "exact": "parity.oracle.exact.engine:Exact",
     "torch": "parity.engines.adapters.torch:Torch",
     "torch.func": "parity.engines.adapters.torch_func:TorchFunc",
-    "torch.compile": "parity.engines.adapters.torch_compile:TorchCompile",
     "micrograd": "parity.engines.adapters.micrograd:Micrograd",
     "mygrad": "parity.engines.adapters.mygrad:MyGrad",
     "autograd": "parity.engines.adapters.autograd:Autograd",
@@ -23,7 +22,6 @@ DESCRIPTIONS = {
     "exact": "the third evaluation: forward mode in exact arithmetic, as an engine or a reference",
     "torch": "PyTorch in eager mode on the CPU, the reference",
     "torch.func": "PyTorch's vjp of functions",
-    "torch.compile": "whole programs compiled by PyTorch, also torch.compile:backend=inductor",
     "micrograd": "Karpathy's engine of scalars",
     "mygrad": "an engine on NumPy with views and in-place changes",
     "autograd": "HIPS autograd, which differentiates functions of NumPy",
@@ -46,8 +44,6 @@ FRAMEWORKS = {
     "tensorflow": ("tensorflow", "tensorflow"),
     "mlx": ("mlx", "'mlx[cpu]'"),
 }
-#: Engines that take whole programs; they run in a process of their own, in batches.
-WHOLE = frozenset({"torch.compile"})
 #: Under test against something else, these are taken without a reference's precautions.
 AS_IS = {"torch": "parity.engines.adapters.torch:AsIs"}
 

@@ -1,9 +1,8 @@
 """Run a program on an engine and record its observations in a ``Trace``.
 
 The results of each operation are observed after it, the gradients of all leaves after each
-event (backward, clear, zero, in-place change), unless the program says what is unread. At the end
-the values of the leaves and the arrays that were passed to ``backward`` are observed: an engine
-must not have changed them.
+event (backward, clear, zero, in-place change). At the end the values of the leaves and the arrays
+that were passed to ``backward`` are observed: an engine must not have changed them.
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.engines.base import Engine, ProgramEngine, Unsupported
-from parity.engines.execute_tape import TapeSteps
-from parity.engines.further_steps import FurtherSteps
 from parity.engines.trace import AdapterError, Failure, Observation, Trace
 from parity.language import program as pr
-from parity.language.layouts import laid_out
 from parity.language.shapes import size
 from parity.language.table import OPS, keywords
 
@@ -48,7 +44,7 @@ def execute(
         return cast("Trace", engine.run_program(program))
     run = _Run(engine, program)
     left_reals_count = engine.left_reals_count
-    with np.errstate(all="ignore"), run.blocks_closed():
+    with np.errstate(all="ignore"):
         try:
             for leaf in program.leaves:
                 constant = () if leaf.requires_grad else (False,)
@@ -60,10 +56,8 @@ def execute(
                     on_statement(number)
                 getattr(run, statement.keyword)(statement)
             run.number = len(program.statements)
-            for i, t in enumerate(run.values[: len(run.leaves)]):
+            for i, t in enumerate(run.leaves):
                 run.observe("value", i, engine.value(t))
-            run.observe_changed()
-            run.observe_modes()
             for i, array in run.gradients:
                 run.observe("gradient", i, array)
         except catches as error:
@@ -72,13 +66,11 @@ def execute(
     return run.trace
 
 
-#: Statements after which gradients are read.
-_EVENTS = (pr.Backward, pr.Clear, pr.Zero, pr.ChangeGrad, pr.ChangeGradient)
 #: Bytes that the observed arrays of a program may take beyond what the program itself explains.
 MOST_BYTES = 2**24
 
 
-class _Run(FurtherSteps, TapeSteps):
+class _Run:
     """The state of one run, and a method for each kind of statement, named by its keyword."""
 
     def __init__(self, engine: Engine, program: pr.Program) -> None:
@@ -90,13 +82,6 @@ class _Run(FurtherSteps, TapeSteps):
         self.leaves: list[Any] = []
         #: Arrays that were passed to ``backward``, with the index of the statement.
         self.gradients: list[tuple[int, NDArray[Any]]] = []
-        self.begin()
-        #: The last statement after which gradients may differ, if they are read then only.
-        self.last_event = -1
-        if program.unread == "all":
-            events = [n for n, s in enumerate(program.statements) if isinstance(s, _EVENTS)]
-            self.last_event = max(events, default=-1)
-        self.begin_tape()
 
     def observe(self, what: str, which: int, array: Any) -> None:
         """Add a copy of an array to the trace."""
@@ -110,27 +95,18 @@ class _Run(FurtherSteps, TapeSteps):
             array = np.array(array)
         self.trace.observations.append(Observation(self.number, what, which, array))
 
-    @staticmethod
-    def copied(array: Any, what: str) -> NDArray[Any]:
-        """Return a copy of an engine's array as one of NumPy."""
-        return np.array(numbers(array, what))
-
     def _expected(self) -> int:
         """Return how many bytes the arrays of the program take at most, as PyTorch has them."""
         sizes = sum(size(info.shape) for info in self.program.infos)
         return 8 * sizes * (len(self.program.statements) + 2)
 
     def observe_grads(self) -> None:
-        if self.number < self.last_event:
-            return
         for i, t in enumerate(self.leaves):
             self.observe("grad", i, self.engine.grad(t))
-        self.observe_tape()
 
     def add(self, t: Any) -> None:
-        """Keep a new tensor, and read its value unless the program says when."""
-        if not self.program.unread:
-            self.observe("value", len(self.values), self.engine.value(t))
+        """Observe a new tensor."""
+        self.observe("value", len(self.values), self.engine.value(t))
         self.values.append(t)
 
     def apply(self, s: pr.Apply) -> None:
@@ -189,9 +165,6 @@ class _Run(FurtherSteps, TapeSteps):
         _change(array)
         self.observe_grads()
 
-    def read(self, s: pr.Read) -> None:
-        self.observe("value", s.value, self.engine.value(self.values[s.value]))
-
     def drop(self, s: pr.Drop) -> None:
         self.values[s.value] = None
 
@@ -207,19 +180,6 @@ def numbers(array: Any, what: str) -> NDArray[Any]:
 def _change(array: NDArray[Any]) -> None:
     array *= 2
     array += 1
-
-
-def takes_negative_strides(engine: Engine) -> bool:
-    """Return whether ``leaf`` takes an array that is a slice with steps of -1.
-
-    Some libraries have no such arrays, and refuse those of NumPy.
-    """
-    shape = (2,) * max(engine.min_ndim, 0 if engine.max_ndim == 0 else 1)
-    try:
-        engine.leaf(laid_out(np.ones(shape, engine.dtypes[0]), "reversed"))
-    except Exception:
-        return False
-    return True
 
 
 def owns_buffer(engine: Engine) -> bool:

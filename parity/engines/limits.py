@@ -13,5 +13,3 @@ class Limits:
     seconds: float = 10.0
     #: Memory beyond what the process has after the engine was loaded.
     megabytes: int = 2048
-    #: The interpreter that runs the engine; "": that of parity.
-    python: str = ""

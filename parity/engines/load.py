@@ -17,9 +17,8 @@ from parity._util.errors import UsageError
 from parity._util.escape import described
 from parity._util.names import did_you_mean, near
 from parity.engines.base import REQUIRED, Engine, abilities
-from parity.engines.builtin import BUILT_IN, WHOLE, requirements
+from parity.engines.builtin import BUILT_IN, requirements
 from parity.engines.guard import guarded
-from parity.engines.options import options_of
 from parity.engines.quirks.table import QUIRKS, contradicting
 from parity.engines.unfilled import unfilled
 from parity.language.plain_rows import register_rows
@@ -60,9 +59,7 @@ def load_engine(spec: str) -> Engine:
 
 
 def _load(spec: str) -> Engine:
-    name, _, options = spec.partition(":")
-    known, options = (name, options) if name in WHOLE and options else (spec, "")
-    source, colon, class_name = BUILT_IN.get(known, known).rpartition(":")
+    source, colon, class_name = BUILT_IN.get(spec, spec).rpartition(":")
     if not colon and spec.endswith(".py"):
         raise EngineError(f"engine {spec!r} names no class: use {spec}:Class")
     if not colon or not source or not class_name:
@@ -82,20 +79,7 @@ def _load(spec: str) -> Engine:
         hint = did_you_mean(class_name, classes)
         found = f"; {hint}it has {', '.join(classes)}" if classes else ""
         raise EngineError(f"engine {spec!r}: {source} has no class {class_name!r}{found}")
-    return _checked(_with_options(cls, options, spec) if options else cls, spec)
-
-
-def _with_options(cls: Any, text: str, spec: str) -> Any:
-    """Return a class that needs no arguments, with the options of the name of an engine."""
-    try:
-        chosen = options_of(text, cls.options)
-    except ValueError as error:
-        raise EngineError(f"engine {spec!r}: {error}") from None
-
-    def make(self: Any) -> None:
-        cls.__init__(self, **chosen)
-
-    return type(cls.__name__, (cls,), {"__init__": make, "__module__": cls.__module__})
+    return _checked(cls, spec)
 
 
 def _load_file(path: str, class_name: str) -> ModuleType:

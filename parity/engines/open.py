@@ -5,13 +5,12 @@ from __future__ import annotations
 import pkgutil
 
 from parity.engines.base import Engine
-from parity.engines.builtin import AS_IS, BUILT_IN, FRAMEWORKS, WHOLE
+from parity.engines.builtin import AS_IS, BUILT_IN, FRAMEWORKS
 from parity.engines.isolation.isolated import IsolatedRunner
 from parity.engines.limits import Limits
-from parity.engines.load import EngineError, load_engine
-from parity.engines.runner import EngineStopped, LocalRunner, Runner
+from parity.engines.load import load_engine
+from parity.engines.runner import LocalRunner, Runner
 from parity.engines.selfcheck import check_adapter
-from parity.engines.whole.runner import WholeRunner
 
 #: The name of the reference that is the forward of the engine under test, and its class, which
 #: lies in a package above this one.
@@ -73,23 +72,10 @@ def open_runner(
     >>> open_runner("dezero").name
     'dezero'
     """
-    name = spec.partition(":")[0]
     if isolate is None:
-        isolate = spec not in BUILT_IN or spec in FRAMEWORKS or name in WHOLE
-        isolate = isolate or bool(limits and limits.python)
+        isolate = spec not in BUILT_IN or spec in FRAMEWORKS
     # The reference copies gradients, so that they never share memory. PyTorch as the engine under
     # test does not, unless the reference is PyTorch too: such a run tests parity itself.
-    if limits is not None and limits.python and not isolate:
-        raise EngineError("--python needs --isolate: an engine in this process has its interpreter")
     tested = spec if spec == reference else AS_IS.get(spec, spec)
     engine = None if isolate else load_engine(tested)
-    runner = LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())
-    return WholeRunner(runner) if _is_whole(runner) else runner
-
-
-def _is_whole(runner: Runner) -> bool:
-    """Return whether the engine takes whole programs."""
-    try:
-        return bool(runner.call("parity.engines.whole.base:is_whole"))
-    except EngineStopped:  # the programs will show what is wrong
-        return False
+    return LocalRunner(engine) if engine else IsolatedRunner(tested, limits or Limits())

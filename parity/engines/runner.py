@@ -21,11 +21,9 @@ from parity.engines.guard import Guard, guarded
 from parity.engines.limits import Limits
 from parity.engines.trace import Failure, RemoteFailure, Trace
 from parity.language.plain_rows import register_rows
-from parity.language.program import HOOKS, Apply, Hook, Program, TapeStatement
+from parity.language.program import Apply, Program
 from parity.language.restrictions import Restrictions
 
-#: The capability of engines whose leaves take arrays with negative strides.
-NEGATIVE_STRIDES = "arrays with negative strides"
 #: Programs that run on the engine before they run on the reference.
 BATCH = 32
 
@@ -57,14 +55,6 @@ class Runner(ABC):
     isolated = False
     #: Operations that ended the worker process too often, with the kind of the last finding.
     left_out: Mapping[str, str] = MappingProxyType({})
-    #: Whether the engine takes whole programs; then which forms of operations it has, the levels of
-    #: its compiler, and what that did.
-    whole = False
-    forms: frozenset[str] = frozenset()
-    levels: tuple[str, ...] = ()
-    #: How a script compiles the function ``program``, as an expression with PyTorch; "" if unknown.
-    compiling = ""
-    counts: Mapping[str, int] = MappingProxyType({})
 
     @functools.cached_property
     def restrictions(self) -> Restrictions:
@@ -73,16 +63,8 @@ class Runner(ABC):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The abilities; "buffer" if gradients can be changed in place; ``NEGATIVE_STRIDES``."""
-        found = {"buffer": self.owns_buffer, NEGATIVE_STRIDES: self._takes_negative_strides}
-        return self.abilities | {name for name, has in found.items() if has}
-
-    @functools.cached_property
-    def _takes_negative_strides(self) -> bool:
-        try:
-            return bool(self.call("parity.engines.execute:takes_negative_strides"))
-        except EngineStopped:
-            return False
+        """The abilities, and "buffer" if gradients can be changed in place."""
+        return self.abilities | ({"buffer"} if self.owns_buffer else frozenset())
 
     @property
     def local_engine(self) -> Engine | None:
@@ -144,16 +126,10 @@ class Runner(ABC):
         ops, dtypes, limit = self.ops, self.dtypes, self.max_ndim
         return (
             all(s.op in ops for s in program.statements if isinstance(s, Apply))
-            and all(self._has(s) for s in program.statements if isinstance(s, TapeStatement))
             and all(leaf.dtype in dtypes for leaf in program.leaves)
             and (limit is None or all(len(info.shape) <= limit for info in program.infos))
             and (not self.restrictions or self.restrictions.support(program))
         )
-
-    def _has(self, statement: TapeStatement) -> bool:
-        """Return whether the engine has a statement of the tape, and the operation of a hook."""
-        op = HOOKS[statement.kind][0] if isinstance(statement, Hook) else ""
-        return statement.ability in self.abilities and (not op or op in self.ops)
 
 
 def operations_of(program: Program) -> set[str]:

@@ -33,19 +33,7 @@ from parity.language.shapes import Shape, size
 from parity.language.table import OPS, attribute_choices, output_shapes, with_rules
 
 #: With how many arguments methods are called that do not take one.
-_ARGUMENTS = {
-    "backward": 2,
-    "no_grad": 0,
-    "enable_grad": 0,
-    "function": 2,
-    "optimizer": 3,
-    "hook": 2,
-    "set_grad": 2,
-    "backward_many": 2,
-    "grad_of_values": 3,
-}
-#: Those that take the flags of a pass.
-_PASSES = ("backward", "backward_many", "grad_of_values")
+_ARGUMENTS = {"backward": 2, "no_grad": 0, "optimizer": 3}
 _SHAPES: tuple[Shape, ...] = ((2, 3), (2,), (3,), (3, 3), (), (1, 3))
 #: What Python says of ``...`` where a template was not filled in.
 _DOTS = "'ellipsis' object"
@@ -120,7 +108,7 @@ def _signatures(engine: Engine) -> Iterator[str]:
     able = abilities(engine)
     flags = ("retain_graph", "create_graph") if "grad_tensor" in able else ("retain_graph",)
     for name in (*REQUIRED, *(name for name in OPTIONAL if name in able)):
-        keywords = dict.fromkeys(flags, True) if name in _PASSES else {}
+        keywords = dict.fromkeys(flags, True) if name == "backward" else {}
         wrong = _refuses(getattr(engine, name), (None,) * _ARGUMENTS.get(name, 1), keywords)
         if wrong:
             yield f"the signature of `{name}` differs from Engine.{name}: {wrong}"

@@ -88,50 +88,8 @@ class Mine(Engine):
     # def no_grad(self):          # a context manager in which operations are not recorded
     #     return engine.no_grad()
     #
-    # def enable_grad(self):      # a context manager in which they are, also within no_grad
-    #     return engine.enable_grad()
-    #
-    # def requires_grad(self, t): # whether a backward from a result is possible
-    #     return t.requires_grad
-    #
     # def grad_tensor(self, t):   # the gradient as a tensor, for second derivatives
     #     return t.grad
-    #
-    # def detach_(self, t):       # make a computed tensor a constant
-    #     t.detach_()
-    #
-    # def function(self, forward, backward):  # a function with a backward of the user's own
-    #     ...                     # see parity.engines.Engine.function
-    #
-    # Operations in place, which change the first tensor and return it:
-    #
-    # inplace = {{
-    #     "add_": lambda a, b: a.add_(b),
-    #     "mul_": lambda a, b: a.mul_(b),
-    #     "sub_": lambda a, b: a.sub_(b),
-    #     "mul_scalar_": lambda a, *, c: a.mul_(c),
-    #     "zero_": lambda a: a.zero_(),
-    #     "copy_": lambda a, b: a.copy_(b),
-    #     "relu_": lambda a: a.relu_(),
-    #     "set_item_": lambda a, b, *, index: a.__setitem__(index, b),
-    # }}
-    #
-    # def hook(self, t, function):  # call function(gradient) in each pass; has remove()
-    #     return t.register_hook(function)
-    #
-    # def retain_grad(self, t):   # keep the gradient of a computed tensor
-    #     t.retain_grad()
-    #
-    # def set_grad(self, t, array):  # give a leaf a gradient: a copy of the array
-    #     t.grad = array.copy()
-    #
-    # def backward_many(self, ts, gs, *, inputs=None, retain_graph=False, create_graph=False):
-    #     engine.backward(ts, gs, inputs=inputs, retain_graph=retain_graph)
-    #
-    # def grad_of_values(
-    #     self, ys, xs, gs, *, create_graph=False, retain_graph=False, allow_unused=False
-    # ):                          # gradients as tensors, None for what is not used
-    #     return engine.grad(ys, xs, gs, allow_unused=allow_unused)
 '''
 
 _SCALAR = '''\

@@ -23,11 +23,8 @@ class Observation(NamedTuple):
     #: "value": the value of tensor ``which``. "grad": the gradient of leaf ``which``. "held": the
     #: gradient array of leaf ``which`` that ``grad`` returned before it was zeroed (None if the
     #: engine only returns copies). "gradient": what was passed to the backward ``which``.
-    #: "requires_grad": whether tensor ``which`` requires a gradient (None if it is not known).
-    #: "result": a gradient that is the value ``which``. "calls" and "hook": how often the hook
-    #: ``which`` was called since the last event, and with what it was called last.
     what: str
-    #: The index of the tensor, leaf or statement, or the number of the hook.
+    #: The index of the tensor, leaf or statement.
     which: int
     #: A copy of the array; None where there is no gradient.
     array: NDArray[Any] | None
@@ -121,17 +118,6 @@ class Trace:
     failure: Failure | None = None
     #: Whether the exact evaluation met a value that is not a real number (a pole, nan).
     left_reals: bool = False
-    #: Whether only some of what the reference shows was observed: the engine takes whole programs.
-    partial: bool = False
-
-    def filled(self, other: Trace) -> Trace:
-        """Return a trace with what was not observed as the other has it, in its order."""
-        seen = {o[:3]: o for o in self.observations}
-        failure = self.failure
-        if failure is not None and other.failure is not None and failure.kind not in STOPPED:
-            failure = Failure(other.failure.statement, failure.error)
-        observations = [seen.get(o[:3], o) for o in other.observations]
-        return Trace(observations, failure, self.left_reals)
 
     @property
     def unsupported(self) -> str | None:

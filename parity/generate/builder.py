@@ -7,18 +7,14 @@ what a later one needs) and which leaves have a gradient.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from parity.engines.quirks.gradients import SeedsAnyShapeWithOnes
-from parity.generate import endings
 from parity.generate.actual_values import ActualValues
-from parity.generate.layouts import laid_out
-from parity.generate.pools import gradient_values, leaf_values
-from parity.generate.special_values import pools_of
 from parity.language import program as pr
 from parity.language.intervals import LIMIT, Interval
-from parity.language.layouts import LAYOUTS
 from parity.language.operation import Operation
 from parity.language.restrictions import ANYTHING, Restrictions
 from parity.language.shapes import Attrs, Shape, size
@@ -31,23 +27,32 @@ from parity.language.table import (
     result_dtype,
 )
 
-#: Layouts of leaves by three bits, where a profile asks for them.
-SOME_LAYOUTS = ("C", "C", "C", "F", "strided", "reversed", "broadcast", "read-only")
+#: Dyadic numbers: sums and products of a few of them are exact, also in float32.
+EXACT_VALUES = (3.0, 2.0, 1.0, -1.0, 0.5, -2.0, 4.0, 1.5, 0.0, -0.5, 2.0, -3.0, 0.25)
+#: Numbers with no end in binary, of mixed sign and size.
+ROUGH_VALUES = (0.7, 1.3, -0.4, 2.1, 0.1, -1.7, 3.3, 0.9, -2.6, 1e-3, 5.7, -0.05)
+POSITIVE_VALUES = tuple(abs(v) for v in ROUGH_VALUES if abs(v) > 0.01)
+EXACT_POSITIVE = (3.0, 2.0, 1.0, 0.5, 4.0, 1.5, 0.25)
+_random = random.Random(20)
+#: Arbitrary significands between 1/8 and 8: every bit counts.
+WILD_POSITIVE = tuple(2.0 ** _random.uniform(-3, 3) for _ in range(251))
+WILD_VALUES = tuple(v if _random.random() < 0.6 else -v for v in WILD_POSITIVE)
+#: Gradients that are not uniform: ones hide whole families of faults.
+GRADIENTS = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 1.0, -3.0, 4.0)
+
 #: The quirk with which a backward from any shape needs no gradient.
 SEEDS = SeedsAnyShapeWithOnes.quirk
 
-UNKNOWN: Interval = (-LIMIT, LIMIT)
+_UNKNOWN: Interval = (-LIMIT, LIMIT)
 #: In exact programs values stay small, so that gradients stay exact as well.
 _EXACT_LIMIT = 2.0**12
-#: Sums of many elements are larger, in programs of few operations.
-_EXACT_TOTAL = 2.0**20
 #: The bit of an operand byte that asks for three operands where there may be any number.
 _THREE = 64
 #: Bits of a byte: if the first two are set, a recorded backward comes after another one, which is
 #: recorded as well if the last is set.
 _TWICE, _RECORDED_TWICE = 48, 64
-#: The bit with which the third order follows, where a profile has it.
-_THIRD = 4
+#: For one byte in 64 a gradient that is given is zero.
+_NOTHING = 37
 
 
 @dataclass(eq=False)
@@ -62,13 +67,8 @@ class Builder:
     wild: bool
     #: The values themselves, where operations without rules are applied.
     actual: ActualValues | None = None
-    #: Which special values leaves have (``Profile.special``); the domains of operations then bind
-    #: nothing.
-    special: str = ""
     #: The shapes and attributes that the engine takes.
     restrictions: Restrictions = ANYTHING
-    #: Whether arrays of many elements are patterns.
-    patterns: bool = False
     leaves: list[pr.Leaf] = field(default_factory=list)
     statements: list[pr.Statement] = field(default_factory=list)
     infos: list[pr.Info] = field(default_factory=list)
@@ -87,47 +87,20 @@ class Builder:
     gradient_passed: bool = False
     #: Statement and the statements it runs.
     backwards: list[tuple[int, int]] = field(default_factory=list)
-    #: The modes of open blocks, and the statements through which no backward may run any more.
-    modes: list[str] = field(default_factory=list)
-    stale: int = 0
 
-    #: What is not read as soon as it is there, and whether values are read at the end.
-    unread: str = ""
-    reads_at_end: bool = False
-    #: The layouts of arrays that the program is given, by three bits.
-    layouts: tuple[str, ...] = ("C",) * 8
-    #: Whether values are dropped around recorded backwards, and a third order may follow.
-    recorded_lives: bool = False
-    #: The values of hooks that are there by number, and how many hooks there were.
-    hooked: dict[int, int] = field(default_factory=dict)
-    hooks: int = 0
-    #: Whether gradients of computed values are kept.
-    retains: bool = False
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the innermost open block does not record."""
-        return bool(self.modes) and self.modes[-1] == "no_grad"
-
-    def leaf(
-        self,
-        shape: Shape,
-        dtype: str,
-        start: int,
-        flags: int,
-        requires_grad: bool,
-        layout: str = "C",
-    ) -> None:
+    def leaf(self, shape: Shape, dtype: str, start: int, flags: int, requires_grad: bool) -> None:
         """A leaf with values from a pool, from position ``start`` on in steps."""
-        values = leaf_values(
-            *(size(shape), start, flags, self.exact),
-            pools=pools_of(self.special, dtype) if self.special else (),
-            wild=self.wild,
-            patterns=self.patterns,
-        )
+        pools: tuple[tuple[float, ...], tuple[float, ...]] = (ROUGH_VALUES, POSITIVE_VALUES)
+        if self.exact:
+            pools = (EXACT_VALUES, EXACT_POSITIVE)
+        elif self.wild:
+            pools = (WILD_VALUES, WILD_POSITIVE)
+        pool = pools[flags % 4 == 3]
+        step = 1 + (flags >> 2) % 4
+        # In one of four leaves values repeat: ties.
+        places = [i % 2 if flags % 4 == 1 else i * step for i in range(size(shape))]
+        values = tuple([pool[(start + i) % len(pool)] for i in places])
         leaf = pr.Leaf(shape, values, dtype, requires_grad)
-        if layout != "C":
-            leaf = laid_out(leaf, layout)
         if flags % 16 == 6 and self.leaves:  # equal values in distinct leaves
             leaf = replace(self.leaves[0], requires_grad=requires_grad)
         self.add_leaf(leaf)
@@ -139,8 +112,7 @@ class Builder:
         self.reach.append(1 << len(self.leaves) if leaf.requires_grad else 0)
         self.leaves.append(leaf)
         self.infos.append(leaf.info())
-        numbers = leaf.distinct() or (1.0,)
-        self.intervals.append((min(numbers), max(numbers)))
+        self.intervals.append((min(leaf.values), max(leaf.values)) if leaf.values else (1.0, 1.0))
         self.graph.append(0)
 
     def program(self) -> pr.Program:
@@ -148,18 +120,18 @@ class Builder:
         later = 0
         for number, ran in reversed(self.backwards):
             statement = self.statements[number]
-            assert isinstance(statement, (pr.Backward, pr.Pass))
+            assert isinstance(statement, pr.Backward)
             if ran & later and not statement.retain_graph:
                 self.statements[number] = replace(statement, retain_graph=True)
             later |= ran
-        return pr.Program(tuple(self.leaves), tuple(self.statements), self.unread)
+        return pr.Program(tuple(self.leaves), tuple(self.statements))
 
     def apply(
         self, op: Operation, left: int, right: int, b: int, extra: int, no_grad: bool = False
     ) -> int | None:
         """Apply an operation if some operands and attributes fit; the value it gives."""
         if op.arity == 1:
-            return self.apply_as(op, (left,), extra, b, no_grad)
+            return self._apply(op, (left,), extra, b, no_grad)
         if self.exact and op.dyadic is None:
             return None
         # Where the second does not fit, other operands, the newest first, at last the same twice.
@@ -178,10 +150,10 @@ class Builder:
         if op.arity > 2 or (not op.arity and b & _THREE):
             # A third operand: any value or, where that does not fit, the first leaf.
             for third in ((b >> 2) % len(self.infos), 0):
-                value = self.apply_as(op, (*inputs, third), extra >> 2, b, no_grad)
+                value = self._apply(op, (*inputs, third), extra >> 2, b, no_grad)
                 if value is not None:
                     return value
-        return None if op.arity > 2 else self.apply_as(op, inputs, extra >> 2, b, no_grad)
+        return None if op.arity > 2 else self._apply(op, inputs, extra >> 2, b, no_grad)
 
     def leaf_apart(self, value: int, otherwise: int) -> int:
         """A leaf on which ``value`` does not depend."""
@@ -190,38 +162,28 @@ class Builder:
                 return i
         return otherwise
 
-    def apply_as(
-        self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool = False
+    def _apply(
+        self, op: Operation, inputs: tuple[int, ...], extra: int, b: int, no_grad: bool
     ) -> int | None:
-        """Apply an operation to these operands if attributes fit; the value it gives."""
         if (self.exact and op.dyadic is None) or not self.dropped.isdisjoint(inputs):
             return None
         infos = [self.infos[i] for i in inputs]
         shapes = tuple([info.shape for info in infos])
-        if self.patterns and extra % 3 == 0 and "keepdims" in op.kinds:
-            extra = 0  # all elements at once
-        inferred = self.inferred(op.name, shapes, extra)
+        inferred = self._inferred(op.name, shapes, extra)
         # Small enough, and flat enough for the engine.
         if inferred is None or inferred.size > self.max_size or inferred.ndim > self.max_ndim:
             return None
         dtype = result_dtype(op.name, [info.dtype for info in infos], shapes)
         if dtype is None or (self.exact and not inferred.exact):
             return None
-        interval = UNKNOWN if self.special else self._interval(inferred, inputs)
-        if interval is None:
-            return None
-        apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
-        return self.define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
-
-    def _interval(self, inferred: InferredOperation, inputs: tuple[int, ...]) -> Interval | None:
-        """The bounds of the results; None outside the domain, and where numbers are too large."""
         interval = inferred.interval([self.intervals[i] for i in inputs])
-        limit = LIMIT if not self.exact else _EXACT_TOTAL if self.patterns else _EXACT_LIMIT
+        limit = _EXACT_LIMIT if self.exact else LIMIT
         if interval is None or not (-limit <= interval[0] and interval[1] <= limit):
             return None
-        return interval
+        apply = pr.Apply(op.name, inputs, inferred.attrs, no_grad)
+        return self._define(apply, apply.infos_of(infos, inferred.outputs, dtype), interval, b)
 
-    def inferred(
+    def _inferred(
         self, name: str, shapes: tuple[Shape, ...], number: int
     ) -> InferredOperation | None:
         """The operation with attributes number ``number``, or the next ones that the engine has."""
@@ -252,14 +214,14 @@ class Builder:
         if interval is None or max(-interval[0], interval[1]) > LIMIT:
             return None
         apply = pr.Apply(op.name, inputs, attrs)
-        return self.define(apply, apply.infos_of(infos, outputs, dtype), interval, len(outputs) - 1)
+        return self._define(
+            apply, apply.infos_of(infos, outputs, dtype), interval, len(outputs) - 1
+        )
 
-    def define(
+    def _define(
         self, statement: pr.Statement, infos: list[pr.Info], interval: Interval, b: int = 0
     ) -> int:
         """Append a statement that defines values; one of them, chosen by ``b``."""
-        if self.quiet and statement.is_recorded:
-            infos = [pr.info_of(info.shape, info.dtype, False) for info in infos]
         first, count = len(self.infos), len(infos)
         for k, info in enumerate(infos):
             graph = reach = 0
@@ -289,26 +251,32 @@ class Builder:
         other = self.siblings[last]
         names = [name for name in ("add", "mul", "concat") if name in self.ops]
         for k in range(len(names)):
-            joined = self.apply_as(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
+            joined = self._apply(OPS[names[(extra + k) % len(names)]], (other, last), b, b, False)
             if joined is not None:
                 return joined
         return other
 
-    def read(self, value: int, b: int, extra: int) -> None:
-        """Read a value, if the program does not read all of them anyway."""
-        if self.unread and value not in self.dropped:
-            self.statements.append(pr.Read(value))
-
-    def apply_one(self, op: Operation, inputs: tuple[int, ...]) -> int | None:
-        """Apply an operation with its simplest attributes, if it fits."""
-        return self.apply_as(op, inputs, 0, 0, False)
+    def twins(self, value: int, b: int, extra: int) -> int | None:
+        """Apply one operation to two leaves of the same shape, and combine the results."""
+        shapes = [leaf.shape for leaf in self.leaves]
+        second = next((j for j in range(1, len(shapes)) if shapes[j] in shapes[:j]), None)
+        names = sorted(name for name in self.ops if OPS[name].arity == 1)
+        if second is None or not names:
+            return None
+        op = OPS[names[b % len(names)]]
+        pair = (shapes.index(shapes[second]), second)
+        left, right = (self._apply(op, (i,), extra, b, False) for i in pair)
+        joins = [name for name in ("add", "mul", "sub") if name in self.ops]
+        if left is None or right is None or not joins:
+            return None
+        return self._apply(OPS[joins[extra % len(joins)]], (left, right), 0, b, False)
 
     def detach(self, value: int, b: int, extra: int) -> int | None:
         if value in self.dropped:
             return None
         statement = pr.Detach(value)
         results = statement.outputs(self.infos)
-        return self.define(statement, results, self.intervals[value])
+        return self._define(statement, results, self.intervals[value])
 
     def drop(self, value: int, b: int, extra: int) -> None:
         if value >= len(self.leaves) and value not in self.dropped:
@@ -324,25 +292,28 @@ class Builder:
             value = len(self.infos) - 1
         if value in self.dropped or not self.infos[value].requires_grad:
             return
-        if not self.graph[value] & self.stale:
-            self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
+        self._backward(value, extra, create_graph=False, retain=b % 4 == 3)
 
     def _last_root(self, value: int) -> int:
         """The root of the last backward, or ``value`` if there was none."""
-        passes = (self.statements[number] for number, _ in reversed(self.backwards))
-        roots = (s.value for s in passes if isinstance(s, pr.Backward))
-        return next(roots, value)
+        if not self.backwards:
+            return value
+        last = self.statements[self.backwards[-1][0]]
+        assert isinstance(last, pr.Backward)
+        return last.value
 
     def _backward(self, value: int, extra: int, create_graph: bool, retain: bool = False) -> None:
         shape = self.infos[value].shape
         gradient = None
         implied = size(shape) == 1 or (SEEDS in self.abilities and extra % 4 == 1)
         if not implied or extra >= 128:
-            values = gradient_values(size(shape), extra, self.exact, patterns=self.patterns)
+            # Where rounding is allowed for, also numbers that a narrower dtype does not hold.
+            pool: tuple[float, ...] = GRADIENTS if self.exact or extra % 2 else ROUGH_VALUES
+            if extra % 64 == _NOTHING:
+                pool = (0.0,)
+            values = tuple([pool[(extra + 2 * i) % len(pool)] for i in range(size(shape))])
             gradient = pr.Constant(shape, values, self.infos[value].dtype)
-            if (layout := self.layouts[extra >> 3 & 7]) != "C":
-                gradient = laid_out(gradient, layout)
-        self.gradient_passed = gradient is not None and LAYOUTS[gradient.layout].writeable
+        self.gradient_passed = gradient is not None
         self.backwards.append((len(self.statements), self.graph[value]))
         self.statements.append(pr.Backward(value, gradient, retain, create_graph))
         self.have_grad |= self.reach[value]
@@ -360,12 +331,12 @@ class Builder:
             self.backward(self._last_root(value), 0, b)
 
     def zero(self, value: int, b: int, extra: int) -> None:
-        if self.have_grad and self.unread != "all":
+        if self.have_grad:
             self.statements.append(pr.Zero(self._leaves(b)))
 
     def change_grad(self, value: int, b: int, extra: int) -> None:
         leaf = b % len(self.leaves)
-        if self.have_grad >> leaf & 1 and self.unread != "all":
+        if self.have_grad >> leaf & 1:
             self.statements.append(pr.ChangeGrad(leaf))
 
     def change_gradient(self, value: int, b: int, extra: int) -> None:
@@ -386,13 +357,8 @@ class Builder:
         self._last_backward(extra, create_graph)
         if ending:
             _ENDINGS[ending](self, extra)
-        if self.fresh and self.recorded_lives:
-            self._drop_all(extra)
         if self.fresh:
             self._second_order(extra)
-        if self.reads_at_end:
-            for value in range(len(self.leaves), len(self.infos)):
-                self.read(value, 0, 0)
 
     def _change_all(self, extra: int) -> None:
         """Change every gradient in place."""
@@ -405,13 +371,70 @@ class Builder:
         if self.backwards and self._last_root(0) not in self.dropped:
             self._backward(self._last_root(0), extra, create_graph=False)
 
+    def _error(self, extra: int) -> None:
+        """One statement more that PyTorch refuses (docs/semantics.md 1.2, 4.2, 4.4)."""
+        ways = (self._freed_graph, self._wrong_shape, self._no_grad_needed)
+        for k in range(len(ways)):
+            if ways[(extra + k) % len(ways)](extra):
+                return
+
+    def _freed_graph(self, extra: int) -> bool:
+        """A second backward through a graph that the last one freed, from its root or another."""
+        if not self.backwards:
+            return False
+        number, ran = self.backwards[-1]
+        last = self.statements[number]
+        assert isinstance(last, pr.Backward)
+        if last.retain_graph:
+            return False
+        if extra % 2 and self._from_another_root(last.value, ran):
+            return True
+        # The newest statement of the graph has made the value.
+        newest = self.graph[last.value].bit_length() - 1
+        if newest < 0 or not self._saves(newest):
+            return False
+        self.statements.append(last)
+        return True
+
+    def _from_another_root(self, root: int, freed: int) -> bool:
+        """Run backward from a value that shares a freed part of the graph: PyTorch raises."""
+        saving = (1 << number for number in range(len(self.statements)) if self._saves(number))
+        noticed = sum(saving) & freed
+        for value in reversed(range(len(self.leaves), len(self.infos))):
+            if value not in (root, *self.dropped) and self.graph[value] & noticed:
+                return self._backward_of_ones(value, self.infos[value].shape)
+        return False
+
+    def _saves(self, number: int) -> bool:
+        """Whether a statement keeps something for its backward."""
+        statement = self.statements[number]
+        return isinstance(statement, pr.Apply) and OPS[statement.op].saves
+
+    def _backward_of_ones(self, value: int, shape: Shape) -> bool:
+        gradient = pr.Constant(shape, (1.0,) * size(shape), self.infos[value].dtype)
+        self.statements.append(pr.Backward(value, gradient))
+        return True
+
+    def _wrong_shape(self, extra: int) -> bool:
+        """A gradient of another shape."""
+        for value in reversed(range(len(self.infos))):
+            if value not in self.dropped and self.infos[value].requires_grad:
+                return self._backward_of_ones(value, (*self.infos[value].shape, 2))
+        return False
+
+    def _no_grad_needed(self, extra: int) -> bool:
+        """A backward from a constant."""
+        for value, info in enumerate(self.infos):
+            if value not in self.dropped and info.requires_grad is False and size(info.shape) == 1:
+                self.statements.append(pr.Backward(value))
+                return True
+        return False
+
     def _last_backward(self, extra: int, create_graph: bool) -> None:
         """A backward from the newest value that none has run through, if there is one."""
         ran = self.backwards[-1] if self.backwards else None
         for value in range(len(self.infos) - 1, -1, -1):
             if value in self.dropped or not self.infos[value].requires_grad:
-                continue
-            if self.graph[value] & self.stale:
                 continue
             if create_graph or ran is None or self.graph[value] & ~ran[1]:
                 self._backward(value, extra, create_graph)
@@ -435,21 +458,10 @@ class Builder:
         clears = "clear_grad" in self.abilities
         if clears:
             self.clear(root, 0, 0)
-        third = self.recorded_lives and clears and bool(extra & _THIRD)
-        self._backward(root, extra, create_graph=third or not clears)
-        if third:
-            self.fresh = 1 << leaf  # others may have no gradient, or zeros
-            self._drop_all(extra)
-            self._second_order(extra & ~_THIRD)
-
-    def _drop_all(self, extra: int) -> None:
-        """Drop the computed values, or all but the newest ones: their graph is still needed."""
-        kept = (0, 0, 1, len(self.infos))[extra & 3]
-        for value in range(len(self.leaves), len(self.infos) - kept):
-            self.drop(value, 0, 0)
+        self._backward(root, extra, create_graph=not clears)
 
     def _define_unbounded(self, statement: pr.Statement) -> int:
-        return self.define(statement, statement.outputs(self.infos), UNKNOWN)
+        return self._define(statement, statement.outputs(self.infos), _UNKNOWN)
 
 
 def _from(choices: tuple[Attrs, ...], number: int) -> tuple[Attrs, ...]:
@@ -463,6 +475,6 @@ _ENDINGS: dict[str, Callable[[Builder, int], object]] = {
     "again": Builder._again,
     "change_all": Builder._change_all,
     "change_gradient": lambda builder, extra: builder.change_gradient(0, 0, extra),
-    "freed": endings.freed_graph,
-    "error": endings.error,
+    "freed": Builder._freed_graph,
+    "error": Builder._error,
 }

@@ -16,19 +16,14 @@ from typing import Any
 from parity.engines.base import CONSTANTS
 from parity.engines.runner import AnyEngine, as_runner
 from parity.language import program as pr
-from parity.language.blocks import MODES
-from parity.language.in_place import IN_PLACE
 from parity.language.shapes import Shape, elementwise, size
 from parity.language.table import OPS, attribute_choices, output_shapes
-from parity.language.user import USER_FUNCTIONS
 
 #: What an operand is: a leaf, a value that needs no gradient, or a computed value; a value
 #: with several uses; the same value as another operand.
 ROLES = ("leaf", "constant", "computed", "reused", "same")
 #: Uses from this number on are counted together.
 MANY = 5
-#: The most dimensions of an operand that programs have.
-DEEPEST = 5
 #: Patterns of two operands, and the rank that shows them.
 PATTERNS: dict[str, int] = {
     "equal": 0,
@@ -60,15 +55,6 @@ _GROUPS = {
     "ranks": "ranks of operands",
     "broadcasting": "shapes of two operands",
     "events": "sequences of events",
-    "further": "blocks, operations in place and functions of the user",
-    "tape": "statements of the tape",
-}
-#: Cells of statements of the tape, by keyword: what a program can show beside the statement.
-_TAPE: dict[str, tuple[str, ...]] = {
-    **{cls.keyword: () for cls in pr.TAPE_STATEMENTS.values()},
-    "hook": tuple(pr.HOOKS),
-    "backward_many": ("inputs", "gradients", "create_graph"),
-    "grad": ("gradients", "create_graph", "allow_unused"),
 }
 
 
@@ -152,55 +138,12 @@ def reached(program: pr.Program) -> Iterator[tuple[str, Cell]]:
             yield "broadcasting", (_pattern(*(infos[i].shape for i in s.inputs)),)
     for n in uses.values():
         yield "uses", (min(n, MANY),)
-    yield from (("further", cell) for cell in _further(program))
-    for one in program.statements:
-        if isinstance(one, pr.TapeStatement):
-            yield from (("tape", cell) for cell in _of_tape(one))
     words = [s.keyword for s in program.statements if type(s) in _EVENTS]
     for pair in itertools.pairwise(words):
         yield "events", pair
     for first, between, last in zip(words, words[1:], words[2:], strict=False):
         if first == last == pr.Backward.keyword:
             yield "events", (first, between, last)
-
-
-def _further(program: pr.Program) -> Iterator[Cell]:
-    """Yield the cells of blocks, operations in place and functions of the user."""
-    modes: list[str] = []
-    for s in program.statements:
-        if isinstance(s, pr.Enter):
-            yield (s.mode, *(("in", modes[-1]) if modes else ()))
-            modes.append(s.mode)
-        elif isinstance(s, pr.Leave):
-            mode = modes.pop()
-            if s.raises:
-                yield ("raise", "in", mode)
-        elif isinstance(s, pr.InPlace):
-            yield (s.op, "on a leaf" if s.target < len(program.leaves) else "on a value")
-        elif isinstance(s, (pr.DetachInPlace, pr.User)):
-            yield (s.keyword, *((s.function,) if isinstance(s, pr.User) else ()))
-
-
-def _reachable_further(able: frozenset[str]) -> list[Cell]:
-    """Return the cells of ``_further`` that programs for an engine may reach."""
-    nests = "enable_grad" in able
-    modes = [mode for mode in MODES if mode in able] if "no_grad" in able else []
-    blocks: list[Cell] = [(mode,) for mode in modes]
-    if nests and modes:
-        blocks += [(a, "in", b) for a in modes for b in modes]
-        blocks += [("raise", "in", mode) for mode in modes]
-    places = ("on a value", *(("on a leaf",) if modes else ()))
-    changes = [(name, place) for name in IN_PLACE if name in able for place in places]
-    detached: list[Cell] = [("detach_",)] if "detach_" in able else []
-    functions = [("user", name) for name in USER_FUNCTIONS] if "function" in able else []
-    return [*blocks, *changes, *detached, *functions]
-
-
-def _of_tape(s: pr.TapeStatement) -> Iterator[Cell]:
-    yield (s.keyword,)
-    for detail in _TAPE[s.keyword]:
-        if getattr(s, detail, None) or getattr(s, "kind", "") == detail:
-            yield (s.keyword, detail)
 
 
 def _text(cell: Cell) -> str:
@@ -234,8 +177,7 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
     """The cells that programs for an engine may reach."""
     able = as_runner(engine).capabilities
     names = [name for name in OPS if name in engine.ops and (ops is None or name in set(ops))]
-    deepest = DEEPEST if engine.max_ndim is None else min(engine.max_ndim, DEEPEST)
-    limit = min(deepest, 3)
+    limit = 3 if engine.max_ndim is None else min(engine.max_ndim, 3)
     roles = [r for r in ROLES if r != "constant" or able & {CONSTANTS, "detach", "no_grad"}]
     broadcasts = any(OPS[n].arity == 2 and OPS[n].shape is elementwise for n in names)
     words = [t.keyword for t, needs in _EVENTS.items() if not needs or needs in able]
@@ -249,18 +191,11 @@ def _reachable(engine: AnyEngine, ops: Iterable[str] | None) -> dict[str, list[C
             if role != "same" or _may_be_same(name, position, limit)
         ],
         "uses": [(n,) for n in range(1, MANY + 1)],
-        "ranks": [(n,) for n in range(deepest + 1)],
+        "ranks": [(n,) for n in range(limit + 1)],
         "broadcasting": [(p,) for p, rank in PATTERNS.items() if broadcasts and rank <= limit],
         "events": [
             *(pair for pair in itertools.product(words, repeat=2) if pair != _IMPOSSIBLE),
             *((backward, word, backward) for word in words),
-        ],
-        "further": _reachable_further(able),
-        "tape": [
-            (keyword, *detail)
-            for keyword, details in _TAPE.items()
-            if pr.TAPE_STATEMENTS[keyword].ability in able
-            for detail in ((), *((one,) for one in details))
         ],
     }
 

@@ -11,25 +11,24 @@ of the right length is a valid program. The same bytes serve Hypothesis
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from parity.engines.base import CONSTANTS
-from parity.engines.runner import NEGATIVE_STRIDES, AnyEngine, as_runner
+from parity.engines.runner import AnyEngine, as_runner
 from parity.generate import rows
 from parity.generate.actual_values import ActualValues
-from parity.generate.builder import SEEDS, SOME_LAYOUTS, Builder
-from parity.generate.further_events import FURTHER_ENDINGS, FURTHER_EVENTS
+from parity.generate.builder import SEEDS, Builder
 from parity.generate.profiles import EVENT_NEEDS, HEADER_BYTES, LEAF_BYTES, SLOT_BYTES, Profile
-from parity.generate.tape_events import TAPE_EVENTS, Event
-from parity.generate.value_events import VALUE_EVENTS, newest_wide, twist
-from parity.generate.whole import rewritten
-from parity.generate.wide import WIDE_EVENTS
-from parity.language.in_place import IN_PLACE
 from parity.language.operation import Operation
 from parity.language.program import Program
 from parity.language.restrictions import Restrictions
-from parity.language.shapes import Shape, elementwise, size
+from parity.language.shapes import Shape
 from parity.language.table import OPS
+
+#: A step of ``Builder`` that is no operation: from a value and two bytes to a value, if any.
+Event: TypeAlias = Callable[[Builder, int, int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,6 @@ class Decoder:
     restrictions: Restrictions
     #: What the profile asks for and the engine lacks.
     untested: tuple[str, ...]
-    #: The forms of operations that the engine has.
-    forms: tuple[str, ...] = ()
 
     @staticmethod
     def of(profile: Profile, engine: AnyEngine) -> Decoder:
@@ -73,20 +70,16 @@ class Decoder:
         most = max(profile.max_ndim, restrictions.min_ndim)
         untested = [name for name in wanted if name not in engine.ops]
         untested += [EVENT_NEEDS[e] for e in profile.events if e not in events]
-        untested += ["enable_grad"] if "block" in events and "enable_grad" not in able else []
-        untested += [n for n in IN_PLACE if n not in able] if "change" in events else []
         untested += ["no_grad"] if profile.modes and "no_grad" not in able else []
         untested += [] if CONSTANTS in able else [CONSTANTS]
         untested += [dtype for dtype in ("float32", "float64") if dtype not in engine.dtypes]
         untested += [] if limit is None or limit >= 3 else [f"more than {limit} dimensions"]
         untested += restrictions.words()
-        if profile.layouts and limit != 0 and NEGATIVE_STRIDES not in able:
-            untested.append(NEGATIVE_STRIDES)
         if profile.second_order and "grad_tensor" not in able:
             untested.append("grad_tensor")
         return Decoder(
             profile,
-            _menu({n: _weight(profile, n) for n in ops}, events),
+            _menu({n: 1 if profile.even else _WEIGHTS.get(n, 1) for n in ops}, events),
             tuple(_spread(events, 256)) if events else (),
             frozenset(ops),
             tuple(name for name in names if OPS[name].torch is not None),
@@ -96,32 +89,20 @@ class Decoder:
             min(most, most if limit is None else limit),
             restrictions,
             tuple(untested),
-            tuple(sorted(as_runner(engine).forms)),
         )
-
-    @functools.cached_property
-    def layouts(self) -> tuple[str, ...]:
-        """The layouts of leaves and gradients that the engine takes, some more than once."""
-        negative = NEGATIVE_STRIDES in self.abilities
-        return tuple("F" if one == "reversed" and not negative else one for one in SOME_LAYOUTS)
 
     @functools.cached_property
     def _actions(self) -> tuple[tuple[Operation | None, Event | None], ...]:
         """The operation or event of each opcode."""
-        return tuple((OPS.get(name), _event(name)) for name in self.menu)
+        return tuple((OPS.get(name), getattr(Builder, name, None)) for name in self.menu)
 
     @functools.cached_property
     def _events(self) -> tuple[Event, ...]:
         """The event of each opcode after the last operation."""
-        return tuple(event for event in map(_event, self.events) if event is not None)
+        return tuple(getattr(Builder, name) for name in self.events)
 
     def decode(self, data: bytes) -> Program:
         """The valid program of any ``profile.size`` bytes, the same for the same bytes."""
-        if self.profile.whole:
-            return rewritten(self._decode(data), self.forms, data)
-        return self._decode(data)
-
-    def _decode(self, data: bytes) -> Program:
         if self.profile.rows:
             return self._decode_rows(data)
         profile = self.profile
@@ -134,15 +115,8 @@ class Decoder:
             self.max_ndim,
             exact,
             profile.wild,
-            special=profile.special,
             restrictions=self.restrictions,
-            patterns=profile.large,
-            recorded_lives=profile.recorded,
         )
-        if profile.unread:
-            builder.unread, builder.reads_at_end = _READING[narrow >> 6]
-        if profile.layouts:
-            builder.layouts = self.layouts
         widths = self._dtypes(narrow)
         leaves = min((1, 2, 3, 2)[count % 4], profile.leaves)
         for i in range(leaves):
@@ -150,21 +124,13 @@ class Decoder:
             # Half of the further leaves have the shape of the first: their gradients can meet.
             same = i > 0 and code >= 128
             shape = builder.infos[0].shape if same else self.shapes[code % len(self.shapes)]
-            if profile.large and i and not same:
-                other = _companion(shape := builder.infos[0].shape, code)
-                fits = size(other) <= profile.max_size and len(other) <= self.max_ndim
-                shape = other if fits and self.restrictions.have(other) else shape
             dtype = widths[(flags >> 6) % len(widths)]
             constant = i > 0 and flags % 8 == 7 and CONSTANTS in self.abilities
-            layout = builder.layouts[code >> 4 & 7]
-            builder.leaf(shape, dtype, start, flags, not constant, layout)
+            builder.leaf(shape, dtype, start, flags, requires_grad=not constant)
         position = HEADER_BYTES + profile.leaves * LEAF_BYTES
         few = profile.few if profile.few and self.events and mode >= 128 else profile.slots
         self._slots(builder, data, position, few)
-        further = FURTHER_ENDINGS.get(profile.ending)
-        builder.end("" if further else profile.ending, profile.second_order, count)
-        if further is not None:
-            further(builder, count)
+        builder.end(profile.ending, profile.second_order, count)
         return builder.program()
 
     def _decode_rows(self, data: bytes) -> Program:
@@ -199,8 +165,6 @@ class Decoder:
             if op is not None and few <= 0:
                 op, event = None, events[opcode]
             left = first if a >= _HUB else slots[-1 - a % len(slots)]
-            if self.profile.twisted and a & _NEWEST:
-                left = newest_wide(builder)
             value = None
             if op is not None:
                 few -= 1
@@ -209,44 +173,13 @@ class Decoder:
                     right = builder.leaf_apart(left, right)
                 quiet = under_no_grad and extra >= 216
                 value = builder.apply(op, left, right, b, extra, no_grad=quiet)
-                if self.profile.twisted and value is not None:
-                    twist(builder, value, b ^ extra, extra >> 2)
             elif event is not None:
                 value = event(builder, left, b, extra)
             slots.append(left if value is None else value)
 
 
-def _companion(shape: Shape, code: int) -> Shape:
-    """A shape that meets another one in an operation: smaller, larger, reversed."""
-    if len(shape) == 1 and code % 8 in (0, 7):
-        return (2 + code % 2, *shape)
-    axis = code // 8 % max(len(shape), 1)
-    ones = (*shape[:axis], 1, *shape[axis + 1 :]) if shape else ()
-    rest = (*shape[:axis], 2, *shape[axis + 1 :]) if shape else ()
-    return (shape[::-1], ones, shape[1:], rest, shape[-1:], (*shape[-1:], 9), (), shape)[code % 8]
-
-
-def _weight(profile: Profile, name: str) -> int:
-    """How often an operation comes. Where arrays are large, those by element are much alike."""
-    if profile.large:
-        indexed = {"index", "indices", "sizes"} & OPS[name].kinds.keys()
-        return 1 if OPS[name].shape is elementwise else 6 if indexed else 3
-    return 1 if profile.even else _WEIGHTS.get(name, 1)
-
-
-def _event(name: str) -> Event | None:
-    """Return the event of a name, if it is one."""
-    return _EVENTS.get(name) or getattr(Builder, name, None)
-
-
-#: Events that are not methods of the builder.
-_EVENTS: dict[str, Event] = {**FURTHER_EVENTS, **WIDE_EVENTS, **VALUE_EVENTS, **TAPE_EVENTS}
-#: What is unread, and whether values are read at the end, by two bits.
-_READING = (("", False), ("values", False), ("values", True), ("all", True))
 #: Operand bytes from here on name the first leaf, so that it is used often.
 _HUB = 208
-#: Operand bytes with one of these bits name the newest value, in programs that twist it.
-_NEWEST = 7
 #: From here on the second operand is a leaf that the first one does not depend on, if there is one.
 _APART = 80
 #: The share of opcodes that mean "this slot is its operand".

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from parity.generate.leaf_shapes import DEEP, FEW, LARGE, SCALE, SHAPES, SMALL, WIDE
-from parity.language.forms import FUNCTIONS
 from parity.language.shapes import Shape
 from parity.language.table import OPS
+
+#: Shapes of leaves; most broadcast against each other, in both directions.
+SHAPES: tuple[Shape, ...] = (
+    *((), (2,), (3,), (2, 3), (1,), (1, 3), (2, 1), (2, 2)),
+    *((3, 3), (), (2, 3), (3,), (0,), (0, 3), (1, 1), (2, 1, 3)),
+)
+#: Of up to three dimensions, few of them squares.
+_DEEP: tuple[Shape, ...] = ((), (2, 3, 2), (2, 3), (2, 1, 3), (3,), (1, 2, 3), (0, 3), (3, 2, 2))
+#: Small ones, also of one element.
+_SMALL: tuple[Shape, ...] = (
+    *((), (2,), (2, 2), (1,), (2, 1), (1, 2), (3,), (1, 1), (0,), (2, 1, 2)),
+)
 
 LEAF_BYTES = 3
 SLOT_BYTES = 4
@@ -45,31 +55,15 @@ class Profile:
     max_size: int = 24
     #: Whether leaves of programs that are not exact have arbitrary significands.
     wild: bool = False
-    #: How many operations half of the programs have at most, so that events meet; 0: no limit.
+    #: How many operations half of the programs have at most, so that many events meet on
+    #: one graph; 0: no limit.
     few: int = 0
     #: Whether all operations come equally often.
     even: bool = False
     #: Whether the programs are of operations without rules (``parity.generate.rows``).
     rows: bool = False
-    #: "special" or "beyond": leaves have numbers at which formulas go wrong
-    #: (``parity.generate.special_values``), and operations are applied outside their domains.
-    special: str = ""
     #: The most dimensions of a value.
     max_ndim: int = 3
-    #: Whether arrays are large: patterns, and shapes of leaves that follow from the first one.
-    large: bool = False
-    #: In every how many turns of the profiles it has one.
-    turns: int = 1
-    #: Whether in most programs values are read later or never (``language.program.UNREAD``).
-    unread: bool = False
-    #: Whether arrays that a program is given have other layouts (``language.layouts``).
-    layouts: bool = False
-    #: Whether each result is moved (``value_events.twist``), and operations mostly use the newest.
-    twisted: bool = False
-    #: Whether values are dropped around recorded backwards, and a third order may follow.
-    recorded: bool = False
-    #: Whether programs are rewritten for engines that take them whole (``parity.generate.whole``).
-    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -82,18 +76,7 @@ EVENT_NEEDS: dict[str, str] = {
     "clear": "clear_grad",
     "zero": "zero_grad",
     "detach": "detach",
-    "beside": "detach",
     "change_grad": "buffer",
-    **dict.fromkeys(("enter", "leave", "block"), "no_grad"),
-    **dict.fromkeys(("change", "update"), "inplace"),
-    "detach_in_place": "detach_",
-    "user": "function",
-    "hook": "hook",
-    "remove": "hook",
-    "retain_grad": "retain_grad",
-    "set_grad": "set_grad",
-    "backward_many": "backward_many",
-    "grad": "grad_of_values",
 }
 _EVENTS = {"backward": 12, "clear": 6, "zero": 6, "change_grad": 2, "change_gradient": 2}
 
@@ -121,12 +104,6 @@ _CURVED = (
     *("mul", "square", "div", "pow", "power", "matmul", "exp", "log", "sqrt", "sin", "cos"),
     *("tanh", "sigmoid", "softplus", "gelu", "softmax", "log_softmax", "logsumexp"),
     *("norm", "var", "prod", "add", "sum", "rdiv_scalar", "mean_squared_error"),
-)
-
-#: Operations that are exact, most of them of two operands.
-_PLAIN = (
-    *("add", "mul", "sub", "neg", "square", "mul_scalar", "add_scalar"),
-    *("sum", "get_item", "reshape", "concat", "split", "matmul", "broadcast_to"),
 )
 
 _PROFILES = (
@@ -196,7 +173,7 @@ _PROFILES = (
         ops=_MOVING,
         even=True,
         events={"backward": 4},
-        shapes=DEEP,
+        shapes=_DEEP,
         slots=10,
     ),
     Profile(
@@ -206,7 +183,7 @@ _PROFILES = (
         even=True,
         exact=4,
         events={"backward": 4},
-        shapes=DEEP,
+        shapes=_DEEP,
     ),
     Profile(
         "dtypes",
@@ -312,189 +289,15 @@ _PROFILES = (
         max_ndim=8,
     ),
     Profile(
-        "large",
-        "operations on arrays of up to five dimensions and about a thousand elements",
-        shapes=LARGE,
-        large=True,
-        exact=2,
-        narrow=2,
-        events={"backward": 24, "clear": 4},
-        slots=8,
-        max_size=4200,
-        max_ndim=5,
-    ),
-    Profile(
-        "scale",
-        "operations on arrays of 4,097 to 70,000 elements",
-        shapes=SCALE,
-        large=True,
-        exact=6,
-        narrow=1,
-        events={"backward": 12},
-        slots=10,
-        leaves=2,
-        max_size=140_000,
-        turns=4,
-    ),
-    Profile(
-        "wide",
-        "a value that is used up to 64 times, and graphs that share a part",
-        events={"fan": 60, "fork": 20, "backward": 4, "clear": 4, "zero": 2},
-        slots=4,
-    ),
-    Profile(
-        "long",
-        "chains of hundreds of operations, and loops of ten steps forward and back",
-        events={"chain": 60, "loop": 60, "clear": 2},
-        slots=3,
-        shapes=SMALL,
-        turns=10,
-    ),
-    Profile(
-        "unread",
-        "values that are read at the end or never, of leaves in any layout",
-        events={**_EVENTS, "detach": 6, "drop": 16, "read": 10},
-        modes=True,
-        slots=10,
-        few=4,
-        unread=True,
-        layouts=True,
-    ),
-    Profile(
-        "twisted",
-        "gradients that arrive as a transpose, a slice or a broadcast, of leaves in any layout",
-        events={"backward": 12},
-        shapes=WIDE,
-        slots=6,
-        even=True,
-        unread=True,
-        layouts=True,
-        twisted=True,
-    ),
-    Profile(
-        "recorded",
-        "second and third order beside values that are dropped, detached or under no_grad",
-        ops=_CURVED,
-        events={"backward": 5, "zero": 3, "clear": 3, "beside": 16, "detach": 4, "drop": 8},
-        modes=True,
-        second_order=True,
-        slots=7,
-        few=3,
-        exact=1,
-        unread=True,
-        recorded=True,
-    ),
-    Profile(
         "bits",
         "operations whose bits IEEE 754 fixes, on numbers with arbitrary bits",
         ops=tuple(name for name, op in OPS.items() if op.rounded),
         events=_EVENTS,
         exact=0,
         narrow=4,
-        shapes=SMALL,
+        shapes=_SMALL,
         max_size=4,
         wild=True,
     ),
-    Profile(
-        "blocks",
-        "blocks under no_grad and enable_grad, in each other, and left by exceptions",
-        ops=_PLAIN,
-        events={"backward": 14, "block": 40, "enter": 14, "leave": 20},
-        exact=8,
-        slots=7,
-    ),
-    Profile(
-        "in-place",
-        "values and leaves that are changed in place, and what PyTorch refuses of that",
-        ops=(*_PLAIN, "div"),
-        events={"backward": 20, "change": 50, "update": 16, "detach_in_place": 8, "clear": 4},
-        exact=7,
-        slots=8,
-        ending="refused",
-    ),
-    Profile(
-        "user-functions",
-        "functions of the user, with several inputs and outputs, called more than once",
-        ops=_PLAIN,
-        events={"backward": 14, "user": 60},
-        exact=8,
-        slots=7,
-    ),
-    Profile(
-        "special",
-        "one to three operations at zeros, ties, neighbours, poles, and far from zero",
-        special="special",
-        even=True,
-        exact=0,
-        narrow=2,
-        mixed=0,
-        events={"masked": 12},
-        shapes=FEW,
-        slots=3,
-        max_size=12,
-    ),
-    Profile(
-        "beyond",
-        "one to three operations on infinities, nan, negative zero, very large and small numbers",
-        special="beyond",
-        even=True,
-        exact=0,
-        narrow=2,
-        mixed=0,
-        events={"masked": 4},
-        shapes=FEW,
-        slots=3,
-        max_size=12,
-    ),
-    Profile(
-        "tape",
-        "hooks, kept and assigned gradients, several roots, gradients as results",
-        events={
-            "backward": 16,
-            "hook": 16,
-            "remove": 5,
-            "retain_grad": 14,
-            "set_grad": 12,
-            "backward_many": 18,
-            "grad": 18,
-            "clear": 3,
-            "zero": 3,
-            "change_gradient": 6,
-        },
-        slots=10,
-        few=3,
-        ending="again",
-    ),
 )
-#: Profiles whose programs make sense as one function, which engines that take whole programs run.
-_AS_FUNCTIONS = (
-    *("general", "gradients", "moving", "multi-output", "modes", "broadcasting", "dtypes"),
-    *("gathering", "functions"),
-)
-#: The operations of ``parity.language.forms``, and some between them.
-_FORMED = (*FUNCTIONS, "sum", "matmul", "reshape", "transpose", "concat", "get_item", "mean")
-_WHOLE = (
-    Profile(
-        "whole-forms",
-        "operations in forms that mean the same, in programs that an engine takes whole",
-        ops=_FORMED,
-        events={"backward": 6, "drop": 2},
-        shapes=SMALL,
-        slots=6,
-        few=3,
-        even=True,
-        whole=True,
-    ),
-    *(
-        replace(
-            profile,
-            name=f"whole-{profile.name}",
-            description=f"{profile.description}, in programs that an engine takes whole",
-            events={e: w for e, w in profile.events.items() if e in ("backward", "detach", "drop")},
-            whole=True,
-        )
-        for profile in _PROFILES
-        if profile.name in _AS_FUNCTIONS
-    ),
-)
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_PROFILES, *_WHOLE)}
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

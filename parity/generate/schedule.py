@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from parity.engines.runner import AnyEngine, as_runner
+from parity.engines.runner import AnyEngine
 from parity.generate.decoder import Decoder
-from parity.generate.profiles import PROFILES, Profile
+from parity.generate.profiles import PROFILES
 from parity.language.program import Program
 from parity.language.table import OPS
 
-_BASIC: tuple[str, ...] = (
+#: Profiles take turns; the general one more often.
+ROTATION = (
     *("general", "gradients", "zero", "accumulation", "moving", "aliasing", "second-order"),
     *("general", "broadcasting", "dtypes", "curvature", "multi-output", "modes", "clearing"),
     *("general", "functions", "zero", "twins", "moving", "aliasing", "gathering", "errors"),
-    *("blocks", "in-place", "user-functions", "in-place"),
-    *("special", "special", "beyond"),
-    *("unread", "twisted", "recorded", "twisted"),
-    "tape",
-)
-#: Profiles of large arrays and large graphs, after all others of a turn.
-_SIZES = ("large", "wide", "large", "large", "wide", "large", "scale", "long")
-#: Profiles take turns; the general one more often.
-ROTATION = (*_BASIC, *_SIZES)
-#: The same for engines that take whole programs; forms come most often.
-WHOLE_ROTATION = (
-    *("whole-forms", "whole-general", "whole-forms", "whole-gradients", "whole-forms"),
-    *("whole-moving", "whole-forms", "whole-multi-output", "whole-forms", "whole-modes"),
-    *("whole-forms", "whole-broadcasting", "whole-forms", "whole-dtypes", "whole-forms"),
-    *("whole-gathering", "whole-forms", "whole-functions"),
 )
 
 
 def rotation(engine: AnyEngine) -> tuple[str, ...]:
     """The profiles that take turns: that of equal bits for engines that declare them.
 
-    For engines that have operations without rules, those take every second turn among the others
-    that are small. Engines that take whole programs have profiles of their own.
+    For engines that have operations without rules, those take every second turn.
     """
-    if as_runner(engine).whole:
-        return WHOLE_ROTATION
-    profiles = (*_BASIC, "bits") if engine.bitwise else _BASIC
+    profiles = (*ROTATION, "bits") if engine.bitwise else ROTATION
     if any(OPS[n].torch is not None and not OPS[n].has_rules for n in engine.ops):
-        profiles = tuple(name for profile in profiles for name in (profile, "rows"))
-    return (*profiles, *_SIZES)
+        return tuple(name for profile in profiles for name in (profile, "rows"))
+    return profiles
 
 
 def decoders_of(engine: AnyEngine, ops: tuple[str, ...] | None = None) -> list[Decoder]:
@@ -72,17 +55,7 @@ def stream(decoders: list[Decoder], seed: int | str) -> Iterator[Program]:
 def inputs(decoders: list[Decoder], seed: int | str) -> Iterator[tuple[Decoder, bytes]]:
     """The bytes of these programs, each with its decoder: some can be left out at no cost."""
     streams = [(d, _source(d, f"{seed}:{i}")) for i, d in enumerate(decoders)]
-    turns = in_turn([d.profile for d in decoders])
-    return ((d, source.randbytes(d.profile.size)) for d, source in map(streams.__getitem__, turns))
-
-
-def in_turn(profiles: Sequence[Profile]) -> Iterator[int]:
-    """The positions of profiles in the order in which they have turns, without end."""
-    least = min((profile.turns for profile in profiles), default=1)
-    for turn in itertools.count(1):
-        for position, profile in enumerate(profiles):
-            if turn % (profile.turns // least) == 0:
-                yield position
+    return ((d, source.randbytes(d.profile.size)) for d, source in itertools.cycle(streams))
 
 
 def sweep(decoder: Decoder, seed: Any) -> Iterator[Program]:

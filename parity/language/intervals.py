@@ -11,7 +11,6 @@ wider than the values, never narrower.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -21,8 +20,6 @@ Domain: TypeAlias = Callable[..., bool]
 
 #: Values beyond it are not worth computing on.
 LIMIT = 2.0**40
-#: Powers of two from this exponent on are beyond floats.
-_LARGEST = 1024
 
 
 def hull(*operands: Interval, **attrs: Any) -> Interval:
@@ -96,8 +93,7 @@ def total(a: Interval, *, n: int, **attrs: Any) -> Interval:
 
 def repeated(a: Interval, *, n: int, **attrs: Any) -> Interval:
     """The product of ``n`` elements."""
-    largest = max(abs(a[0]), abs(a[1]), 1.0)
-    high = largest**n if n * math.log2(largest) < _LARGEST else math.inf
+    high = max(abs(a[0]), abs(a[1]), 1.0) ** n
     return (0.0 if a[0] >= 0 else -high), high
 
 

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Annotated, Any, TypeVar
 
-from parity._util.decode import Check, Decoder, FormatError, one_of, shown
+from parity._util.decode import Check, Decoder, FormatError, shown
 from parity.language import program as pr
 
 T = TypeVar("T")
@@ -18,23 +18,13 @@ FORMAT_VERSION = 1
 
 def program_to_json(program: pr.Program) -> dict[str, Any]:
     """Plain data for ``json.dumps``: numbers that JSON lacks become strings."""
-    data = {
+    return {
         "format": FORMAT_VERSION,
-        **({"unread": program.unread} if program.unread else {}),
-        "leaves": _leaves_to_json(program.leaves),
-        "statements": [_statement_to_json(s) for s in program.statements],
+        "leaves": [_plain(dataclasses.asdict(leaf)) for leaf in program.leaves],
+        "statements": [
+            {"do": s.keyword} | _plain(dataclasses.asdict(s)) for s in program.statements
+        ],
     }
-    return data | {"calls": list(map(_leaves_to_json, program.calls))} if program.calls else data
-
-
-def _leaves_to_json(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
-    return [_plain(dataclasses.asdict(leaf)) for leaf in leaves]
-
-
-def _statement_to_json(statement: pr.Statement) -> dict[str, Any]:
-    """The fields of a statement, without a form that it does not have."""
-    fields = {"do": statement.keyword} | _plain(dataclasses.asdict(statement))
-    return fields if fields.get("form", True) else {k: v for k, v in fields.items() if k != "form"}
 
 
 def dumps(program: pr.Program) -> str:
@@ -49,8 +39,6 @@ class _Form:
     format: Annotated[int, Check(str(FORMAT_VERSION), FORMAT_VERSION.__eq__)]
     leaves: list[Any]
     statements: list[Any]
-    unread: Annotated[str, one_of(pr.UNREAD)] = ""
-    calls: list[list[Any]] = dataclasses.field(default_factory=list)
 
 
 def program_from_json(data: Any) -> pr.Program:
@@ -58,11 +46,7 @@ def program_from_json(data: Any) -> pr.Program:
     form = _decoded(_Form, data, "not a program")
     leaves = tuple(_decoded(pr.Leaf, leaf, f"leaf {i}") for i, leaf in enumerate(form.leaves))
     statements = (statement_from_json(s, f"statement {i}") for i, s in enumerate(form.statements))
-    calls = (
-        tuple(_decoded(pr.Leaf, leaf, f"leaf {i} of call {n}") for i, leaf in enumerate(call))
-        for n, call in enumerate(form.calls)
-    )
-    program = pr.Program(leaves, tuple(statements), form.unread, tuple(calls))
+    program = pr.Program(leaves, tuple(statements))
     program.validate()
     return program
 
@@ -96,8 +80,8 @@ _DECODER = Decoder(known=True)
 
 def _plain(value: Any) -> Any:
     """Data as JSON has it."""
-    if isinstance(value, dict):  # the usual layout goes without saying
-        return {k: _plain(v) for k, v in value.items() if (k, v) != ("layout", "C")}
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):

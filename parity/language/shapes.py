@@ -18,10 +18,6 @@ Attrs: TypeAlias = tuple[tuple[str, Any], ...]
 ShapeRule: TypeAlias = Callable[..., tuple[Shape, ...]]
 Choices: TypeAlias = Callable[..., list[dict[str, Any]]]
 
-#: How many numbers a choice of attributes may have, and into how many parts of length 1 an axis is
-#: split: a program of large arrays stays short.
-MOST_NUMBERS, MOST_PARTS = 128, 24
-
 
 class ShapeError(ValueError):
     """An operation does not apply to operands of these shapes."""
@@ -135,8 +131,7 @@ def broadcast_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
 def broadcast_to_choices(a: Shape) -> list[dict[str, Any]]:
     shapes: list[Shape] = [(2, *a), tuple(2 if n == 1 else n for n in a), a, (1, *a), (3, *a)]
     shapes += [(3, 1, *a)] if len(a) < 2 else []
-    most = max(3, len(a))
-    return [{"shape": shape} for shape in dict.fromkeys(shapes) if len(shape) <= most]
+    return [{"shape": shape} for shape in dict.fromkeys(shapes) if len(shape) <= 3]
 
 
 def sum_to(a: Shape, *, shape: Shape) -> tuple[Shape, ...]:
@@ -185,8 +180,7 @@ def split_choices(a: Shape) -> list[dict[str, Any]]:
     found = []
     for axis in range(len(a)):
         n = a[axis]
-        ones = (1,) * n if n <= MOST_PARTS else (n // 2, n - n // 2)
-        every = [(1, n - 1), (n - 1, 1), ones, (n,), (0, n)] if n else [(0,)]
+        every = [(1, n - 1), (n - 1, 1), (1,) * n, (n,), (0, n)] if n else [(0,)]
         found += [{"axis": axis, "sizes": s} for s in dict.fromkeys(every) if s]
     found += [{**found[-1], "axis": -1}] if found else []
     return found
@@ -276,7 +270,7 @@ def take_along_axis_choices(a: Shape) -> list[dict[str, Any]]:
     found: list[tuple[Any, int]] = []
     if len(a) == 1 and a[0]:
         found = [((0,), 0), ((0, 0), 0), ((a[0] - 1, 0, 0), 0)]
-    elif len(a) == 2 and 0 < size(a) <= MOST_NUMBERS:
+    elif len(a) == 2 and size(a):
         found = [(((0,) * a[1],), 0), (((a[1] - 1, 0),) * a[0], 1), (((0, 0, 0),) * a[0], -1)]
     return [{"indices": indices, "axis": axis} for indices, axis in found]
 
@@ -337,7 +331,7 @@ def classes(a: Shape, *, t: tuple[int, ...]) -> tuple[Shape, ...]:
 
 
 def classes_choices(a: Shape) -> list[dict[str, Any]]:
-    if len(a) != 2 or not 0 < size(a) <= MOST_NUMBERS:
+    if len(a) != 2 or not size(a):
         return []
     return [{"t": tuple((i + k) % a[1] for i in range(a[0]))} for k in range(a[1])]
 
@@ -350,8 +344,6 @@ def where(a: Shape, b: Shape, *, condition: tuple[bool, ...]) -> tuple[Shape, ..
 def where_choices(a: Shape, b: Shape) -> list[dict[str, Any]]:
     shape = broadcast(a, b) if fits(elementwise, a, b) else ()
     n = shape[-1] if shape else 1
-    if n > MOST_NUMBERS:
-        return []
     patterns = ((True,) * n, (False,) * n, tuple(i % 2 == 0 for i in range(n)))
     return [{"condition": p} for p in dict.fromkeys(patterns)]
 

@@ -7,15 +7,13 @@ and text are read and written by the fields of the class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from parity._util.decode import Convert, shown
 from parity._util.names import did_you_mean
 from parity.language.attributes import as_attributes
-from parity.language.forms import FORMS
-from parity.language.layouts import LAYOUTS
 from parity.language.shapes import Attrs, Shape
 from parity.language.table import OPS, output_shapes, result_dtype
 from parity.language.values import Constant, Info, Leaf, ProgramError, check_constant, info_of
@@ -33,28 +31,11 @@ class State:
     dropped: set[int] = field(default_factory=set)
     #: Whether the last backward got an array that can still be changed.
     has_gradient_array: bool = False
-    #: The modes of the blocks that are open, the innermost last (``parity.language.blocks``).
-    blocks: list[str] = field(default_factory=list)
-    #: Values that one operation computed together.
-    joint: set[int] = field(default_factory=set)
-    #: The numbers of all hooks, and the values of those that are there.
-    hooks: set[int] = field(default_factory=set)
-    hooked: dict[int, int] = field(default_factory=dict)
-    #: Whether gradients of computed values are kept, and whether a pass was recorded. The formulas
-    #: of an engine decide which computed values a second derivative goes through.
-    retains: bool = False
-    recorded: bool = False
 
     @staticmethod
     def of(leaves: Sequence[Leaf]) -> State:
         """The state before the first statement."""
         return State(len(leaves), [leaf.info() for leaf in leaves])
-
-    def record(self) -> None:
-        """Note that a pass is recorded."""
-        if self.hooked or self.retains:
-            raise ProgramError("a pass is not recorded here beside hooks or kept gradients")
-        self.recorded = True
 
     def add(self, statement: Statement) -> list[Info]:
         """Return the properties of what a statement defines; ProgramError if it makes no sense."""
@@ -68,17 +49,8 @@ class State:
                 raise ProgramError(f"there is no leaf {shown(leaf)}")
         statement.change(self)
         new = statement.outputs(self.infos)
-        if statement.is_recorded and not self.recording:
-            new = [info_of(info.shape, info.dtype, False) for info in new]
-        if len(new) > 1 and statement.is_recorded:
-            self.joint.update(range(len(self.infos), len(self.infos) + len(new)))
         self.infos += new
         return new
-
-    @property
-    def recording(self) -> bool:
-        """Whether the innermost open block, if there is one, records."""
-        return not self.blocks or self.blocks[-1] == "enable_grad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +63,6 @@ class Statement:
     positional: ClassVar[str] = ""
     #: What follows the call in text.
     note: ClassVar[str] = ""
-    #: Whether what it computes is recorded, unless it is under ``no_grad``.
-    is_recorded: ClassVar[bool] = False
 
     def operands(self) -> tuple[int, ...]:
         """Return the values that it reads."""
@@ -110,24 +80,8 @@ class Statement:
         """Return the properties of the values that it defines."""
         return []
 
-    def changes(self) -> tuple[int, ...]:
-        """Return the values that it changes in place."""
-        return ()
-
     def change(self, state: State) -> None:
         """Make ``state`` what it is after it. ProgramError if it makes no sense there."""
-
-    def renumbered(self, moved: Callable[[int], int]) -> Statement:
-        """Return the statement with other numbers of its values."""
-        return self
-
-    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
-        """Return the statement with other numbers of the leaves of ``leaf_operands``."""
-        return self
-
-    def simpler(self, rewires: bool) -> Iterator[Statement]:
-        """Yield simpler statements in its place; ``rewires``: also those that read others."""
-        return iter(())
 
     def text(self, names: Sequence[str]) -> str:
         """``keyword(x0, x1)``."""
@@ -140,13 +94,10 @@ class Apply(Statement):
     """Apply an operation of ``parity.language.table.OPS``, under ``no_grad`` or not."""
 
     keyword: ClassVar[str] = "apply"
-    is_recorded: ClassVar[bool] = True
     op: str
     inputs: tuple[int, ...]
     attrs: AttrsOfFile = ()
     no_grad: bool = False
-    #: How engines that take whole programs write it (``parity.language.forms``); it means the same.
-    form: str = field(default="", repr=False)
 
     def operands(self) -> tuple[int, ...]:
         return self.inputs
@@ -156,9 +107,6 @@ class Apply(Statement):
 
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         return self.results([infos[i] for i in self.inputs])
-
-    def renumbered(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, inputs=tuple(map(moved, self.inputs)))
 
     def results(self, inputs: list[Info]) -> list[Info]:
         """Return the properties of its results; ProgramError if the operation does not apply."""
@@ -179,8 +127,6 @@ class Apply(Statement):
         dtype = result_dtype(op.name, [info.dtype for info in inputs], shapes)
         if dtype is None:
             raise ProgramError(f"{op.name} of mixed dtypes is not compared here")
-        if self.form:
-            self._check_form(inputs, len(outputs))
         return self.infos_of(inputs, outputs, dtype)
 
     def infos_of(self, inputs: list[Info], shapes: Sequence[Shape], dtype: str) -> list[Info]:
@@ -191,21 +137,12 @@ class Apply(Statement):
             for i, shape in enumerate(shapes)
         ]
 
-    def _check_form(self, inputs: list[Info], results: int) -> None:
-        if self.form not in FORMS:
-            hint = did_you_mean(self.form[:40], FORMS).rstrip()
-            raise ProgramError(f"there is no form {shown(self.form)}{hint and f': {hint}'}")
-        by_number = dict(zip(self.inputs, inputs, strict=True))
-        if not FORMS[self.form].fits(self.op, self.inputs, by_number, results):
-            raise ProgramError(f"{self.op} of these operands has no form {self.form}")
-
     def text(self, names: Sequence[str]) -> str:
         """``add(x0, x0)``, with attributes as keywords."""
         arguments = [names[i] for i in self.inputs]
         arguments += [f"{k}={v!r}" for k, v in self.attrs]
-        notes = [f"form {self.form}"] * bool(self.form) + ["under no_grad"] * self.no_grad
-        comment = f"  # {', '.join(notes)}" if notes else ""
-        return f"{self.op}({', '.join(arguments)}){comment}"
+        under = "  # under no_grad" if self.no_grad else ""
+        return f"{self.op}({', '.join(arguments)}){under}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,16 +159,10 @@ class Backward(Statement):
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
 
-    def renumbered(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, value=moved(self.value))
-
     def change(self, state: State) -> None:
-        writeable = self.gradient is not None and LAYOUTS[self.gradient.layout].writeable
-        state.has_gradient_array = writeable
+        state.has_gradient_array = self.gradient is not None
         if self.gradient is not None:
             check_constant(self.gradient, "gradient")
-        if self.create_graph:
-            state.record()
 
     def text(self, names: Sequence[str]) -> str:
         arguments = [names[self.value]]
@@ -253,9 +184,6 @@ class Detach(Statement):
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
 
-    def renumbered(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, value=moved(self.value))
-
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         info = infos[self.value]
         return [info_of(info.shape, info.dtype, False)]
@@ -271,9 +199,6 @@ class TakeGrad(Statement):
 
     def leaf_operands(self) -> tuple[int, ...]:
         return (self.leaf,)
-
-    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, leaf=moved(self.leaf))
 
     def outputs(self, infos: Sequence[Info]) -> list[Info]:
         info = infos[self.leaf]
@@ -291,9 +216,6 @@ class Clear(Statement):
     def leaf_operands(self) -> tuple[int, ...]:
         return self.leaves
 
-    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, leaves=tuple(sorted(set(map(moved, self.leaves)))))
-
 
 @dataclass(frozen=True, slots=True)
 class Zero(Statement):
@@ -305,9 +227,6 @@ class Zero(Statement):
 
     def leaf_operands(self) -> tuple[int, ...]:
         return self.leaves
-
-    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, leaves=tuple(sorted(set(map(moved, self.leaves)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +240,6 @@ class ChangeGrad(Statement):
 
     def leaf_operands(self) -> tuple[int, ...]:
         return (self.leaf,)
-
-    def with_leaves(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, leaf=moved(self.leaf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,9 +266,6 @@ class Drop(Statement):
     def operands(self) -> tuple[int, ...]:
         return (self.value,)
 
-    def renumbered(self, moved: Callable[[int], int]) -> Statement:
-        return replace(self, value=moved(self.value))
-
     def change(self, state: State) -> None:
         if self.value < state.leaves:
             raise ProgramError("leaves are not dropped: their gradients are observed")
@@ -362,25 +275,10 @@ class Drop(Statement):
         return f"del {names[self.value]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Read(Statement):
-    """Read a value. It matters in a program whose values are not all read (``Program.unread``)."""
-
-    keyword: ClassVar[str] = "read"
-    positional: ClassVar[str] = "value"
-    value: int
-
-    def operands(self) -> tuple[int, ...]:
-        return (self.value,)
-
-
 #: The kinds of statements by keyword.
 STATEMENTS: dict[str, type[Statement]] = {
     cls.keyword: cls
-    for cls in (
-        *(Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop),
-        Read,
-    )
+    for cls in (Apply, Detach, TakeGrad, Backward, Clear, Zero, ChangeGrad, ChangeGradient, Drop)
 }
 
 

@@ -13,28 +13,19 @@ from typing import Any, get_type_hints
 
 from parity._util.decode import shown
 from parity.language import program as pr
-from parity.language.blocks import BLOCK_LINES
-from parity.language.in_place import IN_PLACE
 from parity.language.json_format import leaf_from_json, statement_from_json
 from parity.language.shapes import size
 
 #: Characters and commas of a text, and how deep its lists may be nested.
 LONGEST, MOST_COMMAS, DEEPEST = 2**22, 2**17, pr.MOST_DIMENSIONS
-_UNDER_NO_GRAD = re.compile(r"#(?:\s*form [\w-]+,)?\s*under no_grad\s*$")
-_FORM = re.compile(r"#\s*form (?P<form>[\w-]+)(?:,\s*under no_grad)?\s*$")
+_UNDER_NO_GRAD = re.compile(r"#\s*under no_grad\s*$")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+](?:inf|nan))(?!\w)"
     r"|(?P<name>[A-Za-z_]\w*)|'(?P<single>[^'\\]*)'|\"(?P<double>[^\"\\]*)\""
     r"|(?P<mark>[][(),=])|(?P<comment>#.*))\s*"
 )
 #: Statements that are written as ``keyword(arguments)``.
-_EVENTS = {
-    k: cls
-    for k, cls in pr.STATEMENTS.items()
-    if cls not in (pr.Apply, pr.Drop, pr.Enter, pr.Leave, pr.InPlace, pr.User)
-}
 _EVENTS = {k: cls for k, cls in pr.STATEMENTS.items() if cls not in (pr.Apply, pr.Drop)}
-_HANDLE = re.compile(r"h(\d{1,9})")
 _CONSTANTS = {"None": None, "True": True, "False": False, "nan": math.nan, "inf": math.inf}
 _DTYPES = ("float32", "float64")
 
@@ -58,9 +49,7 @@ def program_from_text(text: str) -> pr.Program:
         except ValueError as error:
             where = f"line {number}, {shown(line)}"
             raise pr.ProgramError(f"{where}, is no statement: {error}") from None
-    program = pr.Program(
-        tuple(reader.leaves), tuple(reader.statements), reader.unread, reader.calls()
-    )
+    program = pr.Program(tuple(reader.leaves), tuple(reader.statements))
     program.validate()
     return program
 
@@ -77,14 +66,6 @@ class _Zeros:
     """The array ``zeros(shape)``."""
 
     shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class _Pattern:
-    """The array ``pattern(lengths, start=.., step=..)``."""
-
-    shape: tuple[int, ...]
-    named: dict[str, Any]
 
 
 @dataclass
@@ -153,24 +134,19 @@ class _Line:
 
     def call(self, function: str) -> _Call:
         """The arguments of a call, up to the end of the line."""
-        call = self.arguments(function, 0)
-        self.end()
-        return call
-
-    def arguments(self, function: str, depth: int) -> _Call:
-        """The arguments of a call, in parentheses."""
         self.expect("(")
         call = _Call(function)
         while not self.accept(")"):
-            value = self.value(depth)
+            value = self.value()
             if isinstance(value, _Name) and value.text in _DTYPES:
                 self._put(call, "dtype", value.text)
             elif isinstance(value, _Name) and self.accept("="):
-                self._put(call, value.text, self.value(depth))
+                self._put(call, value.text, self.value())
             else:
                 call.arguments.append(value)
             if self.token != ("mark", ")"):
                 self.expect(",")
+        self.end()
         return call
 
     @staticmethod
@@ -191,9 +167,6 @@ class _Line:
         if kind == "name":
             if text == "zeros":
                 return _Zeros(tuple(self._values("(", ")", depth)))
-            if text == "pattern":
-                call = self.arguments(text, depth + 1)
-                return _Pattern(tuple(call.arguments), call.named)
             return _CONSTANTS[text] if text in _CONSTANTS else _Name(text)
         if (kind, text) == ("mark", "["):
             return self._values("", "]", depth)
@@ -232,22 +205,10 @@ class _Reader:
         self.leaves: list[pr.Leaf] = []
         self.statements: list[pr.Statement] = []
         self.numbers: dict[str, int] = {}
-        self.unread = ""
         self._inference: pr.State | None = None
-        self._earlier: list[pr.Leaf] = []
-
-    def calls(self) -> tuple[tuple[pr.Leaf, ...], ...]:
-        """The leaves of earlier calls. ProgramError unless all leaves are there in each."""
-        count, found = max(len(self.leaves), 1), tuple(self._earlier)
-        if len(found) % count:
-            raise pr.ProgramError("an earlier call does not have all leaves")
-        return tuple(found[i : i + count] for i in range(0, len(found), count))
 
     def line(self, text: str) -> None:
         """Read a line. Raises ValueError, of which ProgramError is one, if it makes no sense."""
-        fields = BLOCK_LINES.get(text.partition("#")[0].strip())
-        if fields is not None:
-            return self._add([], dict(fields))
         line = _Line(text)
         names = line.names()
         if names == ["del"]:
@@ -263,18 +224,9 @@ class _Reader:
         call = line.call(function)
         if function == "leaf":
             return self._add_leaf(names, call)
-        if function == "unread":
-            return self._set_unread(names, call)
-        if function == "earlier":
-            return self._add_earlier(names, call)
-        kind = pr.TAPE_STATEMENTS.get(function)
-        if kind is not None:
-            return self._tape(kind, names, call)
         fields = self._fields(call)
         if _UNDER_NO_GRAD.search(text):
             fields["no_grad"] = True
-        if found := _FORM.search(text):
-            fields["form"] = found["form"]
         self._add(names, fields)
         return None
 
@@ -284,22 +236,6 @@ class _Reader:
         (array,) = _arguments(call, 1)
         self.leaves.append(leaf_from_json({**_array(array), **call.named}))
         self._bind(names, 1)
-
-    def _set_unread(self, names: list[str], call: _Call) -> None:
-        (unread,) = _arguments(call, 1)
-        if names or call.named or self.leaves or self.unread:
-            raise ValueError("what is unread comes first, once")
-        if not isinstance(unread, str) or unread not in pr.UNREAD:
-            raise ValueError(f"unread is one of {', '.join(filter(None, pr.UNREAD))}")
-        self.unread = unread
-
-    def _add_earlier(self, names: list[str], call: _Call) -> None:
-        """Read a leaf of an earlier call; they come in the order of the leaves."""
-        expected = len(self._earlier) % max(len(self.leaves), 1)
-        if [self.number(_Name(name)) for name in names] != [expected]:
-            raise ValueError(f"expected leaf {expected} of an earlier call")
-        (array,) = _arguments(call, 1)
-        self._earlier.append(leaf_from_json({**_array(array), **call.named}))
 
     def _add(self, names: list[str], fields: dict[str, Any]) -> None:
         statement = statement_from_json(fields, "it")
@@ -329,11 +265,6 @@ class _Reader:
         """Return the fields of the statement that a call stands for: an event or an operation."""
         if call.function == pr.Backward.keyword:
             return self._backward(call)
-        if call.function in IN_PLACE:
-            target, *inputs = map(self.number, call.arguments or _arguments(call, 1))
-            return {**self._apply(call), "do": "in_place", "target": target, "inputs": inputs}
-        if call.function == pr.User.keyword:
-            return self._user(call)
         kind = _EVENTS.get(call.function)
         return self._apply(call) if kind is None else self._event(kind, call)
 
@@ -342,58 +273,12 @@ class _Reader:
         inputs = list(map(self.number, call.arguments))
         return {"do": "apply", "op": call.function, "inputs": inputs, "attrs": attrs}
 
-    def _user(self, call: _Call) -> dict[str, Any]:
-        """Return the fields of a call of a function of the user, whose name comes first."""
-        function, *inputs = call.arguments or _arguments(call, 1)
-        name = function.text if isinstance(function, _Name) else ""
-        return {"do": "user", "function": name, "inputs": list(map(self.number, inputs))}
-
     def _backward(self, call: _Call) -> dict[str, Any]:
         (root,) = _arguments(call, 1)
         fields = {"do": "backward", "value": self.number(root), **call.named}
         if "gradient" in fields:
-            form = {name: fields.pop(name) for name in ("dtype", "layout") if name in fields}
-            fields["gradient"] = {**_array(fields["gradient"]), **form}
-        return fields
-
-    def _tape(self, kind: type[pr.TapeStatement], names: list[str], call: _Call) -> None:
-        """Add a statement of the tape: its handle, values, gradients and flags."""
-        given = list(map(_Name, names)) if kind.handle and names else list(call.arguments)
-        fields: dict[str, Any] = {"do": kind.keyword}
-        if kind.handle:
-            (handle,) = given or [None]
-            match = _HANDLE.fullmatch(handle.text) if isinstance(handle, _Name) else None
-            if match is None:
-                raise ValueError("hooks have the names h0, h1, ...")
-            fields[kind.handle] = int(match[1])
-            given, names = (call.arguments if names else []), []
-        if len(given) != len(kind.positionals):
-            count = len(kind.positionals)
-            raise ValueError(f"{call.function} takes {count} arguments without a name")
-        fields |= {**dict(zip(kind.positionals, given, strict=True)), **call.named}
-        fields = {name: self._named(value) for name, value in fields.items()}
-        self._add(names, self._with_arrays(kind, fields))
-
-    def _named(self, value: Any) -> Any:
-        """Return a value of a text with numbers in place of names, also in a list of them."""
-        if isinstance(value, list) and value and all(isinstance(v, _Name) for v in value):
-            return list(map(self.number, value))
-        return self.number(value) if isinstance(value, _Name) else value
-
-    def _with_arrays(self, kind: type[pr.TapeStatement], fields: dict[str, Any]) -> dict[str, Any]:
-        """Return fields with gradients as arrays, of the dtypes of their values."""
-        dtypes = [leaf.dtype for leaf in self.leaves]
-        if self._inference is not None:
-            dtypes = [info.dtype for info in self._inference.infos]
-        of = fields.get(kind.seeded)
-        values = of if isinstance(of, list) else [of]
-        if isinstance(fields.get("gradients"), list):
-            pairs = zip(fields["gradients"], values, strict=False)
-            fields["gradients"] = [
-                None if g is None else {**_array(g), "dtype": dtypes[v]} for g, v in pairs
-            ] + [None] * (len(fields["gradients"]) - len(values))
-        if fields.get("gradient") is not None and isinstance(of, int):
-            fields["gradient"] = {**_array(fields["gradient"]), "dtype": dtypes[of]}
+            dtype = {"dtype": fields.pop("dtype")} if "dtype" in fields else {}
+            fields["gradient"] = {**_array(fields["gradient"]), **dtype}
         return fields
 
     def _event(self, kind: type[pr.Statement], call: _Call) -> dict[str, Any]:
@@ -417,23 +302,18 @@ def _data(value: Any) -> Any:
     """A value of a text as JSON has it."""
     if isinstance(value, (list, tuple)):
         return list(map(_data, value))
-    if isinstance(value, (_Name, _Zeros, _Pattern)):
-        raise ValueError(f"expected a value, not {shown(getattr(value, 'text', 'an array'))}")
+    if isinstance(value, (_Name, _Zeros)):
+        raise ValueError(f"expected a value, not {shown(getattr(value, 'text', 'zeros'))}")
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _array(value: Any) -> dict[str, Any]:
-    """Shape and values of nested lists, of ``zeros(shape)`` or of a pattern."""
-    if isinstance(value, (_Zeros, _Pattern)):
+    """Shape and values of nested lists, or of ``zeros(shape)``, which tells an empty shape."""
+    if isinstance(value, _Zeros):
         shape = _data(value.shape)
         lengths = leaf_from_json({"shape": shape, "values": []}).shape
         pr.check_shape(lengths)
-        if isinstance(value, _Zeros):
-            return {"shape": shape, "values": [0.0] * size(lengths)}
-        named = {name: _data(number) for name, number in value.named.items()}
-        if "size" in named:
-            raise ValueError("the lengths of a pattern say how many numbers it has")
-        return {"shape": shape, "values": {"size": size(lengths), **named}}
+        return {"shape": shape, "values": [0.0] * size(lengths)}
     shape, level = [], [value]
     while level and all(isinstance(one, list) for one in level):
         if len({len(one) for one in level}) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from parity._util.decode import Check, Convert, one_of
 from parity.language.attributes import LONGEST, as_number, is_length
-from parity.language.layouts import LAYOUTS, laid_out
-from parity.language.patterns import Pattern
 from parity.language.shapes import Shape, size
 
 _Length = Annotated[int, Check(f"a length up to {LONGEST:,}", is_length)]
@@ -39,36 +37,20 @@ info_of = functools.lru_cache(maxsize=4096)(Info)
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """An array: shape, dtype and values in C order, one by one or as a pattern."""
+    """An array: shape, dtype and values in C order."""
 
     shape: Lengths
-    values: Numbers | Pattern
+    values: Numbers
     dtype: Annotated[str, one_of(("float32", "float64"))] = "float64"
-    #: How the array lies in memory (``parity.language.layouts``). Not part of ``repr``, of which
-    #: the seeds of error bounds are made.
-    layout: Annotated[str, one_of(LAYOUTS)] = field(default="C", kw_only=True, repr=False)
 
     def array(self) -> NDArray[Any]:
-        """A new array in its layout."""
-        numbers = self.values.array() if isinstance(self.values, Pattern) else self.values
-        array = np.array(numbers, self.dtype).reshape(self.shape)
-        return array if self.layout == "C" else laid_out(array, self.layout)
-
-    def distinct(self) -> tuple[float, ...]:
-        """Values among which each value of the array is."""
-        return self.values.distinct() if isinstance(self.values, Pattern) else self.values
+        """A new array."""
+        return np.array(self.values, self.dtype).reshape(self.shape)
 
     def __str__(self) -> str:
-        text = self._numbers()
-        text = text if self.dtype == "float64" else f"{text}, {self.dtype}"
-        return text if self.layout == "C" else f"{text}, layout={self.layout!r}"
-
-    def _numbers(self) -> str:
-        if isinstance(self.values, Pattern):
-            described = [*map(str, self.shape), self.values.named()]
-            return f"pattern({', '.join(filter(None, described))})"
         is_hidden = size(self.shape) == 0 and self.shape != (0,)  # lists do not tell the shape
-        return f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
+        text = f"zeros{self.shape}" if is_hidden else repr(self.array().tolist())
+        return text if self.dtype == "float64" else f"{text}, {self.dtype}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +70,5 @@ class Leaf(Constant):
 def check_constant(constant: Constant, where: str) -> None:
     if constant.dtype not in ("float32", "float64"):
         raise ProgramError(f"{where}: dtype {constant.dtype!r} is not supported")
-    if constant.layout not in LAYOUTS:
-        raise ProgramError(f"{where}: layout {constant.layout!r} is not known")
     if size(constant.shape) != len(constant.values):
         raise ProgramError(f"{where}: {len(constant.values)} values for shape {constant.shape}")

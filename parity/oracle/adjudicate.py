@@ -4,14 +4,11 @@ The program runs on ``parity.oracle.exact.engine``, which has exact numbers and 
 derivatives and is independent of both sides. A verdict is undecided, with the reason in its
 note, only for
 
-- programs with hooks, or with derivatives of gradients for computed values;
 - programs with values that are not real numbers (infinity, nan, overflow);
-- programs with a backward over very many elements (``parity.oracle.exact.engine``);
 - programs with an operation for which the exact evaluation has no rule, where the forward of
   the engine does not settle it (``parity.oracle.own_verdict``);
 - exceptions of a second backward through a graph of gradients that an earlier backward may have
   freed: whether it did depends on the tensors that PyTorch saves, which are not modelled;
-- exceptions of a backward after a change in place, for the same reason;
 - programs on which the exact evaluation raises and both sides do not, and findings of probes.
 """
 
@@ -27,7 +24,6 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, as_runner
 from parity.engines.trace import Trace
 from parity.language import program as pr
-from parity.language.lowering import is_plain
 from parity.language.table import keywords
 from parity.oracle.compare import compare
 from parity.oracle.exact import numbers as nu
@@ -59,12 +55,7 @@ def adjudicate(
     used = {s.op for s in program.statements if isinstance(s, pr.Apply)}
     if not used <= recorder.ops.keys():
         return own_verdict(program, finding, engine, reference)
-    right = with_quirks(recorder, engine.quirks)
-    exact = execute(program.all_read(), right, recorder.on_statement)
-    if recorder.is_beyond:
-        return Verdict(None, "the arrays are too large for the exact evaluation")
-    if program.unread and not recorder.left_reals_count:
-        exact = execute(program, with_quirks(Exact(), engine.quirks))
+    exact = execute(program, with_quirks(recorder, engine.quirks), recorder.on_statement)
     if recorder.left_reals_count:
         return Verdict(None, "a value is not a real number")
     # The run that differed: an engine that is not deterministic may agree in another one.
@@ -76,14 +67,11 @@ def adjudicate(
         return Verdict(None, f"the exact evaluation raises: {exact.failure.text()}")
     bits = engine.bitwise and reference.bitwise and is_rounded(program)
     without_rounding = is_exact(program)
-    kink = None
-    if not (bits or without_rounding) and is_plain(program):
-        shown = ours, theirs
-        if program.unread:  # which side operands are on shows where they are read
-            whole = program.all_read()
-            quirky = with_quirks(reference, engine.quirks)
-            shown = as_runner(engine).run(whole), execute(whole, quirky)
-        kink = _crossed_kink(program, finding, recorder, *shown)
+    kink = (
+        None
+        if bits or without_rounding
+        else _crossed_kink(program, finding, recorder, ours, theirs)
+    )
     if kink is not None:
         note = f"rounding decides on which side of its kink an operand of {kink} is"
         return Verdict(ILL_CONDITIONED, note)
@@ -129,8 +117,6 @@ def _verdict_on_exception(program: pr.Program, finding: Finding, exact: Trace) -
     if taken and not (kept and finding.observed is Kind.EXCEPTION):
         return Verdict(None, "the graph of a gradient may have been freed")
     failed = exact.failure.statement if exact.failure else None
-    if failed is None and any(isinstance(s, pr.InPlace) for s in before):
-        return Verdict(None, "whether a changed value was saved is not known")
     if failed is not None and failed < number:
         return Verdict(None, "the exact evaluation raises earlier")
     engine_raised = finding.observed != "no-exception"

@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from parity.engines.base import Engine
 from parity.engines.execute import execute
-from parity.engines.quirks.numbers import OwnNonFinite
 from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import BATCH, AnyEngine, as_runner
 from parity.engines.trace import Trace
 from parity.language.program import Program
 from parity.oracle.compare import compare
-from parity.oracle.extent import extent_of
 from parity.oracle.finding import Finding
 from parity.oracle.rounded_operations import tolerance_of
 from parity.oracle.stability import Stability
@@ -94,15 +92,10 @@ def check_repeatedly(
 
 
 def compared(program: Program, ours: Trace, theirs: Trace, tolerance: Tolerance) -> Finding | None:
-    """Compare two runs; the finding keeps them, and how far the numbers of the program go."""
-    if ours.partial:
-        ours = ours.filled(theirs)
+    """Compare two runs; the finding keeps them."""
     if ours.left_reals or theirs.left_reals:
         return None
     finding = compare(program, ours, theirs, tolerance=tolerance)
     if finding is None:
         return None
-    extent = extent_of(program, theirs, tolerance.quirks)
-    finding = replace(finding, extent=extent, trace=ours, right=tolerance.right)
-    is_own = finding.by_class and OwnNonFinite.quirk in tolerance.quirks
-    return None if is_own else finding
+    return replace(finding, non_finite=theirs.non_finite, trace=ours, right=tolerance.right)

@@ -29,10 +29,8 @@ def agreed_choices(program: pr.Program, traces: Sequence[Trace]) -> list[Choice]
     """Return a choice for each operation of the program that has one (``Operation.kink``).
 
     It is that of the last trace, and open where the operands of the traces are on different
-    sides, are not finite or were not observed, and in all programs that change values in place.
+    sides, are not finite or were not observed.
     """
-    if any(isinstance(s, pr.InPlace) for s in program.statements):
-        return []
     runs = [_values(program, trace) for trace in traces]
     choices: list[Choice] = []
     for statement in program.statements:

@@ -32,12 +32,8 @@ def compare(
         a, b = e.array, r.array
         if e[:3] != r[:3]:
             return _count_difference(engine, reference, min(e.statement, r.statement))
-        if a is b or (e.what in _OPTIONAL and (a is None or b is None)):
+        if a is b or (e.what == "held" and (a is None or b is None)):
             continue  # an engine that returns copies of gradients holds None
-        if e.what == "requires_grad" and a is not None and b is not None:
-            if a != b:
-                return Finding(Kind.REQUIRES_GRAD, *e[:3], a, b)
-            continue
         finding = None
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
             if e.which in none_or_zeros and _keeps_none(program, e):
@@ -102,26 +98,15 @@ def _form_difference(
         return Finding(_KIND_OF_GRAD[type(statement)], *details)
     present = b if a is None else a
     assert present is not None
-    if not np.any(present) and not _tells_unused(program, e):
+    if not np.any(present):
         return None
     with np.errstate(all="ignore"):  # rounding may have turned a zero into a small number
         error = np.abs(present.astype(np.float64))
-        if np.any(error) and tolerance.excess(index, error, np.zeros_like(error)) is None:
+        if tolerance.excess(index, error, np.zeros_like(error)) is None:
             return None
         allowed = tolerance.bound(index, present)
     kind = Kind.MISSING_GRADIENT if a is None else Kind.SPURIOUS_GRADIENT
-    kind = Kind.HOOK if e.what == "hook" else kind
     return Finding(kind, *details, allowed=allowed)
-
-
-def _tells_unused(program: pr.Program, e: Observation) -> bool:
-    """Return whether a result of ``grad`` is None for what no root depends on, and only there.
-
-    In second order that hangs on which zeros the formulas of an engine compute.
-    """
-    before = program.statements[: e.statement]
-    second = any(pr.records(s) or isinstance(s, pr.TakeGrad) for s in before)
-    return e.what == "result" and not second
 
 
 def _value_difference(
@@ -153,33 +138,15 @@ def _kind_of_value(program: pr.Program, e: Observation) -> Kind:
     if e.what == "held":
         return Kind.ZERO
     if e.what == "value":
-        return _kind_of_result(program, e, statement)
+        if isinstance(statement, pr.TakeGrad):
+            return Kind.GRADIENT
+        return Kind.VALUE if statement is not None else Kind.ALIAS  # leaves are observed at the end
     if type(statement) in _KIND_OF_GRAD:
         return _KIND_OF_GRAD[type(statement)]
-    if e.what in ("calls", "hook"):
-        return Kind.HOOK
     before = program.statements[: e.statement]
-    if any(pr.records(s) or isinstance(s, pr.TakeGrad) for s in before):
+    if any(isinstance(s, pr.TakeGrad) for s in before):
         return Kind.SECOND_ORDER
-    if e.what == "result":
-        return Kind.GRADIENT
-    passed = any(isinstance(s, (pr.Backward, pr.BackwardMany, pr.SetGrad)) for s in before)
-    return Kind.ACCUMULATION if passed else Kind.GRADIENT
-
-
-#: What some engines do not show.
-_OPTIONAL = ("held", "requires_grad")
-
-
-def _kind_of_result(program: pr.Program, e: Observation, statement: pr.Statement | None) -> Kind:
-    """Return what it is that a value differs: it may have been read before, and have changed."""
-    if e.which < len(program.leaves) or (isinstance(statement, pr.Read) and not program.unread):
-        return Kind.ALIAS
-    is_gradient = any(
-        isinstance(s, pr.TakeGrad) and e.which in values
-        for s, values in zip(program.statements, program.defined, strict=True)
-    )
-    return Kind.GRADIENT if is_gradient else Kind.VALUE
+    return Kind.ACCUMULATION if any(isinstance(s, pr.Backward) for s in before) else Kind.GRADIENT
 
 
 _KIND_OF_GRAD: dict[type[Any], Kind] = {

@@ -62,7 +62,7 @@ def drawing(program: pr.Program, engine: Trace, reference: Trace) -> str:
 
 def _boxes(program: pr.Program, engine: Trace, reference: Trace) -> Iterator[_Box]:
     """Yield a box for each value, in layers: each below the values that it is computed from."""
-    lines = program.lines()
+    lines = str(program).splitlines()
     codes: dict[int, str] = dict(enumerate(lines[: len(program.leaves)]))
     layers = [0] * len(program.infos)
     for number, (statement, values) in enumerate(

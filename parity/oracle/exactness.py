@@ -9,7 +9,6 @@ and backward through gradients. If all of them fit, the program is exact on ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,11 @@ import numpy as np
 from parity.language import dyadic
 from parity.language import program as pr
 from parity.language.dyadic import ONE, DyadicRule, Grid
-from parity.language.lowering import lowered
 from parity.language.shapes import elementwise, size, where
 from parity.language.table import OPS
 
 #: Bits of the significand that gradients passed to a backward must leave unused.
 _ROOM = 8
-#: Layouts of arrays with their elements in C order, one after the other.
-_IN_ORDER = ("C", "read-only")
 
 
 def narrowest(program: pr.Program) -> np.finfo[Any]:
@@ -35,9 +31,8 @@ def narrowest(program: pr.Program) -> np.finfo[Any]:
 
 def is_exact(program: pr.Program) -> bool:
     """Return whether every value and gradient of the program is free of rounding errors."""
-    program = lowered(program)
     for statement in program.statements:  # most inexact programs are recognized here
-        if isinstance(statement, pr.TakeGrad) or pr.records(statement):
+        if isinstance(statement, pr.TakeGrad):
             return False
         if isinstance(statement, pr.Apply) and OPS[statement.op].dyadic is None:
             return False
@@ -53,16 +48,12 @@ def is_rounded(program: pr.Program) -> bool:
 
     PyTorch rule: docs/semantics.md 15. Programs with sums of five or more elements are excluded,
     since NumPy and PyTorch add them in different orders (docs/semantics.md 15.8), and so are
-    those with sums over several axes of an array that is not C-contiguous, and programs that get
-    such an array.
+    those with sums over several axes of an array that is not C-contiguous.
     """
-    program = lowered(program)
     applied = [s for s in program.statements if isinstance(s, pr.Apply)]
     if any(not OPS[s.op].is_rounded(s.attrs) for s in applied):
         return False
-    if any(isinstance(s, pr.TakeGrad) or pr.records(s) for s in program.statements):
-        return False
-    if not all(c.layout in _IN_ORDER for c in program.constants()):
+    if any(isinstance(s, pr.TakeGrad) for s in program.statements):
         return False
     reordered = any(OPS[s.op].reorders for s in applied)
     for statement, outputs in zip(program.statements, program.defined, strict=True):
@@ -97,8 +88,6 @@ class _Grids:
         self.values = [self.of(leaf) for leaf in program.leaves]
         self.applied: list[tuple[pr.Apply, tuple[int, ...]]] = []
         self.totals: dict[int, Grid] = {}
-        self.hooks: dict[int, pr.Hook] = {}
-        self.retained: set[int] = set()
 
     def checked(self, grid: Grid | None) -> Grid:
         """Return ``grid`` if all its numbers are floating-point numbers, else raise."""
@@ -109,10 +98,10 @@ class _Grids:
         return grid
 
     def of(self, constant: pr.Constant) -> Grid:
-        array = np.array(constant.distinct(), constant.dtype)
+        array = constant.array()
         if not np.isfinite(array).all():
             raise _InexactError
-        return self.checked(dyadic.grid_of(array.tolist()))
+        return self.checked(dyadic.grid_of(array.ravel().tolist()))
 
     def seed(self, gradient: pr.Constant | None) -> Grid:
         """Return the grid of the root's gradient, whose numbers must leave some bits unused.
@@ -122,7 +111,7 @@ class _Grids:
         """
         if gradient is None:
             return ONE
-        for value in gradient.distinct():
+        for value in gradient.values:
             numerator = abs(value.as_integer_ratio()[0]) if np.isfinite(value) else 0
             if (numerator // max(numerator & -numerator, 1)).bit_length() > self.bits - _ROOM:
                 raise _InexactError
@@ -130,53 +119,22 @@ class _Grids:
 
     def run(self) -> None:
         for statement, outputs in zip(self.program.statements, self.program.defined, strict=True):
-            method = getattr(self, statement.keyword, None)
-            if method is not None:
-                method(statement, outputs)
-
-    def apply(self, statement: pr.Apply, outputs: tuple[int, ...]) -> None:
-        rule, arguments = self.rule_of(statement)
-        self.values += [self.checked(rule.value(*arguments))] * len(outputs)
-        if not statement.no_grad:
-            self.applied.append((statement, outputs))
-
-    def detach(self, statement: pr.Detach, _: tuple[int, ...]) -> None:
-        self.values.append(self.values[statement.value])
-
-    def change_grad(self, statement: pr.ChangeGrad, _: tuple[int, ...]) -> None:
-        # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
-        total = self.totals.get(statement.leaf)
-        changed = ONE if total is None else dyadic.grid_sum(dyadic.grid_times(total, 2), ONE)
-        self.totals[statement.leaf] = self.checked(changed)
-
-    def hook(self, statement: pr.Hook, _: tuple[int, ...]) -> None:
-        self.hooks[statement.hook] = statement
-
-    def remove(self, statement: pr.RemoveHook, _: tuple[int, ...]) -> None:
-        del self.hooks[statement.hook]
-
-    def retain_grad(self, statement: pr.RetainGrad, _: tuple[int, ...]) -> None:
-        self.retained.add(statement.value)
-
-    def set_grad(self, statement: pr.SetGrad, _: tuple[int, ...]) -> None:
-        self.totals[statement.leaf] = self.seed(statement.gradient)
-
-    def backward(self, statement: pr.Backward, _: tuple[int, ...]) -> None:
-        self.accumulate(self.swept([(statement.value, statement.gradient)]))
-
-    def backward_many(self, statement: pr.BackwardMany, _: tuple[int, ...]) -> None:
-        pairs = list(zip(statement.roots, statement.seeds(), strict=True))
-        self.accumulate(self.swept(pairs))
-
-    def grad(self, statement: pr.Grad, _: tuple[int, ...]) -> None:
-        grads = self.swept(list(zip(statement.roots, statement.seeds(), strict=True)))
-        self.accumulate({i: g for i, g in grads.items() if i >= len(self.program.leaves)})
-        self.values += [grads.get(i, ONE) for i in statement.inputs]
-
-    def accumulate(self, grads: dict[int, Grid]) -> None:
-        for i, grid in grads.items():
-            if i < len(self.program.leaves) or i in self.retained:
-                self.add_to(self.totals, i, grid)
+            if isinstance(statement, pr.Apply):
+                rule, arguments = self.rule_of(statement)
+                self.values += [self.checked(rule.value(*arguments))] * len(outputs)
+                if not statement.no_grad:
+                    self.applied.append((statement, outputs))
+            elif isinstance(statement, pr.Detach):
+                self.values.append(self.values[statement.value])
+            elif isinstance(statement, pr.Backward):
+                self.backward(statement)
+            elif isinstance(statement, pr.ChangeGrad):
+                # Without a gradient there may be zeros (quirk ``zeros-instead-of-none``).
+                total = self.totals.get(statement.leaf)
+                changed = (
+                    ONE if total is None else dyadic.grid_sum(dyadic.grid_times(total, 2), ONE)
+                )
+                self.totals[statement.leaf] = self.checked(changed)
 
     def rule_of(self, statement: pr.Apply) -> tuple[DyadicRule, tuple[Any, ...]]:
         """Return the rule of an operation, and the arguments of its functions."""
@@ -186,13 +144,10 @@ class _Grids:
         sizes = tuple(size(self.program.infos[i].shape) for i in statement.inputs)
         return rule, (grids, sizes, dict(statement.attrs))
 
-    def swept(self, roots: Sequence[tuple[int, pr.Constant | None]]) -> dict[int, Grid]:
-        """Return the grids of all gradients of a pass, after their hooks."""
-        grads: dict[int, Grid] = {}
-        for i, gradient in roots:
-            self.add_to(grads, i, self.seed(gradient))
+    def backward(self, root: pr.Backward) -> None:
+        grads: dict[int, Grid] = {root.value: self.seed(root.gradient)}
         for statement, outputs in reversed(self.applied):
-            reached = [self.hooked(grads, i) for i in outputs if i in grads]
+            reached = [grads[i] for i in outputs if i in grads]
             if not reached:
                 continue
             rule, arguments = self.rule_of(statement)
@@ -202,18 +157,9 @@ class _Grids:
             for i, slope in zip(statement.inputs, slopes, strict=True):
                 grid = dyadic.grid_product(dyadic.grid_hull(*reached), slope)
                 self.add_to(grads, i, dyadic.grid_times(grid, self.terms(statement, i, outputs)))
-        for i in range(len(self.program.leaves)):
-            if i in grads:
-                self.hooked(grads, i)
-        return grads
-
-    def hooked(self, grads: dict[int, Grid], i: int) -> Grid:
-        """Apply the hooks of a value to the grid of its gradient."""
-        for hook in self.hooks.values():
-            if hook.value == i and hook.kind != "record":
-                other = grads[i] if hook.kind == "double" else ONE
-                grads[i] = self.checked(dyadic.grid_sum(grads[i], other))
-        return grads[i]
+        for i, grid in grads.items():
+            if i < len(self.program.leaves):
+                self.add_to(self.totals, i, grid)
 
     def add_to(self, grids: dict[int, Grid], i: int, grid: Grid) -> None:
         grids[i] = self.checked(dyadic.grid_sum(grids[i], grid) if i in grids else grid)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.engines.trace import STOPPED, Trace
-from parity.oracle.extent import Extent
 
 
 class Kind(enum.StrEnum):
@@ -47,11 +46,6 @@ class Kind(enum.StrEnum):
         "there is a gradient where PyTorch has none",
         "skip constants, detached values and what was computed under no_grad",
     )
-    REQUIRES_GRAD = (
-        "requires-grad",
-        "a value requires a gradient in one of engine and PyTorch only",
-        "look at the mode in which it was computed, and at what restores the mode",
-    )
     ACCUMULATION = (
         "accumulation",
         "a gradient is wrong only from the second backward on",
@@ -87,12 +81,6 @@ class Kind(enum.StrEnum):
         "second-order",
         "a gradient of a gradient differs",
         "compute gradients with operations that are recorded, on tensors of the graph",
-    )
-    HOOK = (
-        "hook",
-        "a hook is called with another gradient, or more or less often",
-        "call the hooks of a value once a pass, in the order in which they were set, with the sum "
-        "of all that arrived there",
     )
     EXCEPTION = (
         "exception",
@@ -174,8 +162,8 @@ class Finding:
         The largest error divided by its bound; None if that is not a finite number.
     allowed
         The error bound of each element; None where values were not compared.
-    extent
-        How far the numbers of the program go (``parity.oracle.extent``).
+    non_finite
+        Whether the reference computed inf or nan anywhere in the program.
     trace
         The engine's run that differed; None if it was not kept.
     right
@@ -184,9 +172,6 @@ class Finding:
         How often the program differed, for a finding of kind ``flaky``.
     place
         Type and place of an exception (``Failure.place``), "" if it is unknown or there is none.
-    only
-        What a reduced program depends on beside its operations: what is read when, layouts, dropped
-        values ("only where x2 is not read right after the statement"); "" for nothing.
     """
 
     kind: Kind
@@ -197,12 +182,11 @@ class Finding:
     reference: Any
     error_over_bound: float | None = None
     allowed: Any = None
-    extent: Extent = Extent.FINITE
+    non_finite: bool = False
     trace: Trace | None = field(default=None, repr=False)
     right: Trace | None = field(default=None, repr=False)
     repeats: Repeats | None = None
     place: str = ""
-    only: str = ""
 
     def flaky(self, differ: int, runs: int) -> Finding:
         """Return the finding of kind ``flaky`` whose program differed like this in some runs."""
@@ -227,38 +211,6 @@ class Finding:
         return f"{self.kind} {self.place}" if self.place else self.kind
 
     @property
-    def non_finite(self) -> bool:
-        """Whether the program leaves the finite numbers of ordinary size."""
-        return self.extent is not Extent.FINITE
-
-    @property
-    def by_class(self) -> bool:
-        """Whether a convention decides: numbers differ in a program that leaves the finite ones.
-
-        What formula an engine computes with shows there, and all of them are right.
-        """
-        return self.non_finite and not self.stopped and self.observed in _OF_NUMBERS
-
-    @property
-    def is_shown_only(self) -> bool:
-        """Whether right engines differ so: the finding is reported and decides nothing."""
-        return self.by_class and self.extent is Extent.BEYOND
-
-    @property
-    def classes(self) -> tuple[str, str] | None:
-        """What one element is on both sides: finite, inf, -inf or nan; None for other findings.
-
-        It is the first element of those whose classes differ, if some do.
-        """
-        engine, reference = self.engine, self.reference
-        if not (isinstance(engine, np.ndarray) and isinstance(reference, np.ndarray)):
-            return None
-        if engine.shape != reference.shape:
-            return None
-        pairs = zip(map(class_of, engine.flat), map(class_of, reference.flat), strict=True)
-        return next(((a, b) for a, b in pairs if a != b), ("finite", "finite"))
-
-    @property
     def left_numbers(self) -> bool:
         """Whether the engine has inf or nan where the reference has a finite number."""
         engine, reference = self.engine, self.reference
@@ -274,17 +226,3 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.says}"
-
-
-#: Kinds of findings that may be about numbers alone.
-_OF_NUMBERS = (
-    *(Kind.VALUE, Kind.GRADIENT, Kind.ACCUMULATION, Kind.SECOND_ORDER),
-    *(Kind.EXCEPTION, Kind.NO_EXCEPTION),
-)
-
-
-def class_of(number: Any) -> str:
-    """Return "finite", "inf", "-inf" or "nan"."""
-    if np.isfinite(number):
-        return "finite"
-    return "nan" if np.isnan(number) else "inf" if number > 0 else "-inf"

@@ -16,7 +16,7 @@ from parity.engines.quirks.table import with_quirks
 from parity.engines.runner import AnyEngine, Runner, as_runner
 from parity.engines.selfcheck import check_adapter
 from parity.engines.trace import Trace
-from parity.language.program import Apply, Program, ProgramError, TapeStatement
+from parity.language.program import Apply, Program, ProgramError
 from parity.language.text_format import program_from_text
 from parity.oracle.adjudicate import adjudicate
 from parity.oracle.compare import compare
@@ -82,7 +82,7 @@ class ProgramRun:
         return f"differ {self._where(self.finding)}: {self.finding}{blame}"
 
     def _where(self, finding: Finding) -> str:
-        lines = self.program.lines()
+        lines = str(self.program).splitlines()
         line = len(self.program.leaves) + finding.statement
         if finding.statement < 0:
             return "while the leaves are made"
@@ -174,8 +174,6 @@ def run_on(program: Program, engine: AnyEngine, reference: Engine) -> ProgramRun
         raise UsageError(f"{names[0]} has no {_missing(program, runner)}")
     expected = with_quirks(reference, runner.quirks)
     ours, theirs = runner.run(program), execute(program, expected)
-    if ours.partial:
-        ours = ours.filled(theirs)
     if ours.unsupported is not None:
         raise UsageError(f"{names[0]} does not support the program: {ours.unsupported}")
     bitwise = runner.bitwise and expected.bitwise
@@ -190,8 +188,6 @@ def _missing(program: Program, runner: Runner) -> str:
     for statement in program.statements:
         if isinstance(statement, Apply) and statement.op not in runner.ops:
             return f"operation {statement.op}"
-        if isinstance(statement, TapeStatement) and statement.ability not in runner.abilities:
-            return f"method {statement.ability}"
     for leaf in program.leaves:
         if leaf.dtype not in runner.dtypes:
             return leaf.dtype

@@ -8,7 +8,7 @@ engine's own gradients.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class Question:
     def forwards(self, points: Sequence[Sequence[Array]]) -> list[list[Array] | None]:
         """Return the value that the backward starts from, for other leaves."""
         root = _last(self.program).value
-        before = (*self.program.statements[:-1], *reads(self.program, root))
+        before = self.program.statements[:-1]
         values = (value_of(trace, root) for trace in self.traces(points, before))
         return [None if value is None else [value] for value in values]
 
@@ -122,11 +122,10 @@ class Question:
         programs = [
             pr.Program(
                 tuple(
-                    replace(old, values=tuple(a.ravel().tolist()))
+                    pr.Leaf(old.shape, tuple(a.ravel().tolist()), old.dtype, old.requires_grad)
                     for old, a in zip(self.program.leaves, arrays, strict=True)
                 ),
                 statements,
-                self.program.unread,
             )
             for arrays in points
         ]
@@ -155,16 +154,11 @@ def question_of(program: pr.Program, trace: Trace, runner: Runner) -> Question |
     places = [n for n, s in enumerate(program.statements) if isinstance(s, pr.Backward)]
     if not places or (trace.failure is not None and trace.failure.statement <= places[-1]):
         return None
-    if program.unread == "all" and len(places) > 1:
-        return None  # what the last one has added is not known
-    program = replace(program, statements=program.statements[: places[-1] + 1])
+    program = pr.Program(program.leaves, program.statements[: places[-1] + 1])
     if not _is_function(program, bool(runner.quirks)):
         return None
     last = _last(program)
     value = value_of(trace, last.value)
-    if value is None and program.unread:
-        before = (*program.statements[:-1], *reads(program, last.value))
-        value = value_of(runner.run(replace(program, statements=before)), last.value)
     gradients = added_gradients(program, trace)
     if value is None or gradients is None:
         return None
@@ -192,12 +186,7 @@ def _is_function(program: pr.Program, quirks: bool) -> bool:
 def _keeps_derivatives(statement: pr.Statement) -> bool:
     if isinstance(statement, pr.Apply):
         return not statement.no_grad
-    return isinstance(statement, (pr.Backward, pr.TakeGrad, pr.Clear, pr.Drop, pr.Read))
-
-
-def reads(program: pr.Program, value: int) -> tuple[pr.Statement, ...]:
-    """Return the statement that reads a value, where it is not read anyway."""
-    return (pr.Read(value),) if program.unread else ()
+    return isinstance(statement, (pr.Backward, pr.TakeGrad, pr.Clear, pr.Drop))
 
 
 def value_of(trace: Trace | None, which: int) -> Array | None:
@@ -215,8 +204,6 @@ def added_gradients(program: pr.Program, trace: Trace) -> list[Array] | None:
     grads = [o for o in trace.observations if o.what == "grad"]
     before = {o.which: o.array for o in grads if o.statement < number}
     after = {o.which: o.array for o in grads if o.statement == number}
-    if not after:
-        return None  # they are read later
     added = []
     for i, leaf in enumerate(program.leaves):
         new, old = (np.zeros(leaf.shape) if g is None else g for g in (after[i], before.get(i)))

@@ -51,7 +51,7 @@ def own_verdict(
 
 def _question(program: pr.Program, finding: Finding, runner: Runner) -> Question | None:
     """Return the question of the backward at which a finding was observed."""
-    shown = replace(program, statements=program.statements[: finding.statement + 1])
+    shown = pr.Program(program.leaves, program.statements[: finding.statement + 1])
     if not shown.statements or not isinstance(shown.statements[-1], pr.Backward):
         return None
     return question_of(shown, runner.run(shown), runner)

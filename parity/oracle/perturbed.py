@@ -6,8 +6,7 @@ This is Monte Carlo arithmetic (D. S. Parker 1997); ``parity.oracle.tolerance`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -40,18 +39,6 @@ def _graph_nodes(t: Any) -> dict[Any, None]:
     return found
 
 
-class _SignedZeros(torch.autograd.Function):
-    """The same numbers and gradients; zeros have the signs of other numbers."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Any, signs: Any) -> Any:
-        return torch.where(y == 0, torch.copysign(y, signs), y)
-
-    @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
-        return g, None
-
-
 class Perturbed(Torch):
     """PyTorch in float64 with random relative errors.
 
@@ -61,7 +48,6 @@ class Perturbed(Torch):
     """
 
     name = "torch, perturbed"
-    follows_meanings = True
 
     def __init__(
         self, unit: float, accumulations: int, seed: Any, choices: Sequence[Choice] = ()
@@ -72,8 +58,6 @@ class Perturbed(Torch):
         self.recorded = False  # whether a backward with create_graph ran
         self.random = np.random.default_rng(seed)
         self.unit = unit
-        narrow = unit > np.finfo(np.float64).epsneg
-        self.smallest = float(np.finfo(np.float32 if narrow else np.float64).smallest_subnormal)
         self.accumulations = accumulations
         self.count = 0  # of random numbers used so far
         self._drawn = self._draw(DRAWN)
@@ -89,21 +73,7 @@ class Perturbed(Torch):
         return t
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        wide = None if gradient is None else gradient.astype(np.float64)
-        with self._rounding((t,), flags):
-            super().backward(t, wide, **flags)
-
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        with self._rounding(ts, flags):
-            super().backward_many(ts, gs, inputs=inputs, **flags)
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
-        with self._rounding(ys, flags):
-            return super().grad_of_values(ys, xs, gs, **flags)
-
-    @contextmanager
-    def _rounding(self, roots: Sequence[Any], flags: Mapping[str, bool]) -> Iterator[None]:
-        """A context for a pass; once gradients were recorded, every node rounds its results.
+        """Run a backward; once gradients were recorded, every node rounds its results.
 
         In second derivatives an operand gets its gradient from several nodes. With an error
         common to all, those of ``a / b`` would cancel for equal operands.
@@ -113,11 +83,10 @@ class Perturbed(Torch):
         def rounded(grads: Sequence[Any], _: Any) -> tuple[Any, ...]:
             return tuple(g if g is None else self.rounded(g, ulps) for g in grads)
 
-        nodes: dict[Any, None] = {}
-        for t in roots if self.recorded and self.unit else ():
-            nodes |= _graph_nodes(t)
+        wide = None if gradient is None else gradient.astype(np.float64)
+        nodes = _graph_nodes(t) if self.recorded and self.unit else ()
         hooks = [node.register_hook(rounded) for node in nodes]
-        yield
+        super().backward(t, wide, **flags)
         for hook in hooks:
             hook.remove()
         self.recorded |= flags.get("create_graph", False)
@@ -137,22 +106,12 @@ class Perturbed(Torch):
         """
         if not self.unit:
             return t
-        # Below the normal numbers of the dtype an error is a part of the smallest number.
-        sizes = t.detach().abs() * self.unit + (t.detach() != 0) * self.smallest
-        error = sizes * self.noise(t, ulps)
-        right = (error == 0) | ~torch.isfinite(error)  # a zero keeps its sign
-        t = torch.where(right, t, t + error)
+        error = t.detach() * self.noise(t, self.unit * ulps)
+        t = t + torch.where(torch.isfinite(error), error, 0.0)
         return with_gradient(t, lambda g: self.rounded(g, ulps))
 
     def rounded(self, g: Any, ulps: float) -> Any:
         return g * (1 + self.noise(g, self.unit * ulps))
-
-    def with_signs(self, y: Any) -> Any:
-        """Return a result with random signs of zeros: they depend on how it is computed."""
-        if (y.detach() != 0).all():
-            return y
-        signed: Any = _SignedZeros.apply(y, self.noise(y))  # type: ignore[no-untyped-call]
-        return signed
 
     def noise(self, t: Any, scale: float = 1.0) -> Any:
         """Draw random numbers of either sign in the shape of ``t``, with mean square 1.
@@ -206,10 +165,10 @@ class Perturbed(Torch):
         # Where elements are summed, forward or backward, each addition may round each term.
         terms = max(t.numel() for t in xs) if op.sums else 1
         if isinstance(result, tuple):
-            return tuple(self.with_signs(self.perturb(y, op.ulps)) for y in result)
+            return tuple(self.perturb(y, op.ulps) for y in result)
         if any(x.shape != result.shape for x in xs):
             terms = max(terms, result.numel(), *(x.numel() for x in xs))
-        result = self.with_signs(self.perturb(result, op.ulps + terms))
+        result = self.perturb(result, op.ulps + terms)
         return self.with_slope_error(result, xs[0], op) if op.slope_ulps else result
 
     def with_slope_error(self, y: Any, x: Any, op: Operation) -> Any:
@@ -217,12 +176,11 @@ class Perturbed(Torch):
 
         They stand for cancellation inside the operation.
         """
-        fixed = torch.nan_to_num(x.detach(), 0.0, 0.0, 0.0)  # infinity has no error
-        step = torch.where(torch.isfinite(x.detach()), x, 0.0) - fixed  # zero, with derivative 1
+        fixed = x.detach()
+        step = x - fixed  # zero, with derivative 1
         value, first, second = (self.noise(x, self.unit * op.slope_ulps) for _ in range(3))
         if op.divides and y.numel():
             smallest = fixed[fixed != 0].abs().min() if fixed.any() else 1.0
-            largest = torch.nan_to_num(y.detach().abs(), 0.0, 0.0, 0.0).max()
-            second = second * (1 + largest / smallest**2)
+            second = second * (1 + y.detach().abs().max() / smallest**2)
         change = value * fixed + first * step + second * step * step / 2
         return y + (change if op.shape is elementwise else self.noise(y) * change.sum())

@@ -124,7 +124,6 @@ class Rounded(Torch):
     """
 
     name = "torch, rounded"
-    follows_meanings = True
 
     def __init__(
         self, unit: float, seed: Any, ulps: float = ULPS, leaf_ulps: float = LEAF_ULPS
@@ -160,14 +159,6 @@ class Rounded(Torch):
         with self.mode:
             super().backward(t, seed, **flags)
 
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        with self.mode:
-            super().backward_many(ts, gs, inputs=inputs, **flags)
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
-        with self.mode:
-            return super().grad_of_values(ys, xs, gs, **flags)
-
 
 #: A difference above this part of the largest number of an array is no rounding, where the
 #: samples scatter only because errors in the leaves break ties.
@@ -191,15 +182,15 @@ class NormwiseTolerance(Tolerance):
     def _least(self, reference: NDArray[Any]) -> NDArray[Any]:
         return 8 * self._floor(reference) + 16 * self.unit * _largest(reference)
 
-    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        bound = super()._sampled(index, reference)
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        bound = super()._sampled(index, shape)
         exact = self._prepared().observations
         array = exact[index].array if index < len(exact) else None
         clear = 0.0 if array is None else CLEAR * _largest(array)
         if not self.leaf_ulps or not (bound > clear).any():
             return bound
         self._still._wanted = self._wanted
-        of_operations = self._still._sampled(index, reference)
+        of_operations = self._still._sampled(index, shape)
         limited: NDArray[Any] = np.maximum(of_operations, np.minimum(bound, clear))
         return limited
 

@@ -22,7 +22,7 @@ _MOST_ELEMENTS = 24
 #: Characters of a message of an exception.
 _LONGEST_MESSAGE = 60
 #: Observations that are of interest only where they differ.
-_QUIET = ("held", "gradient", "requires_grad")
+_QUIET = ("held", "gradient")
 
 
 class Place(NamedTuple):
@@ -125,7 +125,7 @@ def side_by_side(
         Row(Place(-1, "leaf", i), f"x{i} = leaf({leaf})", "")
         for i, leaf in enumerate(program.leaves)
     ]
-    lines = program.lines()[len(program.leaves) :]
+    lines = str(program).splitlines()[len(program.leaves) :]
     for number in range(-1, len(program.statements) + 1):
         code = lines[number] if 0 <= number < len(lines) else ""
         found = [
@@ -155,11 +155,9 @@ def _is_shown(row: Row, program: pr.Program) -> bool:
     place = row.place
     if place.statement >= len(program.statements) or place.what in _QUIET:
         return False
-    if place.what == "hook":  # what it was called with, if it was
-        return row.engine != NONE
     if place.what != "grad":
-        return place.what != "calls"
-    return program.infos[place.which].requires_grad is not False or row.engine != row.reference
+        return True
+    return program.leaves[place.which].requires_grad or row.engine != row.reference
 
 
 def _row(
@@ -181,11 +179,8 @@ def _name(place: Place) -> str:
     name = f"x{place.which}"
     names = {
         "grad": f"{name}.grad",
-        "requires_grad": f"{name}.requires_grad",
         "held": f"{name}.grad, as it was before",
         "gradient": "the array passed to backward",
-        "calls": f"calls of h{place.which}",
-        "hook": f"h{place.which} gets",
     }
     return names.get(place.what, name)
 

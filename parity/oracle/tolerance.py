@@ -47,8 +47,7 @@ SAMPLES = 8
 SAMPLE_COUNTS = (1, 2, 3, SAMPLES)
 #: An error that exceeds the bound of so many samples that many times, and the largest number of the
 #: program by the factor ``GROSS``, needs no further ones. All of n samples are r times smaller than
-#: usual with a chance of about r**-n, here 1e-9. The largest number is not known where values are
-#: not read. Small errors need all samples: where gradients
+#: usual with a chance of about r**-n, here 1e-9. Small errors need all samples: where gradients
 #: cancel, a sample often has no error at all, since its errors are whole units in the last place.
 #: Where a choice is open, half of the samples choose otherwise, and all are needed.
 GROSS = 1e-4
@@ -112,9 +111,8 @@ class Tolerance:
             if np.all(error <= bound):
                 return None
             self._wanted = wanted
-            bound = least + self._sampled(index, reference)
-            # Whether a number is finite may hang on the sign of a zero, which half of them change.
-            clear = np.isfinite(error) & (error > self._clearly.get(wanted, np.inf) * bound)
+            bound = least + self._sampled(index, reference.shape)
+            clear = error > self._clearly.get(wanted, np.inf) * bound
             if np.any(clear) and np.any(clear & (error > GROSS * self._largest)):
                 self._clear = True  # no further sample raises the bound that much
                 break
@@ -131,7 +129,7 @@ class Tolerance:
 
     @property
     def _clearly(self) -> dict[int, float]:
-        return CLEARLY if all(self._decided) and not self.program.unread else {}
+        return CLEARLY if all(self._decided) else {}
 
     def bound(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
         """Return the bound of each element of the observation number ``index``.
@@ -142,7 +140,7 @@ class Tolerance:
             return np.zeros(reference.shape)
         if not self._clear:
             self._wanted = SAMPLE_COUNTS[-1]
-        bound: NDArray[Any] = self._least(reference) + self._sampled(index, reference)
+        bound: NDArray[Any] = self._least(reference) + self._sampled(index, reference.shape)
         return bound
 
     def _least(self, reference: NDArray[Any]) -> NDArray[Any]:
@@ -154,13 +152,8 @@ class Tolerance:
         finite: NDArray[Any] = np.where(np.isfinite(floor), floor, 0.0)
         return finite + np.finfo(np.float64).tiny
 
-    def _sampled(self, index: int, reference: NDArray[Any]) -> NDArray[Any]:
-        """Return the part of the bound that comes from the first ``self._wanted`` samples.
-
-        In float32 anything is allowed where float64 makes nan or infinity of what the reference
-        does not, or the other way round: PyTorch's own kernels differ there.
-        """
-        shape = reference.shape
+    def _sampled(self, index: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return the part of the bound that comes from the first ``self._wanted`` samples."""
         base = self._prepared()
         for k in range(len(self._samples), self._wanted):
             sample, count = self._run(self.unit, (self._seed, k + 1), self._choices or ())
@@ -173,13 +166,7 @@ class Tolerance:
         exact, *samples = [t.observations[index].array for t in traces]
         if exact is None or exact.shape != shape:
             return np.zeros(shape)
-        bound = sampled_bound(exact, samples, self._count)
-        if reference.dtype == np.float64:
-            return bound
-        with np.errstate(all="ignore"):
-            narrow = exact.astype(reference.dtype)
-        of_one_class = same(narrow, reference) | (np.isfinite(narrow) & np.isfinite(reference))
-        return np.where(of_one_class, bound, np.inf)
+        return sampled_bound(exact, samples, self._count)
 
     @cached_property
     def _seed(self) -> int:
@@ -208,7 +195,7 @@ class Tolerance:
         """A run with random errors, and how many elements had one."""
         # A sum of a gradient may be rounded at each use and in each backward.
         uses = Counter(v for s in self.program.statements for v in s.operands())
-        passes = sum(isinstance(s, (pr.Backward, pr.Pass)) for s in self.program.statements)
+        passes = sum(isinstance(s, pr.Backward) for s in self.program.statements)
         accumulations = max(uses.values(), default=0) + passes
         run = _chosen_run if any(choice is not None for choice in choices) else _known_run
         return run(self.program, self.quirks, unit, accumulations, seed, tuple(choices))

@@ -31,7 +31,6 @@ from parity.campaign.paths import FINDINGS
 from parity.campaign.regressions import RegressionError, read_regression
 from parity.campaign.result import Report
 from parity.diagnose.triage import Triage
-from parity.diagnose.whole import triage_of
 from parity.engines.base import Engine, label
 from parity.engines.open import open_engines
 from parity.engines.quirks.table import descriptions
@@ -64,7 +63,7 @@ class Suite:
 
     def __post_init__(self) -> None:
         if self.triage is None:
-            object.__setattr__(self, "triage", triage_of(self.engine, self.reference))
+            object.__setattr__(self, "triage", Triage(self.engine, self.reference))
 
     @staticmethod
     def of(

@@ -47,7 +47,7 @@ def test_overwrite_reduces_to_the_example_of_the_book(seed: int) -> None:
 
 def test_the_default_budget_reaches_every_profile_often() -> None:
     turns = DEFAULT_EXAMPLES // len(ROTATION)
-    assert turns >= 40
+    assert turns >= 90
     assert set(ROTATION) <= set(PROFILES)
     decoders = [Decoder.of(PROFILES[name], DEZERO) for name in dict.fromkeys(ROTATION)]
     assert list(itertools.chain.from_iterable(d.untested for d in decoders)) == []

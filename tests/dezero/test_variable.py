@@ -333,14 +333,14 @@ def test_zero_of_a_gradient_that_is_none_is_an_attribute_error():
         leaf(1.0).grad.zero_()
 
 
-def test_zero_of_a_recorded_gradient_is_recorded_as_in_pytorch():
+def test_zero_of_a_recorded_gradient_makes_it_a_constant():
     x = leaf(2.0)
     (x**3).backward(create_graph=True)
     grad = x.grad
     assert grad.requires_grad
     grad.zero_()
     assert x.grad is grad
-    assert grad.requires_grad
+    assert not grad.requires_grad
     (x**3).backward()
     assert x.grad.data == 12
 

@@ -14,7 +14,7 @@ from parity.engines import Engine
 from parity.engines.adapters.dezero import Dezero
 from parity.engines.adapters.torch import Torch
 from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL, abilities
-from parity.engines.builtin import BUILT_IN, FRAMEWORKS, PEERS, WHOLE
+from parity.engines.builtin import BUILT_IN, FRAMEWORKS, PEERS
 from parity.engines.execute import owns_buffer
 from parity.engines.load import EngineError, load_engine
 from parity.oracle.exact.engine import Exact
@@ -34,7 +34,7 @@ def test_built_in_names(spec: str, cls: type[Engine]) -> None:
     assert type(engine) is cls
     assert engine.name == spec
     assert engine.version
-    assert set(BUILT_IN) == {"dezero", "exact", "torch", "torch.func", *PEERS, *FRAMEWORKS, *WHOLE}
+    assert set(BUILT_IN) == {"dezero", "exact", "torch", "torch.func", *PEERS, *FRAMEWORKS}
 
 
 def test_class_of_a_module() -> None:

@@ -11,7 +11,7 @@ from parity.oracle.exact.engine import Exact
 from tests.helpers.programs import sample
 
 
-@pytest.mark.parametrize("profile", [p for p in PROFILES if not PROFILES[p].special])
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_value_of_a_generated_program_is_a_number(profile: str) -> None:
     """Second derivatives may have poles; values have none."""
     for case in sample(profile, 60, Exact(), seed=3):

@@ -17,7 +17,7 @@ from parity.engines.adapters.torch import Torch
 from parity.engines.base import Engine
 from parity.generate.decoder import Decoder
 from parity.generate.profiles import PROFILES
-from parity.generate.schedule import ROTATION, in_turn, sweep
+from parity.generate.schedule import ROTATION, sweep
 from parity.language import program as pr
 from parity.oracle.check import check_program
 from parity.oracle.finding import Finding
@@ -72,7 +72,7 @@ def searched(
     """Yield the programs that ``search`` runs, endlessly and before any is reduced."""
     decoders = [Decoder.of(PROFILES[name], engine) for name in profiles]
     streams = [sweep(decoder, f"{seed}:{i}") for i, decoder in enumerate(decoders)]
-    return (next(streams[i]) for i in in_turn([decoder.profile for decoder in decoders]))
+    return (next(stream) for stream in itertools.cycle(streams))
 
 
 def check(case: pr.Program, engine: Engine) -> Finding | None:

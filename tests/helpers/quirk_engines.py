@@ -139,17 +139,6 @@ class QuietConstants(TapeEngine):
             super().backward(t, gradient, **flags)
 
 
-class FlatRoot(TapeEngine):
-    """The slope of the square root at 0 is 0, not infinite."""
-
-    name = "flat-root"
-    quirk = "own-non-finite"
-    rules: ClassVar[Mapping[str, Rule]] = {
-        **RULES,
-        "sqrt": Rule(np.sqrt, lambda g, y, a: (do("select", g / (2 * y), keep=raw(y) != 0),)),
-    }
-
-
 class KeepsIntermediates(TapeEngine):
     name = "keeps-intermediates"
     quirk = "keeps-intermediate-grads"
@@ -300,7 +289,6 @@ QUIRK_ENGINES: dict[str, Any] = {
         ClearsGraphs,
         NoGradVariables,
         QuietConstants,
-        FlatRoot,
         *map(_choosing, _CHOICES),
         *(
             _ties(op, kind, *weights)

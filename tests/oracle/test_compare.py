@@ -15,7 +15,6 @@ from parity.engines.base import Engine
 from parity.engines.execute import execute
 from parity.engines.trace import Failure, Observation, Trace
 from parity.language import program as pr
-from parity.language.text_format import program_from_text
 from parity.oracle.compare import compare
 from parity.oracle.finding import KINDS
 from parity.oracle.tolerance import Tolerance
@@ -198,13 +197,6 @@ class WrongSecondOrder(Dezero):
     ops: ClassVar[dict[str, Any]] = {**Dezero.ops, "square": lambda a: ConstantSlope()(a)}
 
 
-class EverythingRequiresGradients(Dezero):
-    def requires_grad(self, t):
-        return True
-
-
-QUIET = program_from_text("x0 = leaf(3.0)\nwith no_grad():\n    x1 = neg(x0)")
-
 #: Engine, program, kind, number of the statement, what is observed.
 WRONG: list[tuple[type[Engine], pr.Program, str, int, str]] = [
     (WrongValue, BACKWARD, "value", 0, "value"),
@@ -229,7 +221,6 @@ WRONG: list[tuple[type[Engine], pr.Program, str, int, str]] = [
     (OneOutputLess, SPLIT, "shape", 0, "value"),
     (OneOutputMore, SPLIT, "shape", 0, "value"),
     (WrongSecondOrder, SECOND, "second-order", 5, "grad"),
-    (EverythingRequiresGradients, QUIET, "requires-grad", 2, "requires_grad"),
     (Raises, BACKWARD, "exception", 1, "exception"),
     (Recursive, BACKWARD, "depth", 1, "exception"),
     (NeverFreed, FREED, "no-exception", 2, "exception"),

@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.diagnose.defects.events import TapeEvents
 from parity.diagnose.defects.tensor import Node, Tensor, raw
 from parity.diagnose.defects.vjps import INNER, RULES, Rule, do, rules_of_rows
-from parity.engines.arrays import copied
+from parity.engines.base import Engine
 
 __all__ = ["RULES", "Node", "TapeEngine", "Tensor"]
 
@@ -43,7 +42,7 @@ class Operations(dict[str, Any]):
         return [self[name] for name in self]
 
 
-class TapeEngine(TapeEvents):
+class TapeEngine(Engine):
     """Correct, by the plainest means: nodes run newest first, sums are new arrays.
 
     Gradients on their way (``g``) are arrays. Under ``create_graph`` they are
@@ -64,7 +63,6 @@ class TapeEngine(TapeEvents):
         )
         #: Those that the formulas use as well.
         self.functions: dict[str, Any] = Operations(self, rules | INNER)
-        self.inplace: dict[str, Any] = self.changes()  # type: ignore[misc]
 
     # The forward pass.
 
@@ -78,7 +76,6 @@ class TapeEngine(TapeEvents):
             outputs = tuple(Tensor(self, y, recorded) for y in (result if several else (result,)))
             if recorded:
                 node = Node(vjp, xs, attrs, outputs, next(self.numbers), several)
-                node.seen = tuple([x.changed for x in xs])
                 for t in outputs:
                     t.node = node
             return outputs if several else outputs[0]
@@ -86,13 +83,13 @@ class TapeEngine(TapeEvents):
         return apply
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Tensor:
-        return Tensor(self, copied(array), requires_grad)
+        return Tensor(self, array.copy(), requires_grad)
 
     def value(self, t: Tensor) -> Any:
         return t.data
 
     @contextmanager
-    def recording_set(self, on: bool) -> Iterator[Any]:
+    def recording_set(self, on: bool) -> Iterator[None]:
         outer, self.recording = self.recording, on
         try:
             yield
@@ -183,8 +180,6 @@ class TapeEngine(TapeEvents):
     def run(self, node: Node, grads: dict[Tensor, Any], retain: bool) -> None:
         """Send the gradients of a node's outputs to its operands."""
         self.free(node, retain)
-        self.check_saved(node)
-        self.settle(node, grads)
         slopes = self.slopes(node, self.arrived(node, grads))
         for index, g in self.by_operand(node, slopes):
             parent = node.parents[index]
@@ -201,7 +196,7 @@ class TapeEngine(TapeEvents):
         """The gradients of a node's operands, each with the index of its operand."""
         if len(slopes) != len(node.parents):
             raise ValueError(f"{len(slopes)} gradients for {len(node.parents)} operands")
-        return list(self.without_none(slopes))
+        return list(enumerate(slopes))
 
     def arrived(self, node: Node, grads: dict[Tensor, Any]) -> tuple[Any, ...]:
         """The gradients of a node's outputs: zeros for those that were not used."""
@@ -240,7 +235,6 @@ class TapeEngine(TapeEvents):
     def finish(self, grads: dict[Tensor, Any]) -> None:
         for leaf, g in grads.items():
             if leaf.node is None and leaf.requires_grad:
-                g = self.hooked_sum(leaf, g)
                 recorded = self.total(leaf, g) if isinstance(g, Tensor) else None
                 self.store(leaf, raw(g))
                 leaf.recorded = recorded

@@ -20,8 +20,6 @@ class Node:
     number: int
     several: bool  # whether ``vjp`` takes tuples of gradients and results
     freed: bool = False
-    #: How often each operand had been changed in place when the node was made.
-    seen: tuple[int, ...] = ()
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
@@ -51,13 +49,6 @@ class Tensor:
         self.grad: Any = None
         #: The gradient as a tensor, if the last backward recorded it.
         self.recorded: Tensor | None = None
-        #: How often it was changed in place.
-        self.changed = 0
-        #: Functions of the gradient by number, and whether the gradient of a result is kept.
-        self.hooks: dict[int, Callable[..., Any]] = {}
-        self.retains = False
-        #: What a defect remembers of it.
-        self.last: Any = None
         self.shape: tuple[int, ...] = self.data.shape
         self.ndim, self.size, self.dtype = self.data.ndim, self.data.size, self.data.dtype
 

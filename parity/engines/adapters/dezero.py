@@ -7,9 +7,7 @@ from typing import Any, ClassVar
 
 import dezero
 import dezero.functions as F
-from dezero import in_place
 from parity.engines.adapters.numpy_like import INDICES, SCALARS, split_like
-from parity.engines.arrays import copied
 from parity.engines.base import Engine
 
 
@@ -35,15 +33,8 @@ class Dezero(Engine):
         "slice_backwards": INDICES["slice_backwards"],
     }
 
-    inplace: ClassVar[dict[str, Any]] = {
-        **{name: getattr(in_place, name) for name in ("add_", "mul_", "sub_", "copy_", "relu_")},
-        "mul_scalar_": lambda a, *, c: in_place.mul_(a, c),
-        "zero_": dezero.Variable.zero_,
-        "set_item_": lambda a, b, *, index: in_place.set_item(a, index, b),
-    }
-
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return dezero.Variable(copied(array), requires_grad=requires_grad)
+        return dezero.Variable(array.copy(), requires_grad=requires_grad)
 
     def value(self, t: Any) -> Any:
         return t.data
@@ -68,40 +59,6 @@ class Dezero(Engine):
 
     def detach(self, t: Any) -> Any:
         return t.detach()
-
-    def enable_grad(self) -> AbstractContextManager[Any]:
-        return dezero.enable_grad()  # type: ignore[no-any-return]
-
-    def requires_grad(self, t: Any) -> bool:
-        return bool(t.requires_grad)
-
-    def detach_(self, t: Any) -> None:
-        t.detach_()
-
-    def function(self, forward: Any, backward: Any) -> Any:
-        class OfUser(dezero.Function):
-            def forward(self, *xs: Any) -> Any:
-                return forward(*xs)
-
-            def backward(self, *gys: Any) -> Any:
-                return backward(gys, tuple(x.data for x in self.inputs))
-
-        return OfUser()
-
-    def hook(self, t: Any, function: Any) -> Any:
-        return t.register_hook(function)
-
-    def retain_grad(self, t: Any) -> None:
-        t.retain_grad()
-
-    def set_grad(self, t: Any, array: Any) -> None:
-        t.grad = array
-
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        dezero.backward_many(ts, gs, inputs=inputs, **flags)
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
-        return dezero.grad(ys, xs, gs, **flags)
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         names = {"sgd": "SGD", "momentum": "MomentumSGD", "adam": "Adam"}

@@ -188,12 +188,6 @@ class Functional(Engine):
     def no_grad(self) -> AbstractContextManager[Any]:
         return self._recording_set(False)
 
-    def enable_grad(self) -> AbstractContextManager[Any]:
-        return self._recording_set(True)
-
-    def requires_grad(self, t: Tensor) -> bool:
-        return t.requires_grad
-
     @contextmanager
     def _recording_set(self, on: bool) -> Iterator[None]:
         outer, self._recording = self._recording, on

@@ -23,7 +23,7 @@ class Mlx(Functional):
     functions: ClassVar[dict[str, Callable[..., Any]]] = LIBRARIES["mlx"].ops()
 
     def array(self, a: Any) -> Any:
-        return mx.array(a.copy(), getattr(mx, a.dtype.name))  # without a dtype it would be float32
+        return mx.array(a, getattr(mx, a.dtype.name))  # without a dtype it would be float32
 
     def value(self, t: Tensor) -> Any:
         with refusals():

@@ -26,7 +26,7 @@ class Paddle(Engine):
     quirks = frozenset({"seeds-any-shape-with-ones"})
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return paddle.to_tensor(array.copy(), stop_gradient=not requires_grad)
+        return paddle.to_tensor(array, stop_gradient=not requires_grad)
 
     def value(self, t: Any) -> Any:
         return t.numpy()
@@ -37,7 +37,7 @@ class Paddle(Engine):
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
         if t.stop_gradient:
             raise RuntimeError("the root does not require a gradient")  # Paddle does nothing
-        seed = None if gradient is None else paddle.to_tensor(gradient.copy())
+        seed = None if gradient is None else paddle.to_tensor(gradient)
         t.backward(seed, **flags)
 
     def clear_grad(self, t: Any) -> None:

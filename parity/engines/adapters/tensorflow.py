@@ -27,7 +27,7 @@ class TensorFlow(Functional):
     functions: ClassVar[dict[str, Callable[..., Any]]] = LIBRARIES["tensorflow"].ops()
 
     def array(self, a: Any) -> Any:
-        return tf.constant(a.copy())
+        return tf.constant(a)
 
     def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         # A tape knows tensors by identity, and a detached one is the same as its leaf.

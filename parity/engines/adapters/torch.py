@@ -6,8 +6,8 @@ import functools
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 
@@ -39,28 +39,6 @@ def _copied(g: Any) -> Any:
     return None if g is None else g.clone()
 
 
-@contextmanager
-def _passing(flags: Mapping[str, bool]) -> Iterator[None]:
-    """A context for a pass with these flags."""
-    try:
-        if not flags.get("create_graph"):
-            yield
-            return
-        with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
-            warnings.simplefilter("ignore")
-            yield
-    except RuntimeError as error:
-        if _NO_DERIVATIVE.search(str(error)):
-            raise Unsupported("some second derivatives") from error
-        raise
-
-
-def _seeds(ts: Any, gs: Any) -> list[Any]:
-    """Gradients of roots as tensors of their dtypes."""
-    pairs = zip(ts, gs, strict=True)
-    return [None if g is None else torch.tensor(g, dtype=t.dtype) for t, g in pairs]
-
-
 class Functions(Mapping[str, Callable[..., Any]]):
     """A function for each operation that PyTorch has, made when it is asked for.
 
@@ -82,23 +60,6 @@ class Functions(Mapping[str, Callable[..., Any]]):
         return sum(1 for _ in self)
 
 
-def tensor_of(array: Any) -> Any:
-    """Return a tensor with a copy of an array, and its strides where PyTorch has such.
-
-    It has no negative ones, for which ``torch.tensor`` raises.
-    """
-    if array.flags.c_contiguous:
-        return torch.tensor(array)
-    steps = [stride // array.itemsize for stride in array.strides]
-    if any(step < 0 for step in steps):
-        return torch.tensor(array.copy())
-    lengths = (1 if step == 0 else n for n, step in zip(array.shape, steps, strict=True))
-    whole = torch.tensor(array.copy())
-    one = whole[tuple(slice(0, n) for n in lengths)]
-    held = torch.empty_strided(one.shape, steps, dtype=one.dtype).copy_(one)
-    return held.expand(array.shape)
-
-
 class Torch(Engine):
     """PyTorch in eager mode on the CPU, with one thread (more are slower for small arrays).
 
@@ -111,25 +72,14 @@ class Torch(Engine):
     version = torch.__version__.partition("+")[0]
     bitwise = True
 
-    inplace: ClassVar[dict[str, Any]] = {
-        "add_": torch.Tensor.add_,
-        "mul_": torch.Tensor.mul_,
-        "sub_": torch.Tensor.sub_,
-        "mul_scalar_": lambda a, *, c: a.mul_(c),
-        "zero_": torch.Tensor.zero_,
-        "copy_": torch.Tensor.copy_,
-        "relu_": torch.Tensor.relu_,
-        "set_item_": lambda a, b, *, index: a.__setitem__(index, b),
-    }
-
     def __init__(self) -> None:
         torch.set_num_threads(1)
         self.ops = Functions(lambda name: _constant(OPS[name].function))  # type: ignore[misc]
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        t = tensor_of(array).requires_grad_(requires_grad)
+        t = torch.tensor(array, requires_grad=requires_grad)
         if requires_grad:
-            t.register_hook(_copied)
+            t.register_hook(_copied)  # type: ignore[no-untyped-call]
         return t
 
     def value(self, t: Any) -> Any:
@@ -141,11 +91,18 @@ class Torch(Engine):
         return None if g is None else g.detach().numpy(force=g._is_zerotensor())
 
     def backward(self, t: Any, gradient: Any = None, **flags: bool) -> None:
-        g = None if gradient is None else tensor_of(gradient)
-        if flags.get("create_graph"):
-            flags["retain_graph"] = True
-        with _passing(flags):
-            t.backward(g, **flags)
+        g = None if gradient is None else torch.tensor(gradient)
+        try:
+            if not flags.get("create_graph"):
+                t.backward(g, **flags)
+                return
+            with warnings.catch_warnings():  # of a reference cycle (docs/semantics.md 7.2)
+                warnings.simplefilter("ignore")
+                t.backward(g, retain_graph=True, create_graph=True)
+        except RuntimeError as error:
+            if _NO_DERIVATIVE.search(str(error)):
+                raise Unsupported("some second derivatives") from error
+            raise
 
     def clear_grad(self, t: Any) -> None:
         t.grad = None
@@ -162,70 +119,17 @@ class Torch(Engine):
     def detach(self, t: Any) -> Any:
         return t.detach()
 
-    def enable_grad(self) -> AbstractContextManager[Any]:
-        return torch.enable_grad()
-
-    def requires_grad(self, t: Any) -> bool:
-        return bool(t.requires_grad)
-
-    def detach_(self, t: Any) -> None:
-        t.detach_()
-
-    def function(self, forward: Any, backward: Any) -> Any:
-        def apply(*ts: Any) -> Any:
-            return _OfUser.apply(forward, backward, *ts)  # type: ignore[no-untyped-call]
-
-        return apply
-
-    def hook(self, t: Any, function: Callable[[Any], Any]) -> Any:
-        return t.register_hook(function)
-
-    def retain_grad(self, t: Any) -> None:
-        t.retain_grad()
-
-    def set_grad(self, t: Any, array: Any) -> None:
-        # PyTorch warns of other strides than the leaf's, also where there are no elements.
-        t.grad = torch.empty_strided(t.shape, t.stride(), dtype=t.dtype)
-        t.grad.copy_(torch.tensor(array))
-
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: Any) -> None:
-        with _passing(flags):
-            torch.autograd.backward(ts, _seeds(ts, gs), inputs=inputs, **flags)
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: Any) -> Any:
-        with _passing(flags):
-            found = torch.autograd.grad(ys, xs, _seeds(ys, gs), **flags)
-        # Of a sum PyTorch may return one tensor for both operands (docs/semantics.md 3.5).
-        return tuple(None if g is None else g.clone() for g in found)
-
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         if kind == "adam":
             return torch.optim.Adam(leaves, lr=lr)
         return torch.optim.SGD(leaves, lr=lr, momentum=0.9 if kind == "momentum" else 0.0)
 
 
-class _OfUser(torch.autograd.Function):
-    """A function of the user, which computes on arrays."""
-
-    @staticmethod
-    def forward(ctx: Any, forward: Any, backward: Any, *ts: Any) -> Any:
-        ctx.computed = backward
-        ctx.save_for_backward(*ts)
-        results = tuple(map(torch.tensor, forward(*(t.numpy() for t in ts))))
-        return results if len(results) > 1 else results[0]
-
-    @staticmethod
-    def backward(ctx: Any, *gs: Any) -> Any:
-        arrays = ([t.numpy() for t in ts] for ts in (gs, ctx.saved_tensors))
-        found = ctx.computed(*map(tuple, arrays))
-        return None, None, *(g if g is None else torch.tensor(g) for g in found)
-
-
 class AsIs(Torch):
     """PyTorch without hooks: gradients may share memory (docs/semantics.md 3)."""
 
     def leaf(self, array: Any, requires_grad: bool = True) -> Any:
-        return tensor_of(array).requires_grad_(requires_grad)
+        return torch.tensor(array, requires_grad=requires_grad)
 
 
 class _WithGradient(torch.autograd.Function):

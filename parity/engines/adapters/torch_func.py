@@ -9,7 +9,6 @@ import torch
 
 from parity.engines.adapters.functional import Functional
 from parity.engines.adapters.libraries import torch_like
-from parity.engines.adapters.torch import tensor_of
 
 
 class TorchFunc(Functional):
@@ -20,7 +19,7 @@ class TorchFunc(Functional):
     functions: ClassVar[dict[str, Callable[..., Any]]] = torch_like(torch)
 
     def array(self, a: Any) -> Any:
-        return tensor_of(a)
+        return torch.tensor(a)
 
     def vjp(self, function: Callable[..., Any], arguments: Any, seed: Any) -> Sequence[Any]:
         _value, backward, *_ = torch.func.vjp(function, *arguments)

@@ -13,7 +13,6 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,7 +27,6 @@ from parity.engines.trace import (
     Trace,
 )
 from parity.language import program as pr
-from parity.language.patterns import Pattern
 
 #: Of a message: the mark of the process, the number of the message, and the sizes of its two parts.
 _START = struct.Struct(">16sQQQ")
@@ -102,65 +100,35 @@ def _body(stream: BinaryIO, text: int, data: int) -> Message | None:
 
 def program_head(program: pr.Program) -> list[Any]:
     """Encode a program, which the sender has validated, as lists for ``read_program``."""
-    statements = list(map(_statement_head, program.statements))
-    calls = list(map(_leaf_heads, program.calls))
-    return [_leaf_heads(program.leaves), statements, program.unread, calls]
-
-
-def _leaf_heads(leaves: tuple[pr.Leaf, ...]) -> list[Any]:
-    return [(x.shape, _values_head(x), x.dtype, x.requires_grad, x.layout) for x in leaves]
+    leaves = [(x.shape, x.values, x.dtype, x.requires_grad) for x in program.leaves]
+    return [leaves, list(map(_statement_head, program.statements))]
 
 
 def _statement_head(statement: pr.Statement) -> list[Any]:
-    values = (getattr(statement, name) for name in _FIELDS[type(statement)])
-    return [statement.keyword, *map(_with_constants, values)]
-
-
-def _with_constants(value: Any) -> Any:
-    if isinstance(value, pr.Constant):
-        return {"constant": (value.shape, _values_head(value), value.dtype, value.layout)}
-    if isinstance(value, tuple) and any(isinstance(v, pr.Constant) for v in value):
-        return tuple(map(_with_constants, value))
-    return value
-
-
-def _values_head(constant: pr.Constant) -> Any:
-    values = constant.values
-    return {"pattern": dataclasses.astuple(values)} if isinstance(values, Pattern) else values
+    values = [getattr(statement, name) for name in _FIELDS[type(statement)]]
+    constants = [
+        {"constant": (v.shape, v.values, v.dtype)} if isinstance(v, pr.Constant) else v
+        for v in values
+    ]
+    return [statement.keyword, *constants]
 
 
 _FIELDS = {cls: [f.name for f in dataclasses.fields(cls)] for cls in pr.STATEMENTS.values()}
 
 
-def _leaves(heads: Any) -> tuple[pr.Leaf, ...]:
-    return tuple(pr.Leaf(*fields, layout=layout) for *fields, layout in heads)
-
-
 def read_program(head: Any) -> pr.Program:
     """Decode the lists of ``program_head``."""
-    leaves, statements, unread, calls = _frozen(head)
+    leaves, statements = _frozen(head)
     return pr.Program(
-        _leaves(leaves),
+        tuple(pr.Leaf(*leaf) for leaf in leaves),
         tuple(pr.STATEMENTS[keyword](*fields) for keyword, *fields in statements),
-        unread,
-        tuple(map(_leaves, calls)),
     )
 
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
-    if not isinstance(value, dict):
-        return value
-    ((kind, fields),) = value.items()
-    return _ARRAYS[kind](*map(_frozen, fields))
-
-
-def _constant(shape: Any, values: Any, dtype: str, layout: str) -> pr.Constant:
-    return pr.Constant(shape, values, dtype, layout=layout)
-
-
-_ARRAYS: dict[str, Callable[..., Any]] = {"constant": _constant, "pattern": Pattern}
+    return pr.Constant(*map(_frozen, value["constant"])) if isinstance(value, dict) else value
 
 
 def trace_message(trace: Trace) -> Message:

@@ -15,16 +15,14 @@ from typing import Annotated, Any
 
 from parity._util.decode import Check, Count, Decoder, one_of
 from parity._util.escape import one_line
-from parity.engines.base import BITWISE, CHANGES, CONSTANTS, OPTIONAL
+from parity.engines.base import BITWISE, CONSTANTS, OPTIONAL
 from parity.engines.isolation import codec
-from parity.engines.isolation.interpreter import check_interpreter, folder_of_parity
-from parity.engines.isolation.process import End, Process, Source, Spawned
+from parity.engines.isolation.process import End, Process, Source
 from parity.engines.limits import Limits
 from parity.engines.load import EngineError
 from parity.engines.quirks.table import QUIRKS
 from parity.engines.runner import BATCH, EngineStopped, Runner, operations_of
 from parity.engines.trace import STOPPED, STOPS, Failure, RemoteFailure, Trace
-from parity.language.in_place import IN_PLACE
 from parity.language.plain_rows import register_rows, rows_from_plain
 from parity.language.program import Program
 from parity.language.restrictions import are_limits
@@ -69,9 +67,7 @@ class _Facts:
     ops: tuple[Annotated[str, Check("an operation of the table", OPS.__contains__)], ...]
     dtypes: tuple[Annotated[str, one_of(("float32", "float64"))], ...]
     quirks: frozenset[Annotated[str, one_of(QUIRKS)]]
-    abilities: frozenset[
-        Annotated[str, one_of((*OPTIONAL, *IN_PLACE, CHANGES, CONSTANTS, BITWISE))]
-    ]
+    abilities: frozenset[Annotated[str, one_of((*OPTIONAL, CONSTANTS, BITWISE))]]
 
 
 class IsolatedRunner(Runner):
@@ -89,10 +85,6 @@ class IsolatedRunner(Runner):
         source: Source | None = None,
     ) -> None:
         self.spec, self.limits = spec, limits
-        if limits.python and source is None:
-            check_interpreter(limits.python)
-            self._folder = folder_of_parity()
-            source = Spawned({"PYTHONPATH": self._folder.name}, python=limits.python)
         self._process = Process(source, codec.OF_ENGINE)
         self._closing = weakref.finalize(self, self._process.close)
         self._sent: deque[_Sent] = deque()
@@ -120,10 +112,9 @@ class IsolatedRunner(Runner):
     def _start(self) -> _Facts:
         """Load the engine in a new process and return its attributes."""
         self._process.start()
-        path = None if self.limits.python else sys.path
         position, megabytes = str(self._process.position), self.limits.megabytes
         self._process.send(
-            {"spec": self.spec, "path": path, "position": position, "megabytes": megabytes}
+            {"spec": self.spec, "path": sys.path, "position": position, "megabytes": megabytes}
         )
         came = self._process.receive(max(_LOADING, _CALL * self.limits.seconds))
         if isinstance(came, End):

@@ -21,7 +21,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import Any, BinaryIO, TypeAlias
 
-from parity.engines.isolation import codec, interpreter
+from parity.engines.isolation import codec
 from parity.engines.isolation.worker import KILL, POSITION, START, START_SLOW, STATUS
 
 #: Seconds that a process has to exit by itself after it closed its channel, and to be started and
@@ -232,29 +232,20 @@ class Spawned:
     """Starts a new interpreter for each process.
 
     ``environment``: variables in addition to those of this process; ``errors``: an open file for
-    its standard error, which is discarded otherwise; ``python``: another interpreter.
+    its standard error, which is discarded otherwise.
     """
 
     #: As of ``Forked``; each interpreter imports what it needs.
     slow = False
 
-    def __init__(
-        self,
-        environment: Mapping[str, str] | None = None,
-        errors: Any = None,
-        python: str = "",
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, errors: Any = None) -> None:
         self.running: subprocess.Popen[bytes] | None = None
-        self.environment, self.python = dict(environment or {}), python
+        self.environment = dict(environment or {})
         self.errors = DEVNULL if errors is None else errors
 
     def start(self) -> tuple[BinaryIO, BinaryIO]:
         running = self.running = _interpreter(
-            environment=self.environment,
-            python=self.python,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=self.errors,
+            environment=self.environment, stdin=PIPE, stdout=PIPE, stderr=self.errors
         )
         return running.stdin, running.stdout  # type: ignore[return-value]
 
@@ -344,19 +335,15 @@ Source: TypeAlias = Spawned | Forked
 
 
 def _interpreter(
-    *arguments: str,
-    environment: Mapping[str, str] | None = None,
-    python: str = "",
-    **files: Any,
+    *arguments: str, environment: Mapping[str, str] | None = None, **files: Any
 ) -> subprocess.Popen[bytes]:
     """Start ``parity.engines.isolation.worker`` in a session that Ctrl-C does not reach."""
     devnull = dict.fromkeys(("stdin", "stdout", "stderr"), DEVNULL)
     folders = str(Path(__file__).resolve().parents[3]), os.environ.get("PYTHONPATH")
     path = os.pathsep.join(filter(None, folders))
-    variables = interpreter.environment() if python else {**os.environ, "PYTHONPATH": path}
     return subprocess.Popen(
-        [python or sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
-        env={**variables, **(environment or {})},
+        [sys.executable, "-P", "-m", "parity.engines.isolation.worker", *arguments],
+        env={**os.environ, "PYTHONPATH": path, **(environment or {})},
         start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # that of Windows
         **{**devnull, **files},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -30,27 +30,6 @@ class WrappedTensor:
     users: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
-class Applied(Mapping[str, Any]):
-    """The operations of the reference on wrapped tensors, made when they are asked for.
-
-    There are hundreds, a program uses few, and each run with random errors has its own engine.
-    """
-
-    def __init__(self, engine: Quirk) -> None:
-        self.engine = engine
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.engine.inner.ops:
-            raise KeyError(name)
-        return functools.partial(self.engine.apply, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.engine.inner.ops)
-
-    def __len__(self) -> int:
-        return len(self.engine.inner.ops)
-
-
 class Quirk(Engine):
     """An engine that delegates to the reference. A subclass overrides what its quirk changes."""
 
@@ -70,11 +49,9 @@ class Quirk(Engine):
         self.quirks = inner.quirks | quirks  # type: ignore[misc]
         for name in ("name", "version", "dtypes", "max_ndim", "bitwise"):
             setattr(self, name, getattr(inner, name))
-        self.ops = Applied(self)  # type: ignore[misc]
-        self.inplace: dict[str, Any] = {  # type: ignore[misc]
-            name: functools.partial(self.change, name) for name in inner.inplace
+        self.ops: dict[str, Any] = {  # type: ignore[misc]
+            name: functools.partial(self.apply, name) for name in inner.ops
         }
-        self.follows_meanings = inner.follows_meanings
         self.recording = True
         self.leaves: weakref.WeakSet[WrappedTensor] = weakref.WeakSet()
 
@@ -137,69 +114,8 @@ class Quirk(Engine):
         finally:
             self.recording = outer
 
-    @contextmanager
-    def enable_grad(self) -> Iterator[None]:
-        outer, self.recording = self.recording, True
-        try:
-            with self.inner.enable_grad():
-                yield
-        finally:
-            self.recording = outer
-
-    def requires_grad(self, t: WrappedTensor) -> bool:
-        return self.inner.requires_grad(t.inner)
-
-    def change(self, name: str, *xs: WrappedTensor, **attrs: Any) -> WrappedTensor:
-        """Run an operation in place on wrapped tensors."""
-        self.inner.inplace[name](*[x.inner for x in xs], **attrs)
-        target = xs[0]
-        if self.recording:
-            target.requires_grad = any(x.requires_grad for x in xs)
-        return target
-
-    def detach_(self, t: WrappedTensor) -> None:
-        self.inner.detach_(t.inner)
-        t.requires_grad = False
-
-    def function(self, forward: Any, backward: Any) -> Any:
-        plain = self.inner.function(forward, backward)
-
-        def apply(*xs: WrappedTensor) -> Any:
-            result = plain(*[x.inner for x in xs])
-            requires_grad = self.recording and any(x.requires_grad for x in xs)
-            several = result if isinstance(result, (tuple, list)) else (result,)
-            wrapped = tuple(WrappedTensor(t, requires_grad=requires_grad) for t in several)
-            return wrapped if len(wrapped) > 1 else wrapped[0]
-
-        return apply
-
     def detach(self, t: WrappedTensor) -> WrappedTensor:
         return WrappedTensor(self.inner.detach(t.inner))
-
-    def hook(self, t: WrappedTensor, function: Callable[[Any], Any]) -> Any:
-        def unwrapped(g: Any) -> Any:
-            result = function(WrappedTensor(g))
-            return None if result is None else result.inner
-
-        return self.inner.hook(t.inner, unwrapped)
-
-    def retain_grad(self, t: WrappedTensor) -> None:
-        self.inner.retain_grad(t.inner)
-
-    def set_grad(self, t: WrappedTensor, array: Any) -> None:
-        self.inner.set_grad(t.inner, array)
-
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        chosen = None if inputs is None else [t.inner for t in inputs]
-        self.inner.backward_many([t.inner for t in ts], gs, inputs=chosen, **flags)
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
-        sides = [t.inner for t in ys], [t.inner for t in xs]
-        recorded = flags.get("create_graph", False)
-        return tuple(
-            None if g is None else WrappedTensor(g, requires_grad=recorded)
-            for g in self.inner.grad_of_values(*sides, gs, **flags)
-        )
 
     def optimizer(self, kind: str, leaves: Any, lr: float) -> Any:
         return self.inner.optimizer(kind, [t.inner for t in leaves], lr)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -59,15 +57,6 @@ class ClearsGradsOnBackward(Quirk):
     example = "x0 = leaf(3.0)\nbackward(x0)\nbackward(x0)\n"
 
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
-        with self._replacing():
-            super().backward(t, gradient, **flags)
-
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        with self._replacing():
-            super().backward_many(ts, gs, inputs=inputs, **flags)
-
-    @contextmanager
-    def _replacing(self) -> Iterator[None]:
         # The variables that the pass reaches are those that have a gradient afterwards.
         for leaf in self.leaves:
             array = self.inner.grad(leaf.inner)
@@ -75,7 +64,7 @@ class ClearsGradsOnBackward(Quirk):
                 second_order = "grad_tensor" in abilities(self.inner)
                 leaf.kept_grad = array, self.inner.grad_tensor(leaf.inner) if second_order else None
                 self.inner.clear_grad(leaf.inner)
-        yield
+        super().backward(t, gradient, **flags)
         for leaf in self.leaves:
             if self.inner.grad(leaf.inner) is not None:
                 leaf.kept_grad = None
@@ -86,10 +75,6 @@ class ClearsGradsOnBackward(Quirk):
     def clear_grad(self, t: WrappedTensor) -> None:
         t.kept_grad = None
         super().clear_grad(t)
-
-    def set_grad(self, t: WrappedTensor, array: Any) -> None:
-        t.kept_grad = None
-        super().set_grad(t, array)
 
     def zero_grad(self, t: WrappedTensor) -> None:
         if t.kept_grad is None:

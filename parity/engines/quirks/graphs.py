@@ -21,12 +21,6 @@ class KeepsGraphs(Quirk):
     def backward(self, t: WrappedTensor, gradient: Any = None, **flags: bool) -> None:
         super().backward(t, gradient, **{**flags, "retain_graph": True})
 
-    def backward_many(self, ts: Any, gs: Any, *, inputs: Any = None, **flags: bool) -> None:
-        super().backward_many(ts, gs, inputs=inputs, **{**flags, "retain_graph": True})
-
-    def grad_of_values(self, ys: Any, xs: Any, gs: Any, **flags: bool) -> Any:
-        return super().grad_of_values(ys, xs, gs, **{**flags, "retain_graph": True})
-
 
 @dataclass(eq=False)
 class Call:
@@ -53,7 +47,7 @@ class ClearsGraphs(Quirk):
     )
     example = "x0 = leaf(3.0)\nx1 = mul(x0, x0)\nbackward(x1, retain_graph=True)\nbackward(x1)\n"
     about = "graphs"
-    without = frozenset({"grad_tensor", "hook", "retain_grad", "backward_many", "grad_of_values"})
+    without = frozenset({"grad_tensor"})
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

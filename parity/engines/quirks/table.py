@@ -6,10 +6,8 @@ dimensions are not quirks: ``Engine.dtypes`` and ``Engine.max_ndim`` declare the
 
 from __future__ import annotations
 
-import functools
-
 from parity.engines.base import Engine, ProgramEngine
-from parity.engines.quirks import gradients, graphs, numbers, ties
+from parity.engines.quirks import gradients, graphs, ties
 from parity.engines.quirks.base import Quirk
 
 _CLASSES: tuple[type[Quirk], ...] = (
@@ -23,11 +21,8 @@ _CLASSES: tuple[type[Quirk], ...] = (
     graphs.NoGradGivesVariables,
     graphs.KeepsGraphs,
     graphs.ClearsGraphs,
-    numbers.OwnNonFinite,
     *map(ties.quirk_of, ties.CHOICES),
 )
-#: Those that change nothing that a program observes of the reference.
-_WITHOUT_EFFECT = {gradients.KeepsIntermediateGrads.quirk, numbers.OwnNonFinite.quirk}
 #: All quirks by name. If an engine has several, the first of them here are the outermost wrappers.
 QUIRKS: dict[str, type[Quirk]] = {cls.quirk: cls for cls in _CLASSES}
 
@@ -50,18 +45,13 @@ def with_quirks(reference: Engine, quirks: frozenset[str]) -> Engine:
 
     The quirks that it has already are left out. Raises KeyError if one is unknown.
     """
-    new = frozenset(quirks) - reference.quirks - _WITHOUT_EFFECT
+    new = frozenset(quirks) - reference.quirks - {gradients.KeepsIntermediateGrads.quirk}
     if not new or isinstance(reference, ProgramEngine):
         return reference
     wrappers: dict[frozenset[str], Engine] = vars(reference).setdefault("_with_quirks", {})
     if new not in wrappers:
         if unknown := new - QUIRKS.keys():
             raise KeyError(f"no quirk is called {', '.join(sorted(unknown))}")
-        wrappers[new] = _wrapper(new)(reference, new)
+        bases = tuple(cls for name, cls in QUIRKS.items() if name in new)
+        wrappers[new] = type("WithQuirks", bases, {})(reference, new)
     return wrappers[new]
-
-
-@functools.lru_cache(maxsize=256)
-def _wrapper(quirks: frozenset[str]) -> type[Quirk]:
-    """The class of engines with these quirks: each run with random errors has one."""
-    return type("WithQuirks", tuple(cls for name, cls in QUIRKS.items() if name in quirks), {})

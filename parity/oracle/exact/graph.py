@@ -8,7 +8,7 @@ a node as well; its derivatives of order k are those of its root of order k + 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +66,6 @@ class Leaf(Node):
         if self.buffer is None or self.buffer.tobytes() == self._rounded:
             return self._total
         return nu.from_floats(self.buffer)
-
-    def assign(self, array: NDArray[Any]) -> None:
-        """Take a gradient that the user gives."""
-        self.buffer, self._total, self.terms = array.copy(), nu.from_floats(array), ()
-        self._rounded = self.buffer.tobytes()
 
     def clear(self) -> None:
         self.buffer, self._total, self.terms = None, None, ()
@@ -145,26 +140,15 @@ def nonlinear_leaves(nodes: list[Node]) -> set[Node]:
     return {node for node, nonlinear in reached.items() if nonlinear}
 
 
-def leading(nodes: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
-    """The nodes, oldest first, through which a gradient comes to one of ``inputs``."""
-    found = set(inputs)
-    for node in nodes:
-        if any(source in found for source, _ in node.sources()):
-            found.add(node)
-    return [node for node in nodes if node in found]
-
-
-def evaluate(root: Node, levels: tuple[tuple[Node, ...], ...]) -> Value:
+def evaluate(root: Node, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     """The root as a dual number.
 
-    ``levels``: for each level the leaves whose elements are its directions, in order; or, of one
-    level, one computed node.
+    ``levels``: for each level the leaves whose elements are its directions, in order.
     """
-    computed = {node for level in levels for node in level if not isinstance(node, Leaf)}
     known: dict[Node, Value] = {}
     results: dict[Call, Results] = {}
     for node in behind(root):
-        if isinstance(node, Leaf) or node in computed:
+        if isinstance(node, Leaf):
             known[node] = _seeded(node, levels)
         elif isinstance(node, Taken):
             known[node] = _taken(node, levels)
@@ -178,7 +162,7 @@ def evaluate(root: Node, levels: tuple[tuple[Node, ...], ...]) -> Value:
     return known[root]
 
 
-def _seeded(leaf: Node, levels: tuple[tuple[Node, ...], ...]) -> Value:
+def _seeded(leaf: Leaf, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     """A leaf: each element changes in its own direction of each level."""
     value: Value = leaf.exact
     for level, leaves in enumerate(levels, 1):
@@ -191,7 +175,7 @@ def _seeded(leaf: Node, levels: tuple[tuple[Node, ...], ...]) -> Value:
     return value
 
 
-def _taken(node: Taken, levels: tuple[tuple[Node, ...], ...]) -> Value:
+def _taken(node: Taken, levels: tuple[tuple[Leaf, ...], ...]) -> Value:
     """A gradient: derivatives of its terms, and the value that it had when it was taken."""
     result: Value = nu.array_of([0])
     for term in node.terms:
@@ -200,7 +184,7 @@ def _taken(node: Taken, levels: tuple[tuple[Node, ...], ...]) -> Value:
 
 
 def _derivative(
-    root: Node, seed: Array, leaves: tuple[Node, ...], levels: tuple[tuple[Node, ...], ...] = ()
+    root: Node, seed: Array, leaves: tuple[Leaf, ...], levels: tuple[tuple[Leaf, ...], ...] = ()
 ) -> Value:
     """``seed`` times the derivative of a root for each element of leaves, one after the other."""
     change = dual.parts(evaluate(root, (*levels, leaves)), len(levels) + 1)[1]
@@ -210,25 +194,8 @@ def _derivative(
     return dual.linear(lambda x: np.moveaxis(x, 0, -1), summed)
 
 
-def gradients(roots: Sequence[tuple[Node, Array]], leaves: Sequence[Leaf]) -> dict[Leaf, Array]:
-    """The gradients of leaves in a pass: the sum of those from the roots that depend on them."""
-    totals: dict[Leaf, Array] = {}
-    for root, seed in roots:
-        nodes = behind(root)
-        own = tuple(leaf for leaf in leaves if leaf in nodes)
-        if own:
-            ends = np.cumsum([len(x.exact) for x in own])
-            parts = np.split(dual.base(_derivative(root, seed, own)), ends[:-1])
-            for leaf, more in zip(own, parts, strict=True):
-                totals[leaf] = nu.add(totals[leaf], more) if leaf in totals else more
-    return totals
-
-
-def gradient_of(roots: Sequence[tuple[Node, Array]], node: Node) -> Array | None:
-    """The gradient of a node in a pass from several roots; None if none depends on it."""
-    total: Array | None = None
-    for root, seed in roots:
-        if node in behind(root):
-            more = dual.base(_derivative(root, seed, (node,)))
-            total = more if total is None else nu.add(total, more)
-    return total
+def gradients(root: Node, seed: Array, leaves: tuple[Leaf, ...]) -> Iterator[tuple[Leaf, Array]]:
+    """The gradient of each leaf: ``seed`` times the derivative of the root."""
+    every = dual.base(_derivative(root, seed, leaves))
+    ends = np.cumsum([len(x.exact) for x in leaves])
+    return zip(leaves, np.split(every, ends[:-1]), strict=True)

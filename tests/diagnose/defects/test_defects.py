@@ -54,7 +54,7 @@ def test_a_defect_says_what_it_is(name: str) -> None:
     assert cls.description[0].islower() or cls.description.startswith("Python")
     assert not cls.description.endswith(".")
     assert isinstance(cls.seen, str)
-    assert cls.smallest is not None or cls.probe
+    assert (cls.smallest is None) == bool(cls.probe)
 
 
 def test_each_defect_has_words_of_its_own() -> None:
