@@ -42,12 +42,17 @@ class ClearsGradsOnUseExceptViews(ClearsGradsOnUse):
         "backward(x2)\n"
     )
     #: Operations whose NumPy result is a view of a C-contiguous operand.
-    views = ("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip")
+    views = (
+        *("reshape", "transpose", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "flip"),
+        *("transpose_all", "squeeze_all", "slice_backwards"),
+    )
 
     def clears(self, name: str, x: WrappedTensor, attrs: dict[str, Any]) -> bool:
         if name == "get_item":
             part = x.leaf[attrs["index"]]
             return not (isinstance(part, np.ndarray) and part.base is x.leaf)
+        if name == "squeeze_all" and 1 not in np.shape(x.leaf):
+            return True  # NumPy returns the operand itself
         return name not in self.views
 
 
