@@ -112,8 +112,10 @@ class RoundedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _has_fractions(t: Any) -> bool:
     numbers = t.is_floating_point() or t.is_complex()
-    # A product with PyTorch's tensor of zeros without memory ends the process here.
-    return numbers and t.layout is torch.strided and not t._is_zerotensor()
+    # PyTorch infers some shapes on tensors without memory ("meta"). A product with its tensor of
+    # zeros without memory ends the process here.
+    held = t.layout is torch.strided and not t.is_meta and not t._is_zerotensor()
+    return numbers and held
 
 
 class Rounded(Torch):

@@ -44,7 +44,7 @@ def test_rows_come_back_as_they_were() -> None:
 
 def test_there_are_hundreds_of_rows_and_the_names_are_unique() -> None:
     assert len(ROWS) > 500
-    assert len(with_rules()) == 64
+    assert len(with_rules()) == 67
     assert len({op.name for op in OPS.values()}) == len(OPS)
 
 
