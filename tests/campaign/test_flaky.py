@@ -187,7 +187,7 @@ def test_a_search_finds_it(cls: type[Engine], seed: int) -> None:
     assert programs == result.failing > 2
     data = json.loads(json.dumps(result.to_json()))
     for one in data["findings"]:
-        assert one["wrong"] == "engine"
+        assert one["wrong"] == "engine" or one["program_number"] < 0
         assert one["repeats"]["differ"] < one["repeats"]["runs"]
         assert one["repeats"]["says"] in str(result)
     assert str(result.stability) in str(result)
